@@ -1,0 +1,126 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{backup, clear, collections, completions, jobs, restore, show};
+use crate::{connect, exit};
+
+/// Backup, restore and clear Weaviate collections through selvedge-server.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "selvedge", version, after_help = exit::HELP)]
+pub struct Args {
+    #[command(flatten)]
+    pub options: Options,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Options {
+    /// Where selvedge-server listens.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "SELVEDGE_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:50071",
+        value_parser = connect::parse_url
+    )]
+    pub server: String,
+
+    /// The cluster, by its name in the server's configuration [default: default].
+    #[arg(long, global = true, value_name = "NAME", env = "SELVEDGE_CLUSTER", hide_env_values = true)]
+    pub cluster: Option<String>,
+
+    /// The repository, by its name in the server's configuration [default: default].
+    #[arg(long, global = true, value_name = "NAME", env = "SELVEDGE_REPOSITORY", hide_env_values = true)]
+    pub repository: Option<String>,
+
+    /// Print results as JSON, one object a line; also the progress of jobs.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Show no progress, only warnings, errors and results.
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+
+    /// Show only errors and results.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+impl Options {
+    /// As requests carry it: empty stands for the server's default.
+    pub fn cluster(&self) -> String {
+        self.cluster.clone().unwrap_or_default()
+    }
+
+    /// As requests carry it: empty stands for the server's default.
+    pub fn repository(&self) -> String {
+        self.repository.clone().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Clear(clear::Args),
+    /// List the backups of a repository, newest first.
+    List,
+    Show(show::Args),
+    Collections(collections::Args),
+    Jobs(jobs::Args),
+    Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_description_is_sound() {
+        crate::command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_every_command() {
+        let commands =
+            ["", "backup", "restore", "clear", "list", "show", "collections", "completions", "jobs"];
+        let jobs = ["jobs list", "jobs show", "jobs watch", "jobs cancel"];
+        for path in commands.into_iter().chain(jobs) {
+            let words = ["selvedge"].into_iter().chain(path.split_whitespace()).chain(["--help"]);
+            let help = crate::command().term_width(100).try_get_matches_from(words).expect_err("help");
+            crate::scripted::snapshot(&format!("help {path}").trim().replace(' ', "_"), help.to_string());
+        }
+    }
+
+    #[test]
+    fn options_may_follow_the_command() {
+        let args = parse("selvedge list --json --repository nightly").expect("parses");
+        assert!(args.options.json);
+        assert_eq!(args.options.repository(), "nightly");
+        assert_eq!(args.options.cluster(), "");
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        for line in [
+            "selvedge clear",
+            "selvedge restore",
+            "selvedge jobs",
+            "selvedge list --server localhost:50071",
+            "selvedge restore b --rename OnlyOld",
+            "selvedge backup --dry-run --detach",
+        ] {
+            assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
+        }
+    }
+}

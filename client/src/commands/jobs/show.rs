@@ -1,0 +1,75 @@
+//! `selvedge jobs show`
+
+use selvedge_proto::v1::{CollectionProgress, GetJobRequest, Job};
+
+use crate::commands::Session;
+use crate::failure::Failure;
+use crate::progress::text;
+use crate::table::{Align, Table};
+use crate::{format, json, report, words};
+
+pub async fn run(id: String, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let mut service = session.server.jobs();
+    let job = session.answer(service.get_job(GetJobRequest { job_id: id })).await?.job.unwrap_or_default();
+    if session.options.json {
+        return session.print_json(&json::Job::from(&job));
+    }
+    session.terminal.print(&render(&job))
+}
+
+fn render(job: &Job) -> String {
+    let mut lines = vec![
+        format!("job         {}{}", job.id, if job.dry_run { " (dry run)" } else { "" }),
+        format!("does        {}", job.summary),
+        format!("state       {}", text::plain(job)),
+        format!("created     {}", format::time(job.create_time.as_ref())),
+        format!("started     {}", format::time(job.start_time.as_ref())),
+        format!("ended       {}", format::time(job.end_time.as_ref())),
+        format!("cluster     {}", job.cluster),
+    ];
+    for (label, value) in [("repository", &job.repository), ("backup", &job.backup_id)] {
+        if !value.is_empty() {
+            lines.push(format!("{label:<11} {value}"));
+        }
+    }
+    if job.retries > 0 {
+        lines.push(format!("retries     {}", format::count(job.retries)));
+    }
+    if !job.collections.is_empty() {
+        lines.push(format!("\n{}", collections(&job.collections)));
+    }
+    lines.extend(job.warnings.iter().map(|warning| format!("warning: {}", report::warning(warning))));
+    if let Some(failure) = &job.failure {
+        lines.push(format!("{}: {}", failure.reason().id(), failure.message));
+        if !failure.hint.is_empty() {
+            lines.push(format!("next: {}", failure.hint));
+        }
+    }
+    lines.join("\n")
+}
+
+fn collections(collections: &[CollectionProgress]) -> String {
+    let mut table =
+        Table::new([("COLLECTION", Align::Left), ("STATE", Align::Left), ("OBJECTS", Align::Right)]);
+    for collection in collections {
+        let progress = collection.progress.unwrap_or_default();
+        table.row([
+            text::name(collection),
+            words::collection_state(collection.state()),
+            text::objects(&progress),
+        ]);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{example, snapshot};
+
+    #[test]
+    fn jobs_in_full() {
+        snapshot("jobs_show_running", render(&example::running()));
+        snapshot("jobs_show_partial", render(&example::partial()));
+    }
+}

@@ -1,0 +1,87 @@
+//! `selvedge show`
+
+use selvedge_proto::v1::{Backup, GetBackupRequest};
+
+use super::Session;
+use crate::failure::Failure;
+use crate::table::{Align, Table};
+use crate::{format, json, words};
+
+/// Show what is in a backup.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The id of the backup; `selvedge list` lists them.
+    pub backup: String,
+}
+
+pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let request = GetBackupRequest { repository: session.options.repository(), backup_id: args.backup };
+    let mut service = session.server.backups();
+    let response = session.answer(service.get_backup(request)).await?;
+    let backup = response.backup.unwrap_or_default();
+    if session.options.json {
+        return session.print_json(&json::Backup::from(&backup));
+    }
+    session.terminal.print(&render(&backup))
+}
+
+fn render(backup: &Backup) -> String {
+    let kind = words::backup_kind(backup.kind());
+    let vectors = if backup.without_vectors { ", without vectors" } else { "" };
+    let (start, end) = (backup.start_time.as_ref(), backup.end_time.as_ref());
+    let took = format::seconds_between(start, end).map_or_else(|| "-".to_owned(), format::duration);
+    format!(
+        "backup    {} ({kind}{vectors})\n\
+         read      {} to {} ({took})\n\
+         from      cluster {}, Weaviate {}\n\
+         written   by Selvedge {}, format {}\n\
+         holds     {}, {}\n\n{}",
+        backup.id,
+        format::time(start),
+        format::time(end),
+        backup.cluster,
+        backup.weaviate_version,
+        backup.selvedge_version,
+        backup.format_version,
+        format::quantity(backup.objects, "object"),
+        format::bytes(backup.bytes),
+        collections(backup),
+    )
+}
+
+fn collections(backup: &Backup) -> String {
+    let mut table = Table::new([
+        ("COLLECTION", Align::Left),
+        ("OBJECTS", Align::Right),
+        ("SIZE", Align::Right),
+        ("FILES", Align::Right),
+        ("TENANTS", Align::Right),
+    ]);
+    let mut notes = String::new();
+    for collection in &backup.collections {
+        let (covered, total) = (collection.tenants_covered, collection.tenants_total);
+        let tenants = format!("{} of {}", format::count(covered), format::count(total));
+        table.row([
+            collection.name.clone(),
+            format::count(collection.objects),
+            format::bytes(collection.bytes),
+            format::count(collection.files),
+            if collection.multi_tenant { tenants } else { "-".to_owned() },
+        ]);
+        for note in &collection.notes {
+            notes.push_str(&format!("\nnote on {}: {note}", collection.name));
+        }
+    }
+    table.render() + &notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{example, snapshot};
+
+    #[test]
+    fn a_backup_in_full() {
+        snapshot("show", render(&example::backup()));
+    }
+}

@@ -1,0 +1,55 @@
+//! What the exit code says.
+
+/// How the program ends. The numbers are part of the interface; `--help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    /// The server cannot be reached, or was lost for good.
+    Unreachable = 3,
+    /// Nothing was changed, because something stands in the way that a person has to decide about.
+    Refused = 4,
+    Partial = 5,
+    /// A backup, or what was restored from it, is not what it should be.
+    Integrity = 6,
+    /// Interrupted here; a job that was started runs on.
+    Interrupted = 130,
+}
+
+/// The table for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+    0  done
+    1  failed
+    2  wrong usage
+    3  cannot reach the server
+    4  refused: it exists, needs confirmation, is in use, or is not permitted
+    5  partial: the job ended, but something was left out or refused
+    6  integrity: a backup, or what was restored from it, does not hold
+  130  interrupted here; a job that was started runs on";
+
+impl ExitCode {
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(exit: ExitCode) -> Self {
+        exit.code().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_every_code() {
+        use ExitCode::*;
+        for exit in [Done, Failed, Usage, Unreachable, Refused, Partial, Integrity, Interrupted] {
+            assert!(HELP.contains(&format!("\n  {:>3}  ", exit.code())), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Why a command did not do what was asked, and what to do next.
+
+mod reason;
+
+use std::error::Error;
+
+use selvedge_proto::ERROR_DOMAIN;
+use selvedge_proto::v1::{FailureReason, Job, JobState};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::terminal::{Label, Terminal};
+use crate::{ExitCode, Options, json, words};
+
+/// What ends a command without success.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub exit: ExitCode,
+    /// The reason as the server gave it, such as `COLLECTION_NOT_FOUND`; `None` if the failure is not the server's.
+    pub reason: Option<String>,
+    pub message: String,
+    /// What to do next; may be empty.
+    pub hint: String,
+}
+
+impl Failure {
+    pub fn new(exit: ExitCode, message: impl Into<String>) -> Self {
+        Self { exit, reason: None, message: message.into(), hint: String::new() }
+    }
+
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    /// No connection at all.
+    pub fn unreachable(url: &str, error: &dyn Error) -> Self {
+        Self::new(
+            ExitCode::Unreachable,
+            format!("cannot reach selvedge-server at {url}: {}", root_cause(error)),
+        )
+        .hint("start it with `selvedge-server`, or say with --server (or SELVEDGE_SERVER) where it listens")
+    }
+
+    /// What a call was answered with.
+    pub fn of_status(status: &Status, url: &str) -> Self {
+        let Some(id) = reason_id(status) else { return Self::of_foreign_status(status, url) };
+        let reason = FailureReason::from_id(&id);
+        // The server puts its hint on a line of its own.
+        let (message, hint) = status.message().split_once("\nnext: ").unwrap_or((status.message(), ""));
+        let hint = if hint.is_empty() { reason::hint(reason) } else { hint };
+        Self::new(reason::exit(reason), message).hint(hint).because(id)
+    }
+
+    /// A status that does not come from our server: from the connection, a proxy, or somebody else's server.
+    fn of_foreign_status(status: &Status, url: &str) -> Self {
+        let failure = |exit, text: &str| {
+            let separator = if status.message().is_empty() { "" } else { ": " };
+            Self::new(exit, format!("{url} {text}{separator}{}", status.message()))
+        };
+        match status.code() {
+            Code::Unimplemented => failure(ExitCode::Unreachable, "does not know this call")
+                .hint("check that selvedge-server listens there, and that it is as new as this client"),
+            Code::Unauthenticated | Code::PermissionDenied => failure(ExitCode::Refused, "refuses this call"),
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::InvalidArgument
+            | Code::DeadlineExceeded
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => failure(ExitCode::Unreachable, "does not answer as selvedge-server does")
+                .hint("check that selvedge-server runs and listens there"),
+        }
+    }
+
+    /// Why a job that has ended did not succeed.
+    pub fn of_job(job: &Job) -> Self {
+        let state = words::state(job.state());
+        let Some(failure) = &job.failure else {
+            let exit = if job.state() == JobState::Partial { ExitCode::Partial } else { ExitCode::Failed };
+            return Self::new(exit, format!("job {} ended {state}", job.id));
+        };
+        let reason = failure.reason();
+        let exit = match (job.state(), reason::exit(reason)) {
+            (_, ExitCode::Integrity) => ExitCode::Integrity,
+            (JobState::Partial, _) => ExitCode::Partial,
+            (_, exit) => exit,
+        };
+        let hint = if failure.hint.is_empty() { reason::hint(reason) } else { &failure.hint };
+        Self::new(exit, failure.message.clone()).hint(hint).because(reason.id().to_owned())
+    }
+
+    fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    /// Tells it: on stderr, and with `--json` also as the last line of the result.
+    pub fn show(&self, options: &Options, terminal: &mut Terminal<'_>) {
+        terminal.say_labelled(self.label(), &self.message);
+        if !self.hint.is_empty() {
+            terminal.say_labelled(Label::Next, &self.hint);
+        }
+        if options.json {
+            // If this cannot be written either, the exit code still says it.
+            let _ = terminal.print_verbatim(&json::line(&json::Message::Error(json::Error::from(self))));
+        }
+    }
+
+    fn label(&self) -> Label {
+        match self.exit {
+            ExitCode::Partial => Label::Partial,
+            ExitCode::Interrupted => Label::Interrupted,
+            ExitCode::Done => Label::Note,
+            ExitCode::Failed
+            | ExitCode::Usage
+            | ExitCode::Unreachable
+            | ExitCode::Refused
+            | ExitCode::Integrity => Label::Error,
+        }
+    }
+}
+
+/// The reason our server gave; `None` if the status is not our server's.
+pub fn reason_id(status: &Status) -> Option<String> {
+    let info = status.get_details_error_info()?;
+    (info.domain == ERROR_DOMAIN).then_some(info.reason)
+}
+
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+#[path = "failure/tests.rs"]
+mod tests;

@@ -1,0 +1,63 @@
+use super::*;
+use crate::scripted::{self, example, snapshot};
+
+fn shown(failure: &Failure) -> String {
+    let hint = if failure.hint.is_empty() { String::new() } else { format!("\n  next: {}", failure.hint) };
+    format!("{} {}{hint}", failure.exit.code(), failure.message)
+}
+
+#[test]
+fn every_reason_of_a_job() {
+    let reasons = (0..).map_while(|number| FailureReason::try_from(number).ok());
+    let text: Vec<_> =
+        reasons.map(|reason| shown(&Failure::of_job(&example::failed(reason, reason.id(), "")))).collect();
+    snapshot("failures_of_jobs", text.join("\n"));
+}
+
+#[test]
+fn state_and_reason_decide_together() {
+    let failed = example::failed(FailureReason::TenantInactive, "3 tenants are not active", "wake them");
+    assert_eq!(Failure::of_job(&failed).exit, ExitCode::Refused);
+    assert_eq!(Failure::of_job(&failed).hint, "wake them");
+    let partial = Job { state: JobState::Partial.into(), ..failed.clone() };
+    assert_eq!(Failure::of_job(&partial).exit, ExitCode::Partial);
+    let unexplained = Job { failure: None, ..partial };
+    assert_eq!(Failure::of_job(&unexplained).exit, ExitCode::Partial);
+    let corrupt = example::failed(FailureReason::CountMismatch, "", "");
+    assert_eq!(
+        Failure::of_job(&Job { state: JobState::Partial.into(), ..corrupt }).exit,
+        ExitCode::Integrity
+    );
+    let interrupted = Job { state: JobState::Interrupted.into(), failure: None, ..failed };
+    assert_eq!(shown(&Failure::of_job(&interrupted)), "1 job 0193-0001 ended interrupted");
+}
+
+#[test]
+fn statuses() {
+    let ours = |reason, text| scripted::status(Code::NotFound, reason, text);
+    let statuses = [
+        ours(FailureReason::BackupNotFound, "no backup b1"),
+        ours(FailureReason::InvalidRequest, "backup_id is not valid\nnext: use a-z, 0-9, - and _"),
+        Status::unavailable("connection reset"),
+        Status::unimplemented(""),
+        Status::unauthenticated("no token"),
+    ];
+    let text = statuses.map(|status| shown(&Failure::of_status(&status, "http://server")));
+    snapshot("failures_of_calls", text.join("\n"));
+}
+
+#[test]
+fn a_reason_from_the_future_is_kept() {
+    let details = tonic_types::ErrorDetails::with_error_info("MOON_IS_FULL", ERROR_DOMAIN, []);
+    let status = Status::with_error_details(Code::Aborted, "the moon is full", details);
+    let failure = Failure::of_status(&status, "http://server");
+    assert_eq!(failure.exit, ExitCode::Failed);
+    assert_eq!(failure.reason.as_deref(), Some("MOON_IS_FULL"));
+}
+
+#[test]
+fn the_same_text_of_another_domain_is_not_ours() {
+    let details = tonic_types::ErrorDetails::with_error_info("BACKUP_CORRUPT", "example.org", []);
+    let status = Status::with_error_details(Code::DataLoss, "", details);
+    assert_eq!(Failure::of_status(&status, "http://server").exit, ExitCode::Unreachable);
+}

@@ -1,0 +1,214 @@
+use selvedge_proto::v1::{FailureReason, Job, JobKind, JobState};
+use tonic::Code;
+
+use crate::ExitCode;
+use crate::scripted::{Ran, Step, User, example, reset, run, run_into, snapshot, status};
+
+fn ended_badly(job: Job) -> Vec<Step> {
+    let reason = job.failure.as_ref().map(|failure| failure.reason()).unwrap_or_default();
+    vec![
+        Step::Job(example::running()),
+        Step::Job(job),
+        Step::Status(status(Code::Aborted, reason, "not to be shown")),
+    ]
+}
+
+fn shown(ran: &Ran) -> String {
+    format!("exit {}\n-- stdout\n{}-- stderr\n{}", ran.exit.code(), ran.out, ran.err)
+}
+
+#[tokio::test]
+async fn a_backup_that_succeeds() {
+    let answer = vec![Step::Job(example::running()), Step::Job(example::succeeded())];
+    snapshot("run_backup", shown(&run("backup", [answer], User::default()).await));
+}
+
+#[tokio::test]
+async fn a_restore_that_is_partial() {
+    let ran = run("restore 20261123-160000-0a1b", [ended_badly(example::partial())], User::default()).await;
+    assert!(!shown(&ran).contains("succe"));
+    snapshot("run_restore_partial", shown(&ran));
+}
+
+#[tokio::test]
+async fn a_job_that_fails_is_told_as_the_job_tells_it() {
+    let job =
+        example::failed(FailureReason::BackupCorrupt, "file 3 is truncated", "restore from another backup");
+    snapshot(
+        "run_restore_failed",
+        shown(&run("restore b1 --quiet", [ended_badly(job)], User::default()).await),
+    );
+}
+
+#[tokio::test]
+async fn a_job_without_words_is_explained_by_its_status() {
+    let job = Job { state: JobState::Failed.into(), failure: None, ..example::running() };
+    let why = status(Code::DataLoss, FailureReason::BackupCorrupt, "file 3 is truncated");
+    let ran = run("restore b1", [vec![Step::Job(job), Step::Status(why)]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Integrity);
+    assert!(ran.err.contains("error: file 3 is truncated"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn json_lines_end_with_summary_and_error() {
+    let ran = run("restore b1 --json", [ended_badly(example::partial())], User::default()).await;
+    let types = ran.out.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        format!("{} state={} exit_code={}", line["message_type"], line["state"], line["exit_code"])
+    });
+    snapshot("run_json", types.collect::<Vec<_>>().join("\n"));
+}
+
+#[tokio::test]
+async fn detached_it_only_started() {
+    let ran =
+        run("backup --detach", [vec![Step::Job(example::running()), Step::Hang]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.out, "started job 0193-0001; watch it with `selvedge jobs watch 0193-0001`\n");
+    assert_eq!(ran.err, "");
+}
+
+#[tokio::test]
+async fn detached_it_still_tells_a_failure_that_came_at_once() {
+    let job = example::failed(FailureReason::CollectionBusy, "job 7 holds Article", "");
+    let ran = run("backup --detach", [vec![Step::Job(job)]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Refused);
+    assert!(!ran.out.contains("started"));
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_attached_to_again() {
+    let answers = [
+        vec![Step::Job(example::running()), reset()],
+        vec![reset()],
+        // A stream that ends too early, though in peace.
+        vec![Step::Job(example::running())],
+        vec![Step::Job(example::succeeded())],
+    ];
+    let ran = run("backup", answers, User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.calls[1..], ["watch 0193-0001"; 3]);
+    assert!(ran.err.contains("lost the connection to URL; trying again"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_start_without_an_answer_is_repeated_with_its_request_id() {
+    let ran = run("backup", [vec![reset()], vec![Step::Job(example::succeeded())]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.calls.len(), 2);
+    assert_eq!(ran.calls[0], ran.calls[1]);
+    assert!(ran.calls[0].len() > 20, "{}", ran.calls[0]);
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_job_was_restarted() {
+    let gone = vec![Step::Status(status(Code::NotFound, FailureReason::JobNotFound, "no job"))];
+    let ran = run("backup", [vec![Step::Job(example::running()), reset()], gone], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.err.contains("the server was restarted, and job 0193-0001 ended with it"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn an_interrupted_job_runs_on() {
+    let user = User { interrupts_after: Some(300), ..User::default() };
+    let ran = run("backup", [vec![Step::Job(example::running()), Step::Hang]], user).await;
+    snapshot("run_interrupted", shown(&ran));
+}
+
+#[tokio::test]
+async fn a_refused_call_is_not_repeated() {
+    let refusal =
+        status(Code::NotFound, FailureReason::CollectionNotFound, "no collection Artikel\nnext: try Article");
+    let ran = run("backup Artikel", [vec![Step::Status(refusal)]], User::default()).await;
+    snapshot("run_refused", shown(&ran));
+}
+
+#[tokio::test]
+async fn without_a_server_it_says_how_to_start_one() {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args =
+        clap::Parser::try_parse_from(["selvedge", "list", "--server", "http://127.0.0.1:1"]).expect("parses");
+    let exit = crate::run(args, &mut crate::Terminal::new(&mut out, &mut err)).await;
+    assert_eq!(exit, ExitCode::Unreachable);
+    snapshot("run_without_server", String::from_utf8_lossy(&err));
+}
+
+#[tokio::test]
+async fn clear_without_a_terminal_shows_the_plan() {
+    let ran = run("clear Article Author", [ended_badly(example::unconfirmed())], User::default()).await;
+    snapshot("run_clear_unconfirmed", shown(&ran));
+    assert_eq!(ran.clears.len(), 1);
+    assert!(ran.clears[0].confirm.is_empty());
+}
+
+#[tokio::test]
+async fn clear_asks_for_the_names() {
+    let user = User { types: Some("Author, Article\n"), ..User::default() };
+    let cleared = Job { kind: JobKind::Clear.into(), ..example::succeeded() };
+    let answers = [ended_badly(example::unconfirmed()), vec![Step::Job(cleared)]];
+    let ran = run("clear Article Author", answers, user).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.clears[1].confirm, ["Article", "Author"]);
+    assert_ne!(ran.clears[0].request_id, ran.clears[1].request_id);
+    snapshot("run_clear_confirmed", shown(&ran));
+}
+
+#[tokio::test]
+async fn clear_takes_no_other_answer() {
+    for types in ["yes\n", "Article\n", ""] {
+        let user = User { types: Some(types), ..User::default() };
+        let ran = run("clear Article Author", [ended_badly(example::unconfirmed())], user).await;
+        assert_eq!(ran.exit, ExitCode::Refused);
+        assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
+        assert_eq!(ran.clears.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn clear_with_yes_confirms_at_once() {
+    let ran =
+        run("clear Article --yes --detach", [vec![Step::Job(example::running())]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.clears[0].confirm, ["Article"]);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_over_pages_and_cancelled() {
+    let listed = run("jobs list --json", [], User::default()).await;
+    assert_eq!(listed.out.lines().count(), 2);
+    let cancelled = run("jobs cancel 0193-0001", [], User::default()).await;
+    assert_eq!(
+        cancelled.out,
+        "asked job 0193-0001 to stop; `selvedge jobs watch 0193-0001` shows when it has\n"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_ends_the_watching_but_not_the_job() {
+    struct Closed;
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let ran = run_into(
+        &mut Closed,
+        "backup --json",
+        [vec![Step::Job(example::running()), Step::Hang]],
+        User::default(),
+    )
+    .await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.err, "note: nobody reads the output; job 0193-0001 runs on\n");
+}
+
+#[tokio::test]
+async fn json_stays_json_whatever_names_hold() {
+    let job = Job { summary: "a\u{9b}2J\u{1b}[2J\"".to_owned(), ..example::succeeded() };
+    let ran = run("backup --json", [vec![Step::Job(job.clone())]], User::default()).await;
+    let line: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(line["summary"], job.summary);
+}

@@ -1,0 +1,68 @@
+//! A backup as JSON.
+
+use selvedge_proto::v1;
+use serde::Serialize;
+
+use crate::{format, words};
+
+#[derive(Serialize)]
+pub struct Backup {
+    id: String,
+    kind: String,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    cluster: String,
+    weaviate_version: String,
+    selvedge_version: String,
+    format_version: u32,
+    without_vectors: bool,
+    objects: u64,
+    bytes: u64,
+    collections: Vec<BackupCollection>,
+}
+
+impl From<&v1::Backup> for Backup {
+    fn from(backup: &v1::Backup) -> Self {
+        Self {
+            id: backup.id.clone(),
+            kind: words::backup_kind(backup.kind()),
+            start_time: format::rfc3339(backup.start_time.as_ref()),
+            end_time: format::rfc3339(backup.end_time.as_ref()),
+            cluster: backup.cluster.clone(),
+            weaviate_version: backup.weaviate_version.clone(),
+            selvedge_version: backup.selvedge_version.clone(),
+            format_version: backup.format_version,
+            without_vectors: backup.without_vectors,
+            objects: backup.objects,
+            bytes: backup.bytes,
+            collections: backup.collections.iter().map(BackupCollection::from).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BackupCollection {
+    name: String,
+    objects: u64,
+    bytes: u64,
+    files: u64,
+    multi_tenant: bool,
+    tenants_covered: u64,
+    tenants_total: u64,
+    notes: Vec<String>,
+}
+
+impl From<&v1::BackupCollection> for BackupCollection {
+    fn from(collection: &v1::BackupCollection) -> Self {
+        Self {
+            name: collection.name.clone(),
+            objects: collection.objects,
+            bytes: collection.bytes,
+            files: collection.files,
+            multi_tenant: collection.multi_tenant,
+            tenants_covered: collection.tenants_covered,
+            tenants_total: collection.tenants_total,
+            notes: collection.notes.clone(),
+        }
+    }
+}

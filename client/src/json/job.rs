@@ -1,0 +1,182 @@
+//! A job as JSON.
+
+use selvedge_proto::v1;
+use serde::Serialize;
+
+use crate::{format, words};
+
+#[derive(Serialize)]
+pub struct Job {
+    id: String,
+    kind: String,
+    state: String,
+    phase: String,
+    summary: String,
+    dry_run: bool,
+    cluster: String,
+    repository: String,
+    backup_id: String,
+    create_time: Option<String>,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    progress_time: Option<String>,
+    progress: Progress,
+    collections: Vec<CollectionProgress>,
+    retries: u64,
+    waiting_for: String,
+    warnings: Vec<Warning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<JobFailure>,
+}
+
+impl From<&v1::Job> for Job {
+    fn from(job: &v1::Job) -> Self {
+        Self {
+            id: job.id.clone(),
+            kind: words::kind(job.kind()),
+            state: words::state(job.state()),
+            phase: words::phase(job.phase()),
+            summary: job.summary.clone(),
+            dry_run: job.dry_run,
+            cluster: job.cluster.clone(),
+            repository: job.repository.clone(),
+            backup_id: job.backup_id.clone(),
+            create_time: format::rfc3339(job.create_time.as_ref()),
+            start_time: format::rfc3339(job.start_time.as_ref()),
+            end_time: format::rfc3339(job.end_time.as_ref()),
+            progress_time: format::rfc3339(job.progress_time.as_ref()),
+            progress: job.progress.as_ref().map(Progress::from).unwrap_or_default(),
+            collections: job.collections.iter().map(CollectionProgress::from).collect(),
+            retries: job.retries,
+            waiting_for: job.waiting_for.clone(),
+            warnings: job.warnings.iter().map(Warning::from).collect(),
+            plan: job.plan.as_ref().map(Plan::from),
+            failure: job.failure.as_ref().map(JobFailure::from),
+        }
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Progress {
+    objects_done: u64,
+    objects_expected: u64,
+    objects_expected_exact: bool,
+    bytes_read: u64,
+    bytes_written: u64,
+    tenants_done: u64,
+    tenants_expected: u64,
+    objects_refused: u64,
+    objects_per_second: f64,
+    seconds_remaining: Option<f64>,
+}
+
+impl From<&v1::Progress> for Progress {
+    fn from(progress: &v1::Progress) -> Self {
+        Self {
+            objects_done: progress.objects_done,
+            objects_expected: progress.objects_expected,
+            objects_expected_exact: progress.objects_expected_exact,
+            bytes_read: progress.bytes_read,
+            bytes_written: progress.bytes_written,
+            tenants_done: progress.tenants_done,
+            tenants_expected: progress.tenants_expected,
+            objects_refused: progress.objects_refused,
+            objects_per_second: progress.objects_per_second,
+            seconds_remaining: progress.seconds_remaining,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CollectionProgress {
+    collection: String,
+    target: String,
+    state: String,
+    progress: Progress,
+}
+
+impl From<&v1::CollectionProgress> for CollectionProgress {
+    fn from(collection: &v1::CollectionProgress) -> Self {
+        Self {
+            collection: collection.collection.clone(),
+            target: collection.target.clone(),
+            state: words::collection_state(collection.state()),
+            progress: collection.progress.as_ref().map(Progress::from).unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Warning {
+    reason: String,
+    text: String,
+    subjects: Vec<String>,
+    count: u64,
+}
+
+impl From<&v1::Warning> for Warning {
+    fn from(warning: &v1::Warning) -> Self {
+        Self {
+            reason: warning.reason.clone(),
+            text: warning.text.clone(),
+            subjects: warning.subjects.clone(),
+            count: warning.count,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JobFailure {
+    /// As in `google.rpc.ErrorInfo`, such as `COLLECTION_NOT_FOUND`.
+    reason: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl From<&v1::JobFailure> for JobFailure {
+    fn from(failure: &v1::JobFailure) -> Self {
+        Self { reason: failure.reason().id(), message: failure.message.clone(), hint: failure.hint.clone() }
+    }
+}
+
+#[derive(Serialize)]
+struct Plan {
+    collections: Vec<PlannedCollection>,
+    confirmation: Vec<String>,
+}
+
+impl From<&v1::Plan> for Plan {
+    fn from(plan: &v1::Plan) -> Self {
+        Self {
+            collections: plan.collections.iter().map(PlannedCollection::from).collect(),
+            confirmation: plan.confirmation.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlannedCollection {
+    collection: String,
+    target: String,
+    action: String,
+    objects: u64,
+    objects_exact: bool,
+    tenants: u64,
+    notes: Vec<String>,
+}
+
+impl From<&v1::PlannedCollection> for PlannedCollection {
+    fn from(planned: &v1::PlannedCollection) -> Self {
+        Self {
+            collection: planned.collection.clone(),
+            target: planned.target.clone(),
+            action: planned.action.clone(),
+            objects: planned.objects,
+            objects_exact: planned.objects_exact,
+            tenants: planned.tenants,
+            notes: planned.notes.clone(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The client of Selvedge: parses a command line, calls `selvedge-server`, shows what comes back.
+//!
+//! [`run`] is a whole invocation without the process around it, so that tests can give it their own terminal.
+
+#![cfg_attr(test, allow(clippy::expect_used))]
+
+mod args;
+mod commands;
+mod connect;
+mod exit;
+mod failure;
+mod follow;
+mod format;
+mod json;
+mod plan;
+mod progress;
+mod report;
+#[cfg(test)]
+mod scripted;
+mod table;
+mod terminal;
+mod words;
+
+pub use args::{Args, Command, Options};
+pub use exit::ExitCode;
+pub use terminal::Terminal;
+
+use clap::CommandFactory;
+use commands::Session;
+use connect::Server;
+use failure::Failure;
+
+/// The description of the command line: for help, completions and tests.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Runs one command. Results go to `terminal.out`, everything else to `terminal.err`.
+pub async fn run(args: Args, terminal: &mut Terminal<'_>) -> ExitCode {
+    let Args { options, command } = args;
+    match dispatch(command, &options, terminal).await {
+        Ok(()) => ExitCode::Done,
+        Err(failure) => {
+            failure.show(&options, terminal);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    if let Command::Completions(args) = command {
+        return commands::completions::run(args, terminal);
+    }
+    let server =
+        terminal.unless_interrupted("nothing was started", Server::connect(&options.server)).await??;
+    let mut session = Session { server, options, terminal };
+    match command {
+        Command::Backup(args) => commands::backup::run(args, &mut session).await,
+        Command::Restore(args) => commands::restore::run(args, &mut session).await,
+        Command::Clear(args) => commands::clear::run(args, &mut session).await,
+        Command::List => commands::list::run(&mut session).await,
+        Command::Show(args) => commands::show::run(args, &mut session).await,
+        Command::Collections(args) => commands::collections::run(args, &mut session).await,
+        Command::Jobs(args) => commands::jobs::run(args, &mut session).await,
+        Command::Completions(args) => commands::completions::run(args, session.terminal),
+    }
+}

@@ -1,0 +1,109 @@
+//! Showing how far a job is.
+
+mod bars;
+mod lines;
+mod statuses;
+pub mod text;
+
+use std::time::Duration;
+
+use selvedge_proto::v1::Job;
+
+use bars::Bars;
+use lines::Lines;
+use statuses::Statuses;
+
+use crate::commands::Session;
+use crate::failure::Failure;
+use crate::{Options, Terminal};
+
+/// How progress looks.
+pub enum Progress {
+    /// Redrawn in place on a terminal.
+    Bars(Bars),
+    /// A line now and then.
+    Lines(Lines),
+    /// JSON Lines on stdout.
+    Statuses(Statuses),
+    Silent,
+}
+
+impl Progress {
+    /// The one place that decides how progress looks.
+    pub fn choose(options: &Options, terminal: &Terminal<'_>) -> Self {
+        if options.quiet || options.no_progress {
+            Self::Silent
+        } else if options.json {
+            Self::Statuses(Statuses::default())
+        } else if terminal.err_is_terminal {
+            Self::Bars(Bars::new(terminal.width))
+        } else {
+            Self::Lines(Lines::default())
+        }
+    }
+
+    /// Shows a state of the job; `at` is the time since it is followed.
+    pub fn show(&mut self, job: &Job, at: Duration, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+        match self {
+            Self::Bars(bars) => bars.show(job),
+            Self::Lines(lines) => {
+                if let Some(line) = lines.next(job, at) {
+                    session.terminal.say(&line);
+                }
+            }
+            Self::Statuses(statuses) => {
+                if let Some(line) = statuses.next(job, at) {
+                    session.terminal.print_verbatim(&line)?;
+                }
+            }
+            Self::Silent => {}
+        }
+        Ok(())
+    }
+
+    /// Tells something without disturbing what is drawn.
+    pub fn note(&mut self, text: &str, session: &mut Session<'_, '_>) {
+        match self {
+            Self::Bars(bars) => bars.suspended(|| session.talk(text)),
+            Self::Lines(_) | Self::Statuses(_) | Self::Silent => session.talk(text),
+        }
+    }
+
+    /// Takes away what is drawn, so that what follows stands on clean lines.
+    pub fn end(&mut self) {
+        if let Self::Bars(bars) = self {
+            bars.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::Args;
+
+    fn chosen(flags: &str, err_is_terminal: bool) -> &'static str {
+        let args = Args::parse_from(format!("selvedge list {flags}").split_whitespace());
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal::new(&mut out, &mut err);
+        terminal.err_is_terminal = err_is_terminal;
+        match Progress::choose(&args.options, &terminal) {
+            Progress::Bars(_) => "bars",
+            Progress::Lines(_) => "lines",
+            Progress::Statuses(_) => "statuses",
+            Progress::Silent => "silent",
+        }
+    }
+
+    #[test]
+    fn flags_and_terminal_decide() {
+        assert_eq!(chosen("", true), "bars");
+        assert_eq!(chosen("", false), "lines");
+        assert_eq!(chosen("--json", true), "statuses");
+        for flags in ["--quiet", "--no-progress", "--json --quiet"] {
+            assert_eq!(chosen(flags, true), "silent");
+        }
+    }
+}

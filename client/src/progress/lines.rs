@@ -1,0 +1,62 @@
+//! Progress for logs: a line when the phase changes, and one now and then.
+
+use std::time::Duration;
+
+use selvedge_proto::v1::{Job, JobPhase, JobState};
+
+use super::text;
+use crate::words;
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub struct Lines {
+    shown: Option<(JobState, JobPhase, Duration)>,
+}
+
+impl Lines {
+    /// The line that is due at this time, if one is.
+    pub fn next(&mut self, job: &Job, at: Duration) -> Option<String> {
+        let (state, phase) = (job.state(), job.phase());
+        let due = match self.shown {
+            None => true,
+            Some((shown, _, _)) if words::has_ended(state) => shown != state,
+            Some((shown_state, shown_phase, when)) => {
+                (shown_state, shown_phase) != (state, phase) || at >= when + INTERVAL
+            }
+        };
+        let first = self.shown.is_none();
+        if !due {
+            return None;
+        }
+        self.shown = Some((state, phase, at));
+        let head = if first { format!("job {}: {}\n", job.id, job.summary) } else { String::new() };
+        Some(head + &text::plain(job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{example, snapshot};
+
+    #[test]
+    fn a_line_for_each_phase_each_interval_and_the_end() {
+        let at = |seconds| Duration::from_secs(seconds);
+        let planning = Job { phase: JobPhase::Planning.into(), progress: None, ..example::running() };
+        let waiting = Job { waiting_for: "Weaviate (503), next try in 4 s".to_owned(), ..example::running() };
+        let mut lines = Lines::default();
+        let shown: Vec<String> = [
+            lines.next(&planning, at(0)),
+            lines.next(&planning, at(1)),
+            lines.next(&example::running(), at(2)),
+            lines.next(&example::running(), at(11)),
+            lines.next(&waiting, at(12)),
+            lines.next(&example::partial(), at(13)),
+            lines.next(&example::partial(), at(99)),
+        ]
+        .map(|line| line.unwrap_or_else(|| "(none)".to_owned()))
+        .into();
+        snapshot("progress_log", shown.join("\n"));
+    }
+}

@@ -1,0 +1,52 @@
+use super::*;
+use crate::scripted::{example, snapshot};
+
+#[test]
+fn plain_lines() {
+    let pending = Job { state: JobState::Pending.into(), progress: None, ..example::running() };
+    let waiting = Job { waiting_for: "Weaviate (503), next try in 4 s".to_owned(), ..example::running() };
+    let jobs = [pending, example::running(), waiting, example::succeeded(), example::partial()];
+    snapshot("progress_lines", jobs.each_ref().map(plain).join("\n"));
+}
+
+#[test]
+fn screens() {
+    let mut job = example::running();
+    job.waiting_for = "Weaviate at http://localhost:8080 (503), next try in 4 s".to_owned();
+    let mut screens = String::new();
+    for width in [100, 60, 30] {
+        screens += &format!("{width} columns\n{}\n\n", screen(&job, width).join("\n"));
+    }
+    snapshot("progress_screens", screens);
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let mut job = example::running();
+    job.waiting_for = "something\nwith a break ".repeat(20);
+    for width in 0..150 {
+        for line in screen(&job, width) {
+            assert!(line.chars().count() <= width && !line.contains('\n'), "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn many_collections_are_counted() {
+    let mut job = example::running();
+    let collection = job.collections.iter().find(|collection| collection.state() == CollectionState::Running);
+    job.collections = vec![collection.cloned().expect("one runs"); 20];
+    let lines = screen(&job, 100);
+    assert_eq!(lines.len(), 10);
+    assert_eq!(lines[9], "  and 12 collections more");
+}
+
+#[test]
+fn a_hundred_percent_is_success_only() {
+    let progress = |objects_done| Progress { objects_done, objects_expected: 10, ..Progress::default() };
+    assert_eq!(percent(&progress(10), false), Some(99));
+    assert_eq!(percent(&progress(99), false), Some(99));
+    assert_eq!(percent(&progress(5), false), Some(50));
+    assert_eq!(percent(&progress(10), true), Some(100));
+    assert_eq!(percent(&Progress::default(), false), None);
+}

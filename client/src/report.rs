@@ -1,0 +1,132 @@
+//! What is said about a job that has ended.
+
+use selvedge_proto::v1::{CollectionState, Job, JobKind, JobState, Warning};
+
+use crate::commands::Session;
+use crate::failure::Failure;
+use crate::terminal::Label;
+use crate::{format, json, plan};
+
+/// Prints the result and the warnings; anything but success is returned as the failure it is.
+pub fn ended(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if !session.options.quiet {
+        for warned in &job.warnings {
+            session.terminal.say_labelled(Label::Warning, &warning(warned));
+        }
+    }
+    if session.options.json {
+        summary_line(job, session)?;
+    } else if let Some(text) = result(job) {
+        session.terminal.print(&text)?;
+    }
+    if job.state() == JobState::Succeeded { Ok(()) } else { Err(Failure::of_job(job)) }
+}
+
+/// With `--json`, the job as its summary.
+pub fn summary_line(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if session.options.json {
+        session.print_json(&json::Message::Summary(json::Job::from(job)))?;
+    }
+    Ok(())
+}
+
+/// A warning with its samples.
+pub fn warning(warning: &Warning) -> String {
+    let mut details = Vec::new();
+    if warning.count > 1 {
+        details.push(format!("{} times", format::count(warning.count)));
+    }
+    if !warning.subjects.is_empty() {
+        let more = if warning.count > warning.subjects.len() as u64 { ", …" } else { "" };
+        details.push(warning.subjects.join(", ") + more);
+    }
+    if details.is_empty() {
+        warning.text.clone()
+    } else {
+        format!("{} ({})", warning.text, details.join(": "))
+    }
+}
+
+/// The result for a person: of a dry run the plan; `None` if the job left nothing behind.
+fn result(job: &Job) -> Option<String> {
+    match job.state() {
+        JobState::Succeeded | JobState::Partial if job.dry_run => {
+            let plan = job.plan.as_ref().map(plan::render).unwrap_or_default();
+            Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
+        }
+        JobState::Succeeded => Some(format!("{}: {}", subject(job), totals(job))),
+        JobState::Partial => Some(format!("partial {}: {}", subject(job), totals(job))),
+        JobState::Unspecified
+        | JobState::Pending
+        | JobState::Running
+        | JobState::Cancelling
+        | JobState::Failed
+        | JobState::Cancelled
+        | JobState::Interrupted => None,
+    }
+}
+
+fn subject(job: &Job) -> String {
+    match job.kind() {
+        JobKind::Backup => format!("backup {}", job.backup_id),
+        JobKind::Restore => format!("restore of {}", job.backup_id),
+        JobKind::Clear => "clear".to_owned(),
+        JobKind::Unspecified => format!("job {}", job.id),
+    }
+}
+
+/// `3 collections, 12,345 objects, 45.2 MiB in 3.2 s`
+fn totals(job: &Job) -> String {
+    let progress = job.progress.unwrap_or_default();
+    let all = job.collections.len() as u64;
+    let done = job.collections.iter().filter(|collection| collection.state() == CollectionState::Done).count()
+        as u64;
+    let mut text = if done == all || job.state() == JobState::Succeeded {
+        format::quantity(all, "collection")
+    } else {
+        format!("{} of {} whole", format::count(done), format::quantity(all, "collection"))
+    };
+    text += &format!(", {}", format::quantity(progress.objects_done, "object"));
+    if job.kind() == JobKind::Clear {
+        text += " removed";
+    } else {
+        text += &format!(", {}", format::bytes(progress.bytes_written));
+    }
+    if progress.objects_refused > 0 {
+        text += &format!(", {} refused", format::count(progress.objects_refused));
+    }
+    if let Some(seconds) = format::seconds_between(job.start_time.as_ref(), job.end_time.as_ref()) {
+        text += &format!(" in {}", format::duration(seconds));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{example, snapshot};
+
+    #[test]
+    fn results() {
+        let of_kind = |kind: JobKind, job: Job| result(&Job { kind: kind.into(), ..job }).unwrap_or_default();
+        let texts = [
+            of_kind(JobKind::Backup, example::succeeded()),
+            of_kind(JobKind::Restore, example::succeeded()),
+            of_kind(JobKind::Clear, example::succeeded()),
+            of_kind(JobKind::Restore, example::partial()),
+            of_kind(
+                JobKind::Clear,
+                Job { dry_run: true, plan: example::unconfirmed().plan, ..example::succeeded() },
+            ),
+            warning(&example::partial().warnings[0]),
+        ];
+        snapshot("results", texts.join("\n"));
+    }
+
+    #[test]
+    fn what_left_nothing_behind_has_no_result() {
+        for state in [JobState::Failed, JobState::Cancelled, JobState::Interrupted] {
+            assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }), None);
+        }
+    }
+}

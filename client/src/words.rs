@@ -1,0 +1,51 @@
+//! The contract's enum values as lower-case words.
+
+use selvedge_proto::v1::{BackupKind, CollectionState, Job, JobKind, JobPhase, JobState};
+
+/// `backup`, `restore`, `clear`
+pub fn kind(kind: JobKind) -> String {
+    word(kind.as_str_name(), "JOB_KIND_")
+}
+
+/// `running`, `succeeded`…
+pub fn state(state: JobState) -> String {
+    word(state.as_str_name(), "JOB_STATE_")
+}
+
+/// `reading`, `creating_schema`…
+pub fn phase(phase: JobPhase) -> String {
+    word(phase.as_str_name(), "JOB_PHASE_")
+}
+
+pub fn collection_state(state: CollectionState) -> String {
+    word(state.as_str_name(), "COLLECTION_STATE_")
+}
+
+/// `full`, `schema`, `subset`
+pub fn backup_kind(kind: BackupKind) -> String {
+    word(kind.as_str_name(), "BACKUP_KIND_")
+}
+
+fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
+}
+
+/// What the job is doing, for people: its phase while it runs, else its state.
+pub fn activity(job: &Job) -> String {
+    match job.state() {
+        JobState::Running if job.phase() != JobPhase::Unspecified => phase(job.phase()).replace('_', " "),
+        other => state(other),
+    }
+}
+
+/// True if the job has ended, one way or another.
+pub fn has_ended(state: JobState) -> bool {
+    match state {
+        JobState::Unspecified | JobState::Pending | JobState::Running | JobState::Cancelling => false,
+        JobState::Succeeded
+        | JobState::Partial
+        | JobState::Failed
+        | JobState::Cancelled
+        | JobState::Interrupted => true,
+    }
+}

@@ -1,0 +1,210 @@
+//! The composition root: builds everything, serves, and ends in good order.
+
+mod signals;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::archive::Repository;
+use crate::config::{Config, RepositoryConfig};
+use crate::error::{Error, Kind, Result};
+use crate::grpc::{self, Health, Places};
+use crate::jobs::{Limits, Registry};
+use crate::weaviate::ClusterConfig;
+
+pub use signals::shutdown_signal;
+
+/// Finds out that a client is gone although its connection was never closed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// However long the jobs took to stop, clients get this long to read how they ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The server, ready to serve.
+pub struct App {
+    places: Arc<Places>,
+    registry: Arc<Registry>,
+    shutdown_deadline: Duration,
+}
+
+/// What is not about a place.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Jobs that run at once.
+    pub max_jobs: usize,
+    /// Ended jobs that are remembered.
+    pub history: usize,
+    /// How long jobs and clients may take when the server stops.
+    pub shutdown_deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_jobs: 4, history: 1000, shutdown_deadline: Duration::from_secs(30) }
+    }
+}
+
+impl App {
+    /// To be called within a Tokio runtime. Opens the repositories; connects to Weaviate when first needed.
+    pub fn build(config: Config) -> Result<Self> {
+        let open = |RepositoryConfig { name, url }: &RepositoryConfig| Repository::open(name, url);
+        let repositories = config.repositories.iter().map(open).collect::<Result<_>>()?;
+        Self::with_parts(config.clusters, repositories, config.options)
+    }
+
+    /// As [`App::build`], with repositories that are open already.
+    pub fn with_parts(
+        clusters: Vec<ClusterConfig>,
+        repositories: Vec<Repository>,
+        options: Options,
+    ) -> Result<Self> {
+        // The only state of the process: rustls wants its provider there. An error means that it is.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let Options { max_jobs, history, shutdown_deadline } = options;
+        let registry = Registry::new(Limits { running: max_jobs, history });
+        Ok(Self { places: Arc::new(Places::new(clusters, repositories)?), registry, shutdown_deadline })
+    }
+
+    /// Logs whether each Weaviate can be reached. Nothing depends on it, but whoever starts a server with a wrong address
+    /// should not have to wait for the first job to learn it.
+    pub fn greet_clusters(&self) -> impl Future<Output = ()> + Send + use<> {
+        let places = Arc::clone(&self.places);
+        async move {
+            for cluster in places.clusters() {
+                let (name, url) = (cluster.name(), cluster.rest_url());
+                match cluster.connect().await {
+                    Ok(server) => {
+                        tracing::info!(cluster = name, url, version = server.version_text, "Weaviate answers")
+                    }
+                    Err(error) => {
+                        tracing::warn!(cluster = name, %error, next = error.hint_text(), "Weaviate cannot be used yet");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves until `shutdown` is ready, then lets jobs and clients end; returns when all have, or are overdue.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+        for repository in self.places.repositories() {
+            tracing::info!(name = repository.name(), url = repository.url(), "repository");
+        }
+        let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
+        let stop = CancellationToken::new();
+        let server = transport(routes, listener, stop.clone().cancelled_owned());
+        let mut server = AbortOnDropHandle::new(tokio::spawn(server));
+        let broken = tokio::select! {
+            ended = &mut server => Some(ended),
+            () = shutdown => None,
+        };
+        let until = Instant::now() + self.shutdown_deadline;
+        self.stop_jobs(&health).await;
+        stop.cancel();
+        health.end().await;
+        let ended = match broken {
+            Some(ended) => Ok(ended),
+            None => timeout_at(until.max(Instant::now() + LAST_WORDS), server).await,
+        };
+        match ended {
+            Ok(Ok(Ok(()))) => tracing::info!("stopped"),
+            Ok(Ok(Err(error))) => return Err(broken_off(error)),
+            Ok(Err(error)) => return Err(broken_off(error)),
+            Err(_) => tracing::warn!("stopped; clients that did not hang up in time were cut off"),
+        }
+        Ok(())
+    }
+
+    /// The server answers meanwhile, so that clients see their jobs end.
+    async fn stop_jobs(&self, health: &Health) {
+        health.stopping().await;
+        self.registry.close();
+        let running = self.registry.list(true, None).len();
+        tracing::info!(running, "stopping: no new jobs are taken, those that run are asked to stop");
+        self.registry.drain(self.shutdown_deadline).await;
+    }
+}
+
+async fn transport(
+    routes: Routes,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::result::Result<(), tonic::transport::Error> {
+    Server::builder()
+        .trace_fn(|request| tracing::info_span!("call", path = request.uri().path()))
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
+        .await
+}
+
+fn broken_off(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Internal, "the server broke off").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_proto::v1;
+    use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
+    use selvedge_proto::v1::job_service_client::JobServiceClient;
+    use tokio::sync::oneshot;
+    use tonic::transport::Channel;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    /// Nothing listens where its cluster should be.
+    fn app() -> App {
+        let unused = "http://127.0.0.1:9".to_owned();
+        let cluster = ClusterConfig {
+            name: "default".to_owned(),
+            rest_url: unused.clone(),
+            grpc_url: unused,
+            api_key: None,
+            retry_budget: Duration::ZERO,
+        };
+        let repository = Repository::open("default", "memory://test").unwrap();
+        App::with_parts(vec![cluster], vec![repository], Options::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_serves_and_stops_although_a_client_stays() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(app().serve(listener, async {
+            let _ = stopped.await;
+        }));
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+
+        let mut health = HealthClient::new(channel.clone());
+        let mut watching = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        assert_eq!(watching.message().await.unwrap().unwrap().status, 1);
+
+        let request = v1::BackupRequest { cluster: "elsewhere".to_owned(), ..Default::default() };
+        let status = CollectionServiceClient::new(channel.clone()).backup(request).await.unwrap_err();
+        assert_eq!(status.get_error_details().error_info().unwrap().reason, "CLUSTER_UNKNOWN");
+        assert!(
+            status.message().ends_with("\nnext: it is configured for \"default\""),
+            "{}",
+            status.message()
+        );
+        let jobs = JobServiceClient::new(channel).list_jobs(v1::ListJobsRequest::default()).await.unwrap();
+        assert!(jobs.into_inner().jobs.is_empty(), "a bad request makes no job");
+
+        stop.send(()).unwrap();
+        assert_eq!(watching.message().await.unwrap().unwrap().status, 2, "not serving");
+        server.await.unwrap().unwrap();
+    }
+}

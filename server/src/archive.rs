@@ -1,0 +1,54 @@
+//! The repository: where backups are kept, and the only code that knows an object store, Parquet or Arrow.
+//!
+//! Every key there is:
+//!
+//! ```text
+//! backups/<backup-id>/claim.json                                     this id is taken, by this job; created first, create-only
+//! backups/<backup-id>/collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
+//! backups/<backup-id>/collections/<Collection>/data/<uuid>.parquet   the objects; see `columns` for what is in a file
+//! backups/<backup-id>/collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
+//!                                                                    BLAKE3 (whole, and of each range of it), tenants' row spans
+//! backups/<backup-id>/collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or why it
+//!                                                                    was left out
+//! backups/<backup-id>/backup.json                                    the commit: a summary with the BLAKE3 of the JSON files above
+//!                                                                    and of itself; created last, create-only
+//! jobs/<job-id>/<name>                                               what a job must find again
+//! ```
+//!
+//! What is written once is never changed. Without `backup.json` there is no backup, so whatever breaks off leaves garbage,
+//! never half a backup in the list; deleting removes `backup.json` first. A reader checks bytes before it decodes them.
+
+mod backup_id;
+mod checksum;
+mod columns;
+mod data_file;
+mod decode;
+mod encode;
+mod layout;
+mod list;
+mod manifest;
+mod read_backup;
+mod read_data;
+mod repository;
+mod store;
+mod store_error;
+#[cfg(test)]
+mod tests;
+mod write_backup;
+mod write_collection;
+mod write_data;
+mod write_file;
+
+pub use backup_id::BackupId;
+pub use checksum::Checksum;
+pub use data_file::{DataFile, Footer, RowGroup, TenantRecord, TenantSpan};
+pub use list::{BackupPage, Page};
+pub use manifest::{
+    BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, FORMAT_VERSION, Manifest,
+};
+pub use read_backup::{BackupReader, CollectionReader};
+pub use read_data::DataReader;
+pub use repository::Repository;
+pub use write_backup::BackupWriter;
+pub use write_collection::CollectionWriter;
+pub use write_data::DataWriter;

@@ -1,0 +1,39 @@
+//! Where things are. The list of all keys is at the top of `archive`.
+
+use object_store::path::Path;
+
+use super::BackupId;
+
+pub const BACKUPS: &str = "backups";
+pub const SCHEMA: &str = "schema.json";
+pub const FILES: &str = "files.json";
+pub const TENANTS: &str = "tenants.json";
+
+pub fn backup_dir(id: &BackupId) -> Path {
+    Path::from(BACKUPS).join(id.as_str())
+}
+
+pub fn claim(id: &BackupId) -> Path {
+    backup_dir(id).join("claim.json")
+}
+
+pub fn manifest(id: &BackupId) -> Path {
+    backup_dir(id).join("backup.json")
+}
+
+pub fn collection_dir(id: &BackupId, collection: &str) -> Path {
+    backup_dir(id).join("collections").join(collection)
+}
+
+/// `name` is [`SCHEMA`], [`FILES`] or [`TENANTS`].
+pub fn collection_file(id: &BackupId, collection: &str, name: &str) -> Path {
+    collection_dir(id, collection).join(name)
+}
+
+pub fn data_file(id: &BackupId, collection: &str, name: &str) -> Path {
+    collection_dir(id, collection).join("data").join(name)
+}
+
+pub fn job_file(job_id: &str, name: &str) -> Path {
+    Path::from("jobs").join(job_id).join(name)
+}

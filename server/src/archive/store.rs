@@ -1,0 +1,124 @@
+//! The object store with its failures put into words.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+
+use super::layout::BACKUPS;
+use super::store_error::store_error;
+use crate::error::{Error, Result};
+
+#[derive(Debug)]
+pub struct Store {
+    pub name: String,
+    pub url: String,
+    objects: Arc<dyn ObjectStore>,
+}
+
+/// What became of a create-only put.
+pub enum Created {
+    /// The object is there, with the bytes that were to be put.
+    Done,
+    /// Something else was there before.
+    Taken(Bytes),
+}
+
+impl Store {
+    pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
+        Self { name: name.to_owned(), url: url.to_owned(), objects }
+    }
+
+    /// How messages call it.
+    pub fn place(&self) -> String {
+        format!("repository \"{}\" ({})", self.name, self.url)
+    }
+
+    pub fn error(&self, action: &str, path: &Path, error: object_store::Error) -> Error {
+        store_error(action, path, &self.place(), error)
+    }
+
+    /// Replaces what is there. Durable when it returns.
+    pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = self.objects.put(path, payload).await;
+        put.map(drop).map_err(|error| self.error("write", path, error))
+    }
+
+    /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store says, the
+    /// object counts as created if it has these bytes.
+    pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
+        let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
+        let Err(error) = put else { return Ok(Created::Done) };
+        match self.get(path).await {
+            Ok(Some(found)) if found == bytes => Ok(Created::Done),
+            Ok(Some(found)) if matches!(error, object_store::Error::AlreadyExists { .. }) => {
+                Ok(Created::Taken(found))
+            }
+            // The failure to write says more than one to read after it.
+            _ => Err(self.error("write", path, error)),
+        }
+    }
+
+    /// None if there is no such object.
+    pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
+        let read = async { self.objects.get(path).await?.bytes().await };
+        self.found("read", path, read.await)
+    }
+
+    /// None if there is no such object. May return less than asked for if the object is shorter.
+    pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Option<Bytes>> {
+        self.found("read", path, self.objects.get_range(path, range).await)
+    }
+
+    /// None if there is no such object.
+    pub async fn head(&self, path: &Path) -> Result<Option<ObjectMeta>> {
+        self.found("read", path, self.objects.head(path).await)
+    }
+
+    fn found<T>(&self, action: &str, path: &Path, result: object_store::Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.error(action, path, error)),
+        }
+    }
+
+    /// The names of the folders in the folder of backups.
+    pub async fn backup_names(&self) -> Result<Vec<String>> {
+        let prefix = Path::from(BACKUPS);
+        let listed = self.objects.list_with_delimiter(Some(&prefix)).await;
+        let listed = listed.map_err(|error| self.error("list", &prefix, error))?;
+        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// Everything below `dir`.
+    pub async fn list(&self, dir: &Path) -> Result<Vec<Path>> {
+        let listed = self.objects.list(Some(dir)).map_ok(|meta| meta.location);
+        listed.try_collect().await.map_err(|error| self.error("list", dir, error))
+    }
+
+    /// Deletes as many as it can, and says how many there were. What is gone already is no failure.
+    pub async fn delete(&self, paths: Vec<Path>) -> Result<u64> {
+        let mut results = self.objects.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+        let mut deleted = 0;
+        let mut failed = None;
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(_) => deleted += 1,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => failed = Some(self.error("delete from", &Path::from(BACKUPS), error)),
+            }
+        }
+        failed.map_or(Ok(deleted), Err)
+    }
+
+    /// `part_bytes` is the size of the parts, all the same but the last, as some stores want it.
+    pub async fn start_upload(&self, path: &Path, part_bytes: usize) -> Result<WriteMultipart> {
+        let upload =
+            self.objects.put_multipart(path).await.map_err(|error| self.error("write", path, error))?;
+        Ok(WriteMultipart::new_with_chunk_size(upload, part_bytes))
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use object_store::path::Path;
+use serde::Serialize;
+
+use super::columns::Columns;
+use super::data_file::{FilesJson, SchemaJson, TenantsJson};
+use super::store::Store;
+use super::write_data::Limits;
+use super::{BackupId, Checksum, CollectionManifest, DataFile, DataWriter, TenantRecord, layout};
+use crate::error::{Error, Result};
+use crate::model::{Collection, VectorSpace};
+
+/// A collection of a backup that is being made. Clones share it, so that each lane can have one.
+#[derive(Debug, Clone)]
+pub struct CollectionWriter {
+    target: Arc<Target>,
+    schema: Checksum,
+}
+
+/// Where the data files of one collection go, and what they look like.
+#[derive(Debug)]
+pub struct Target {
+    pub store: Arc<Store>,
+    pub limits: Limits,
+    pub columns: Arc<Columns>,
+    pub collection: String,
+    backup: BackupId,
+}
+
+impl Target {
+    pub fn path(&self, file: &str) -> Path {
+        layout::data_file(&self.backup, &self.collection, file)
+    }
+}
+
+impl CollectionWriter {
+    pub(super) async fn create(
+        store: Arc<Store>,
+        backup: BackupId,
+        collection: &Collection,
+        aliases: &[String],
+        spaces: &[VectorSpace],
+        limits: Limits,
+    ) -> Result<Self> {
+        let columns = Arc::new(Columns::new(&collection.name, collection.multi_tenant, spaces)?);
+        let target = Arc::new(Target { store, limits, columns, collection: collection.name.clone(), backup });
+        let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
+        let schema = target.put_json(layout::SCHEMA, &json).await?;
+        Ok(Self { target, schema })
+    }
+
+    /// One for each lane.
+    pub fn data_writer(&self) -> DataWriter {
+        DataWriter::new(self.target.clone())
+    }
+
+    /// Writes down what the data writers have written. `tenants` are all that the collection has; None without multi-tenancy.
+    pub async fn finish(
+        self,
+        mut files: Vec<DataFile>,
+        tenants: Option<Vec<TenantRecord>>,
+        notes: Vec<String>,
+    ) -> Result<CollectionManifest> {
+        let target = &self.target;
+        if tenants.is_some() != target.columns.multi_tenant {
+            return Err(Error::internal(format!("tenants do not fit collection \"{}\"", target.collection)));
+        }
+        // Names begin with the time they were given.
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut manifest = CollectionManifest {
+            name: target.collection.clone(),
+            objects: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            files: files.len() as u64,
+            multi_tenant: target.columns.multi_tenant,
+            tenants_covered: 0,
+            tenants_total: 0,
+            notes,
+            blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
+        };
+        let vectors = target.columns.spaces.iter().map(Into::into).collect();
+        let checksum = target.put_json(layout::FILES, &FilesJson { vectors, files }).await?;
+        manifest.blake3.insert(layout::FILES.to_owned(), checksum);
+        if let Some(tenants) = tenants {
+            manifest.tenants_covered = tenants.iter().filter(|tenant| tenant.rows.is_some()).count() as u64;
+            manifest.tenants_total = tenants.len() as u64;
+            let checksum = target.put_json(layout::TENANTS, &TenantsJson { tenants }).await?;
+            manifest.blake3.insert(layout::TENANTS.to_owned(), checksum);
+        }
+        Ok(manifest)
+    }
+}
+
+impl Target {
+    async fn put_json(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<Checksum> {
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Error::internal(format!("{name} cannot be written as JSON")).caused_by(error))?;
+        let checksum = Checksum::of(&bytes);
+        self.store.put(&layout::collection_file(&self.backup, &self.collection, name), bytes.into()).await?;
+        Ok(checksum)
+    }
+}

@@ -1,0 +1,64 @@
+use std::path::PathBuf;
+
+use clap::Parser;
+use tracing_subscriber::filter::Targets;
+
+use super::LogFormat;
+
+/// Backup, restore and clear for Weaviate collections, as a gRPC service.
+///
+/// Weaviate's key comes from the environment variable WEAVIATE_API_KEY or from a file, never from a flag: flags can be read
+/// by everybody on the machine.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "selvedge-server", version, max_term_width = 100)]
+pub struct Flags {
+    /// The address to listen on. Beyond this machine only with --allow-insecure.
+    #[arg(long, env = "SELVEDGE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50071")]
+    pub listen: String,
+
+    /// Weaviate's REST address.
+    #[arg(long, env = "WEAVIATE_URL", value_name = "URL", default_value = "http://localhost:8080")]
+    pub weaviate_url: String,
+
+    /// Weaviate's gRPC address [default: port 50051 of the same host; for Weaviate Cloud, its gRPC host].
+    #[arg(long, env = "WEAVIATE_GRPC_URL", value_name = "URL")]
+    pub weaviate_grpc_url: Option<String>,
+
+    /// How long a job waits for Weaviate to answer again, all pauses for one call together.
+    #[arg(long, env = "SELVEDGE_RETRY_BUDGET", value_name = "TIME", default_value = "10m")]
+    pub retry_budget: humantime::Duration,
+
+    /// A file that holds Weaviate's key.
+    #[arg(long, env = "WEAVIATE_API_KEY_FILE", value_name = "FILE")]
+    pub weaviate_api_key_file: Option<PathBuf>,
+
+    /// Where backups are kept: a folder, or its URL such as file:///var/lib/selvedge.
+    #[arg(long, env = "SELVEDGE_REPOSITORY", value_name = "URL", default_value = "backups")]
+    pub repository: String,
+
+    /// Listen beyond this machine although there is neither TLS nor a password: whoever reaches the address can read, overwrite
+    /// and clear collections.
+    #[arg(long, env = "SELVEDGE_ALLOW_INSECURE")]
+    pub allow_insecure: bool,
+
+    /// How many jobs may run at once.
+    #[arg(long, env = "SELVEDGE_MAX_JOBS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_jobs: u16,
+
+    /// How long jobs and clients may take to end when the server is told to stop. What must not be left half done is waited
+    /// for however long it takes; a second signal ends that too.
+    #[arg(long, env = "SELVEDGE_SHUTDOWN_DEADLINE", value_name = "TIME", default_value = "30s")]
+    pub shutdown_deadline: humantime::Duration,
+
+    /// What to log: off, error, warn, info, debug or trace; also by module, as in "info,h2=warn".
+    #[arg(long, env = "SELVEDGE_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: Targets,
+
+    /// How to log.
+    #[arg(long, env = "SELVEDGE_LOG_FORMAT", value_name = "FORMAT", default_value_t = LogFormat::Text, value_enum)]
+    pub log_format: LogFormat,
+
+    /// Print the configuration that results from flags and environment, without secrets, and exit.
+    #[arg(long)]
+    pub print_config: bool,
+}

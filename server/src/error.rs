@@ -1,0 +1,145 @@
+//! The core's error: what failed, on what, why, and what to do next. It knows nothing of gRPC or HTTP.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The result of anything in the core.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of failure it is. Each has one reason and one status code on the wire; see `grpc::status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    InvalidRequest,
+    CollectionNotFound,
+    TenantNotFound,
+    BackupNotFound,
+    JobNotFound,
+    ClusterUnknown,
+    RepositoryUnknown,
+    CollectionExists,
+    BackupExists,
+    RequestIdReused,
+    CollectionBusy,
+    TooManyJobs,
+    ConfirmationRequired,
+    CollectionUnsupported,
+    TenantInactive,
+    WeaviateUnreachable,
+    WeaviateUnauthenticated,
+    WeaviatePermissionDenied,
+    WeaviateVersionUnsupported,
+    WeaviateRefused,
+    WeaviateOverloaded,
+    WeaviateUnintelligible,
+    ShardsUnavailable,
+    SchemaChanged,
+    SchemaMismatch,
+    CountMismatch,
+    ObjectsRefused,
+    BackupCorrupt,
+    BackupFormatUnknown,
+    RepositoryUnavailable,
+    RepositoryFull,
+    Cancelled,
+    ServerStopped,
+    Internal,
+}
+
+/// A failure: a sentence on what happened and to what, a hint on what to do, and the cause.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    /// The field of the request that is at fault, for `InvalidRequest`.
+    field: Option<&'static str>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// `message` says what happened and to what, without a full stop at the end.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, field: None, cause: None }
+    }
+
+    /// A request that cannot be right, whatever the state of the cluster.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(Kind::InvalidRequest, message) }
+    }
+
+    /// A state that only a defect of Selvedge can bring about.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message).hint("this is a defect of Selvedge; please report it with the server's log")
+    }
+
+    /// What to do next, as a sentence.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Puts what was being done before the message: "context: message".
+    pub fn context(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn field(&self) -> Option<&'static str> {
+        self.field
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, Kind::WeaviateUnreachable | Kind::WeaviateOverloaded)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
+        let mut last = self.message.clone();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Wrapping errors of other libraries often repeat the text of what they wrap.
+            if !last.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+            last = text;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_holds_the_whole_chain_once() {
+        let inner = std::io::Error::other("disk on fire");
+        let error = Error::new(Kind::RepositoryUnavailable, "cannot write backups/x/backup.json").caused_by(inner);
+        assert_eq!(error.to_string(), "cannot write backups/x/backup.json: disk on fire");
+        assert_eq!(error.context("backup x").to_string(), "backup x: cannot write backups/x/backup.json: disk on fire");
+    }
+}

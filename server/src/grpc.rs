@@ -1,0 +1,12 @@
+//! The gRPC side: decodes requests once, calls the core, encodes what it says. Nothing below knows of tonic.
+
+mod convert;
+mod health;
+mod places;
+mod services;
+mod status;
+mod watch;
+
+pub use health::Health;
+pub use places::Places;
+pub use services::routes;

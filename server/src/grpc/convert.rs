@@ -1,0 +1,23 @@
+//! Between the wire and the domain: requests come in through `request`, the rest is on its way out.
+
+mod backup;
+mod collection;
+mod job;
+mod page;
+mod request;
+mod summary;
+
+pub use backup::{backup, backups};
+pub use collection::collections;
+pub use job::job;
+pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
+pub use request::{BackupCall, ClearCall, RestoreCall, backup_call, backup_id, clear_call, restore_call};
+
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+
+fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    // A date has less than 10^9 nanoseconds in a second, or 2 * 10^9 in a leap second, which the type cannot say.
+    let nanos = time.timestamp_subsec_nanos().min(999_999_999);
+    Timestamp { seconds: time.timestamp(), nanos: i32::try_from(nanos).unwrap_or(0) }
+}

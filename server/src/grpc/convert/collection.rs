@@ -1,0 +1,35 @@
+//! The collections of a cluster on their way out.
+
+use selvedge_proto::v1;
+
+use crate::model::VectorSpace;
+use crate::ops::CollectionSummary;
+
+pub fn collections(
+    weaviate_version: String,
+    summaries: Vec<CollectionSummary>,
+) -> v1::ListCollectionsResponse {
+    let collections = summaries.into_iter().map(collection).collect();
+    v1::ListCollectionsResponse { collections, weaviate_version }
+}
+
+fn collection(summary: CollectionSummary) -> v1::Collection {
+    let CollectionSummary { collection, description, objects, tenants, active_tenants } = summary;
+    v1::Collection {
+        name: collection.name,
+        description,
+        objects,
+        multi_tenant: collection.multi_tenant,
+        tenants,
+        active_tenants,
+        shards: collection.shards,
+        replication_factor: collection.replication_factor,
+        vectors: collection.vector_spaces.into_iter().map(vector).collect(),
+        properties: collection.properties.into_iter().map(|property| property.name).collect(),
+    }
+}
+
+fn vector(space: VectorSpace) -> v1::VectorDescription {
+    let VectorSpace { name, multi, vectorizer, index_type } = space;
+    v1::VectorDescription { name: name.unwrap_or_default(), index_type, vectorizer, multi_vector: multi }
+}

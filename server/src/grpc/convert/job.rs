@@ -1,0 +1,141 @@
+//! A job on its way out.
+
+use selvedge_proto::v1;
+
+use super::timestamp;
+use crate::error::Error;
+use crate::grpc::status;
+use crate::jobs::{Job, Rate, Request, State, View};
+use crate::ops::{CollectionSnapshot, CollectionState, Counts, Phase, Plan, PlannedCollection, Warning};
+
+pub fn job(job: &Job, view: &View) -> v1::Job {
+    let (assignment, progress, lifecycle) = (&job.assignment, &view.progress, &view.lifecycle);
+    v1::Job {
+        id: job.id.to_string(),
+        kind: kind(&assignment.request).into(),
+        state: state(lifecycle.state).into(),
+        phase: phase(progress.phase).into(),
+        summary: assignment.summary.clone(),
+        dry_run: assignment.request.is_dry_run(),
+        cluster: assignment.cluster.clone(),
+        repository: assignment.repository.clone(),
+        backup_id: progress.backup_id.clone(),
+        create_time: Some(timestamp(job.created)),
+        start_time: lifecycle.started.map(timestamp),
+        end_time: lifecycle.ended.map(timestamp),
+        progress_time: progress.moved.map(timestamp),
+        progress: Some(with_rate(counts(&progress.total), view.rate)),
+        collections: progress.collections.iter().map(collection).collect(),
+        retries: progress.retries,
+        waiting_for: progress.waiting_for.clone(),
+        warnings: progress.warnings.iter().map(warning).collect(),
+        plan: progress.plan.as_ref().map(plan),
+        failure: lifecycle.failure.as_deref().map(failure),
+    }
+}
+
+fn kind(request: &Request) -> v1::JobKind {
+    match request {
+        Request::Backup(_) => v1::JobKind::Backup,
+        Request::Restore(_) => v1::JobKind::Restore,
+        Request::Clear(_) => v1::JobKind::Clear,
+    }
+}
+
+fn state(state: State) -> v1::JobState {
+    match state {
+        State::Pending => v1::JobState::Pending,
+        State::Running => v1::JobState::Running,
+        State::Cancelling => v1::JobState::Cancelling,
+        State::Succeeded => v1::JobState::Succeeded,
+        State::Partial => v1::JobState::Partial,
+        State::Failed => v1::JobState::Failed,
+        State::Cancelled => v1::JobState::Cancelled,
+        State::Interrupted => v1::JobState::Interrupted,
+    }
+}
+
+fn phase(phase: Phase) -> v1::JobPhase {
+    match phase {
+        Phase::Planning => v1::JobPhase::Planning,
+        Phase::Reading => v1::JobPhase::Reading,
+        Phase::CreatingSchema => v1::JobPhase::CreatingSchema,
+        Phase::Writing => v1::JobPhase::Writing,
+        Phase::Clearing => v1::JobPhase::Clearing,
+        Phase::Checking => v1::JobPhase::Checking,
+        Phase::Committing => v1::JobPhase::Committing,
+    }
+}
+
+fn counts(counts: &Counts) -> v1::Progress {
+    let Counts {
+        objects_done,
+        objects_expected,
+        objects_expected_exact,
+        objects_refused,
+        bytes_read,
+        bytes_written,
+        tenants_done,
+        tenants_expected,
+    } = *counts;
+    v1::Progress {
+        objects_done,
+        objects_expected,
+        objects_expected_exact,
+        bytes_read,
+        bytes_written,
+        tenants_done,
+        tenants_expected,
+        objects_refused,
+        objects_per_second: 0.0,
+        seconds_remaining: None,
+    }
+}
+
+fn with_rate(progress: v1::Progress, rate: Rate) -> v1::Progress {
+    let Rate { objects_per_second, seconds_remaining } = rate;
+    v1::Progress { objects_per_second, seconds_remaining, ..progress }
+}
+
+fn collection(snapshot: &CollectionSnapshot) -> v1::CollectionProgress {
+    let state = match snapshot.state {
+        CollectionState::Pending => v1::CollectionState::Pending,
+        CollectionState::Running => v1::CollectionState::Running,
+        CollectionState::Done => v1::CollectionState::Done,
+        CollectionState::Partial => v1::CollectionState::Partial,
+        CollectionState::Failed => v1::CollectionState::Failed,
+    };
+    v1::CollectionProgress {
+        collection: snapshot.collection.clone(),
+        target: snapshot.target.clone(),
+        state: state.into(),
+        progress: Some(counts(&snapshot.counts)),
+    }
+}
+
+fn warning(warning: &Warning) -> v1::Warning {
+    let Warning { reason, text, subjects, count } = warning;
+    v1::Warning {
+        reason: (*reason).to_owned(),
+        text: text.clone(),
+        subjects: subjects.clone(),
+        count: *count,
+    }
+}
+
+fn plan(plan: &Plan) -> v1::Plan {
+    let collections = plan.collections.iter().map(planned).collect();
+    v1::Plan { collections, confirmation: plan.confirmation.clone() }
+}
+
+fn planned(planned: &PlannedCollection) -> v1::PlannedCollection {
+    let PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes } =
+        planned.clone();
+    v1::PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes }
+}
+
+fn failure(error: &Error) -> v1::JobFailure {
+    let (_, reason) = status::table(error.kind());
+    let hint = error.hint_text().unwrap_or_default().to_owned();
+    v1::JobFailure { reason: reason.into(), message: error.to_string(), hint }
+}

@@ -1,0 +1,197 @@
+//! Requests on their way in: what comes out of here is well formed, and the core need not ask again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use selvedge_proto::v1;
+
+use super::summary;
+use crate::archive::BackupId;
+use crate::error::{Error, Result};
+use crate::model::{Selection, is_pattern};
+use crate::ops::{BackupRequest, ClearRequest, RestoreRequest};
+
+const MAX_REQUEST_ID: usize = 128;
+/// Of the name of a collection in Weaviate.
+const MAX_COLLECTION_NAME: usize = 255;
+
+/// A call that starts a job: the request, and what belongs to the call rather than to the request.
+#[derive(Debug)]
+pub struct Call<R> {
+    pub request: R,
+    pub summary: String,
+    pub cluster: String,
+    pub repository: String,
+    pub request_id: Option<String>,
+}
+
+pub type BackupCall = Call<BackupRequest>;
+pub type RestoreCall = Call<RestoreRequest>;
+pub type ClearCall = Call<ClearRequest>;
+
+pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
+    let summary = summary::backup(&wire);
+    let request = BackupRequest {
+        collections: Selection::new(&wire.collections, &wire.exclude)?,
+        tenants: distinct("tenants", wire.tenants)?,
+        backup_id: if wire.backup_id.is_empty() { None } else { Some(backup_id(&wire.backup_id)?) },
+        schema_only: wire.schema_only,
+        without_vectors: wire.without_vectors,
+        dry_run: wire.dry_run,
+    };
+    let request_id = request_id(wire.request_id)?;
+    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+}
+
+pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
+    let summary = summary::restore(&wire);
+    let request = RestoreRequest {
+        backup_id: backup_id(&wire.backup_id)?,
+        collections: Selection::new(&wire.collections, &wire.exclude)?,
+        rename: rename(wire.rename)?,
+        tenants: distinct("tenants", wire.tenants)?,
+        schema_only: wire.schema_only,
+        dry_run: wire.dry_run,
+    };
+    let request_id = request_id(wire.request_id)?;
+    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+}
+
+pub fn clear_call(wire: v1::ClearRequest) -> Result<ClearCall> {
+    let summary = summary::clear(&wire);
+    if wire.collections.is_empty() {
+        return Err(Error::invalid(
+            "collections",
+            "`collections` is empty: a clear must name what it clears",
+        ));
+    }
+    if let Some(pattern) = wire.collections.iter().find(|name| is_pattern(name)) {
+        return Err(Error::invalid(
+            "collections",
+            format!("\"{pattern}\" is a pattern, and a clear takes exact names only"),
+        )
+        .hint("name each collection that is to be cleared"));
+    }
+    let request = ClearRequest {
+        collections: distinct("collections", wire.collections)?,
+        tenants: distinct("tenants", wire.tenants)?,
+        confirm: wire.confirm,
+        dry_run: wire.dry_run,
+    };
+    // A clear keeps the schema in the default repository until the collection is there again.
+    let repository = String::new();
+    Ok(Call { request, summary, cluster: wire.cluster, repository, request_id: request_id(wire.request_id)? })
+}
+
+pub fn backup_id(text: &str) -> Result<BackupId> {
+    if text.is_empty() {
+        return Err(Error::invalid("backup_id", "`backup_id` is missing")
+            .hint("`selvedge list` shows the backups there are"));
+    }
+    text.parse()
+}
+
+fn request_id(text: String) -> Result<Option<String>> {
+    if text.chars().count() > MAX_REQUEST_ID {
+        return Err(Error::invalid(
+            "request_id",
+            format!("`request_id` is longer than {MAX_REQUEST_ID} characters"),
+        ));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn distinct(field: &'static str, names: Vec<String>) -> Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    for name in &names {
+        if name.is_empty() {
+            return Err(Error::invalid(field, format!("`{field}` holds an empty name")));
+        }
+        if !seen.insert(name) {
+            return Err(Error::invalid(field, format!("`{field}` holds \"{name}\" twice")));
+        }
+    }
+    Ok(names)
+}
+
+fn rename(wire: HashMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let rename: BTreeMap<_, _> = wire.into_iter().collect();
+    let mut origins = BTreeMap::new();
+    for (from, to) in &rename {
+        if from.is_empty() {
+            return Err(Error::invalid("rename", "`rename` holds an empty name"));
+        }
+        if !is_collection_name(to) {
+            let text = format!(
+                "\"{to}\" cannot be the name of a collection: it must be a capital letter and up to 254 letters, digits and `_`"
+            );
+            return Err(Error::invalid("rename", text));
+        }
+        if let Some(other) = origins.insert(to, from) {
+            return Err(Error::invalid(
+                "rename",
+                format!("\"{other}\" and \"{from}\" would both be named \"{to}\""),
+            ));
+        }
+    }
+    Ok(rename)
+}
+
+/// Weaviate would turn a small first letter into a capital. Asking for the capital leaves no doubt of the name.
+fn is_collection_name(name: &str) -> bool {
+    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(rest)
+        && name.len() <= MAX_COLLECTION_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn clear(collections: &[&str]) -> v1::ClearRequest {
+        v1::ClearRequest { collections: names(collections), ..Default::default() }
+    }
+
+    fn restore(rename: &[(&str, &str)]) -> v1::RestoreRequest {
+        let rename = rename.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+        v1::RestoreRequest { backup_id: "nightly".to_owned(), rename, ..Default::default() }
+    }
+
+    #[test]
+    fn a_malformed_field_is_refused_by_name() {
+        let backup = |change: fn(&mut v1::BackupRequest)| {
+            let mut request = v1::BackupRequest::default();
+            change(&mut request);
+            backup_call(request).map(|_| ())
+        };
+        let cases = [
+            ("collections", backup(|request| request.collections = names(&["[z"]))),
+            ("exclude", backup(|request| request.exclude = names(&[""]))),
+            ("tenants", backup(|request| request.tenants = names(&["acme", "acme"]))),
+            ("backup_id", backup(|request| request.backup_id = "../etc".to_owned())),
+            ("request_id", backup(|request| request.request_id = "ü".repeat(129))),
+            ("backup_id", restore_call(v1::RestoreRequest::default()).map(|_| ())),
+            ("rename", restore_call(restore(&[("A", "lower")])).map(|_| ())),
+            ("rename", restore_call(restore(&[("A", "C"), ("B", "C")])).map(|_| ())),
+            ("collections", clear_call(clear(&[])).map(|_| ())),
+            ("collections", clear_call(clear(&["Article*"])).map(|_| ())),
+            ("collections", clear_call(clear(&["Article", "Article"])).map(|_| ())),
+        ];
+        for (field, result) in cases {
+            assert_eq!(result.unwrap_err().field(), Some(field));
+        }
+    }
+
+    #[test]
+    fn a_good_request_comes_through() {
+        let call = restore_call(restore(&[("Article", "Article_2")])).unwrap();
+        assert_eq!(call.request.rename["Article"], "Article_2");
+        assert_eq!((call.request.backup_id.to_string().as_str(), call.request_id), ("nightly", None));
+        let request = v1::BackupRequest { request_id: "ü".repeat(128), ..Default::default() };
+        assert!(backup_call(request).unwrap().request_id.is_some());
+    }
+}

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use selvedge_proto::v1;
+use selvedge_proto::v1::backup_service_server::BackupService;
+use tonic::{Request, Response, Status};
+
+use crate::archive::{Page, Repository};
+use crate::error;
+use crate::grpc::status::refusal;
+use crate::grpc::{Places, convert};
+
+pub struct Backups {
+    pub places: Arc<Places>,
+}
+
+#[tonic::async_trait]
+impl BackupService for Backups {
+    async fn list_backups(
+        &self,
+        request: Request<v1::ListBackupsRequest>,
+    ) -> Result<Response<v1::ListBackupsResponse>, Status> {
+        let request = request.into_inner();
+        let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
+        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let page = Page { size: convert::page_size(request.page_size), token };
+        list(&repository, page).await.map(Response::new).map_err(refusal)
+    }
+
+    async fn get_backup(
+        &self,
+        request: Request<v1::GetBackupRequest>,
+    ) -> Result<Response<v1::GetBackupResponse>, Status> {
+        let request = request.into_inner();
+        let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
+        let id = convert::backup_id(&request.backup_id).map_err(refusal)?;
+        let manifest = repository.manifest(&id).await.map_err(refusal)?;
+        Ok(Response::new(v1::GetBackupResponse { backup: Some(convert::backup(&manifest)) }))
+    }
+}
+
+/// A page, shorter than was asked for if it would be too large for a message.
+async fn list(repository: &Repository, mut page: Page) -> error::Result<v1::ListBackupsResponse> {
+    loop {
+        let response = convert::backups(repository.list_backups(page.clone()).await?);
+        if page.size == 1 || convert::fits_in_a_message(&response) {
+            return Ok(response);
+        }
+        page.size /= 2;
+    }
+}

@@ -1,0 +1,160 @@
+//! The stream of a job's state: a view that is sampled when the client is ready for more, so that neither a slow client
+//! nor one that hangs up has any effect on the job.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::Stream;
+use futures_util::stream;
+use selvedge_proto::v1;
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use super::{convert, status};
+use crate::jobs::{Job, Lifecycle};
+
+const SAMPLE_EVERY: Duration = Duration::from_millis(200);
+/// A message comes at least this often, so that a client can tell a job that waits from a connection that is dead.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+pub type Watch<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+struct Watcher {
+    job: Arc<Job>,
+    lifecycle: tokio::sync::watch::Receiver<Lifecycle>,
+    /// What was sent last, and when. None before the first message.
+    last: Option<(v1::Job, Instant)>,
+    /// What remains after the message with the terminal state.
+    end: Option<Result<(), Status>>,
+}
+
+/// The job's state at once, then whenever it has changed, and at last its terminal state. Then the stream ends: with OK
+/// for a success, else with the status of the failure. `wrap` makes it the response of the call at hand.
+pub fn watch<T: 'static>(job: Arc<Job>, wrap: fn(v1::Job) -> T) -> Watch<T> {
+    let watcher = Watcher { lifecycle: job.watch(), job, last: None, end: None };
+    Box::pin(stream::unfold(watcher, move |mut watcher| async move {
+        let message = match watcher.end.take() {
+            Some(Ok(())) => return None,
+            Some(Err(status)) => {
+                watcher.end = Some(Ok(()));
+                Err(status)
+            }
+            None => Ok(wrap(watcher.next().await)),
+        };
+        Some((message, watcher))
+    }))
+}
+
+impl Watcher {
+    async fn next(&mut self) -> v1::Job {
+        loop {
+            self.pause().await;
+            let view = self.job.view();
+            let message = convert::job(&self.job, &view);
+            if view.lifecycle.state.is_terminal() {
+                let failure = view.lifecycle.failure;
+                self.end = Some(failure.map_or(Ok(()), |error| Err(status::job_end(&error, &message.id))));
+                return message;
+            }
+            let now = Instant::now();
+            let due =
+                |(last, at): &(v1::Job, Instant)| *last != message || now.duration_since(*at) >= HEARTBEAT;
+            if self.last.as_ref().is_none_or(due) {
+                self.last = Some((message.clone(), now));
+                return message;
+            }
+        }
+    }
+
+    /// Until the next sample is due, or the job's state changes.
+    async fn pause(&mut self) {
+        if self.last.is_none() {
+            self.lifecycle.mark_unchanged();
+            return;
+        }
+        tokio::select! {
+            // An error means that the job is gone, and so has ended.
+            _ = self.lifecycle.changed() => {}
+            () = sleep_until(Instant::now() + SAMPLE_EVERY) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use tokio::sync::oneshot;
+    use tonic::Code;
+
+    use super::*;
+    use crate::error::{Error, Kind, Result};
+    use crate::jobs::{Assignment, Limits, Registry, Request};
+    use crate::ops::{ClearRequest, JobContext, Outcome};
+
+    /// A job that does `work`.
+    fn start<F>(work: impl FnOnce(JobContext) -> F + Send + 'static) -> Arc<Job>
+    where
+        F: Future<Output = Result<Outcome>> + Send + 'static,
+    {
+        let request = ClearRequest {
+            collections: vec!["Article".to_owned()],
+            tenants: Vec::new(),
+            confirm: Vec::new(),
+            dry_run: false,
+        };
+        let (cluster, repository) = ("default".to_owned(), "default".to_owned());
+        let summary = "clear Article".to_owned();
+        let assignment = Assignment { request: Request::Clear(request), summary, cluster, repository };
+        Registry::new(Limits { running: 9, history: 9 }).start(None, assignment, work).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_job_is_sampled_and_its_end_comes_last() {
+        let job = start(|context| async move {
+            let counters = context.progress.add_collection("Article", "");
+            for _ in 0..2000 {
+                counters.add_objects(1);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Err(Error::new(Kind::SchemaChanged, "it changed").hint("again"))
+        });
+        let mut items: Vec<_> = watch(Arc::clone(&job), |job| job).collect().await;
+        let status = items.pop().unwrap().unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Aborted, "it changed"));
+        let jobs: Vec<v1::Job> = items.into_iter().map(Result::unwrap).collect();
+        assert!((9..15).contains(&jobs.len()), "2 s give about 10 samples, not {}", jobs.len());
+        let (last, before) = jobs.split_last().unwrap();
+        assert_eq!((last.state(), last.progress.unwrap().objects_done), (v1::JobState::Failed, 2000));
+        assert_eq!(last.failure.as_ref().unwrap().hint, "again");
+        assert!(before.iter().all(|job| job.end_time.is_none() && job.failure.is_none()));
+
+        let again: Vec<_> = watch(job, |job| job).collect().await;
+        assert_eq!(again.len(), 2, "of a job that has ended there is one message, and its status");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_job_is_silent_but_for_a_heartbeat_and_outlives_its_stream() {
+        let (begun, has_begun) = oneshot::channel();
+        let (finish, finished) = oneshot::channel::<()>();
+        let job = start(|_| async move {
+            let _ = begun.send(());
+            let _ = finished.await;
+            Ok(Outcome::Complete)
+        });
+        has_begun.await.unwrap();
+        let mut stream = watch(Arc::clone(&job), |job| job);
+        let start = Instant::now();
+        let first = stream.next().await.unwrap().unwrap();
+        assert_eq!(first.state(), v1::JobState::Running);
+        assert!(start.elapsed().is_zero(), "the first message comes at once");
+        assert_eq!(stream.next().await.unwrap().unwrap(), first);
+        assert!(start.elapsed() >= HEARTBEAT);
+
+        drop(stream);
+        let stream = watch(job, |job| job);
+        finish.send(()).unwrap();
+        let states: Vec<_> = stream.map(|item| item.unwrap().state()).collect().await;
+        assert_eq!(states.last(), Some(&v1::JobState::Succeeded), "and then OK");
+    }
+}

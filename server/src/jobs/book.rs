@@ -1,0 +1,66 @@
+//! Which jobs there are: all that run, and the last ones that ended.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Assignment, Job};
+use crate::error::{Error, Kind, Result};
+
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    jobs: BTreeMap<Uuid, Arc<Job>>,
+    by_request: HashMap<String, Uuid>,
+    /// Jobs that have ended, in the order in which they did.
+    ended: VecDeque<Uuid>,
+    /// Set when the server is about to stop.
+    pub closed: bool,
+}
+
+impl Book {
+    pub fn get(&self, id: Uuid) -> Option<&Arc<Job>> {
+        self.jobs.get(&id)
+    }
+
+    pub fn running(&self) -> usize {
+        self.jobs.len() - self.ended.len()
+    }
+
+    /// All jobs older than `before`, newest first.
+    pub fn newest_first(&self, before: Option<Uuid>) -> impl Iterator<Item = &Arc<Job>> {
+        let end = before.unwrap_or(Uuid::max());
+        self.jobs.range(..end).rev().map(|(_, job)| job)
+    }
+
+    /// The job that an earlier call with this request id started. Fails if that call asked for something else.
+    pub fn same_request(&self, request_id: &str, assignment: &Assignment) -> Result<Option<&Arc<Job>>> {
+        let Some(job) = self.by_request.get(request_id).and_then(|id| self.jobs.get(id)) else {
+            return Ok(None);
+        };
+        if job.assignment == *assignment {
+            return Ok(Some(job));
+        }
+        let text =
+            format!("request id \"{request_id}\" was used for another request: {}", job.assignment.summary);
+        Err(Error::new(Kind::RequestIdReused, text).hint("use a new request id for a new request"))
+    }
+
+    pub fn add(&mut self, job: Arc<Job>, request_id: Option<String>) {
+        if let Some(request_id) = request_id {
+            self.by_request.insert(request_id, job.id);
+        }
+        self.jobs.insert(job.id, job);
+    }
+
+    /// Notes that a job has ended, and forgets the one that ended longest ago if more than `history` have.
+    pub fn end(&mut self, id: Uuid, history: usize) {
+        self.ended.push_back(id);
+        while self.ended.len() > history {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.jobs.remove(&oldest);
+                self.by_request.retain(|_, job| *job != oldest);
+            }
+        }
+    }
+}

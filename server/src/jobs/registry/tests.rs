@@ -1,0 +1,179 @@
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::jobs::{Request, State};
+use crate::ops::{Access, ClearRequest};
+
+fn registry(running: usize, history: usize) -> Arc<Registry> {
+    Registry::new(Limits { running, history })
+}
+
+fn clearing(collection: &str) -> Assignment {
+    let request = ClearRequest {
+        collections: vec![collection.to_owned()],
+        tenants: Vec::new(),
+        confirm: Vec::new(),
+        dry_run: false,
+    };
+    Assignment {
+        request: Request::Clear(request),
+        summary: format!("clear {collection}"),
+        cluster: "default".to_owned(),
+        repository: "default".to_owned(),
+    }
+}
+
+async fn ended(job: &Job) -> State {
+    job.watch().wait_for(|lifecycle| lifecycle.state.is_terminal()).await.unwrap().state
+}
+
+/// Runs until it is asked to stop.
+async fn endless(context: JobContext) -> Result<Outcome> {
+    context.or_stop(std::future::pending()).await
+}
+
+#[tokio::test]
+async fn a_job_ends_as_its_operation_does() {
+    let registry = registry(10, 10);
+    let refused = || Error::new(Kind::ObjectsRefused, "2 objects were refused");
+    let cases: [(fn() -> Result<Outcome>, State); 5] = [
+        (|| Ok(Outcome::Complete), State::Succeeded),
+        (|| Ok(Outcome::Partial(Error::new(Kind::ObjectsRefused, "2 objects"))), State::Partial),
+        (|| Err(Error::new(Kind::ObjectsRefused, "2 objects")), State::Failed),
+        (|| Err(Error::new(Kind::ServerStopped, "stopped")), State::Interrupted),
+        (|| panic!("the sky fell"), State::Failed),
+    ];
+    for (result, state) in cases {
+        let job = registry.start(None, clearing("A"), move |_| async move { result() }).unwrap();
+        assert_eq!(ended(&job).await, state);
+    }
+    let last = &registry.list(false, None)[0];
+    let failure = last.view().lifecycle.failure.unwrap();
+    assert_eq!(
+        (failure.kind(), failure.to_string().as_str()),
+        (Kind::Internal, "the job panicked: the sky fell")
+    );
+    let job = registry.start(None, clearing("A"), move |_| async move { Err(refused()) }).unwrap();
+    assert_eq!(ended(&job).await, State::Failed);
+}
+
+#[tokio::test]
+async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
+    let registry = registry(10, 10);
+    let job = registry.start(None, clearing("A"), endless).unwrap();
+    registry.cancel(&job.id.to_string()).unwrap();
+    assert_eq!(job.state(), State::Cancelling);
+    assert_eq!(ended(&job).await, State::Cancelled);
+
+    let (release, released) = oneshot::channel::<()>();
+    let (begun, has_begun) = oneshot::channel::<()>();
+    let work = move |_| async move {
+        begun.send(()).unwrap();
+        released.await.unwrap();
+        Ok(Outcome::Complete)
+    };
+    let job = registry.start(None, clearing("A"), work).unwrap();
+    has_begun.await.unwrap();
+    registry.cancel(&job.id.to_string()).unwrap();
+    release.send(()).unwrap();
+    assert_eq!(ended(&job).await, State::Succeeded);
+    assert_eq!(registry.cancel(&job.id.to_string()).unwrap().state(), State::Succeeded);
+    assert_eq!(registry.cancel("no-such-job").unwrap_err().kind(), Kind::JobNotFound);
+}
+
+#[tokio::test]
+async fn a_request_id_attaches_to_its_job_and_to_no_other() {
+    let registry = registry(1, 10);
+    let id = || Some("nightly".to_owned());
+    let first = registry.start(id(), clearing("A"), endless).unwrap();
+    // Attaching needs no room for another job.
+    assert!(Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()));
+    assert_eq!(registry.start(id(), clearing("B"), endless).unwrap_err().kind(), Kind::RequestIdReused);
+    assert_eq!(registry.start(None, clearing("A"), endless).unwrap_err().kind(), Kind::TooManyJobs);
+    registry.cancel(&first.id.to_string()).unwrap();
+    ended(&first).await;
+    assert!(
+        Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()),
+        "also when it has ended"
+    );
+}
+
+#[tokio::test]
+async fn old_jobs_are_forgotten_and_running_ones_never() {
+    let registry = registry(10, 2);
+    let running = registry.start(None, clearing("R"), endless).unwrap();
+    let mut jobs = Vec::new();
+    for n in 0..3 {
+        let request_id = Some(format!("request {n}"));
+        let job = registry.start(request_id, clearing("A"), |_| async { Ok(Outcome::Complete) }).unwrap();
+        ended(&job).await;
+        jobs.push(job);
+    }
+    let listed: Vec<_> = registry.list(false, None).iter().map(|job| job.id).collect();
+    assert_eq!(listed, [jobs[2].id, jobs[1].id, running.id], "newest first");
+    assert_eq!(registry.list(true, None).len(), 1);
+    assert_eq!(registry.list(false, Some(jobs[1].id)).len(), 1);
+    let again = registry.start(Some("request 0".to_owned()), clearing("B"), endless).unwrap();
+    assert_ne!(again.id, jobs[0].id);
+}
+
+#[tokio::test]
+async fn locks_end_with_the_job_and_are_per_cluster() {
+    let registry = registry(10, 10);
+    let (locked, is_locked) = oneshot::channel();
+    let holder = registry
+        .start(None, clearing("A"), move |context| async move {
+            let _guard = context.lock(&["A".to_owned()], Access::Exclusive)?;
+            let _ = locked.send(());
+            endless(context).await
+        })
+        .unwrap();
+    is_locked.await.unwrap();
+    let take = |context: JobContext| async move {
+        context.lock(&["A".to_owned()], Access::Shared)?;
+        Ok(Outcome::Complete)
+    };
+    let busy = registry.start(None, clearing("A"), take).unwrap();
+    assert_eq!(ended(&busy).await, State::Failed);
+    assert!(busy.view().lifecycle.failure.unwrap().to_string().contains(&holder.id.to_string()));
+
+    let elsewhere = Assignment { cluster: "other".to_owned(), ..clearing("A") };
+    assert_eq!(ended(&registry.start(None, elsewhere, take).unwrap()).await, State::Succeeded);
+    registry.cancel(&holder.id.to_string()).unwrap();
+    ended(&holder).await;
+    assert_eq!(ended(&registry.start(None, clearing("A"), take).unwrap()).await, State::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
+    let registry = registry(10, 10);
+    let quick = registry.start(None, clearing("A"), endless).unwrap();
+    let deaf = registry.start(None, clearing("B"), |_| std::future::pending()).unwrap();
+    let (finish, finished) = oneshot::channel::<()>();
+    let (begun, has_begun) = oneshot::channel::<()>();
+    let uncut = registry
+        .start(None, clearing("C"), |context| async move {
+            let section = async move {
+                begun.send(()).unwrap();
+                finished.await.unwrap();
+                Ok(())
+            };
+            context.uncut(section).await?;
+            Ok(Outcome::Complete)
+        })
+        .unwrap();
+    has_begun.await.unwrap();
+
+    registry.close();
+    assert_eq!(registry.start(None, clearing("D"), endless).unwrap_err().kind(), Kind::ServerStopped);
+    let draining = tokio::spawn({
+        let registry = Arc::clone(&registry);
+        async move { registry.drain(Duration::from_secs(30)).await }
+    });
+    assert_eq!(ended(&quick).await, State::Interrupted);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(!draining.is_finished(), "an uncut section outlasts the deadline");
+    finish.send(()).unwrap();
+    draining.await.unwrap();
+    assert_eq!((deaf.state(), uncut.state()), (State::Interrupted, State::Succeeded));
+}

@@ -1,0 +1,259 @@
+//! A collection's schema, as far as reading and writing its objects needs it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Result};
+
+/// A collection: the parts of its schema that matter here, and the schema as Weaviate returned it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collection {
+    pub name: String,
+    pub properties: Vec<Property>,
+    /// Where its objects can have vectors: the legacy space first, the named ones sorted by name.
+    pub vector_spaces: Vec<VectorSpace>,
+    pub multi_tenant: bool,
+    pub replication_factor: u64,
+    /// Shards that Weaviate made for it. 0 with multi-tenancy, where each tenant is a shard.
+    pub shards: u64,
+    /// The whole schema.
+    pub schema: Value,
+}
+
+/// A property, or a nested property of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Property {
+    pub name: String,
+    pub kind: ValueKind,
+    /// True for `text[]` and the like.
+    pub list: bool,
+    /// The properties of an object; empty for other kinds.
+    pub nested: Vec<Property>,
+}
+
+/// What a property's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    Text,
+    Int,
+    Number,
+    Boolean,
+    Date,
+    Uuid,
+    GeoCoordinates,
+    PhoneNumber,
+    Blob,
+    /// Only the hash of a blob is kept by Weaviate.
+    BlobHash,
+    Object,
+    /// Cross-references to objects of other collections.
+    Reference,
+}
+
+/// A place for vectors: the legacy one, or one with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VectorSpace {
+    /// None for the legacy, unnamed vector.
+    pub name: Option<String>,
+    /// True if an object has any number of vectors here.
+    pub multi: bool,
+    /// What makes vectors for objects that come without one; "none" if nothing does.
+    pub vectorizer: String,
+    pub index_type: String,
+}
+
+impl VectorSpace {
+    /// How people call it.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => format!("vector \"{name}\""),
+            None => "the vector".to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireClass {
+    class: String,
+    #[serde(default)]
+    properties: Option<Vec<WireProperty>>,
+    #[serde(default)]
+    multi_tenancy_config: WireEnabled,
+    #[serde(default)]
+    replication_config: Option<WireReplication>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireProperty {
+    name: String,
+    data_type: Vec<String>,
+    #[serde(default)]
+    nested_properties: Option<Vec<WireProperty>>,
+}
+
+#[derive(Deserialize, Default)]
+struct WireEnabled {
+    #[serde(default)]
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct WireReplication {
+    #[serde(default)]
+    factor: u64,
+}
+
+impl Collection {
+    /// Reads a class as `GET /v1/schema/{class}` returns it.
+    pub fn from_schema(schema: Value) -> Result<Self> {
+        let wire: WireClass = Deserialize::deserialize(&schema).map_err(|error| {
+            Error::new(Kind::WeaviateUnintelligible, "a collection's schema has an unexpected form").caused_by(error)
+        })?;
+        let properties = wire.properties.unwrap_or_default();
+        let multi_tenant = wire.multi_tenancy_config.enabled;
+        let shards = if multi_tenant { 0 } else { schema["shardingConfig"]["actualCount"].as_u64().unwrap_or(1) };
+        Ok(Self {
+            properties: parse_properties(&wire.class, properties)?,
+            name: wire.class,
+            vector_spaces: vector_spaces(&schema),
+            multi_tenant,
+            replication_factor: wire.replication_config.map_or(1, |config| config.factor.max(1)),
+            shards,
+            schema,
+        })
+    }
+
+    /// The collection with another name; the schema is renamed too.
+    pub fn renamed(&self, name: &str) -> Self {
+        let mut renamed = self.clone();
+        name.clone_into(&mut renamed.name);
+        renamed.schema["class"] = Value::String(name.to_owned());
+        renamed
+    }
+
+    pub fn has_references(&self) -> bool {
+        self.properties.iter().any(|property| property.kind == ValueKind::Reference)
+    }
+
+    pub fn has(&self, kind: ValueKind) -> bool {
+        fn any(properties: &[Property], kind: ValueKind) -> bool {
+            properties.iter().any(|property| property.kind == kind || any(&property.nested, kind))
+        }
+        any(&self.properties, kind)
+    }
+}
+
+fn parse_properties(class: &str, wire: Vec<WireProperty>) -> Result<Vec<Property>> {
+    wire.into_iter().map(|property| parse_property(class, property)).collect()
+}
+
+fn parse_property(class: &str, wire: WireProperty) -> Result<Property> {
+    let unknown = |data_type: &str| {
+        Error::new(
+            Kind::CollectionUnsupported,
+            format!("property \"{}\" of collection \"{class}\" has the data type \"{data_type}\", which this version does not know", wire.name),
+        )
+        .hint("leave the collection out with --exclude, or use a newer version of Selvedge")
+    };
+    let [data_type] = wire.data_type.as_slice() else {
+        // Only a reference can have several types: the collections it may point to.
+        return Ok(Property { name: wire.name, kind: ValueKind::Reference, list: true, nested: Vec::new() });
+    };
+    let list = data_type.ends_with("[]");
+    let kind = match data_type.trim_end_matches("[]") {
+        "text" | "string" => ValueKind::Text,
+        "int" => ValueKind::Int,
+        "number" => ValueKind::Number,
+        "boolean" => ValueKind::Boolean,
+        "date" => ValueKind::Date,
+        "uuid" => ValueKind::Uuid,
+        "geoCoordinates" => ValueKind::GeoCoordinates,
+        "phoneNumber" => ValueKind::PhoneNumber,
+        "blob" => ValueKind::Blob,
+        "blobHash" => ValueKind::BlobHash,
+        "object" => ValueKind::Object,
+        // Names of collections start with a capital, names of data types do not.
+        other if other.starts_with(char::is_uppercase) => ValueKind::Reference,
+        other => return Err(unknown(other)),
+    };
+    let nested = parse_properties(class, wire.nested_properties.unwrap_or_default())?;
+    Ok(Property { name: wire.name, kind, list: list || kind == ValueKind::Reference, nested })
+}
+
+fn vector_spaces(schema: &Value) -> Vec<VectorSpace> {
+    let mut spaces = Vec::new();
+    // A class without any legacy index has no `vectorIndexType` at its top level.
+    let index_type = schema["vectorIndexType"].as_str().unwrap_or_default();
+    if !index_type.is_empty() {
+        spaces.push(VectorSpace {
+            name: None,
+            multi: is_multi(&schema["vectorIndexConfig"]),
+            vectorizer: schema["vectorizer"].as_str().unwrap_or("none").to_owned(),
+            index_type: index_type.to_owned(),
+        });
+    }
+    let named = schema["vectorConfig"].as_object().into_iter().flatten();
+    let mut named: Vec<_> = named
+        .map(|(name, config)| VectorSpace {
+            name: Some(name.clone()),
+            multi: is_multi(&config["vectorIndexConfig"]),
+            vectorizer: named_vectorizer(&config["vectorizer"]),
+            index_type: config["vectorIndexType"].as_str().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    named.sort_by(|a, b| a.name.cmp(&b.name));
+    spaces.append(&mut named);
+    spaces
+}
+
+fn is_multi(index_config: &Value) -> bool {
+    index_config["multivector"]["enabled"].as_bool().unwrap_or(false)
+}
+
+/// `{"text2vec-x": {…}}` with one key.
+fn named_vectorizer(config: &Value) -> String {
+    config.as_object().and_then(|config| config.keys().next()).map_or("none", String::as_str).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn properties_and_vectors_are_understood() {
+        let collection = Collection::from_schema(json!({
+            "class": "Article",
+            "properties": [
+                {"name": "title", "dataType": ["text"]},
+                {"name": "tags", "dataType": ["string[]"]},
+                {"name": "author", "dataType": ["Author"]},
+                {"name": "meta", "dataType": ["object"], "nestedProperties": [{"name": "n", "dataType": ["int[]"]}]},
+            ],
+            "vectorConfig": {
+                "b": {"vectorIndexType": "flat", "vectorizer": {"none": {}}, "vectorIndexConfig": {}},
+                "a": {"vectorIndexType": "hnsw", "vectorizer": {"text2vec-x": {}},
+                      "vectorIndexConfig": {"multivector": {"enabled": true}}},
+            },
+            "shardingConfig": {"actualCount": 3},
+        }))
+        .unwrap();
+        assert_eq!(collection.shards, 3);
+        assert!(collection.has_references());
+        assert!(collection.properties[1].list);
+        assert_eq!(collection.properties[3].nested[0].kind, ValueKind::Int);
+        let spaces: Vec<_> = collection.vector_spaces.iter().map(|s| (s.name.as_deref(), s.multi, &*s.vectorizer)).collect();
+        assert_eq!(spaces, [(Some("a"), true, "text2vec-x"), (Some("b"), false, "none")]);
+    }
+
+    #[test]
+    fn an_unknown_data_type_is_refused_by_name() {
+        let schema = json!({"class": "C", "properties": [{"name": "p", "dataType": ["quaternion"]}]});
+        let error = Collection::from_schema(schema).unwrap_err();
+        assert_eq!(error.kind(), Kind::CollectionUnsupported);
+        assert!(error.to_string().contains("\"p\"") && error.to_string().contains("quaternion"));
+    }
+}

@@ -1,0 +1,118 @@
+//! Which of the things that exist a request means: names, globs, exclusions.
+
+use glob::Pattern;
+
+use crate::error::{Error, Kind, Result};
+
+/// A list of names and globs to take, and one to leave out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    include: Vec<Term>,
+    exclude: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Term {
+    Name(String),
+    Glob(Pattern),
+}
+
+/// True if `text` is a glob rather than a name: no name in Weaviate has these characters.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+impl Selection {
+    /// An empty `include` selects everything.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self> {
+        let terms = |field, texts: &[String]| -> Result<Vec<Term>> {
+            texts.iter().map(|text| Term::parse(field, text)).collect()
+        };
+        Ok(Self { include: terms("collections", include)?, exclude: terms("exclude", exclude)? })
+    }
+
+    /// The names that are meant, in the order given. A term that matches nothing is an error: it is far more often a
+    /// typing mistake than a wish for nothing.
+    pub fn apply<'a>(&self, names: impl Iterator<Item = &'a str> + Clone, place: &str) -> Result<Vec<&'a str>> {
+        for term in self.include.iter().chain(&self.exclude) {
+            if !names.clone().any(|name| term.matches(name)) {
+                return Err(term.unmatched(names, place));
+            }
+        }
+        let included = |name: &str| self.include.is_empty() || self.include.iter().any(|term| term.matches(name));
+        let excluded = |name: &str| self.exclude.iter().any(|term| term.matches(name));
+        Ok(names.filter(|name| included(name) && !excluded(name)).collect())
+    }
+}
+
+impl Term {
+    fn parse(field: &'static str, text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::invalid(field, format!("`{field}` holds an empty name")));
+        }
+        if !is_pattern(text) {
+            return Ok(Self::Name(text.to_owned()));
+        }
+        Pattern::new(text)
+            .map(Self::Glob)
+            .map_err(|error| Error::invalid(field, format!("\"{text}\" is not a pattern")).caused_by(error))
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(exact) => exact == name,
+            Self::Glob(pattern) => pattern.matches(name),
+        }
+    }
+
+    fn unmatched<'a>(&self, names: impl Iterator<Item = &'a str>, place: &str) -> Error {
+        let text = match self {
+            Self::Glob(pattern) => format!("no collection {place} matches \"{pattern}\""),
+            Self::Name(name) => format!("collection \"{name}\" does not exist {place}"),
+        };
+        let lower = match self {
+            Self::Name(name) => name.to_lowercase(),
+            Self::Glob(pattern) => pattern.as_str().to_lowercase(),
+        };
+        let near = names.into_iter().find(|name| name.to_lowercase() == lower);
+        let error = Error::new(Kind::CollectionNotFound, text);
+        match near {
+            Some(near) => error.hint(format!("names are case-sensitive: did you mean \"{near}\"?")),
+            None => error.hint("list what there is with `selvedge collections` (cluster) or `selvedge show` (backup)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 4] = ["Article", "ArticleDraft", "Author", "Tag"];
+
+    fn apply(include: &[&str], exclude: &[&str]) -> Result<Vec<&'static str>> {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(include), &owned(exclude))?.apply(NAMES.into_iter(), "on cluster \"default\"")
+    }
+
+    #[test]
+    fn nothing_means_all() {
+        assert_eq!(apply(&[], &[]).unwrap(), NAMES);
+        assert_eq!(apply(&[], &["Article*"]).unwrap(), ["Author", "Tag"]);
+    }
+
+    #[test]
+    fn names_and_globs_mix() {
+        assert_eq!(apply(&["Tag", "A*r"], &[]).unwrap(), ["Author", "Tag"]);
+        assert_eq!(apply(&["Articl?"], &[]).unwrap(), ["Article"]);
+    }
+
+    #[test]
+    fn what_matches_nothing_is_an_error_with_a_next_step() {
+        let error = apply(&["Article", "Zebra*"], &[]).unwrap_err();
+        assert_eq!(error.to_string(), "no collection on cluster \"default\" matches \"Zebra*\"");
+        let error = apply(&["article"], &[]).unwrap_err();
+        assert_eq!(error.hint_text(), Some("names are case-sensitive: did you mean \"Article\"?"));
+        assert_eq!(apply(&[], &["Nope"]).unwrap_err().kind(), Kind::CollectionNotFound);
+        assert_eq!(apply(&["[z"], &[]).unwrap_err().kind(), Kind::InvalidRequest);
+    }
+}

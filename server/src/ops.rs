@@ -1,0 +1,32 @@
+//! The use cases. Each is one function: it reads a request, the cluster and the repository, and does the whole thing,
+//! reporting through the [`JobContext`] it is given.
+
+mod backup;
+mod clear;
+mod context;
+mod inspect;
+mod limits;
+mod plan;
+mod progress;
+mod restore;
+
+pub use backup::{BackupRequest, backup};
+pub use clear::{ClearRequest, clear};
+pub use context::{Access, CollectionLocks, JobContext, LockGuard, Stop};
+pub use inspect::{CollectionSummary, list_collections};
+pub use plan::{Plan, PlannedCollection};
+pub use progress::{
+    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot, Warning,
+};
+pub use restore::{RestoreRequest, restore};
+
+use crate::error::Error;
+
+/// How an operation that did not fail ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything that was asked for was done and checked.
+    Complete,
+    /// Something was refused for good; the error says what.
+    Partial(Error),
+}

@@ -1,0 +1,166 @@
+//! Emptying one collection, and proving that it is empty and otherwise the same.
+
+use bytes::Bytes;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::victim::Victim;
+use crate::archive::Repository;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Collection, Tenant};
+use crate::ops::{JobContext, Phase};
+use crate::weaviate::{Cluster, compare_schemas};
+
+/// Tenants that are missing at a time, between being deleted and being created again.
+const CHUNK: usize = 100;
+
+pub async fn clear(job: &JobContext, cluster: &Cluster, repository: &Repository, victim: Victim) -> Result<()> {
+    let saved = save_schema(job, repository, &victim.collection).await?;
+    if victim.collection.multi_tenant {
+        recreate_tenants(job, cluster, &victim).await?;
+    } else {
+        job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
+        prove(job, cluster, &victim.collection).await?;
+        job.check_stop()?;
+        let (cluster, collection) = (cluster.clone(), victim.collection.clone());
+        job.uncut(async move { recreate(&cluster, &collection, &saved).await }).await?;
+    }
+    job.progress.set_phase(Phase::Checking);
+    check(cluster, &victim).await?;
+    victim.counters.add_objects(victim.objects);
+    job.progress.set_phase(Phase::Clearing);
+    Ok(())
+}
+
+/// Keeps the schema where it survives this server, and says where.
+async fn save_schema(job: &JobContext, repository: &Repository, collection: &Collection) -> Result<String> {
+    let name = format!("{}.schema.json", collection.name);
+    let text = serde_json::to_vec_pretty(&collection.schema)
+        .map_err(|error| Error::internal("a schema cannot be written as JSON").caused_by(error))?;
+    repository.put_job_file(&job.job_id, &name, Bytes::from(text)).await?;
+    Ok(format!("{}/jobs/{}/{name}", repository.url(), job.job_id))
+}
+
+async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> {
+    let name = &planned.name;
+    let now = cluster.collection(name).await?;
+    if now.is_some_and(|now| compare_schemas(&planned.schema, &now.schema).is_empty()) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::SchemaChanged, format!("the schema of collection \"{name}\" changed while the clear was planned"))
+        .hint("nothing was changed; start the clear again"))
+}
+
+/// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
+async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> Result<()> {
+    let probe = format!("SelvedgeProbe{}", &Uuid::new_v4().simple().to_string()[..12]);
+    let (cluster, wanted) = (cluster.clone(), collection.renamed(&probe));
+    let name = collection.name.clone();
+    let proof = async move {
+        let made = cluster.create_collection(&wanted.schema).await;
+        cluster.drop_collection(&probe).await.map_err(|error| {
+            error.hint(format!("nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"))
+        })?;
+        fail_if_different(&name, &wanted.schema, &made?.schema)
+    };
+    // Not to be cut either: the probe would stay.
+    job.uncut(proof).await.map_err(|error| {
+        let hint = error.hint_text().unwrap_or("nothing was changed").to_owned();
+        error.context("the schema could not be created again, so the collection was left alone").hint(hint)
+    })
+}
+
+/// From here to the end the collection is missing. Neither a cancel nor a shutdown cuts this.
+async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Result<()> {
+    let name = &collection.name;
+    cluster.drop_collection(name).await?;
+    let made = match cluster.create_collection(&collection.schema).await {
+        Ok(made) => made,
+        Err(error) => {
+            return Err(error
+                .context(format_args!("collection \"{name}\" was dropped and could not be created again"))
+                .hint(format!("its schema is saved in {saved}: create it with POST /v1/schema")));
+        }
+    };
+    fail_if_different(name, &collection.schema, &made.schema)
+        .map_err(|error| error.hint(format!("the schema as it was is saved in {saved}")))
+}
+
+fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
+    let differences: Vec<_> = compare_schemas(wanted, made)
+        .into_iter()
+        .filter(|difference| difference.path != "class")
+        .map(|difference| difference.to_string())
+        .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::SchemaMismatch,
+        format!("Weaviate creates collection \"{name}\" differently from what it is: {}", differences.join("; ")),
+    ))
+}
+
+/// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
+async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim) -> Result<()> {
+    for chunk in victim.tenants.chunks(CHUNK) {
+        job.check_stop()?;
+        let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
+        let recreate = async move {
+            let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+            cluster.delete_tenants(&name, &names).await?;
+            cluster.create_tenants(&name, &tenants).await.map_err(|error| {
+                error.hint(format!("these tenants of collection \"{name}\" were deleted, create them again: {}", names.join(", ")))
+            })
+        };
+        job.uncut(recreate).await?;
+        victim.counters.add_tenants(chunk.len() as u64);
+    }
+    Ok(())
+}
+
+/// Empty, and otherwise as before.
+async fn check(cluster: &Cluster, victim: &Victim) -> Result<()> {
+    let name = &victim.collection.name;
+    let now = cluster.collection(name).await?.ok_or_else(|| {
+        Error::new(Kind::SchemaMismatch, format!("collection \"{name}\" is gone although it was created again"))
+    })?;
+    fail_if_different(name, &victim.collection.schema, &now.schema)?;
+    if victim.collection.multi_tenant {
+        check_tenants(cluster, victim).await?;
+    } else {
+        fail_if_not_empty(name, None, cluster.count(name, None).await?)?;
+    }
+    let aliases = cluster.aliases(name).await?;
+    if aliases != victim.aliases {
+        return Err(Error::new(
+            Kind::SchemaMismatch,
+            format!("the aliases of collection \"{name}\" were {:?} and are {aliases:?}", victim.aliases),
+        ));
+    }
+    Ok(())
+}
+
+async fn check_tenants(cluster: &Cluster, victim: &Victim) -> Result<()> {
+    let name = &victim.collection.name;
+    let now = cluster.tenants(name).await?;
+    let found = |tenant: &Tenant| now.binary_search_by(|other| other.name.cmp(&tenant.name)).ok().map(|at| &now[at]);
+    if let Some(tenant) = victim.tenants.iter().find(|tenant| found(tenant) != Some(tenant)) {
+        return Err(Error::new(
+            Kind::SchemaMismatch,
+            format!("tenant \"{}\" of collection \"{name}\" is not there as it was ({})", tenant.name, tenant.status),
+        ));
+    }
+    let active: Vec<_> = victim.tenants.iter().filter(|tenant| tenant.status.is_active()).collect();
+    let counts = cluster.count_tenants(name, active.iter().map(|tenant| tenant.name.as_str())).await?;
+    active.iter().zip(counts).try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count))
+}
+
+fn fail_if_not_empty(name: &str, tenant: Option<&str>, count: u64) -> Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let tenant = tenant.map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
+    Err(Error::new(Kind::CountMismatch, format!("collection \"{name}\" holds {count} objects{tenant} after it was cleared"))
+        .hint("somebody writes to it; stop the writers and clear it again"))
+}

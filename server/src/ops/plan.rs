@@ -1,0 +1,24 @@
+//! What a job would do, before it does it.
+
+/// The plan of a job: sent by dry runs, and shown before something is destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    pub collections: Vec<PlannedCollection>,
+    /// What the request's `confirm` must repeat.
+    pub confirmation: Vec<String>,
+}
+
+/// The plan for one collection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlannedCollection {
+    pub collection: String,
+    /// For restore, the name on the target; otherwise empty.
+    pub target: String,
+    /// Such as "create", or "drop and create again".
+    pub action: String,
+    pub objects: u64,
+    pub objects_exact: bool,
+    pub tenants: u64,
+    /// What would be lost or left out, a sentence each.
+    pub notes: Vec<String>,
+}

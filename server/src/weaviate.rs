@@ -1,0 +1,210 @@
+//! The only code that talks to Weaviate: over REST for schemas and tenants, over gRPC for objects.
+//!
+//! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `failure`,
+//! whether and how long to try again in `retry`, what a version can do in `version`.
+
+mod collections;
+mod count;
+mod failure;
+mod json_to_properties;
+mod properties_to_json;
+mod read;
+mod rest;
+mod retry;
+mod schema_diff;
+mod shards;
+mod tenants;
+mod version;
+mod wire;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use selvedge_proto::weaviate::weaviate_client::WeaviateClient;
+use tokio::sync::OnceCell;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::error::{Error, Kind, Result};
+pub use read::{ObjectReader, Page, RangeReader};
+pub use retry::{Patience, RetryObserver};
+pub use schema_diff::{Difference, compare_schemas};
+pub use version::Version;
+pub use write::{ObjectWriter, Refusal};
+
+use rest::Rest;
+
+/// How long Weaviate may take to answer one gRPC call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Weaviate's default limit for a message, for servers that do not say theirs.
+const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
+
+/// Where a cluster is, and how to be let in.
+#[derive(Debug, Clone)]
+pub struct ClusterConfig {
+    /// The name that requests use.
+    pub name: String,
+    /// Such as `http://localhost:8080`.
+    pub rest_url: String,
+    /// Such as `http://localhost:50051`.
+    pub grpc_url: String,
+    pub api_key: Option<SecretString>,
+    /// How long a job waits, all pauses together, for one call to succeed.
+    pub retry_budget: Duration,
+}
+
+/// A Weaviate cluster. Connects when first used; clones share their connections.
+#[derive(Clone)]
+pub struct Cluster {
+    config: Arc<ClusterConfig>,
+    rest: Rest,
+    channel: Channel,
+    authorize: Authorize,
+    server: Arc<OnceCell<ServerInfo>>,
+    patience: Patience,
+    observer: Option<Arc<dyn RetryObserver>>,
+}
+
+/// What Weaviate says of itself.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    pub version: Version,
+    /// The version as Weaviate spells it.
+    pub version_text: String,
+    /// Bytes of a gRPC message, either way.
+    pub max_message: usize,
+}
+
+type Grpc = WeaviateClient<InterceptedService<Channel, Authorize>>;
+
+impl Cluster {
+    /// Checks the addresses; connects later.
+    pub fn new(config: ClusterConfig) -> Result<Self> {
+        let authorize = Authorize::new(config.api_key.as_ref())?;
+        Ok(Self {
+            rest: Rest::new(&config.rest_url, config.api_key.as_ref())?,
+            channel: channel(&config.grpc_url)?,
+            config: Arc::new(config),
+            authorize,
+            server: Arc::new(OnceCell::new()),
+            patience: Patience::Brief,
+            observer: None,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub fn rest_url(&self) -> &str {
+        &self.config.rest_url
+    }
+
+    /// The cluster for a job: it waits longer for Weaviate to recover, and `observer` hears of every repeated request.
+    pub fn for_job(&self, observer: Arc<dyn RetryObserver>) -> Self {
+        Self { patience: Patience::Job(self.config.retry_budget), observer: Some(observer), ..self.clone() }
+    }
+
+    /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
+    /// early.
+    pub async fn connect(&self) -> Result<&ServerInfo> {
+        let hasty = Self { patience: Patience::Brief, ..self.clone() };
+        self.server.get_or_try_init(|| hasty.greet()).await
+    }
+
+    async fn greet(&self) -> Result<ServerInfo> {
+        let meta = self.retrying(|| self.rest.get("read Weaviate's version", "/v1/meta", &[])).await?;
+        let not_weaviate = || {
+            Error::new(Kind::WeaviateUnreachable, format!("what answers at {} is not Weaviate's REST API", self.config.rest_url))
+                .hint("check the server's --weaviate-url")
+        };
+        let meta = meta.ok_or_else(not_weaviate)?;
+        let version_text = meta["version"].as_str().ok_or_else(not_weaviate)?.to_owned();
+        let version = Version::parse(&version_text).ok_or_else(not_weaviate)?;
+        version.check_supported()?;
+        self.retrying(|| self.greet_grpc()).await?;
+        let max_message = meta["grpcMaxMessageSize"].as_u64().and_then(|size| usize::try_from(size).ok());
+        Ok(ServerInfo { version, version_text, max_message: max_message.unwrap_or(DEFAULT_MAX_MESSAGE) })
+    }
+
+    async fn greet_grpc(&self) -> Result<()> {
+        let mut health = HealthClient::with_interceptor(self.channel.clone(), self.authorize.clone());
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.set_timeout(CONNECT_TIMEOUT);
+        health.check(request).await.map(drop).map_err(|status| {
+            Error::new(
+                Kind::WeaviateUnreachable,
+                format!("Weaviate's gRPC port does not answer at {}", self.config.grpc_url),
+            )
+            .hint("check that the port is open and that the server's --weaviate-grpc-url is right")
+            .caused_by(status)
+        })
+    }
+
+    fn grpc(&self) -> Grpc {
+        // Pages are sized by bytes well below Weaviate's own limit, which is what bounds a single large object.
+        WeaviateClient::with_interceptor(self.channel.clone(), self.authorize.clone())
+            .max_decoding_message_size(usize::MAX)
+            .max_encoding_message_size(usize::MAX)
+    }
+
+    fn failed(&self, action: &str, status: Status) -> Error {
+        failure::from_status(action, &self.config.grpc_url, status)
+    }
+
+    fn request<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(CALL_TIMEOUT);
+        request
+    }
+}
+
+fn channel(url: &str) -> Result<Channel> {
+    let bad = |error: tonic::transport::Error| {
+        Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a gRPC port"))
+            .hint("write it as http://host:50051 or https://host:443")
+            .caused_by(error)
+    };
+    let mut endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(bad)?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_adaptive_window(true)
+        .keep_alive_while_idle(false)
+        .tcp_nodelay(true);
+    if url.starts_with("https://") {
+        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+/// Adds the key to every call.
+#[derive(Clone)]
+struct Authorize(Option<MetadataValue<Ascii>>);
+
+impl Authorize {
+    fn new(key: Option<&SecretString>) -> Result<Self> {
+        let Some(key) = key else { return Ok(Self(None)) };
+        let mut value: MetadataValue<Ascii> = format!("Bearer {}", key.expose_secret())
+            .parse()
+            .map_err(|_| Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have"))?;
+        value.set_sensitive(true);
+        Ok(Self(Some(value)))
+    }
+}
+
+impl Interceptor for Authorize {
+    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}

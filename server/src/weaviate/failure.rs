@@ -1,0 +1,158 @@
+//! What Weaviate's answers mean: one place for REST statuses, gRPC codes and the texts that have to tell them apart.
+//!
+//! Weaviate answers most gRPC failures with `Unknown` and a text, so the text is all there is to go by.
+
+use std::error::Error as _;
+
+use reqwest::StatusCode;
+use tonic::{Code, Status};
+
+use crate::error::{Error, Kind};
+
+/// Texts by which Weaviate tells what went wrong, the more particular first.
+const TEXTS: &[(&str, Kind)] = &[
+    ("tenant not active", Kind::TenantInactive),
+    ("tenant not found", Kind::TenantNotFound),
+    ("could not find class", Kind::CollectionNotFound),
+    ("class not found", Kind::CollectionNotFound),
+    ("invalid api key", Kind::WeaviateUnauthenticated),
+    ("unauthorized", Kind::WeaviateUnauthenticated),
+    ("anonymous access not enabled", Kind::WeaviateUnauthenticated),
+    ("authorization, forbidden", Kind::WeaviatePermissionDenied),
+    // A value that Weaviate took for something else when it read it from disk; see `properties_to_json`.
+    ("invalid type: *models.", Kind::CollectionUnsupported),
+    ("invalid type: models.", Kind::CollectionUnsupported),
+    ("no read replica found", Kind::ShardsUnavailable),
+    ("inconsistent consistency levels", Kind::ShardsUnavailable),
+    ("not enough memory", Kind::WeaviateOverloaded),
+    ("read-only", Kind::WeaviateOverloaded),
+    ("READONLY", Kind::WeaviateOverloaded),
+    ("cannot reach enough replicas", Kind::WeaviateOverloaded),
+    ("connect: Post", Kind::WeaviateOverloaded),
+    ("connection refused", Kind::WeaviateOverloaded),
+    ("Node not ready", Kind::WeaviateOverloaded),
+    ("no bucket for prop", Kind::WeaviateOverloaded),
+    ("might have been deleted in the meantime", Kind::WeaviateOverloaded),
+    ("context deadline exceeded", Kind::WeaviateOverloaded),
+    ("leader not found", Kind::WeaviateOverloaded),
+    ("shutdown", Kind::WeaviateOverloaded),
+];
+
+/// What a text of Weaviate means, if it is known.
+pub fn kind_of_text(text: &str) -> Option<Kind> {
+    TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, kind)| *kind)
+}
+
+/// Whether an object that was refused with this text may be accepted later.
+pub fn is_transient_text(text: &str) -> bool {
+    kind_of_text(text) == Some(Kind::WeaviateOverloaded)
+}
+
+/// The error for a REST answer that is not a success.
+pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Error {
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => Kind::WeaviateUnauthenticated,
+        StatusCode::FORBIDDEN => Kind::WeaviatePermissionDenied,
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Kind::WeaviateOverloaded,
+        StatusCode::INTERNAL_SERVER_ERROR => kind_of_text(body).unwrap_or(Kind::WeaviateOverloaded),
+        _ => kind_of_text(body).unwrap_or(Kind::WeaviateRefused),
+    };
+    let text = message_of(body);
+    let code = status.as_u16();
+    let text = if text.is_empty() { format!("HTTP {code}") } else { format!("{text} (HTTP {code})") };
+    with_hint(Error::new(kind, format!("cannot {action}: {text}")))
+}
+
+/// The error for a REST call that got no answer.
+pub fn from_transport(action: &str, url: &str, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate at {url}"))
+        .hint("check that Weaviate runs and that the server's --weaviate-url is right")
+        .caused_by(error)
+}
+
+/// The error for a gRPC call that failed.
+pub fn from_status(action: &str, url: &str, status: Status) -> Error {
+    // A status that was made here, not sent by Weaviate, carries what went wrong with the connection.
+    if status.source().is_some() && status.code() != Code::OutOfRange {
+        return Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate's gRPC port at {url}"))
+            .hint("check that Weaviate runs and that the server's --weaviate-grpc-url is right")
+            .caused_by(status);
+    }
+    let kind = kind_of_text(status.message()).unwrap_or_else(|| kind_of_code(status.code()));
+    with_hint(Error::new(kind, format!("cannot {action}: {}", status.message())))
+}
+
+/// Every code is listed, so that a new one has to be thought about.
+fn kind_of_code(code: Code) -> Kind {
+    match code {
+        // Restarting, overloaded, or in a read-only mode that an operator will end.
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => {
+            Kind::WeaviateOverloaded
+        }
+        Code::Unauthenticated => Kind::WeaviateUnauthenticated,
+        Code::PermissionDenied => Kind::WeaviatePermissionDenied,
+        Code::Unimplemented => Kind::WeaviateVersionUnsupported,
+        Code::NotFound
+        | Code::AlreadyExists
+        | Code::InvalidArgument
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unknown
+        | Code::Internal
+        | Code::DataLoss
+        | Code::Ok => Kind::WeaviateRefused,
+    }
+}
+
+fn with_hint(error: Error) -> Error {
+    let hint = match error.kind() {
+        Kind::WeaviateUnauthenticated => "give the server Weaviate's key with WEAVIATE_API_KEY or --weaviate-api-key-file",
+        Kind::WeaviatePermissionDenied => "give the key's role this permission in Weaviate, or use another key",
+        Kind::WeaviateOverloaded => "try again when Weaviate has recovered; its log says more",
+        Kind::ShardsUnavailable => "bring all of Weaviate's nodes up, then try again",
+        Kind::TenantInactive => "activate the tenants in Weaviate, or choose active ones with --tenant",
+        Kind::CollectionNotFound => "list what there is with `selvedge collections`",
+        _ => return error,
+    };
+    error.hint(hint)
+}
+
+/// The text inside Weaviate's `{"error": [{"message": …}]}`, or the start of whatever was sent instead.
+fn message_of(body: &str) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let messages = parsed.as_ref().and_then(|value| value["error"].as_array());
+    if let Some(messages) = messages {
+        let texts: Vec<_> = messages.iter().filter_map(|error| error["message"].as_str()).collect();
+        return texts.join("; ");
+    }
+    let message = parsed.as_ref().and_then(|value| value["message"].as_str());
+    message.unwrap_or(body).chars().take(300).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_decide_where_codes_do_not() {
+        let kind = |code, text: &str| from_status("read", "http://w", Status::new(code, text)).kind();
+        assert_eq!(kind(Code::Unknown, "extract auth: unauthorized: invalid api key"), Kind::WeaviateUnauthenticated);
+        assert_eq!(kind(Code::Unknown, "tenant not active: 't1'"), Kind::TenantInactive);
+        assert_eq!(kind(Code::Unknown, "invalid type: *models.GeoCoordinates"), Kind::CollectionUnsupported);
+        assert_eq!(kind(Code::Unavailable, "x"), Kind::WeaviateOverloaded);
+        assert_eq!(kind(Code::Unknown, "something new"), Kind::WeaviateRefused);
+    }
+
+    #[test]
+    fn a_rest_error_quotes_weaviate() {
+        let body = r#"{"error":[{"message":"class name already exists"}]}"#;
+        let error = from_rest("create collection \"A\"", StatusCode::UNPROCESSABLE_ENTITY, body);
+        assert_eq!(error.to_string(), "cannot create collection \"A\": class name already exists (HTTP 422)");
+        assert_eq!(error.kind(), Kind::WeaviateRefused);
+        assert!(!error.is_transient());
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether all shards of a collection can be read.
+//!
+//! When a node of a cluster is down, Weaviate answers reads and counts with the objects of the other nodes and no error.
+//! What tells is asking for the status of each shard, which fails, and the number of shards that the nodes report.
+
+use std::collections::BTreeSet;
+
+use super::Cluster;
+use crate::error::{Error, Kind, Result};
+use crate::model::Collection;
+
+impl Cluster {
+    /// Waits, as long as a call may be repeated, until every shard can be read.
+    pub async fn await_shards(&self, collection: &Collection) -> Result<()> {
+        let mut pauses = self.pauses();
+        loop {
+            let error = match self.check_shards(collection).await {
+                Ok(()) => {
+                    self.observe_proceeding();
+                    return Ok(());
+                }
+                Err(error) if error.is_transient() || error.kind() == Kind::ShardsUnavailable => error,
+                Err(error) => return Err(error),
+            };
+            let Some(pause) = pauses.next() else { return Err(error) };
+            self.observe_retry(&error, pause);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Fails with `ShardsUnavailable` unless every shard of the collection has a live replica.
+    ///
+    /// A multi-tenant collection always passes: reading a tenant whose node is gone fails by itself.
+    pub async fn check_shards(&self, collection: &Collection) -> Result<()> {
+        if collection.multi_tenant {
+            return Ok(());
+        }
+        let name = &collection.name;
+        let missing = |text: String| {
+            Error::new(Kind::ShardsUnavailable, format!("not all shards of collection \"{name}\" can be read: {text}"))
+                .hint("bring all of Weaviate's nodes up, then try again")
+        };
+        let action = format!("read the shards of collection \"{name}\"");
+        let statuses = self.rest.get(&action, &format!("/v1/schema/{name}/shards"), &[]).await;
+        let statuses = statuses.map_err(|error| match error.kind() {
+            Kind::WeaviatePermissionDenied | Kind::WeaviateUnauthenticated | Kind::WeaviateUnreachable => error,
+            _ => missing(error.to_string()),
+        })?;
+        let live = statuses.as_ref().and_then(|statuses| statuses.as_array()).map_or(0, Vec::len) as u64;
+        if live < collection.shards {
+            return Err(missing(format!("{live} of {} answer", collection.shards)));
+        }
+        let on_nodes = self.shards_on_nodes(name).await?;
+        // Without the permission to read nodes, Weaviate answers with no shards at all, which proves nothing.
+        if on_nodes > 0 && on_nodes < collection.shards {
+            return Err(missing(format!("the nodes have {on_nodes} of {}", collection.shards)));
+        }
+        Ok(())
+    }
+
+    /// How many different shards of a collection the live nodes report.
+    async fn shards_on_nodes(&self, collection: &str) -> Result<u64> {
+        let path = format!("/v1/nodes/{collection}");
+        let nodes = self.rest.get("read the nodes", &path, &[("output", "verbose")]).await;
+        let nodes = match nodes {
+            Ok(nodes) => nodes.unwrap_or_default(),
+            Err(error) if error.kind() == Kind::WeaviatePermissionDenied => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let shards = nodes["nodes"].as_array().into_iter().flatten().flat_map(|node| node["shards"].as_array());
+        let names: BTreeSet<_> = shards
+            .flatten()
+            .filter(|shard| shard["class"] == collection)
+            .filter_map(|shard| shard["name"].as_str())
+            .collect();
+        Ok(names.len() as u64)
+    }
+}

@@ -1,0 +1,3 @@
+//! What a scenario is started with.
+
+pub mod weaviate;

@@ -1,0 +1,164 @@
+//! An in-memory Weaviate: REST and gRPC, as far as Selvedge uses them, with faults on demand.
+//!
+//! It answers as server 1.39 does (defaults added to schemas, refusals and their texts, upserts, per-object errors,
+//! cursor order, tenants, misread values, page and message limits). The real server is the referee: a difference is a
+//! bug here, unless it is in the list of [`known differences`](#known-differences). It shares no code with Selvedge.
+//!
+//! # Known differences
+//!
+//! * Auto-schema is off: unknown classes and properties are refused per object, as with `AUTOSCHEMA_ENABLED=false`.
+//! * Phone numbers are parsed with a handful of calling codes, not with libphonenumber.
+//! * Index settings are completed and compared, but ranges are not checked (`efConstruction: 1` is taken).
+//! * `/v1/nodes` counts objects at once; the real one counts flushed segments, later.
+//! * One vectorizer module is known, `text2vec-openai`, and it never has a key.
+
+mod auth;
+mod contents;
+mod door;
+pub mod faults;
+mod gate;
+mod graphql;
+mod grpc;
+mod json;
+mod objects;
+mod refusal;
+mod rest;
+mod schema;
+mod tenants;
+mod version;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use contents::Contents;
+use door::{Door, WayOut};
+pub use faults::Faults;
+pub use version::Version;
+
+/// The default of `GRPC_MAX_MESSAGE_SIZE`.
+const MAX_MESSAGE_BYTES: usize = 104_858_000;
+
+#[derive(Clone, Debug)]
+pub struct StandInOptions {
+    /// Behaves as this version as far as it is known; tried are 1.39.0 and 1.27.27.
+    pub version: String,
+    /// Demanded of every call but `/v1/.well-known/*` when set.
+    pub api_key: Option<String>,
+    /// Longer replies fail with `ResourceExhausted`, longer requests are refused.
+    pub max_message_bytes: usize,
+    /// `QUERY_MAXIMUM_RESULTS`.
+    pub max_results: usize,
+    /// Vectorizer, generative and reranker modules that `/v1/meta` lists.
+    pub modules: Vec<String>,
+    /// 0 picks a free one, here and below.
+    pub rest_port: u16,
+    pub grpc_port: u16,
+}
+
+impl Default for StandInOptions {
+    fn default() -> Self {
+        Self {
+            version: "1.39.0".into(),
+            api_key: None,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            max_results: 10_000,
+            modules: ["generative-openai", "reranker-cohere", "text2vec-openai"].map(String::from).to_vec(),
+            rest_port: 0,
+            grpc_port: 0,
+        }
+    }
+}
+
+/// What REST, gRPC and the gate share.
+pub(crate) struct Shared {
+    pub options: StandInOptions,
+    pub version: Version,
+    pub rest_url: String,
+    pub contents: Contents,
+    pub faults: Faults,
+}
+
+/// A running stand-in on loopback. Stops when dropped.
+pub struct StandIn {
+    shared: Arc<Shared>,
+    grpc: SocketAddr,
+    stop: CancellationToken,
+    doors: Vec<JoinHandle<()>>,
+}
+
+impl StandIn {
+    pub async fn start(options: StandInOptions) -> anyhow::Result<Self> {
+        let faults = Faults::default();
+        let rest_door = Door::open((Ipv4Addr::LOCALHOST, options.rest_port).into(), faults.clone()).await?;
+        let grpc_door = Door::open((Ipv4Addr::LOCALHOST, options.grpc_port).into(), faults.clone()).await?;
+        let rest_url = format!("http://{}", rest_door.address()?);
+        let grpc = grpc_door.address()?;
+        let version = Version::parse(&options.version).context("the stand-in's version")?;
+        let contents = Contents::new(version, options.modules.clone());
+        let shared = Arc::new(Shared { options, version, rest_url, contents, faults });
+        let stop = CancellationToken::new();
+        let doors = vec![
+            serve(rest_door, rest::routes(shared.clone()), shared.clone(), stop.clone()),
+            serve(grpc_door, grpc::routes(shared.clone()), shared.clone(), stop.clone()),
+        ];
+        Ok(Self { shared, grpc, stop, doors })
+    }
+
+    pub fn rest_url(&self) -> String {
+        self.shared.rest_url.clone()
+    }
+
+    pub fn grpc_url(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    pub fn version(&self) -> &str {
+        &self.shared.options.version
+    }
+
+    /// What to do to which call; a clone scripts the same stand-in.
+    pub fn faults(&self) -> Faults {
+        self.shared.faults.clone()
+    }
+
+    /// The stored classes and objects, past the API; a clone sees the same ones.
+    pub fn contents(&self) -> Contents {
+        self.shared.contents.clone()
+    }
+
+    /// Cuts open connections and frees the ports; the contents are gone.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        self.shared.faults.cut_all();
+        for door in std::mem::take(&mut self.doors) {
+            // A task that was cancelled or panicked is as stopped as one that ended.
+            let _ = door.await;
+        }
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.faults.cut_all();
+        self.doors.iter().for_each(JoinHandle::abort);
+    }
+}
+
+fn serve(door: Door, routes: Router, shared: Arc<Shared>, stop: CancellationToken) -> JoinHandle<()> {
+    let gate = axum::middleware::from_fn_with_state(shared, gate::pass);
+    let service = routes.layer(gate).into_make_service_with_connect_info::<WayOut>();
+    tokio::spawn(async move {
+        let serving = axum::serve(door, service);
+        tokio::select! {
+            // `axum::serve` ends only when told to.
+            _ = async { serving.await } => {}
+            () = stop.cancelled() => {}
+        }
+    })
+}

@@ -1,0 +1,200 @@
+//! What is stored: classes, their shards and tenants, objects, aliases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::objects::{Incoming, Object, put};
+use super::refusal::{Outcome, Refusal};
+use super::schema::{self, Fields, Property, class_name};
+use super::tenants::Status;
+use super::{Version, json, objects};
+
+/// The stand-in's memory, for tests to fill, change and read past the API. A clone is the same memory.
+#[derive(Clone)]
+pub struct Contents(Arc<Mutex<Store>>);
+
+impl Contents {
+    pub(crate) fn new(version: Version, modules: Vec<String>) -> Self {
+        let (classes, aliases) = (BTreeMap::new(), BTreeMap::new());
+        Self(Arc::new(Mutex::new(Store { version, modules, classes, aliases, documents: 0 })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As `POST /v1/schema`. Panics with the refusal.
+    pub fn create_class(&self, class: Value) {
+        let Value::Object(class) = class else { panic!("a class is an object") };
+        if let Err(refusal) = schema::create(&mut self.lock(), &class) {
+            panic!("{}", refusal.text());
+        }
+    }
+
+    /// As `POST /v1/batch/objects` with one object of the REST API's shape. Panics with the refusal.
+    pub fn put(&self, object: Value) {
+        let incoming: Incoming = serde_json::from_value(object).expect("an object as REST takes it");
+        if let Err(text) = put(&mut self.lock(), incoming) {
+            panic!("{text}");
+        }
+    }
+
+    /// Whether there was such an object; the tenant is empty for a class without tenants, here and below.
+    pub fn remove(&self, class: &str, tenant: &str, id: Uuid) -> bool {
+        let mut store = self.lock();
+        let class = store.classes.get_mut(class).expect("the class exists");
+        class.holders_mut(tenant).any(|partition| partition.objects.remove(&id).is_some())
+    }
+
+    pub fn count(&self, class: &str, tenant: &str) -> usize {
+        self.lock().classes[class].holders(tenant).map(|partition| partition.objects.len()).sum()
+    }
+
+    /// Every object in the order of ids, in the REST API's shape with vectors, as stored and not as misread.
+    pub fn objects(&self, class: &str, tenant: &str) -> Vec<Value> {
+        let store = self.lock();
+        let mut found: Vec<_> =
+            store.classes[class].holders(tenant).flat_map(|partition| partition.objects.values()).collect();
+        found.sort_by_key(|object| object.id);
+        let shown = |object| json::encode(&objects::shown(class, tenant, object, true));
+        found.into_iter().map(|object| serde_json::from_str(&shown(object)).expect("valid JSON")).collect()
+    }
+
+    /// Puts a tenant to rest or wakes it, with one of `HOT`, `COLD`, `FROZEN` (which the API cannot bring about here).
+    pub fn set_tenant(&self, class: &str, tenant: &str, status: &str) {
+        let mut store = self.lock();
+        let partition = store.classes.get_mut(class).and_then(|class| class.partitions.get_mut(tenant));
+        partition.expect("the tenant exists").status = Status::parse(status).expect("a known status");
+    }
+
+    /// The names of a class's shards (or tenants).
+    pub fn shards(&self, class: &str) -> Vec<String> {
+        self.lock().classes[class].partitions.keys().cloned().collect()
+    }
+
+    /// From now on the shard (or tenant) is on a node that is gone: reads answer without it, and without an error.
+    pub fn hide_shard(&self, class: &str, shard: &str) {
+        let mut store = self.lock();
+        store.classes.get_mut(class).expect("the class exists").hidden.insert(shard.into());
+    }
+
+    pub fn show_shards(&self, class: &str) {
+        self.lock().classes.get_mut(class).expect("the class exists").hidden.clear();
+    }
+}
+
+pub(crate) struct Store {
+    pub version: Version,
+    pub modules: Vec<String>,
+    pub classes: BTreeMap<String, Class>,
+    /// From alias to class.
+    pub aliases: BTreeMap<String, String>,
+    /// How many documents were ever written; the server counts them per shard.
+    pub documents: u64,
+}
+
+impl Store {
+    /// The class of this name or alias.
+    pub fn resolve(&self, name: &str) -> Option<&Class> {
+        let name = class_name(name);
+        self.classes.get(self.aliases.get(&name).unwrap_or(&name))
+    }
+
+    pub fn resolve_mut(&mut self, name: &str) -> Option<&mut Class> {
+        let name = class_name(name);
+        self.classes.get_mut(self.aliases.get(&name).unwrap_or(&name))
+    }
+}
+
+pub(crate) struct Class {
+    pub config: Fields,
+    pub properties: Vec<Property>,
+    /// Tenants by name, or shards.
+    pub partitions: BTreeMap<String, Partition>,
+    pub hidden: BTreeSet<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Partition {
+    pub status: Status,
+    pub objects: BTreeMap<Uuid, Object>,
+    /// Of each vector, by name; the legacy one has none.
+    pub dimensions: BTreeMap<String, usize>,
+}
+
+impl Class {
+    pub fn new(config: Fields, shards: u64) -> Self {
+        let properties = Property::all(&config);
+        let partitions = (0..shards).map(|_| (shard_name(), Partition::default())).collect();
+        Self { config, properties, partitions, hidden: BTreeSet::new() }
+    }
+
+    pub fn name(&self) -> &str {
+        self.config["class"].as_str().unwrap_or_default()
+    }
+
+    /// The tenant's partition, or every shard.
+    pub fn holders(&self, tenant: &str) -> impl Iterator<Item = &Partition> {
+        self.partitions.iter().filter(move |(name, _)| tenant.is_empty() || *name == tenant).map(|(_, held)| held)
+    }
+
+    fn holders_mut(&mut self, tenant: &str) -> impl Iterator<Item = &mut Partition> {
+        self.partitions.iter_mut().filter(move |(name, _)| tenant.is_empty() || *name == tenant).map(|(_, held)| held)
+    }
+
+    /// Where an object of this id belongs.
+    pub fn shard_of(&self, id: Uuid) -> String {
+        let hash = id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let at = (hash >> 32) as usize % self.partitions.len();
+        self.partitions.keys().nth(at).cloned().unwrap_or_default()
+    }
+
+    /// What a read sees: the shards that are there, or the one tenant, which it may wake.
+    pub fn readable(&mut self, tenant: &str) -> Outcome<Vec<&Partition>> {
+        self.check_tenant(tenant)?;
+        if tenant.is_empty() {
+            let hidden = &self.hidden;
+            return Ok(self.partitions.iter().filter(|(name, _)| !hidden.contains(*name)).map(|(_, held)| held).collect());
+        }
+        if self.hidden.contains(tenant) {
+            return Err(Refusal::Said(500, "no read replica found".into()));
+        }
+        Ok(vec![&self.partitions[tenant]])
+    }
+
+    /// Whether objects of this tenant (or of none) can be had; wakes a sleeping one if the class says so.
+    pub fn check_tenant(&mut self, tenant: &str) -> Outcome<()> {
+        let name = self.name().to_owned();
+        match (self.is_multi_tenant(), tenant) {
+            (true, "") => {
+                let text = format!("class {name} has multi-tenancy enabled, but request was without tenant");
+                return Err(Refusal::invalid(text));
+            }
+            (false, "") => return Ok(()),
+            (false, _) => {
+                let text = format!("class {name} has multi-tenancy disabled, but request was with tenant");
+                return Err(Refusal::invalid(text));
+            }
+            (true, _) => {}
+        }
+        let wakes = schema::tenancy(&self.config, "autoTenantActivation");
+        match self.partitions.get_mut(tenant) {
+            None => Err(Refusal::invalid(format!("tenant not found: \"{tenant}\""))),
+            Some(partition) if partition.status == Status::Cold && wakes => {
+                partition.status = Status::Hot;
+                Ok(())
+            }
+            Some(partition) if partition.status == Status::Hot => Ok(()),
+            Some(_) => Err(Refusal::invalid(format!("tenant not active: '{tenant}'"))),
+        }
+    }
+}
+
+fn shard_name() -> String {
+    Uuid::new_v4().simple().to_string().chars().take(12).collect()
+}

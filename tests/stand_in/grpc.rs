@@ -1,0 +1,112 @@
+//! The gRPC half.
+
+mod search;
+mod select;
+mod value;
+mod write;
+
+use std::sync::Arc;
+
+use axum::Router;
+use prost::Message;
+use selvedge_proto::weaviate::aggregate_reply::{Result as Counted, Single};
+use selvedge_proto::weaviate::tenants_get_request::Params;
+use selvedge_proto::weaviate::weaviate_server::{Weaviate, WeaviateServer};
+use selvedge_proto::weaviate::{
+    AggregateReply, AggregateRequest, BatchObjectsReply, BatchObjectsRequest, SearchReply, SearchRequest, Tenant,
+    TenantActivityStatus, TenantsGetReply, TenantsGetRequest,
+};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use super::faults::RefusedObjects;
+use super::refusal::Refusal;
+use super::schema::class_name;
+use super::tenants::Status as Activity;
+use super::{Shared, tenants};
+
+pub(crate) fn routes(shared: Arc<Shared>) -> Router {
+    // Sizes are checked by hand: tonic has other codes for them.
+    let service = WeaviateServer::new(Service(shared))
+        .max_decoding_message_size(usize::MAX)
+        .max_encoding_message_size(usize::MAX);
+    Routes::new(service).prepare().into_axum_router()
+}
+
+struct Service(Arc<Shared>);
+
+impl Service {
+    fn fit(&self, message: &impl Message, doing: &str) -> Result<(), Status> {
+        let (size, most) = (message.encoded_len(), self.0.options.max_message_bytes);
+        if size > most {
+            return Err(Status::resource_exhausted(format!("grpc: {doing} message larger than max ({size} vs. {most})")));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn no_such_class(name: &str) -> Status {
+    Status::unknown(format!("could not find class {} in schema", class_name(name)))
+}
+
+#[tonic::async_trait]
+impl Weaviate for Service {
+    async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchReply>, Status> {
+        let reply = search::search(&self.0, request.get_ref())?;
+        self.fit(&reply, "trying to send")?;
+        Ok(Response::new(reply))
+    }
+
+    async fn batch_objects(
+        &self,
+        request: Request<BatchObjectsRequest>,
+    ) -> Result<Response<BatchObjectsReply>, Status> {
+        self.fit(request.get_ref(), "received")?;
+        let refused = request.extensions().get::<RefusedObjects>().cloned().unwrap_or_default();
+        Ok(Response::new(write::store(&self.0, request.into_inner(), &refused)))
+    }
+
+    async fn aggregate(&self, request: Request<AggregateRequest>) -> Result<Response<AggregateReply>, Status> {
+        if !self.0.version.aggregates() {
+            return Err(Status::unimplemented("unknown method Aggregate for service weaviate.v1.Weaviate"));
+        }
+        let request = request.get_ref();
+        let mut store = self.0.contents.lock();
+        let class = store.resolve_mut(&request.collection).ok_or_else(|| {
+            Status::unknown(format!("parse params: {}", no_such_class(&request.collection).message()))
+        })?;
+        let held = class
+            .readable(&request.tenant)
+            .map_err(|refusal| Status::from(refusal.within(|text| format!("aggregate: {text}"))))?;
+        let count: usize = held.iter().map(|partition| partition.objects.len()).sum();
+        let single = Single { objects_count: request.objects_count.then_some(count as i64) };
+        Ok(Response::new(AggregateReply { result: Some(Counted::SingleResult(single)) }))
+    }
+
+    async fn tenants_get(&self, request: Request<TenantsGetRequest>) -> Result<Response<TenantsGetReply>, Status> {
+        let request = request.get_ref();
+        let wanted = match &request.params {
+            Some(Params::Names(names)) if names.values.is_empty() => {
+                return Err(Status::unknown("get tenants: must specify at least one tenant name"));
+            }
+            Some(Params::Names(names)) => Some(&names.values),
+            None => None,
+        };
+        let store = self.0.contents.lock();
+        let class = tenants::of(&store, &request.collection)
+            .map_err(|refusal: Refusal| Status::from(refusal.within(|text| format!("get tenants: {text}"))))?;
+        let found = class.partitions.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(name)));
+        let tenants = found
+            .map(|(name, partition)| Tenant { name: name.clone(), activity_status: activity(partition.status).into() })
+            .collect();
+        Ok(Response::new(TenantsGetReply { tenants }))
+    }
+}
+
+fn activity(status: Activity) -> TenantActivityStatus {
+    match status {
+        Activity::Hot => TenantActivityStatus::Hot,
+        Activity::Cold => TenantActivityStatus::Cold,
+        Activity::Frozen => TenantActivityStatus::Frozen,
+    }
+}

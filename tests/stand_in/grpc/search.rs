@@ -1,0 +1,127 @@
+//! `Search`, as far as a cursor goes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
+use selvedge_proto::weaviate::vectors::VectorType;
+use selvedge_proto::weaviate::{
+    MetadataRequest, MetadataResult, PropertiesResult, SearchReply, SearchRequest, SearchResult, Vectors,
+};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::select::{Selected, select};
+use super::{no_such_class, value};
+use crate::stand_in::Shared;
+use crate::stand_in::contents::Class;
+use crate::stand_in::objects::{Object, Vector, misread, page};
+use crate::stand_in::schema::vector_names;
+
+/// `QUERY_DEFAULTS_LIMIT`.
+const DEFAULT_LIMIT: usize = 10;
+
+pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<SearchReply, Status> {
+    let mut store = shared.contents.lock();
+    let class = store.resolve_mut(&request.collection).ok_or_else(|| no_such_class(&request.collection))?;
+    let selected = select(class, request.properties.as_ref()).map_err(Status::unknown)?;
+    let (after, limit) = bounds(request, shared.options.max_results)?;
+    let index = class.name().to_lowercase();
+    let refused = |text: &str| Status::unknown(format!("explorer: list class: search: object search at index {index}: {text}"));
+    let found = page(class, &request.tenant, after, limit).map_err(|refusal| refused(&refusal.text()))?;
+    let class = &*class;
+    for (at, object) in found.iter().enumerate() {
+        check_readable(class, object)
+            .map_err(|text| refused(&format!("local shard object search {index}: unmarshal item {at}: {text}")))?;
+    }
+    let metadata = request.metadata.clone().unwrap_or_default();
+    let results = found.iter().map(|object| result(class, object, &selected, &metadata)).collect::<Result<_, _>>()?;
+    Ok(SearchReply { results })
+}
+
+fn bounds(request: &SearchRequest, most: usize) -> Result<(Option<Uuid>, usize), Status> {
+    let after = match request.after.as_str() {
+        "" => None,
+        text => Some(Uuid::parse_str(text).map_err(|_| {
+            Status::unknown(format!(
+                "explorer: invalid 'after' parameter: after parameter '{text}' is not a valid uuid: invalid UUID \
+                 length: {}",
+                text.len()
+            ))
+        })?),
+    };
+    let limit = match request.limit as usize {
+        0 => DEFAULT_LIMIT,
+        limit => limit,
+    };
+    if limit > most {
+        return Err(Status::unknown(format!(
+            "explorer: list class: search: invalid pagination params: query maximum results exceeded: the total limit \
+             calculated from the provided offset '0' and limit '{limit}' exceeds the configured value for \
+             QUERY_MAXIMUM_RESULTS '{most}'. If you've supplied a negative offset or limit, this may be an underflow error"
+        )));
+    }
+    Ok((after, limit))
+}
+
+/// An object that cannot be read at all fails every page that it is on, whatever is asked for.
+fn check_readable(class: &Class, object: &Object) -> Result<(), String> {
+    for property in &class.properties {
+        if let Some(value) = object.properties.get(&property.name) {
+            misread(property, value).map_err(|text| format!("enrich schema datatypes: {text}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn result(
+    class: &Class,
+    object: &Object,
+    selected: &[Selected],
+    metadata: &MetadataRequest,
+) -> Result<SearchResult, Status> {
+    let properties = value::properties(class.name(), &class.properties, &object.properties, selected)
+        .map_err(Status::unknown)?;
+    let non_ref_props = Bytes::from(properties.encode_to_vec());
+    Ok(SearchResult {
+        properties: Some(PropertiesResult { non_ref_props }),
+        metadata: Some(described(class, object, metadata)),
+    })
+}
+
+fn described(class: &Class, object: &Object, asked: &MetadataRequest) -> MetadataResult {
+    let mut metadata = MetadataResult::default();
+    if asked.uuid {
+        metadata.id = object.id.to_string();
+    }
+    if asked.creation_time_unix {
+        metadata.creation_time_unix = object.created;
+    }
+    if asked.last_update_time_unix {
+        metadata.last_update_time_unix = object.updated;
+    }
+    if asked.vector {
+        metadata.vector_bytes = object.vector.as_deref().map(bytes_of).unwrap_or_default();
+    }
+    let names = if asked.vector { vector_names(&class.config) } else { asked.vectors.clone() };
+    let sent = names.iter().filter_map(|name| object.vectors.get(name).map(|vector| named(name, vector)));
+    metadata.vectors = sent.collect();
+    metadata
+}
+
+fn bytes_of(values: &[f32]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(values.len() * size_of::<f32>());
+    values.iter().for_each(|value| bytes.put_f32_le(*value));
+    bytes.freeze()
+}
+
+fn named(name: &str, vector: &Vector) -> Vectors {
+    let (kind, vector_bytes) = match vector {
+        Vector::Single(values) => (VectorType::SingleFp32, bytes_of(values)),
+        Vector::Multi(vectors) => {
+            let mut bytes = BytesMut::new();
+            bytes.put_u16_le(vectors.first().map_or(0, Vec::len) as u16);
+            vectors.iter().flatten().for_each(|value| bytes.put_f32_le(*value));
+            (VectorType::MultiFp32, bytes.freeze())
+        }
+    };
+    Vectors { name: name.into(), vector_bytes, r#type: kind.into() }
+}

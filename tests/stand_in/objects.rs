@@ -1,0 +1,178 @@
+//! Objects: what is stored, written and read, whichever API asks.
+
+mod date;
+mod misread;
+mod page;
+mod phone;
+mod reference;
+mod value;
+mod vector;
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::contents::{Class, Partition, Store};
+use super::schema::{self, Fields, property_name};
+
+pub(crate) use misread::{as_rest_reads, misread};
+pub(crate) use page::page;
+pub(crate) use reference::with_hrefs;
+pub(crate) use vector::Vector;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Object {
+    pub id: Uuid,
+    /// Milliseconds since 1970, as is the next.
+    pub created: i64,
+    pub updated: i64,
+    pub properties: Fields,
+    pub vector: Option<Vec<f32>>,
+    pub vectors: BTreeMap<String, Vector>,
+}
+
+/// An object that is to be stored, in the shape of the REST API.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Incoming {
+    pub class: String,
+    pub id: Option<Uuid>,
+    pub tenant: String,
+    pub properties: Option<Fields>,
+    /// Empty means: none, and do not make one.
+    pub vector: Option<Vec<f32>>,
+    pub vectors: Option<BTreeMap<String, Option<Vector>>>,
+    /// Whether numbers came as Protobuf's and not as JSON's, which are checked differently.
+    #[serde(skip)]
+    pub is_grpc: bool,
+}
+
+/// An object as REST shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown<'a> {
+    class: &'a str,
+    creation_time_unix: i64,
+    id: Uuid,
+    last_update_time_unix: i64,
+    properties: Value,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    tenant: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vectors: Option<&'a BTreeMap<String, Vector>>,
+    vector_weights: Option<()>,
+}
+
+pub(crate) fn shown<'a>(class: &'a str, tenant: &'a str, object: &'a Object, vectors: bool) -> Shown<'a> {
+    Shown {
+        class,
+        creation_time_unix: object.created,
+        id: object.id,
+        last_update_time_unix: object.updated,
+        properties: object.properties.clone().into(),
+        tenant,
+        vector: object.vector.as_deref().filter(|_| vectors),
+        vectors: Some(&object.vectors).filter(|named| vectors && !named.is_empty()),
+        vector_weights: None,
+    }
+}
+
+impl Shown<'_> {
+    pub fn with_properties(mut self, properties: Fields) -> Self {
+        self.properties = properties.into();
+        self
+    }
+}
+
+/// Stores one object of a batch, replacing one of the same id, and returns it; or says why not.
+pub(crate) fn put(store: &mut Store, incoming: Incoming) -> Result<Object, String> {
+    if incoming.class.is_empty() {
+        return Err("object has an empty class".into());
+    }
+    let name = schema::class_name(&incoming.class);
+    let Some(class) = store.resolve(&name) else {
+        return Err(format!("class '{name}' not present in schema"));
+    };
+    let vectors = vector::accept(class, &incoming)?;
+    let properties = properties(store, class, &incoming)?;
+    let moves_times = store.version.restamps();
+    store.documents += 1;
+    let document = store.documents - 1;
+    let class = store.resolve_mut(&name).expect("it was there above");
+    check_vectorizer(class, &incoming, &vectors)?;
+    if schema::tenancy(&class.config, "autoTenantCreation") && !incoming.tenant.is_empty() {
+        class.partitions.entry(incoming.tenant.clone()).or_default();
+    }
+    class.check_tenant(&incoming.tenant).map_err(|refusal| refusal.text())?;
+    let id = incoming.id.unwrap_or_else(Uuid::new_v4);
+    let shard = if incoming.tenant.is_empty() { class.shard_of(id) } else { incoming.tenant.clone() };
+    if class.hidden.contains(&shard) {
+        return Err(format!("put objects: shard {shard}: cannot reach enough replicas"));
+    }
+    let config = class.config.clone();
+    let partition = class.partitions.get_mut(&shard).expect("an existing shard");
+    vector::check_dimensions(&mut partition.dimensions, id, &vectors)?;
+    let now = Utc::now().timestamp_millis();
+    let (vector, vectors) = vectors.into_parts();
+    let mut object = Object { id, created: now, updated: now, properties, vector, vectors };
+    keep_times(partition, &mut object, moves_times);
+    partition.objects.insert(id, object.clone());
+    // The server finds this out when the object is stored already.
+    vector::check_kinds(&config, &object.vectors, document).map(|()| object)
+}
+
+/// Older servers did not touch an object that was sent again as it was.
+fn keep_times(partition: &Partition, object: &mut Object, moves_times: bool) {
+    if moves_times {
+        return;
+    }
+    if let Some(old) = partition.objects.get(&object.id) {
+        let same = Object { created: old.created, updated: old.updated, ..object.clone() };
+        if same == *old {
+            *object = same;
+        }
+    }
+}
+
+fn properties(store: &Store, class: &Class, incoming: &Incoming) -> Result<Fields, String> {
+    let mut stored = Fields::new();
+    for (name, value) in incoming.properties.iter().flatten().filter(|(_, value)| !value.is_null()) {
+        let name = property_name(name);
+        let Some(property) = class.properties.iter().find(|property| property.name == name) else {
+            return Err(no_such_property(&name, class.name()));
+        };
+        let writer = value::Writer { class: class.name(), is_grpc: incoming.is_grpc };
+        let value = match property.kind {
+            schema::Kind::Reference => reference::accept(store, class, property, value, &incoming.tenant)?,
+            kind => writer.accept(&name, kind, &property.nested, value)?,
+        };
+        stored.insert(name, value);
+    }
+    Ok(stored)
+}
+
+pub(crate) fn no_such_property(name: &str, class: &str) -> String {
+    format!(
+        "no such prop with name '{name}' found in class '{class}' in the schema. Check your schema files for which \
+         properties in this class are available"
+    )
+}
+
+/// What is without a vector goes to the module, which has no key here.
+fn check_vectorizer(class: &Class, incoming: &Incoming, vectors: &vector::Accepted) -> Result<(), String> {
+    let legacy = class.config.get("vectorizer").and_then(Value::as_str).unwrap_or("none");
+    let asks_legacy = legacy != "none" && incoming.vector.is_none() && vectors.legacy.is_none();
+    let asks_named = schema::vector_names(&class.config).iter().any(|name| {
+        let module = schema::vector_settings(&class.config, name).map_or("none", |settings| settings.vectorizer);
+        module != "none" && !vectors.named.contains_key(name)
+    });
+    if asks_legacy || asks_named {
+        return Err("panic occurred: runtime error: invalid memory address or nil pointer dereference".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Vectors: which of them a class takes, and with which dimensions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Incoming;
+use crate::stand_in::contents::Class;
+use crate::stand_in::schema::{Fields, has_class_index, vector_names, vector_settings};
+
+/// How the legacy vector is called where it travels with named ones.
+const LEGACY: &str = "default";
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(untagged)]
+pub(crate) enum Vector {
+    Single(Vec<f32>),
+    Multi(Vec<Vec<f32>>),
+}
+
+impl Vector {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Single(values) => values.is_empty(),
+            Self::Multi(vectors) => vectors.is_empty(),
+        }
+    }
+}
+
+/// What is left when empty ones are gone and each has its place.
+pub(super) struct Accepted {
+    pub legacy: Option<Vec<f32>>,
+    pub named: BTreeMap<String, Vector>,
+}
+
+impl Accepted {
+    pub fn into_parts(self) -> (Option<Vec<f32>>, BTreeMap<String, Vector>) {
+        (self.legacy, self.named)
+    }
+}
+
+pub(super) fn accept(class: &Class, incoming: &Incoming) -> Result<Accepted, String> {
+    let mut legacy = incoming.vector.clone();
+    let mut named = BTreeMap::new();
+    for (name, vector) in incoming.vectors.iter().flatten() {
+        let empty = Vector::Single(Vec::new());
+        named.insert(name.clone(), vector.clone().unwrap_or(empty));
+    }
+    let has_legacy = has_class_index(&class.config);
+    if has_legacy && let Some(vector) = named.remove(LEGACY) {
+        let Vector::Single(values) = vector else {
+            return Err(format!("vector {LEGACY} has to be a float32 array"));
+        };
+        legacy = Some(values);
+    }
+    let legacy = legacy.filter(|values| !values.is_empty());
+    let configured = vector_names(&class.config);
+    match (legacy, configured.as_slice()) {
+        (Some(values), [only]) if !has_legacy => {
+            let named = BTreeMap::from([(only.clone(), Vector::Single(values))]);
+            return Ok(Accepted { legacy: None, named });
+        }
+        (Some(_), _) if !has_legacy => {
+            return Err(format!("collection {} configuration does not have single vector index", class.name()));
+        }
+        (legacy, _) => {
+            if let Some(name) = named.keys().find(|name| !configured.contains(name)) {
+                return Err(format!("collection {} does not have configuration for vector {name}", class.name()));
+            }
+            named.retain(|_, vector| !vector.is_empty());
+            Ok(Accepted { legacy, named })
+        }
+    }
+}
+
+/// The first vector of a shard fixes the dimensions of all that follow.
+pub(super) fn check_dimensions(
+    known: &mut BTreeMap<String, usize>,
+    id: Uuid,
+    vectors: &Accepted,
+) -> Result<(), String> {
+    let mut learned = BTreeMap::new();
+    if let Some(values) = &vectors.legacy {
+        let what = format!("Validate vector index for {id}");
+        learned.insert(String::new(), single(&what, known.get(""), values)?);
+    }
+    for (name, vector) in &vectors.named {
+        let dimension = match vector {
+            Vector::Single(values) => {
+                let what = format!("Validate vector index {name} for target vector {id}");
+                single(&what, known.get(name), values)?
+            }
+            Vector::Multi(vectors) => {
+                let what = format!("Validate vector index {name} for target multi vector {id}");
+                multi(&what, known.get(name), vectors)?
+            }
+        };
+        learned.insert(name.clone(), dimension);
+    }
+    known.extend(learned);
+    Ok(())
+}
+
+fn single(what: &str, known: Option<&usize>, values: &[f32]) -> Result<usize, String> {
+    match known {
+        Some(known) if *known != values.len() => Err(format!(
+            "{what}: new node has a vector with length {}. Existing nodes have vectors with length {known}: vector \
+             dimensions do not match the index dimensions",
+            values.len()
+        )),
+        _ => Ok(values.len()),
+    }
+}
+
+fn multi(what: &str, known: Option<&usize>, vectors: &[Vec<f32>]) -> Result<usize, String> {
+    let first = vectors.first().map_or(0, Vec::len);
+    let Some(known) = known else {
+        if vectors.iter().any(|vector| vector.len() != first) {
+            return Err(format!("{what}: multi vector array consists of vectors with varying dimensions"));
+        }
+        return Ok(first);
+    };
+    match vectors.iter().enumerate().find(|(_, vector)| vector.len() != *known) {
+        Some((position, vector)) => Err(format!(
+            "{what}: new node has a multi vector with length {} at position {position}. Existing nodes have vectors \
+             with length {known}",
+            vector.len()
+        )),
+        None => Ok(first),
+    }
+}
+
+/// One vector where several belong, or the other way round.
+pub(super) fn check_kinds(config: &Fields, named: &BTreeMap<String, Vector>, document: u64) -> Result<(), String> {
+    for (name, vector) in named {
+        let is_multi = vector_settings(config, name).is_some_and(|settings| settings.is_multi);
+        let into = |what: &str| {
+            format!("insert to {what} index: insert doc id {document} to {what} index for target vector {name}")
+        };
+        match vector {
+            Vector::Single(_) if is_multi => {
+                return Err(format!("{}: AddBatch called on multivector index", into("vector")));
+            }
+            Vector::Multi(_) if !is_multi => {
+                return Err(format!("{}: addMultiBatch called on non-multivector index", into("multi vector")));
+            }
+            Vector::Multi(vectors) if vectors.iter().all(Vec::is_empty) => {
+                return Err(format!("{}: insert called with nil-vector", into("multi vector")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `/v1/nodes`: one node, and what it holds.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::{Parameters, Server};
+use crate::stand_in::contents::Class;
+use crate::stand_in::refusal::Refusal;
+use crate::stand_in::schema::class_name;
+use crate::stand_in::tenants::Status;
+use crate::stand_in::{Shared, json};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/nodes", get(all)).route("/v1/nodes/{class}", get(one))
+}
+
+async fn all(State(shared): Server, Query(parameters): Parameters) -> Response {
+    nodes(&shared, &parameters, None)
+}
+
+async fn one(State(shared): Server, Path(class): Path<String>, Query(parameters): Parameters) -> Response {
+    nodes(&shared, &parameters, Some(&class_name(&class)))
+}
+
+fn nodes(shared: &Shared, parameters: &std::collections::BTreeMap<String, String>, wanted: Option<&str>) -> Response {
+    let output = parameters.get("output").map_or("minimal", String::as_str);
+    if !["minimal", "verbose"].contains(&output) {
+        let text = format!("invalid output: \"{output}\", possible values are: \"minimal\", \"verbose\"");
+        return Refusal::invalid(text).into_response();
+    }
+    let store = shared.contents.lock();
+    if let Some(name) = wanted.filter(|name| !store.classes.contains_key(*name)) {
+        return Refusal::Said(404, format!("class \"{name}\" not found")).into_response();
+    }
+    let mut node = json!({
+        "name": "stand-in", "status": "HEALTHY", "version": shared.options.version, "shards": null,
+        "batchStats": {"queueLength": 0, "ratePerSecond": 0},
+    });
+    if shared.version.is_recent() {
+        node["operationalMode"] = json!("ReadWrite");
+    }
+    if output == "verbose" {
+        let classes = store.classes.values().filter(|class| wanted.is_none_or(|wanted| wanted == class.name()));
+        let shards: Vec<Value> = classes.flat_map(shards).collect();
+        let objects: u64 = shards.iter().filter_map(|shard| shard["objectCount"].as_u64()).sum();
+        node["stats"] = json!({"objectCount": objects, "shardCount": shards.len()});
+        if !shards.is_empty() {
+            node["shards"] = shards.into();
+        }
+    }
+    json::respond(&json!({"nodes": [node]}))
+}
+
+/// Those that are there: a tenant that sleeps is not.
+fn shards(class: &Class) -> Vec<Value> {
+    let there = class
+        .partitions
+        .iter()
+        .filter(|(name, partition)| partition.status == Status::Hot && !class.hidden.contains(*name));
+    there
+        .map(|(name, partition)| {
+            json!({
+                "class": class.name(), "name": name, "objectCount": partition.objects.len(), "loaded": true,
+                "compressed": false, "vectorIndexingStatus": "READY", "vectorQueueLength": 0,
+                "numberOfReplicas": 1, "replicationFactor": 1, "asyncReplicationStatus": [],
+            })
+        })
+        .collect()
+}

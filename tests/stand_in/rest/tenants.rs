@@ -1,0 +1,54 @@
+//! `/v1/schema/{class}/tenants`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::{Server, answer, parse};
+use crate::stand_in::refusal::Refusal;
+use crate::stand_in::{Shared, json, tenants};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/schema/{class}/tenants", get(all).post(add).put(update).delete(delete))
+        .route("/v1/schema/{class}/tenants/{tenant}", get(one))
+}
+
+async fn all(State(shared): Server, Path(class): Path<String>) -> Response {
+    let store = shared.contents.lock();
+    answer(tenants::of(&store, &class).map(|class| {
+        class.partitions.iter().map(|(name, partition)| tenants::show(name, partition)).collect::<Vec<_>>().into()
+    }))
+}
+
+/// HEAD is the same without the body.
+async fn one(State(shared): Server, Path((class, tenant)): Path<(String, String)>) -> Response {
+    let store = shared.contents.lock();
+    match tenants::of(&store, &class).map(|class| class.partitions.get(&tenant)) {
+        Ok(Some(partition)) => json::respond(&tenants::show(&tenant, partition)),
+        Ok(None) => Refusal::Bare(404).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn add(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
+    answer(parse(&body, "body").and_then(|body: Value| tenants::add(&mut shared.contents.lock(), &class, &body)))
+}
+
+async fn update(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
+    answer(parse(&body, "body").and_then(|body: Value| tenants::update(&mut shared.contents.lock(), &class, &body)))
+}
+
+async fn delete(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
+    let delete = |body: Value| tenants::delete(&mut shared.contents.lock(), &class, &body);
+    match parse(&body, "tenants").and_then(delete) {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}

@@ -1,0 +1,135 @@
+//! New classes and new properties.
+
+use serde_json::{Value, json};
+
+use super::{Fields, Property, class_name, complete, property, tenancy, update};
+use crate::stand_in::contents::{Class, Store};
+use crate::stand_in::refusal::{Outcome, Refusal};
+
+/// A first character and a length that fit, and letters, digits and underscores after it.
+pub(super) fn is_name(name: &str, longest: usize, fits_first: impl Fn(char) -> bool) -> bool {
+    name.starts_with(fits_first)
+        && name.len() <= longest
+        && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+}
+
+pub(crate) fn create(store: &mut Store, body: &Fields) -> Outcome<Value> {
+    let name = class_name(body.get("class").and_then(Value::as_str).unwrap_or_default());
+    if !is_name(&name, 255, |first| first.is_ascii_uppercase()) {
+        return Err(Refusal::invalid(format!("'{name}' is not a valid class name")));
+    }
+    check_free(store, &name)?;
+    let mut given = body.clone();
+    given.insert("class".into(), json!(name));
+    refuse_both_indexes(store, &given)?;
+    let mut config = complete::complete(&given, store.version, &store.modules).map_err(Refusal::invalid)?;
+    let properties = complete_properties(store, &config)?;
+    if !properties.is_empty() {
+        config.insert("properties".into(), properties.into());
+    }
+    let shards = config["shardingConfig"]["actualCount"].as_u64().unwrap_or_default();
+    store.classes.insert(name, Class::new(config.clone(), shards));
+    Ok(config.into())
+}
+
+pub(crate) fn add_property(store: &mut Store, class: &str, body: &Value) -> Outcome<Value> {
+    let Some(config) = store.resolve(class).map(|class| class.config.clone()) else {
+        return Err(Refusal::invalid(format!("class \"{}\": not found", class_name(class))));
+    };
+    if body["name"].as_str().is_none_or(str::is_empty) {
+        return Err(Refusal::invalid("property must contain name"));
+    }
+    let property = property::complete(body, store.version, &|target| store.classes.contains_key(target))
+        .map_err(Refusal::invalid)?;
+    let property = vectorized(property, &config);
+    check_unused(&config, &property, &Property::all(&config))?;
+    let class = store.resolve_mut(class).expect("it was there above");
+    let mut all = class.config["properties"].as_array().cloned().unwrap_or_default();
+    all.push(property.clone());
+    class.config.insert("properties".into(), all.into());
+    class.properties = Property::all(&class.config);
+    Ok(property)
+}
+
+fn check_free(store: &Store, name: &str) -> Outcome<()> {
+    let alike = |other: &&String| other.eq_ignore_ascii_case(name);
+    let text = if store.classes.contains_key(name) {
+        format!("class name {name} already exists")
+    } else if store.aliases.contains_key(name) {
+        format!("alias name {name} already exists")
+    } else if let Some(class) = store.classes.keys().find(alike) {
+        format!("class already exists: found similar class \"{class}\"")
+    } else if let Some(alias) = store.aliases.keys().find(alike) {
+        format!("class already exists: found similar alias \"{alias}\"")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::invalid(text))
+}
+
+fn refuse_both_indexes(store: &Store, given: &Fields) -> Outcome<()> {
+    let named = given.get("vectorConfig").and_then(Value::as_object).is_some_and(|named| !named.is_empty());
+    let legacy = ["vectorIndexType", "vectorizer"]
+        .into_iter()
+        .find(|name| given.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty()));
+    match legacy {
+        Some(_) if named && store.version.is_recent() => Err(Refusal::invalid(
+            "creating a class with both a class level vector index and named vectors is forbidden",
+        )),
+        Some(name) if named => Err(Refusal::invalid(format!(
+            "class.{name} {} can not be set if class.vectorConfig is configured",
+            given[name]
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn complete_properties(store: &Store, config: &Fields) -> Outcome<Vec<Value>> {
+    let own = config["class"].as_str().unwrap_or_default();
+    let exists = |target: &str| target == own || store.classes.contains_key(target);
+    let (mut done, mut taken) = (Vec::new(), Vec::new());
+    for given in config["properties"].as_array().into_iter().flatten() {
+        let property = property::complete(given, store.version, &exists).map_err(|text| {
+            // A class and its properties come in one piece: the layer that knows all classes says it in its own words.
+            let whole = text.ends_with("reference property to nonexistent class");
+            Refusal::invalid(if whole { "bad request: reference property to nonexistent class".into() } else { text })
+        })?;
+        check_unused(config, &property, &taken)?;
+        taken.extend(Property::read(&property));
+        done.push(vectorized(property, config));
+    }
+    Ok(done)
+}
+
+fn check_unused(config: &Fields, property: &Value, taken: &[Property]) -> Outcome<()> {
+    let name = property["name"].as_str().unwrap_or_default();
+    if taken.iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
+        return Err(Refusal::invalid(format!(
+            "class {}: conflict for property \"{name}\": already in use or provided multiple times",
+            config["class"]
+        )));
+    }
+    Ok(())
+}
+
+/// A vectorizer notes at each property whether it reads it.
+fn vectorized(mut property: Value, config: &Fields) -> Value {
+    let class_level = config.get("vectorizer").and_then(Value::as_str).map(String::from);
+    let named = super::vector_names(config);
+    let named = named.iter().filter_map(|name| super::vector_settings(config, name));
+    for module in class_level.into_iter().chain(named.map(|vector| vector.vectorizer.to_owned())) {
+        if module != "none" {
+            let entry = property["moduleConfig"][&module].take();
+            let mut settings = json!({"skip": false, "vectorizePropertyName": false});
+            update::extend(&mut settings, entry.as_object());
+            property["moduleConfig"][&module] = settings;
+        }
+    }
+    property
+}
+
+impl Class {
+    pub(crate) fn is_multi_tenant(&self) -> bool {
+        tenancy(&self.config, "enabled")
+    }
+}
