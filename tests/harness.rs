@@ -1,3 +1,11 @@
 //! What a scenario is started with.
 
+pub mod census;
+pub mod full_store;
+pub mod programs;
+pub mod raw_codec;
+pub mod rest;
+pub mod seed;
+pub mod stage;
 pub mod weaviate;
+pub mod world;

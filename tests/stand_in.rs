@@ -27,6 +27,9 @@ mod schema;
 mod tenants;
 mod version;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

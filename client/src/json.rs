@@ -69,10 +69,7 @@ mod tests {
         snapshot("json_planned", pretty(&Job::from(&example::unconfirmed())));
         snapshot("json_backup", pretty(&Backup::from(&example::backup())));
         let collections = example::collections();
-        insta::assert_snapshot!(
-            "collection",
-            pretty(&collections.iter().map(Collection::from).collect::<Vec<_>>())
-        );
+        snapshot("json_collection", pretty(&collections.iter().map(Collection::from).collect::<Vec<_>>()));
     }
 
     #[test]

@@ -83,7 +83,12 @@ impl App {
                 let (name, url) = (cluster.name(), cluster.rest_url());
                 match cluster.connect().await {
                     Ok(server) => {
-                        tracing::info!(cluster = name, url, version = server.version_text, "Weaviate answers")
+                        tracing::info!(
+                            cluster = name,
+                            url,
+                            version = server.version_text,
+                            "Weaviate answers"
+                        );
                     }
                     Err(error) => {
                         tracing::warn!(cluster = name, %error, next = error.hint_text(), "Weaviate cannot be used yet");
@@ -157,12 +162,15 @@ mod tests {
     use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
     use selvedge_proto::v1::job_service_client::JobServiceClient;
     use tokio::sync::oneshot;
+    use tonic::Code;
     use tonic::transport::Channel;
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_client::HealthClient;
     use tonic_types::StatusExt;
 
     use super::*;
+    use crate::jobs::{Assignment, Job, Request};
+    use crate::ops::{ClearRequest, JobContext};
 
     /// Nothing listens where its cluster should be.
     fn app() -> App {
@@ -176,6 +184,50 @@ mod tests {
         };
         let repository = Repository::open("default", "memory://test").unwrap();
         App::with_parts(vec![cluster], vec![repository], Options::default()).unwrap()
+    }
+
+    fn endless_job(app: &App) -> Arc<Job> {
+        let request = ClearRequest {
+            collections: vec!["Article".to_owned()],
+            tenants: Vec::new(),
+            confirm: Vec::new(),
+            dry_run: false,
+        };
+        let (cluster, repository) = ("default".to_owned(), "default".to_owned());
+        let summary = "clear Article".to_owned();
+        let assignment = Assignment { request: Request::Clear(request), summary, cluster, repository };
+        let work = |context: JobContext| async move { context.or_stop(std::future::pending()).await };
+        app.registry.start(None, assignment, work).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_job_when_the_server_stops() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = app();
+        let job_id = endless_job(&app).id.to_string();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(app.serve(listener, async {
+            let _ = stopped.await;
+        }));
+        let mut jobs = JobServiceClient::connect(format!("http://{address}")).await.unwrap();
+        let request = v1::WatchJobRequest { job_id: job_id.clone() };
+        let mut stream = jobs.watch_job(request).await.unwrap().into_inner();
+        let first = stream.message().await.unwrap().unwrap().job.unwrap();
+        assert!(first.id == job_id && first.end_time.is_none());
+
+        stop.send(()).unwrap();
+        let mut last = first;
+        let status = loop {
+            match stream.message().await {
+                Ok(message) => last = message.unwrap().job.unwrap(),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(last.state(), v1::JobState::Interrupted);
+        let info = status.get_error_details().error_info().unwrap().clone();
+        assert_eq!((status.code(), info.reason.as_str()), (Code::Aborted, "SERVER_STOPPED"));
+        server.await.unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -1,22 +1,24 @@
 //! The repository: where backups are kept, and the only code that knows an object store, Parquet or Arrow.
 //!
-//! Every key there is:
+//! Every key there is, those of a backup without `backups/<backup-id>/` in front:
 //!
 //! ```text
-//! backups/<backup-id>/claim.json                                     this id is taken, by this job; created first, create-only
-//! backups/<backup-id>/collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
-//! backups/<backup-id>/collections/<Collection>/data/<uuid>.parquet   the objects; see `columns` for what is in a file
-//! backups/<backup-id>/collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
-//!                                                                    BLAKE3 (whole, and of each range of it), tenants' row spans
-//! backups/<backup-id>/collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or why it
-//!                                                                    was left out
-//! backups/<backup-id>/backup.json                                    the commit: a summary with the BLAKE3 of the JSON files above
-//!                                                                    and of itself; created last, create-only
-//! jobs/<job-id>/<name>                                               what a job must find again
+//! claim.json                                     this id is taken, by this job; created first, create-only
+//! collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
+//! collections/<Collection>/data/<uuid>.parquet   the objects; `columns` tells what is in a file
+//! collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
+//!                                                BLAKE3 (whole, and of each range), tenants' row spans
+//! collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or
+//!                                                why it was left out
+//! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
+//!                                                `collections` and of itself; created last, create-only
+//!
+//! jobs/<job-id>/<name>                           what is to be known of a job after the server's end
 //! ```
 //!
-//! What is written once is never changed. Without `backup.json` there is no backup, so whatever breaks off leaves garbage,
-//! never half a backup in the list; deleting removes `backup.json` first. A reader checks bytes before it decodes them.
+//! What is written once is never changed. Without `backup.json` there is no backup, so whatever breaks off leaves
+//! garbage, never half a backup in the list; deleting removes `backup.json` first. A reader checks bytes before it
+//! decodes them.
 
 mod backup_id;
 mod checksum;

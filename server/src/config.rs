@@ -15,7 +15,7 @@ use crate::weaviate::ClusterConfig;
 pub use flags::Flags;
 pub use log::{Log, LogFormat};
 
-/// The name of the cluster and of the repository that the flags describe.
+/// The cluster and the repository that the flags describe, and that requests mean which name none.
 pub const DEFAULT_NAME: &str = "default";
 
 /// Everything the server is told from outside, checked.

@@ -139,14 +139,18 @@ impl Cluster {
         let mut health = HealthClient::with_interceptor(self.channel.clone(), self.authorize.clone());
         let mut request = Request::new(HealthCheckRequest::default());
         request.set_timeout(CONNECT_TIMEOUT);
-        health.check(request).await.map(drop).map_err(|status| {
-            Error::new(
-                Kind::WeaviateUnreachable,
-                format!("Weaviate's gRPC port does not answer at {}", self.config.grpc_url),
-            )
-            .hint("check that the port is open and that the server's --weaviate-grpc-url is right")
-            .caused_by(status)
-        })
+        let Err(status) = health.check(request).await else { return Ok(()) };
+        let error = self.failed("use Weaviate's gRPC API", status);
+        match error.kind() {
+            // The call cannot be refused, so whatever answers there is something else.
+            Kind::WeaviateRefused | Kind::WeaviateVersionUnsupported => {
+                let url = &self.config.grpc_url;
+                Err(Error::new(Kind::WeaviateUnreachable, format!("what answers at {url} is not Weaviate's gRPC API"))
+                    .hint("check the server's --weaviate-grpc-url")
+                    .caused_by(error))
+            }
+            _ => Err(error),
+        }
     }
 
     fn grpc(&self) -> Grpc {

@@ -1,1 +1,148 @@
-//! placeholder
+//! A Weaviate for one test: the stand-in in this process, or a real server with an empty folder.
+//!
+//! Either is on loopback and of the test's own making. `WEAVIATE_URL` is never read: tests destroy things.
+
+mod real;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::stand_in::{StandIn, StandInOptions};
+use real::RealServer;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    StandIn,
+    Real,
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StandIn => "stand-in",
+            Self::Real => "real server",
+        })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct WeaviateOptions {
+    /// Demanded of every call, by either.
+    pub api_key: Option<String>,
+    /// More environment for the real server, over what it is given here (`AUTOSCHEMA_ENABLED=false` among others).
+    pub env: Vec<(String, String)>,
+    /// Instead of `real_binary()`.
+    pub binary: Option<PathBuf>,
+    /// For the stand-in only; its `api_key` gives way to the one above.
+    pub stand_in: StandInOptions,
+}
+
+/// Stops, and is forgotten with all it holds, when dropped.
+pub struct Weaviate {
+    version: String,
+    running: Running,
+}
+
+enum Running {
+    StandIn(StandIn),
+    Real(Box<RealServer>),
+}
+
+impl Weaviate {
+    /// Returns when it answers. Fails for a real one when there is no binary, or it is not ready in a minute.
+    pub async fn start(flavour: Flavour, options: WeaviateOptions) -> anyhow::Result<Self> {
+        match flavour {
+            Flavour::StandIn => {
+                let stand_in = StandInOptions { api_key: options.api_key, ..options.stand_in };
+                let stand_in = StandIn::start(stand_in).await?;
+                Ok(Self { version: stand_in.version().to_owned(), running: Running::StandIn(stand_in) })
+            }
+            Flavour::Real => {
+                let binary = options.binary.clone().or_else(real_binary);
+                let binary =
+                    binary.context("no `weaviate` on PATH, and SELVEDGE_TEST_WEAVIATE_BIN is not set")?;
+                let server = RealServer::start(binary, &options).await?;
+                Ok(Self { version: server.version().await?, running: Running::Real(Box::new(server)) })
+            }
+        }
+    }
+
+    pub fn flavour(&self) -> Flavour {
+        match self.running {
+            Running::StandIn(_) => Flavour::StandIn,
+            Running::Real(_) => Flavour::Real,
+        }
+    }
+
+    pub fn rest_url(&self) -> String {
+        match &self.running {
+            Running::StandIn(stand_in) => stand_in.rest_url(),
+            Running::Real(server) => server.rest_url(),
+        }
+    }
+
+    pub fn grpc_url(&self) -> String {
+        match &self.running {
+            Running::StandIn(stand_in) => stand_in.grpc_url(),
+            Running::Real(server) => server.grpc_url(),
+        }
+    }
+
+    /// As `/v1/meta` has it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// For faults and contents; `None` for a real one.
+    pub fn stand_in(&self) -> Option<&StandIn> {
+        match &self.running {
+            Running::StandIn(stand_in) => Some(stand_in),
+            Running::Real(_) => None,
+        }
+    }
+
+    /// SIGKILL; the stand-in resets every connection until `restart`.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(stand_in) => stand_in.faults().down(),
+            Running::Real(server) => server.kill().await?,
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for the end; the stand-in as above.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(stand_in) => stand_in.faults().down(),
+            Running::Real(server) => server.stop().await?,
+        }
+        Ok(())
+    }
+
+    /// Back with the same contents at the same addresses, after `kill` or `stop`.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(stand_in) => stand_in.faults().up(),
+            Running::Real(server) => server.restart().await?,
+        }
+        Ok(())
+    }
+}
+
+/// `SELVEDGE_TEST_WEAVIATE_BIN`, otherwise the `weaviate` on PATH.
+pub fn real_binary() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("SELVEDGE_TEST_WEAVIATE_BIN").filter(|named| !named.is_empty()) {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("weaviate")).find(|file| file.is_file())
+}
+
+/// An HTTP client for plain `http://` on loopback.
+pub fn http_client() -> reqwest::Client {
+    // Another part of the process may have installed one already, which will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client without special settings")
+}

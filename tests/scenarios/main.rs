@@ -1,1 +1,74 @@
-fn main() {}
+//! The scenarios: what Selvedge promises, each tried on the stand-in and on a real Weaviate.
+//!
+//! The list below is the specification. A scenario gets a Weaviate with nothing in it and a server of its own; a real
+//! Weaviate is used when there is a `weaviate` binary on PATH (or in SELVEDGE_TEST_WEAVIATE_BIN), else those runs show as
+//! ignored. A difference between the two is a bug of the stand-in.
+
+mod architecture;
+mod clear;
+mod damage;
+mod faults;
+mod jobs;
+mod refusals;
+mod round_trip;
+mod runner;
+mod service;
+//AGR mod stand_in_agrees;
+
+use runner::{Scenario, both, plain, stand_in};
+
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        plain("architecture::imports_follow_the_layers", architecture::imports_follow_the_layers),
+        //AGR compare("stand_in_agrees::with_the_real_server", || Box::pin(stand_in_agrees::with_the_real_server())),
+        both!(round_trip::every_kind_of_collection_comes_back_to_the_bit),
+        both!(round_trip::thousands_of_objects_in_several_shards_come_back),
+        both!(round_trip::a_renamed_collection_is_a_copy_beside_the_original),
+        both!(round_trip::only_what_is_selected_is_backed_up_and_restored),
+        both!(round_trip::chosen_tenants_only),
+        both!(round_trip::a_schema_comes_back_without_objects),
+        both!(round_trip::objects_come_back_without_vectors_when_they_were_left_out),
+        both!(round_trip::objects_written_meanwhile_are_told),
+        both!(round_trip::a_dry_run_plans_and_changes_nothing),
+        both!(clear::a_collection_is_empty_and_otherwise_the_same),
+        both!(clear::tenants_are_empty_and_keep_their_status),
+        both!(clear::nothing_happens_without_confirmation),
+        both!(clear::a_person_confirms_by_typing_the_names),
+        both!(clear::an_alias_is_no_name_for_destruction),
+        both!(clear::chosen_tenants_only),
+        stand_in!(clear::a_cancel_does_not_cut_between_drop_and_create),
+        stand_in!(clear::a_schema_that_would_be_refused_is_not_dropped),
+        both!(refusals::what_cannot_be_copied_exactly_is_refused_by_name),
+        both!(refusals::values_that_weaviate_misreads_are_refused),
+        both!(refusals::inactive_tenants_are_refused_by_name),
+        both!(refusals::what_does_not_exist_is_told_with_a_next_step),
+        both!(refusals::an_existing_collection_is_not_touched),
+        both!(refusals::a_backup_id_is_taken_only_once),
+        both!(refusals::a_wrong_address_or_key_is_told_from_each_other),
+        both!(refusals::a_failed_creation_leaves_nothing_behind),
+        both!(damage::one_altered_byte_is_found_before_anything_is_written),
+        both!(damage::missing_truncated_and_unknown_are_told_apart),
+        both!(damage::a_full_disk_leaves_no_backup),
+        stand_in!(faults::a_moment_of_trouble_is_waited_for),
+        stand_in!(faults::a_connection_cut_in_mid_page_loses_nothing),
+        stand_in!(faults::a_reply_that_is_too_large_is_asked_for_in_parts),
+        stand_in!(faults::objects_refused_for_a_moment_are_sent_again),
+        stand_in!(faults::objects_refused_for_good_make_the_job_partial),
+        stand_in!(faults::a_lost_answer_to_a_creation_is_no_conflict),
+        stand_in!(faults::a_hidden_shard_never_makes_a_backup),
+        stand_in!(faults::a_shard_that_vanishes_while_reading_never_makes_a_backup),
+        stand_in!(faults::a_weaviate_that_stays_away_fails_the_job),
+        both!(jobs::hanging_up_does_not_stop_a_job),
+        stand_in!(jobs::a_cancelled_backup_leaves_nothing),
+        stand_in!(jobs::a_cancelled_restore_ends_after_its_last_write),
+        stand_in!(jobs::two_jobs_do_not_share_a_collection_that_one_changes),
+        both!(jobs::the_same_request_id_attaches_instead_of_starting_again),
+        stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
+        both!(service::reflection_alone_is_enough_to_back_up),
+        both!(service::the_client_shows_what_there_is),
+    ]
+}
+
+fn main() -> std::process::ExitCode {
+    runner::run(scenarios())
+}

@@ -1,12 +1,14 @@
 //! What is stored: classes, their shards and tenants, objects, aliases.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::objects::{Incoming, Object, put};
+use super::faults::RefusedObjects;
+use super::objects::{Incoming, Object, put_all};
 use super::refusal::{Outcome, Refusal};
 use super::schema::{self, Fields, Property, class_name};
 use super::tenants::Status;
@@ -19,7 +21,7 @@ pub struct Contents(Arc<Mutex<Store>>);
 impl Contents {
     pub(crate) fn new(version: Version, modules: Vec<String>) -> Self {
         let (classes, aliases) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Store { version, modules, classes, aliases, documents: 0 })))
+        Self(Arc::new(Mutex::new(Store { version, modules, classes, aliases })))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Store> {
@@ -37,8 +39,8 @@ impl Contents {
     /// As `POST /v1/batch/objects` with one object of the REST API's shape. Panics with the refusal.
     pub fn put(&self, object: Value) {
         let incoming: Incoming = serde_json::from_value(object).expect("an object as REST takes it");
-        if let Err(text) = put(&mut self.lock(), incoming) {
-            panic!("{text}");
+        for outcome in put_all(&mut self.lock(), vec![Ok(incoming)], &RefusedObjects::default()) {
+            outcome.unwrap_or_else(|text| panic!("{text}"));
         }
     }
 
@@ -92,8 +94,6 @@ pub(crate) struct Store {
     pub classes: BTreeMap<String, Class>,
     /// From alias to class.
     pub aliases: BTreeMap<String, String>,
-    /// How many documents were ever written; the server counts them per shard.
-    pub documents: u64,
 }
 
 impl Store {
@@ -123,6 +123,8 @@ pub(crate) struct Partition {
     pub objects: BTreeMap<Uuid, Object>,
     /// Of each vector, by name; the legacy one has none.
     pub dimensions: BTreeMap<String, usize>,
+    /// How many were ever written.
+    pub documents: u64,
 }
 
 impl Class {
@@ -138,19 +140,24 @@ impl Class {
 
     /// The tenant's partition, or every shard.
     pub fn holders(&self, tenant: &str) -> impl Iterator<Item = &Partition> {
-        self.partitions.iter().filter(move |(name, _)| tenant.is_empty() || *name == tenant).map(|(_, held)| held)
+        self.partitions
+            .iter()
+            .filter(move |(name, _)| tenant.is_empty() || *name == tenant)
+            .map(|(_, held)| held)
     }
 
     fn holders_mut(&mut self, tenant: &str) -> impl Iterator<Item = &mut Partition> {
-        self.partitions.iter_mut().filter(move |(name, _)| tenant.is_empty() || *name == tenant).map(|(_, held)| held)
+        self.partitions
+            .iter_mut()
+            .filter(move |(name, _)| tenant.is_empty() || *name == tenant)
+            .map(|(_, held)| held)
     }
 
     /// Where an object of this id belongs.
     pub fn shard_of(&self, id: Uuid) -> String {
-        let hash = id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let at = (hash >> 32) as usize % self.partitions.len();
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let at = hasher.finish() as usize % self.partitions.len();
         self.partitions.keys().nth(at).cloned().unwrap_or_default()
     }
 
@@ -159,7 +166,12 @@ impl Class {
         self.check_tenant(tenant)?;
         if tenant.is_empty() {
             let hidden = &self.hidden;
-            return Ok(self.partitions.iter().filter(|(name, _)| !hidden.contains(*name)).map(|(_, held)| held).collect());
+            return Ok(self
+                .partitions
+                .iter()
+                .filter(|(name, _)| !hidden.contains(*name))
+                .map(|(_, held)| held)
+                .collect());
         }
         if self.hidden.contains(tenant) {
             return Err(Refusal::Said(500, "no read replica found".into()));

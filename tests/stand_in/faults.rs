@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use call::Call;
-pub(crate) use rule::{Action, RefusedObjects, run};
 use rule::Rule;
+pub(crate) use rule::{Action, RefusedObjects, run};
 pub use rule::{Held, Objects, OnCall};
 
 use super::door::WayOut;

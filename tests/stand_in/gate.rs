@@ -35,7 +35,7 @@ pub(crate) async fn pass(
             Action::Hold(hold) => hold.wait().await,
         }
     }
-    if let Err(refusal) = auth::check(&shared, &request, is_grpc) {
+    if let Some(refusal) = auth::check(&shared, &request, is_grpc) {
         return refusal;
     }
     if !refused.is_empty() {

@@ -27,13 +27,18 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Re
         return json::respond(&json!({"errors": [{"message": text, "path": null}]}));
     };
     if !count.tenant.is_empty() && !class.is_multi_tenant() {
-        let text = format!("Unknown argument \"tenant\" on field \"{}\" of type \"AggregateObjectsObj\".", count.class);
+        let text = format!(
+            "Unknown argument \"tenant\" on field \"{}\" of type \"AggregateObjectsObj\".",
+            count.class
+        );
         return json::respond(&json!({"errors": [{"message": text, "path": null}]}));
     }
     let counted: Outcome<usize> =
         class.readable(&count.tenant).map(|held| held.iter().map(|partition| partition.objects.len()).sum());
     match counted {
-        Ok(number) => json::respond(&json!({"data": {"Aggregate": {count.class: [{"meta": {"count": number}}]}}})),
+        Ok(number) => {
+            json::respond(&json!({"data": {"Aggregate": {count.class: [{"meta": {"count": number}}]}}}))
+        }
         Err(refusal) => failed(&count.class, &refusal),
     }
 }

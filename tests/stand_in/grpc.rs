@@ -13,8 +13,8 @@ use selvedge_proto::weaviate::aggregate_reply::{Result as Counted, Single};
 use selvedge_proto::weaviate::tenants_get_request::Params;
 use selvedge_proto::weaviate::weaviate_server::{Weaviate, WeaviateServer};
 use selvedge_proto::weaviate::{
-    AggregateReply, AggregateRequest, BatchObjectsReply, BatchObjectsRequest, SearchReply, SearchRequest, Tenant,
-    TenantActivityStatus, TenantsGetReply, TenantsGetRequest,
+    AggregateReply, AggregateRequest, BatchObjectsReply, BatchObjectsRequest, SearchReply, SearchRequest,
+    Tenant, TenantActivityStatus, TenantsGetReply, TenantsGetRequest,
 };
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -30,7 +30,9 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
     let service = WeaviateServer::new(Service(shared))
         .max_decoding_message_size(usize::MAX)
         .max_encoding_message_size(usize::MAX);
-    Routes::new(service).prepare().into_axum_router()
+    // Says that it serves as long as it answers at all, as the real one does.
+    let (_, health) = tonic_health::server::health_reporter();
+    Routes::new(service).add_service(health).prepare().into_axum_router()
 }
 
 struct Service(Arc<Shared>);
@@ -39,7 +41,9 @@ impl Service {
     fn fit(&self, message: &impl Message, doing: &str) -> Result<(), Status> {
         let (size, most) = (message.encoded_len(), self.0.options.max_message_bytes);
         if size > most {
-            return Err(Status::resource_exhausted(format!("grpc: {doing} message larger than max ({size} vs. {most})")));
+            return Err(Status::resource_exhausted(format!(
+                "grpc: {doing} message larger than max ({size} vs. {most})"
+            )));
         }
         Ok(())
     }
@@ -66,7 +70,10 @@ impl Weaviate for Service {
         Ok(Response::new(write::store(&self.0, request.into_inner(), &refused)))
     }
 
-    async fn aggregate(&self, request: Request<AggregateRequest>) -> Result<Response<AggregateReply>, Status> {
+    async fn aggregate(
+        &self,
+        request: Request<AggregateRequest>,
+    ) -> Result<Response<AggregateReply>, Status> {
         if !self.0.version.aggregates() {
             return Err(Status::unimplemented("unknown method Aggregate for service weaviate.v1.Weaviate"));
         }
@@ -83,8 +90,14 @@ impl Weaviate for Service {
         Ok(Response::new(AggregateReply { result: Some(Counted::SingleResult(single)) }))
     }
 
-    async fn tenants_get(&self, request: Request<TenantsGetRequest>) -> Result<Response<TenantsGetReply>, Status> {
+    async fn tenants_get(
+        &self,
+        request: Request<TenantsGetRequest>,
+    ) -> Result<Response<TenantsGetReply>, Status> {
         let request = request.get_ref();
+        if request.collection.is_empty() {
+            return Err(Status::unknown("get tenants: missing collection "));
+        }
         let wanted = match &request.params {
             Some(Params::Names(names)) if names.values.is_empty() => {
                 return Err(Status::unknown("get tenants: must specify at least one tenant name"));
@@ -93,11 +106,16 @@ impl Weaviate for Service {
             None => None,
         };
         let store = self.0.contents.lock();
-        let class = tenants::of(&store, &request.collection)
-            .map_err(|refusal: Refusal| Status::from(refusal.within(|text| format!("get tenants: {text}"))))?;
-        let found = class.partitions.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(name)));
+        let class = tenants::of(&store, &request.collection).map_err(|refusal: Refusal| {
+            Status::from(refusal.within(|text| format!("get tenants: {text}")))
+        })?;
+        let found =
+            class.partitions.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(name)));
         let tenants = found
-            .map(|(name, partition)| Tenant { name: name.clone(), activity_status: activity(partition.status).into() })
+            .map(|(name, partition)| Tenant {
+                name: name.clone(),
+                activity_status: activity(partition.status).into(),
+            })
             .collect();
         Ok(Response::new(TenantsGetReply { tenants }))
     }

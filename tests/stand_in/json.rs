@@ -69,6 +69,9 @@ pub(crate) fn go_type(value: &Value, from_json: bool) -> &'static str {
     }
 }
 
+/// From here on Go's `%v` prints floats with an exponent.
+const LARGE: f64 = 1e6;
+
 /// A value as Go's `%v` prints it, for error texts.
 pub(crate) fn go_text(value: &Value) -> String {
     match value {
@@ -76,8 +79,16 @@ pub(crate) fn go_text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(go_text).collect::<Vec<_>>().join(" ")),
         Value::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}:{}", go_text(value))).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}:{}", go_text(value))).collect();
             format!("map[{}]", fields.join(" "))
+        }
+        Value::Number(number)
+            if number.is_f64() && number.as_f64().is_some_and(|float| float.abs() >= LARGE) =>
+        {
+            let text = format!("{:e}", number.as_f64().unwrap_or_default());
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{digits}e+{exponent:0>2}")
         }
         Value::Bool(_) | Value::Number(_) => encode(value).trim_end().to_owned(),
     }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::contents::{Class, Partition, Store};
+use super::faults::RefusedObjects;
 use super::schema::{self, Fields, property_name};
 
 pub(crate) use misread::{as_rest_reads, misread};
@@ -89,8 +90,44 @@ impl Shown<'_> {
     }
 }
 
-/// Stores one object of a batch, replacing one of the same id, and returns it; or says why not.
-pub(crate) fn put(store: &mut Store, incoming: Incoming) -> Result<Object, String> {
+/// Stores the objects of a batch, each replacing one of the same id, and returns them; or says why not.
+pub(crate) fn put_all(
+    store: &mut Store,
+    batch: Vec<Result<Incoming, String>>,
+    refused: &RefusedObjects,
+) -> Vec<Result<Object, String>> {
+    let mut checked: Vec<Result<Checked, String>> = Vec::new();
+    for (index, incoming) in batch.into_iter().enumerate() {
+        checked.push(incoming.and_then(|incoming| match refused.text(index, incoming.id) {
+            Some(text) => Err(text.to_owned()),
+            None => check(store, incoming),
+        }));
+    }
+    // The module is asked once for all objects of a class, and its failure is that of all of them.
+    let failing: Vec<String> =
+        checked.iter().flatten().filter(|one| one.wants_vector).map(|one| one.class.clone()).collect();
+    let mut put_one = |one: Checked| {
+        if failing.contains(&one.class) {
+            return Err(
+                "panic occurred: runtime error: invalid memory address or nil pointer dereference".to_owned()
+            );
+        }
+        put(store, one)
+    };
+    checked.into_iter().map(|one| one.and_then(&mut put_one)).collect()
+}
+
+/// An object that fits the schema.
+struct Checked {
+    class: String,
+    tenant: String,
+    id: Uuid,
+    properties: Fields,
+    vectors: vector::Accepted,
+    wants_vector: bool,
+}
+
+fn check(store: &Store, incoming: Incoming) -> Result<Checked, String> {
     if incoming.class.is_empty() {
         return Err("object has an empty class".into());
     }
@@ -99,31 +136,38 @@ pub(crate) fn put(store: &mut Store, incoming: Incoming) -> Result<Object, Strin
         return Err(format!("class '{name}' not present in schema"));
     };
     let vectors = vector::accept(class, &incoming)?;
-    let properties = properties(store, class, &incoming)?;
+    Ok(Checked {
+        class: class.name().to_owned(),
+        id: incoming.id.unwrap_or_else(Uuid::new_v4),
+        properties: properties(store, class, &incoming)?,
+        wants_vector: wants_vector(class, &incoming, &vectors),
+        tenant: incoming.tenant,
+        vectors,
+    })
+}
+
+fn put(store: &mut Store, object: Checked) -> Result<Object, String> {
+    let Checked { class, tenant, id, properties, vectors, wants_vector: _ } = object;
     let moves_times = store.version.restamps();
-    store.documents += 1;
-    let document = store.documents - 1;
-    let class = store.resolve_mut(&name).expect("it was there above");
-    check_vectorizer(class, &incoming, &vectors)?;
-    if schema::tenancy(&class.config, "autoTenantCreation") && !incoming.tenant.is_empty() {
-        class.partitions.entry(incoming.tenant.clone()).or_default();
+    let class = store.classes.get_mut(&class).expect("checked a moment ago");
+    if schema::tenancy(&class.config, "autoTenantCreation") && !tenant.is_empty() {
+        class.partitions.entry(tenant.clone()).or_default();
     }
-    class.check_tenant(&incoming.tenant).map_err(|refusal| refusal.text())?;
-    let id = incoming.id.unwrap_or_else(Uuid::new_v4);
-    let shard = if incoming.tenant.is_empty() { class.shard_of(id) } else { incoming.tenant.clone() };
+    class.check_tenant(&tenant).map_err(|refusal| refusal.text())?;
+    let shard = if tenant.is_empty() { class.shard_of(id) } else { tenant };
     if class.hidden.contains(&shard) {
         return Err(format!("put objects: shard {shard}: cannot reach enough replicas"));
     }
-    let config = class.config.clone();
     let partition = class.partitions.get_mut(&shard).expect("an existing shard");
-    vector::check_dimensions(&mut partition.dimensions, id, &vectors)?;
+    vector::check_dimensions(&mut partition.dimensions, id, &vectors, &class.config)?;
     let now = Utc::now().timestamp_millis();
     let (vector, vectors) = vectors.into_parts();
     let mut object = Object { id, created: now, updated: now, properties, vector, vectors };
     keep_times(partition, &mut object, moves_times);
     partition.objects.insert(id, object.clone());
+    partition.documents += 1;
     // The server finds this out when the object is stored already.
-    vector::check_kinds(&config, &object.vectors, document).map(|()| object)
+    vector::check_kinds(&class.config, &object.vectors, partition.documents - 1).map(|()| object)
 }
 
 /// Older servers did not touch an object that was sent again as it was.
@@ -163,16 +207,14 @@ pub(crate) fn no_such_property(name: &str, class: &str) -> String {
     )
 }
 
-/// What is without a vector goes to the module, which has no key here.
-fn check_vectorizer(class: &Class, incoming: &Incoming, vectors: &vector::Accepted) -> Result<(), String> {
+/// Whether a module would have to make a vector.
+fn wants_vector(class: &Class, incoming: &Incoming, vectors: &vector::Accepted) -> bool {
     let legacy = class.config.get("vectorizer").and_then(Value::as_str).unwrap_or("none");
-    let asks_legacy = legacy != "none" && incoming.vector.is_none() && vectors.legacy.is_none();
-    let asks_named = schema::vector_names(&class.config).iter().any(|name| {
-        let module = schema::vector_settings(&class.config, name).map_or("none", |settings| settings.vectorizer);
-        module != "none" && !vectors.named.contains_key(name)
-    });
-    if asks_legacy || asks_named {
-        return Err("panic occurred: runtime error: invalid memory address or nil pointer dereference".into());
-    }
-    Ok(())
+    let wants_legacy = legacy != "none" && incoming.vector.is_none() && vectors.legacy.is_none();
+    wants_legacy
+        || schema::vector_names(&class.config).iter().any(|name| {
+            let module =
+                schema::vector_settings(&class.config, name).map_or("none", |settings| settings.vectorizer);
+            module != "none" && !vectors.named.contains_key(name)
+        })
 }

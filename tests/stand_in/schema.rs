@@ -70,7 +70,12 @@ pub(crate) fn has_class_index(config: &Fields) -> bool {
 }
 
 pub(crate) fn vector_names(config: &Fields) -> Vec<String> {
-    config.get("vectorConfig").and_then(Value::as_object).into_iter().flat_map(|all| all.keys().cloned()).collect()
+    config
+        .get("vectorConfig")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|all| all.keys().cloned())
+        .collect()
 }
 
 pub(crate) fn vector_settings<'a>(config: &'a Fields, name: &str) -> Option<VectorSettings<'a>> {

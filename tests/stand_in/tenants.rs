@@ -42,7 +42,9 @@ pub(crate) fn show(name: &str, partition: &Partition) -> Value {
 /// The tenants of a class, for reading.
 pub(crate) fn of<'a>(store: &'a Store, class: &str) -> Outcome<&'a Class> {
     let refused = |why: String| {
-        Refusal::invalid(format!("failed to execute query: could not get tenants: could not get tenants: {why}"))
+        Refusal::invalid(format!(
+            "failed to execute query: could not get tenants: could not get tenants: {why}"
+        ))
     };
     let found = store.resolve(class).ok_or_else(|| refused("class not found".into()))?;
     if !found.is_multi_tenant() {
@@ -78,7 +80,9 @@ pub(crate) fn update(store: &mut Store, class: &str, body: &Value) -> Outcome<Va
     }
     let class = for_change(store, class, "UPDATE")?;
     if let Some((name, _)) = tenants.iter().find(|(name, _)| !class.partitions.contains_key(name)) {
-        return Err(Refusal::invalid(format!("updating schema: TYPE_UPDATE_TENANT: shard not found: {name}")));
+        return Err(Refusal::invalid(format!(
+            "updating schema: TYPE_UPDATE_TENANT: shard not found: {name}"
+        )));
     }
     let mut answer = Vec::new();
     for (name, status) in tenants {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// The name of a backup in its repository: 1 to 100 of `a-z`, `0-9`, `_`, `-`, the first a letter or a digit. It is a folder
-/// name, and has no capitals because some file systems do not tell them apart.
+/// The name of a backup in its repository: 1 to 100 of `a-z`, `0-9`, `_`, `-`, the first a letter or a digit. It is a
+/// folder name, and has no capitals because some file systems do not tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BackupId(String);

@@ -10,8 +10,8 @@
 //! vectors        struct of one list<float>, or list<list<float>> for multi-vectors, for each named vector space
 //! ```
 //!
-//! A vector that is absent is null; an empty one is an empty list. A backup without vectors has no columns for them. Floats
-//! are stored as they are, which is what keeps reading and writing fast; text is compressed.
+//! A vector that is absent is null; an empty one is an empty list. A backup without vectors has no columns for them.
+//! Floats are stored as they are, which is what keeps reading and writing fast; text is compressed.
 
 use std::sync::Arc;
 

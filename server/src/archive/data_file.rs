@@ -16,11 +16,12 @@ pub struct DataFile {
     pub bytes: u64,
     /// Of the whole file.
     pub blake3: Checksum,
-    /// In the order of the rows. Together with the footer they are the whole file, without gaps: the leading magic number
-    /// belongs to the first.
+    /// In the order of the rows. Together with the footer they are the whole file, without gaps: the leading magic
+    /// number belongs to the first.
     pub row_groups: Vec<RowGroup>,
     pub footer: Footer,
-    /// Multi-tenant collections only: whose rows they are, in the order of the rows. A tenant may come more than once.
+    /// Multi-tenant collections only: whose rows they are, in the order of the rows. A tenant may come more than
+    /// once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantSpan>,
     /// How many rows have no vector, by the name of the vector space ("" for the legacy one). Zeros are left out.

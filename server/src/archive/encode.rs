@@ -31,6 +31,10 @@ pub struct Encoder {
     pub without_vector: BTreeMap<String, u64>,
 }
 
+/// What is handed to the Parquet writer at once. It makes lists several times as long as what it is given, which this
+/// keeps small enough for the processor's cache.
+const SLICE_BYTES: usize = 256 << 10;
+
 /// A batch and whose it is.
 pub type TenantBatch = (Option<Arc<str>>, Batch);
 
@@ -60,8 +64,12 @@ impl Encoder {
         let first_row = self.rows;
         for (tenant, batch) in batches {
             self.note(tenant.as_deref(), &batch);
+            let slice_rows = (batch.len() * SLICE_BYTES / batch.byte_len().max(1)).max(1);
             let record = to_record(&self.columns, tenant.as_deref(), batch)?;
-            self.writer.write(&record).map_err(cannot_encode)?;
+            for first in (0..record.num_rows()).step_by(slice_rows) {
+                let slice = record.slice(first, slice_rows.min(record.num_rows() - first));
+                self.writer.write(&slice).map_err(cannot_encode)?;
+            }
         }
         self.writer.inner_mut().reserve(raw + raw / 16);
         self.writer.flush().map_err(cannot_encode)?;

@@ -33,8 +33,8 @@ pub struct BackupPage {
 const CONCURRENCY: usize = 16;
 
 impl Repository {
-    /// Lists committed backups by the time the store gives to their `backup.json`, so that only the manifests of the page
-    /// itself are read.
+    /// Lists committed backups by the time the store gives to their `backup.json`, so that only the manifests of the
+    /// page itself are read.
     pub async fn list_backups(&self, page: Page) -> Result<BackupPage> {
         let before = page.token.as_deref().map(Position::parse).transpose()?;
         let mut all = positions(self.store()).await?;

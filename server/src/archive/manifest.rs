@@ -10,7 +10,8 @@ use super::store_error::corrupt;
 use super::{BackupId, Checksum};
 use crate::error::{Error, Kind, Result};
 
-/// The version of the format that this Selvedge writes, and the only one it reads. Fields may be added without raising it.
+/// The version of the format that this Selvedge writes, and the only one it reads. Fields may be added without
+/// raising it.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A committed backup.
@@ -126,7 +127,8 @@ impl Manifest {
         self.collections.iter().map(|collection| collection.bytes).sum()
     }
 
-    /// The text of `backup.json`, sealed: its field `blake3` is the hash of the text with zeros in the hash's own place.
+    /// The text of `backup.json`, sealed: its field `blake3` is the hash of the text with zeros in the hash's own
+    /// place.
     pub(super) fn to_json(&self) -> Result<Bytes> {
         let sealed = Sealed { manifest: self, blake3: UNSEALED };
         let text = serde_json::to_string_pretty(&sealed)
@@ -199,22 +201,9 @@ fn replace_last(text: &str, old: &str, new: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    pub fn summary() -> CommitSummary {
-        CommitSummary {
-            kind: BackupKind::Full,
-            weaviate_version: "1.34.0".to_owned(),
-            cluster: ClusterIdentity {
-                name: "default".to_owned(),
-                address: "http://localhost:8080".to_owned(),
-            },
-            start_time: Utc::now(),
-            end_time: Utc::now(),
-            options: BackupOptions::default(),
-        }
-    }
+    use crate::archive::tests::samples::summary;
 
     fn manifest() -> Manifest {
         Manifest::new("b".parse().unwrap(), "job".to_owned(), summary(), Vec::new())
@@ -227,7 +216,7 @@ pub(super) mod tests {
     #[test]
     fn it_comes_back_and_no_altered_or_shortened_text_passes() {
         let text = String::from_utf8(manifest().to_json().unwrap().to_vec()).unwrap();
-        assert_eq!(read(&text).unwrap(), manifest_like(&text));
+        assert_eq!(read(&text).unwrap().to_json().unwrap(), text);
         for end in 0..text.len() {
             assert_eq!(read(&text[..end]).unwrap_err().kind(), Kind::BackupCorrupt, "cut at {end}");
         }
@@ -240,10 +229,6 @@ pub(super) mod tests {
                 "at {at}: {error}"
             );
         }
-    }
-
-    fn manifest_like(text: &str) -> Manifest {
-        serde_json::from_str(text).unwrap()
     }
 
     #[test]

@@ -160,7 +160,8 @@ impl CollectionReader {
         checks.buffer_unordered(CONCURRENCY).try_collect().await
     }
 
-    /// Opens one of `files`. With `tenants`, only their objects are given, and row groups without any are not fetched.
+    /// Opens one of `files`. With `tenants`, only their objects are given, and row groups without any are not
+    /// fetched.
     pub async fn open(&self, file: &DataFile, tenants: Option<Arc<BTreeSet<String>>>) -> Result<DataReader> {
         let path = layout::data_file(&self.id, &self.collection.name, &file.name);
         DataReader::open(

@@ -87,8 +87,8 @@ impl DataReader {
         self.file.tenants.iter().filter(overlapping).any(|span| wanted.contains(&span.tenant))
     }
 
-    /// Fetches a row group, checks its bytes, and only then decodes them. The wanted tenants' objects, in the order of the
-    /// rows; a tenant may come more than once.
+    /// Fetches a row group, checks its bytes, and only then decodes them. The wanted tenants' objects, in the order
+    /// of the rows; a tenant may come more than once.
     pub async fn read_row_group(&self, index: usize) -> Result<Vec<(Option<String>, Batch)>> {
         let group = self.file.row_groups[index].clone();
         let range = group.offset..group.offset + group.bytes;

@@ -28,8 +28,8 @@ struct Claim {
 }
 
 impl Repository {
-    /// `url` is `file:///absolute/path`, taken as it is and made if it is missing, or `memory://anything`, which is gone
-    /// when the server is.
+    /// `url` is `file:///absolute/path`, taken as it is and made if it is missing, or `memory://anything`, which is
+    /// gone when the server is.
     pub fn open(name: &str, url: &str) -> Result<Self> {
         let store: Arc<dyn ObjectStore> = match url.split_once("://") {
             Some(("file", path)) if path.starts_with('/') => Arc::new(open_folder(name, path)?),

@@ -47,8 +47,8 @@ impl Store {
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
-    /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store says, the
-    /// object counts as created if it has these bytes.
+    /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store
+    /// says, the object counts as created if it has these bytes.
     pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
         let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
         let Err(error) = put else { return Ok(Created::Done) };

@@ -1,9 +1,9 @@
-//! What a repository promises: what comes back is what was written, what was damaged is told, what is not committed is not
-//! there.
+//! What a repository promises: what comes back is what was written, what was damaged is told, what is not committed
+//! is not there.
 
 mod commit;
 mod damage;
 mod faulty_store;
 mod listing;
 mod round_trip;
-mod samples;
+pub(super) mod samples;

@@ -25,8 +25,8 @@ impl BackupWriter {
         &self.id
     }
 
-    /// Writes the schema, and takes data from now on. `spaces` are the vector spaces that every batch will have a column for,
-    /// in this order: the collection's, or none for a backup without vectors.
+    /// Writes the schema, and takes data from now on. `spaces` are the vector spaces that every batch will have a
+    /// column for, in this order: the collection's, or none for a backup without vectors.
     pub async fn add_collection(
         &self,
         collection: &Collection,
@@ -44,7 +44,8 @@ impl BackupWriter {
         .await
     }
 
-    /// Makes it a backup. Everything that `collections` tell of is durable by then. If it fails, the backup can be discarded.
+    /// Makes it a backup. Everything that `collections` tell of is durable by then. If it fails, the backup can be
+    /// discarded.
     pub async fn commit(
         &self,
         summary: CommitSummary,
@@ -68,8 +69,8 @@ impl BackupWriter {
         }
     }
 
-    /// Deletes what a job that failed has written, and says how many objects that were. Deletes nothing and fails if the
-    /// backup is committed. Data writers must have ended before.
+    /// Deletes what a job that failed has written, and says how many objects that were. Deletes nothing and fails if
+    /// the backup is committed. Data writers must have ended before.
     pub async fn discard(self) -> Result<u64> {
         if self.store.head(&layout::manifest(&self.id)).await?.is_some() {
             return Err(Error::internal(format!("backup {} is committed and cannot be discarded", self.id)));

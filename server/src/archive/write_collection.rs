@@ -56,7 +56,8 @@ impl CollectionWriter {
         DataWriter::new(self.target.clone())
     }
 
-    /// Writes down what the data writers have written. `tenants` are all that the collection has; None without multi-tenancy.
+    /// Writes down what the data writers have written. `tenants` are all that the collection has; None without
+    /// multi-tenancy.
     pub async fn finish(
         self,
         mut files: Vec<DataFile>,

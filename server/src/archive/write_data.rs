@@ -58,7 +58,7 @@ struct Group {
 
 #[derive(Debug)]
 enum Stage {
-    Idle(Lane),
+    Idle(Box<Lane>),
     Working(AbortOnDropHandle<Result<Lane>>),
     /// Failed, and said so.
     Failed,
@@ -82,11 +82,11 @@ impl std::fmt::Debug for Lane {
 impl DataWriter {
     pub(super) fn new(target: Arc<Target>) -> Self {
         let lane = Lane { finished: Vec::new(), open: None };
-        Self { target, group: Group::default(), lane: Stage::Idle(lane), written: Arc::default() }
+        Self { target, group: Group::default(), lane: Stage::Idle(Box::new(lane)), written: Arc::default() }
     }
 
-    /// Takes objects of one tenant; None without multi-tenancy. A failure may be that of a batch before. After one, what this
-    /// writer has not finished is lost.
+    /// Takes objects of one tenant; None without multi-tenancy. A failure may be that of a batch before. After one,
+    /// what this writer has not finished is lost.
     pub async fn append(&mut self, tenant: Option<&str>, batch: Batch) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
@@ -147,7 +147,7 @@ impl DataWriter {
     /// Waits for the background. Leaves `Failed` behind, which the caller replaces or never looks at again.
     async fn settle(&mut self) -> Result<Lane> {
         match std::mem::replace(&mut self.lane, Stage::Failed) {
-            Stage::Idle(lane) => Ok(lane),
+            Stage::Idle(lane) => Ok(*lane),
             Stage::Working(task) => match task.await {
                 Ok(result) => result,
                 Err(failure) => Err(Error::internal("writing a data file broke off").caused_by(failure)),

@@ -38,7 +38,7 @@ pub struct Flags {
 
     /// Listen beyond this machine although there is neither TLS nor a password: whoever reaches the address can read, overwrite
     /// and clear collections.
-    #[arg(long, env = "SELVEDGE_ALLOW_INSECURE")]
+    #[arg(long, env = "SELVEDGE_ALLOW_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub allow_insecure: bool,
 
     /// How many jobs may run at once.

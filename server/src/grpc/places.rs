@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::archive::Repository;
+use crate::config::DEFAULT_NAME;
 use crate::error::{Error, Kind, Result};
 use crate::weaviate::{Cluster, ClusterConfig};
-
-/// What a request means that names no cluster or no repository.
-pub const DEFAULT: &str = "default";
 
 /// The clusters and repositories this server is configured for, by name.
 pub struct Places {
@@ -48,7 +46,7 @@ fn find<T: Clone>(
     unknown: Kind,
     what: &str,
 ) -> Result<(String, T)> {
-    let name = if name.is_empty() { DEFAULT } else { name };
+    let name = if name.is_empty() { DEFAULT_NAME } else { name };
     match places.get(name) {
         Some(place) => Ok((name.to_owned(), place.clone())),
         None => {

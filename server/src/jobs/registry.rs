@@ -215,7 +215,7 @@ fn log_end(job: &Job) {
     match lifecycle.failure {
         None => tracing::info!(?state, seconds, "job ended"),
         Some(error) if error.kind() == Kind::Internal => {
-            tracing::error!(?state, seconds, %error, "job ended")
+            tracing::error!(?state, seconds, %error, "job ended");
         }
         Some(error) => tracing::warn!(?state, seconds, kind = ?error.kind(), %error, "job ended"),
     }

@@ -64,12 +64,13 @@ pub async fn backup(job: &JobContext, cluster: &Cluster, repository: &Repository
         return Ok(Outcome::Complete);
     }
     let writer = job.or_stop(repository.create_backup(&id, &job.job_id)).await?;
-    match copy(job, &cluster, &writer, request, sources).await {
-        Ok((summary, collections)) => {
-            job.progress.set_phase(Phase::Committing);
-            writer.commit(summary, collections).await?;
-            Ok(Outcome::Complete)
-        }
+    let committed = async {
+        let (summary, collections) = copy(job, &cluster, &writer, request, sources).await?;
+        job.progress.set_phase(Phase::Committing);
+        writer.commit(summary, collections).await
+    };
+    match committed.await {
+        Ok(_) => Ok(Outcome::Complete),
         Err(error) => Err(discard(writer, error).await),
     }
 }

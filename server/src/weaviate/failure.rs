@@ -68,22 +68,34 @@ pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Error {
 
 /// The error for a REST call that got no answer.
 pub fn from_transport(action: &str, url: &str, error: reqwest::Error) -> Error {
-    let error = error.without_url();
-    Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate at {url}"))
+    let cause = if error.is_timeout() { "timed out".to_owned() } else { innermost(&error).to_string() };
+    Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate at {url}: {cause}"))
         .hint("check that Weaviate runs and that the server's --weaviate-url is right")
-        .caused_by(error)
 }
 
 /// The error for a gRPC call that failed.
 pub fn from_status(action: &str, url: &str, status: Status) -> Error {
     // A status that was made here, not sent by Weaviate, carries what went wrong with the connection.
-    if status.source().is_some() && status.code() != Code::OutOfRange {
-        return Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate's gRPC port at {url}"))
-            .hint("check that Weaviate runs and that the server's --weaviate-grpc-url is right")
-            .caused_by(status);
+    if let Some(source) = status.source().filter(|_| status.code() != Code::OutOfRange) {
+        let cause = innermost(source);
+        return Error::new(
+            Kind::WeaviateUnreachable,
+            format!("cannot {action}: no answer from Weaviate's gRPC port at {url}: {cause}"),
+        )
+        .hint("check that Weaviate runs and that the server's --weaviate-grpc-url is right");
     }
     let kind = kind_of_text(status.message()).unwrap_or_else(|| kind_of_code(status.code()));
-    with_hint(Error::new(kind, format!("cannot {action}: {}", status.message())))
+    let text = if status.message().is_empty() { status.code().description() } else { status.message() };
+    with_hint(Error::new(kind, format!("cannot {action}: {text}")))
+}
+
+/// The cause of causes: the layers above it only say in which of them it was noticed.
+fn innermost(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
 }
 
 /// Every code is listed, so that a new one has to be thought about.

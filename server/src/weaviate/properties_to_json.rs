@@ -283,7 +283,7 @@ mod tests {
             ("number", value(Kind::NumberValue(5e-324))),
             ("bool", value(Kind::BoolValue(false))),
             ("date", value(Kind::DateValue("2020-01-01T00:00:00.123456789+02:00".into()))),
-            ("geo", value(Kind::GeoValue(pb::GeoCoordinate { longitude: 4.9, latitude: -0.0 }))),
+            ("geo", value(Kind::GeoValue(pb::GeoCoordinate { longitude: Some(4.9), latitude: Some(-0.0) }))),
             ("absent", value(Kind::NullValue(0))),
         ]);
         let want = json!({"text": "a \"q\" \\ \u{1} \u{2028} 😀", "empty": "", "int": -(1_i64 << 53), "number": 5e-324,

@@ -8,7 +8,10 @@ const SERVICE: &str = "/weaviate.v1.Weaviate/";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `*` is any method; in the path any one segment, and at its end `**` is the rest, even none.
-    Rest { method: String, path: String },
+    Rest {
+        method: String,
+        path: String,
+    },
     /// The name of the method, or `*`.
     Grpc(String),
     Any,
@@ -73,7 +76,9 @@ mod tests {
     #[test]
     fn patterns_cover_calls() {
         let made = Call::of("GET", "/v1/schema/Wool/tenants");
-        for pattern in ["/v1/schema/Wool/tenants", "/v1/schema/*/tenants", "/v1/**", "/v1/schema/Wool/tenants/**"] {
+        for pattern in
+            ["/v1/schema/Wool/tenants", "/v1/schema/*/tenants", "/v1/**", "/v1/schema/Wool/tenants/**"]
+        {
             assert!(Call::rest("GET", pattern).covers(&made), "{pattern}");
         }
         for pattern in ["/v1/schema/*", "/v1/schema", "/v1/schema/*/tenants/*"] {

@@ -164,11 +164,14 @@ pub(crate) enum Action {
     CutAfter(u64),
     LoseAnswer,
     RefuseObjects(Objects, String),
-    Before(Arc<Mutex<dyn FnMut(&Contents) + Send>>),
+    Before(Arc<Change>),
     Hold(Arc<Hold>),
 }
 
-pub(crate) fn run(change: &Mutex<dyn FnMut(&Contents) + Send>, contents: &Contents) {
+/// Something that a test does to the contents.
+pub(crate) type Change = Mutex<dyn FnMut(&Contents) + Send>;
+
+pub(crate) fn run(change: &Change, contents: &Contents) {
     (change.lock().unwrap_or_else(PoisonError::into_inner))(contents);
 }
 

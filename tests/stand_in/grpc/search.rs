@@ -25,15 +25,26 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<SearchR
     let selected = select(class, request.properties.as_ref()).map_err(Status::unknown)?;
     let (after, limit) = bounds(request, shared.options.max_results)?;
     let index = class.name().to_lowercase();
-    let refused = |text: &str| Status::unknown(format!("explorer: list class: search: object search at index {index}: {text}"));
+    let refused = |text: &str| {
+        Status::unknown(format!("explorer: list class: search: object search at index {index}: {text}"))
+    };
     let found = page(class, &request.tenant, after, limit).map_err(|refusal| refused(&refusal.text()))?;
     let class = &*class;
     for (at, object) in found.iter().enumerate() {
-        check_readable(class, object)
-            .map_err(|text| refused(&format!("local shard object search {index}: unmarshal item {at}: {text}")))?;
+        check_readable(class, object).map_err(|text| {
+            refused(&format!("local shard object search {index}: unmarshal item {at}: {text}"))
+        })?;
     }
     let metadata = request.metadata.clone().unwrap_or_default();
-    let results = found.iter().map(|object| result(class, object, &selected, &metadata)).collect::<Result<_, _>>()?;
+    let results = found.iter().map(|object| result(class, object, &selected, &metadata));
+    let mut results = results.collect::<Result<Vec<_>, _>>()?;
+    if !shared.version.is_recent() {
+        let vectors = results
+            .iter_mut()
+            .filter_map(|result| result.metadata.as_mut())
+            .flat_map(|data| &mut data.vectors);
+        vectors.for_each(|vector| vector.set_type(VectorType::Unspecified));
+    }
     Ok(SearchReply { results })
 }
 
@@ -42,7 +53,7 @@ fn bounds(request: &SearchRequest, most: usize) -> Result<(Option<Uuid>, usize),
         "" => None,
         text => Some(Uuid::parse_str(text).map_err(|_| {
             Status::unknown(format!(
-                "explorer: invalid 'after' parameter: after parameter '{text}' is not a valid uuid: invalid UUID \
+                "cursor api: invalid 'after' parameter: after parameter '{text}' is not a valid uuid: invalid UUID \
                  length: {}",
                 text.len()
             ))
@@ -102,13 +113,14 @@ fn described(class: &Class, object: &Object, asked: &MetadataRequest) -> Metadat
         metadata.vector_bytes = object.vector.as_deref().map(bytes_of).unwrap_or_default();
     }
     let names = if asked.vector { vector_names(&class.config) } else { asked.vectors.clone() };
-    let sent = names.iter().filter_map(|name| object.vectors.get(name).map(|vector| named(name, vector)));
-    metadata.vectors = sent.collect();
+    let held = names.iter().filter_map(|name| Some((name, object.vectors.get(name)?)));
+    let sent = held.filter(|(_, vector)| !vector.is_empty());
+    metadata.vectors = sent.map(|(name, vector)| named(name, vector)).collect();
     metadata
 }
 
 fn bytes_of(values: &[f32]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(values.len() * size_of::<f32>());
+    let mut bytes = BytesMut::with_capacity(size_of_val(values));
     values.iter().for_each(|value| bytes.put_f32_le(*value));
     bytes.freeze()
 }

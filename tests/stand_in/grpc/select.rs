@@ -47,7 +47,8 @@ pub(super) fn select(class: &Class, request: Option<&PropertiesRequest>) -> Resu
 }
 
 fn all(properties: &[Property]) -> Vec<Selected> {
-    let wanted = properties.iter().filter(|property| !property.kind.is_blob() && property.kind != Kind::Reference);
+    let wanted =
+        properties.iter().filter(|property| !property.kind.is_blob() && property.kind != Kind::Reference);
     wanted
         .map(|property| {
             if property.kind.is_nested() {
@@ -63,7 +64,8 @@ fn all(properties: &[Property]) -> Vec<Selected> {
 /// with a capital letter is never found so.
 fn nested(requests: &[ObjectPropertiesRequest]) -> Vec<Selected> {
     let object = |request: &ObjectPropertiesRequest| {
-        let primitive = request.primitive_properties.iter().map(|name| Selected::Primitive(property_name(name)));
+        let primitive =
+            request.primitive_properties.iter().map(|name| Selected::Primitive(property_name(name)));
         let inner = primitive.chain(nested(&request.object_properties)).collect();
         Selected::Object(property_name(&request.prop_name), inner)
     };

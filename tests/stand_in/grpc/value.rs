@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use selvedge_proto::weaviate::value::Kind as Sent;
 use selvedge_proto::weaviate::{
-    BoolValues, DateValues, GeoCoordinate, IntValues, ListValue, NumberValues, ObjectValues, PhoneNumber, Properties,
-    TextValues, UuidValues, Value as Reply, list_value::Kind as SentList,
+    BoolValues, DateValues, GeoCoordinate, IntValues, ListValue, NumberValues, ObjectValues, PhoneNumber,
+    Properties, TextValues, UuidValues, Value as Reply, list_value::Kind as SentList,
 };
 use serde_json::Value;
 
@@ -12,6 +12,10 @@ use super::select::Selected;
 use crate::stand_in::json::go_type;
 use crate::stand_in::objects::{misread, no_such_property};
 use crate::stand_in::schema::{Fields, Kind, Property};
+
+/// Protobuf's Go library puts a space or, in some builds as in this one, a no-break space into its texts, so that nobody
+/// relies on them.
+const PROTO: &str = "proto:\u{a0}";
 
 pub(super) fn properties(
     class: &str,
@@ -22,18 +26,24 @@ pub(super) fn properties(
     let mut fields = std::collections::HashMap::new();
     for selected in selected {
         let name = selected.name();
-        let property =
-            schema.iter().find(|property| property.name == name).ok_or_else(|| no_such_property(name, class))?;
+        let property = schema
+            .iter()
+            .find(|property| property.name == name)
+            .ok_or_else(|| no_such_property(name, class))?;
         let value = match (stored.get(name), selected) {
             (None, _) => null(),
-            (Some(value), Selected::Primitive(_)) => {
-                primitive(property.kind, value).map_err(|why| format!("creating primitive value for {name}: {why}"))?
+            (Some(_), Selected::Primitive(_)) if property.kind == Kind::Reference => {
+                return Err(format!(
+                    "creating primitive value for {name}: {PROTO}invalid type: models.MultipleRef"
+                ));
             }
+            (Some(value), Selected::Primitive(_)) => primitive(property.kind, value)
+                .map_err(|why| format!("creating primitive value for {name}: {why}"))?,
             (Some(value), Selected::Object(_, inner)) => {
                 if let Ok(Some(misread)) = misread(property, value) {
                     let list = if property.kind == Kind::ObjectArray { "[]" } else { "" };
                     return Err(format!(
-                        "creating object value: invalid type: {} expected {list}map[string]interface{{}}",
+                        "creating object value: {PROTO}invalid type: {} expected {list}map[string]interface{{}}",
                         misread.go_type()
                     ));
                 }
@@ -52,16 +62,23 @@ fn null() -> Reply {
 fn object(property: &Property, value: &Value, inner: Option<&[Selected]>) -> Result<Reply, String> {
     let (what, kind) = match (property.kind, value) {
         (_, Value::Null) => return Ok(null()),
-        (Kind::Object, Value::Object(fields)) => ("nested object", nested(property, fields, inner).map(Sent::ObjectValue)),
+        (Kind::Object, Value::Object(fields)) => {
+            ("nested object", nested(property, fields, inner).map(Sent::ObjectValue))
+        }
         (Kind::ObjectArray, Value::Array(items)) => {
             let values: Result<Vec<Properties>, String> = items
                 .iter()
                 .map(|item| match item {
                     Value::Object(fields) => nested(property, fields, inner),
-                    other => Err(format!("invalid type: {} expected map[string]interface{{}}", go_type(other, false))),
+                    other => Err(format!(
+                        "invalid type: {} expected map[string]interface{{}}",
+                        go_type(other, false)
+                    )),
                 })
                 .collect();
-            let list = |values| Sent::ListValue(ListValue { kind: Some(SentList::ObjectValues(ObjectValues { values })) });
+            let list = |values| {
+                Sent::ListValue(ListValue { kind: Some(SentList::ObjectValues(ObjectValues { values })) })
+            };
             ("nested object array", values.map(list))
         }
         _ => return Err(format!("invalid type: {}", go_type(value, false))),
@@ -85,9 +102,11 @@ fn nested(property: &Property, stored: &Fields, inner: Option<&[Selected]>) -> R
                 Selected::Object(_, inner) => Some(inner.as_slice()),
                 Selected::Primitive(_) => None,
             };
-            object(property, value, inner).map_err(|why| format!("creating nested object value {name}: {why}"))?
+            object(property, value, inner)
+                .map_err(|why| format!("creating nested object value {name}: {why}"))?
         } else {
-            primitive(property.kind, value).map_err(|why| format!("creating nested primitive value {name}: {why}"))?
+            primitive(property.kind, value)
+                .map_err(|why| format!("creating nested primitive value {name}: {why}"))?
         };
         fields.insert(name.to_owned(), value);
     }
@@ -106,8 +125,8 @@ fn primitive(kind: Kind, value: &Value) -> Result<Reply, String> {
         Kind::Uuid => Sent::UuidValue(text()),
         Kind::Blob | Kind::BlobHash => Sent::BlobValue(text()),
         Kind::Geo => Sent::GeoValue(GeoCoordinate {
-            longitude: value["longitude"].as_f64().unwrap_or_default() as f32,
-            latitude: value["latitude"].as_f64().unwrap_or_default() as f32,
+            longitude: Some(value["longitude"].as_f64().unwrap_or_default() as f32),
+            latitude: Some(value["latitude"].as_f64().unwrap_or_default() as f32),
         }),
         Kind::Phone => Sent::PhoneValue(phone(value)),
         _ => Sent::ListValue(ListValue { kind: Some(list(kind, value)?) }),

@@ -14,26 +14,26 @@ use uuid::Uuid;
 
 use crate::stand_in::Shared;
 use crate::stand_in::faults::RefusedObjects;
-use crate::stand_in::objects::{Incoming, Vector, put};
+use crate::stand_in::objects::{Incoming, Vector, put_all};
 use crate::stand_in::schema::Fields;
 
-pub(super) fn store(shared: &Shared, request: BatchObjectsRequest, refused: &RefusedObjects) -> BatchObjectsReply {
-    let mut store = shared.contents.lock();
-    let mut errors = Vec::new();
-    for (index, object) in request.objects.into_iter().enumerate() {
-        let outcome = match refused.text(index, Uuid::parse_str(&object.uuid).ok()) {
-            Some(text) => Err(text.to_owned()),
-            None => read(object).and_then(|incoming| put(&mut store, incoming)),
-        };
-        if let Err(error) = outcome {
-            errors.push(BatchError { index: index as i32, error });
-        }
+pub(super) fn store(
+    shared: &Shared,
+    request: BatchObjectsRequest,
+    refused: &RefusedObjects,
+) -> BatchObjectsReply {
+    let incoming = request.objects.into_iter().map(read).collect();
+    let outcomes = put_all(&mut shared.contents.lock(), incoming, refused);
+    let refusals =
+        outcomes.into_iter().enumerate().filter_map(|(index, outcome)| Some((index, outcome.err()?)));
+    BatchObjectsReply {
+        errors: refusals.map(|(index, error)| BatchError { index: index as i32, error }).collect(),
     }
-    BatchObjectsReply { errors }
 }
 
 fn read(object: BatchObject) -> Result<Incoming, String> {
-    let id = Uuid::parse_str(&object.uuid).map_err(|_| format!("invalid UUID length: {}", object.uuid.len()))?;
+    let id =
+        Uuid::parse_str(&object.uuid).map_err(|_| format!("invalid UUID length: {}", object.uuid.len()))?;
     let mut vectors = BTreeMap::new();
     for vector in &object.vectors {
         vectors.insert(vector.name.clone(), Some(read_vector(vector)?));

@@ -33,13 +33,17 @@ pub(crate) fn misread(property: &Property, value: &Value) -> Result<Option<Misre
             for (name, short) in [("latitude", "lat"), ("longitude", "lon")] {
                 if !fields[name].is_number() {
                     let name = &property.name;
-                    return Err(format!("property \"{name}\" of type map: explected {short} to be float64, but is string"));
+                    return Err(format!(
+                        "property \"{name}\" of type map: explected {short} to be float64, but is string"
+                    ));
                 }
             }
             Ok(Some(Misread::Geo))
         }
         (Kind::Object, Value::Object(fields)) if is_phone(fields) => Ok(Some(Misread::Phone)),
-        (Kind::ObjectArray, Value::Array(items)) if !items.is_empty() && items.iter().all(|item| item["beacon"].is_string()) => {
+        (Kind::ObjectArray, Value::Array(items))
+            if !items.is_empty() && items.iter().all(|item| item["beacon"].is_string()) =>
+        {
             Ok(Some(Misread::References))
         }
         _ => Ok(None),

@@ -9,7 +9,12 @@ use crate::stand_in::contents::Class;
 use crate::stand_in::refusal::Outcome;
 
 /// Objects whose id is greater than `after`, over all shards that are there.
-pub(crate) fn page(class: &mut Class, tenant: &str, after: Option<Uuid>, limit: usize) -> Outcome<Vec<Object>> {
+pub(crate) fn page(
+    class: &mut Class,
+    tenant: &str,
+    after: Option<Uuid>,
+    limit: usize,
+) -> Outcome<Vec<Object>> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     let mut found: Vec<&Object> = Vec::new();
     for partition in class.readable(tenant)? {

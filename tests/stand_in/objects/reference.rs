@@ -25,11 +25,18 @@ pub(super) fn accept(
     beacons.map(Value::from)
 }
 
-fn beacon(store: &Store, class: &Class, property: &Property, item: &Value, tenant: &str) -> Result<Value, String> {
+fn beacon(
+    store: &Store,
+    class: &Class,
+    property: &Property,
+    item: &Value,
+    tenant: &str,
+) -> Result<Value, String> {
     let Value::Object(fields) = item else {
         return Err(format!("reference property is not a map: {}", go_type(item, true)));
     };
-    let text = fields.get("beacon").and_then(Value::as_str).ok_or("beacon property is not a string: <nil>")?;
+    let text =
+        fields.get("beacon").and_then(Value::as_str).ok_or("beacon property is not a string: <nil>")?;
     let (target, id) = parse(text)?;
     let target = match (target, property.data_type.as_slice()) {
         (None, [only]) => Some(only.as_str()),

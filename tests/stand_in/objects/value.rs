@@ -15,7 +15,13 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     /// The value as it is stored. Only here, at the top level, are `blobHash` values hashed.
-    pub fn accept(&self, name: &str, kind: Kind, nested: &[Property], value: &Value) -> Result<Value, String> {
+    pub fn accept(
+        &self,
+        name: &str,
+        kind: Kind,
+        nested: &[Property],
+        value: &Value,
+    ) -> Result<Value, String> {
         let stored = self.check(name, kind, nested, value)?;
         match (kind, stored.as_str()) {
             (Kind::BlobHash, Some(text)) => {
@@ -33,7 +39,9 @@ impl Writer<'_> {
             _ if kind.element().is_some() => self.array(kind, value),
             _ => self.scalar(kind, value),
         };
-        checked.map_err(|why| format!("invalid {} property '{path}' on class '{}': {why}", kind.spoken(), self.class))
+        checked.map_err(|why| {
+            format!("invalid {} property '{path}' on class '{}': {why}", kind.spoken(), self.class)
+        })
     }
 
     fn scalar(&self, kind: Kind, value: &Value) -> Result<Value, String> {
@@ -52,9 +60,13 @@ impl Writer<'_> {
                     go_text(value)
                 )
             }),
-            Kind::Uuid => value.as_str().and_then(|text| Uuid::parse_str(text).ok()).map(|id| json!(id)).ok_or_else(
-                || format!("requires a string of UUID format, but the given value is '{}'", go_text(value)),
-            ),
+            Kind::Uuid => value
+                .as_str()
+                .and_then(|text| Uuid::parse_str(text).ok())
+                .map(|id| json!(id))
+                .ok_or_else(|| {
+                    format!("requires a string of UUID format, but the given value is '{}'", go_text(value))
+                }),
             Kind::Blob | Kind::BlobHash => blob(value).map_err(|_| match value {
                 Value::String(_) => "not a valid blob base64 string".into(),
                 _ => not("blob base64 string"),
@@ -74,6 +86,8 @@ impl Writer<'_> {
         let Value::Number(number) = value else { return Err(not()) };
         match (number.as_i64(), number.as_f64()) {
             (Some(int), _) => Ok(int as f64),
+            // JSON has an integer minus zero.
+            (None, Some(0.0)) if !self.is_grpc => Ok(0.0),
             (None, Some(float)) if self.is_grpc && float == float.trunc() && in_i64(float) => Ok(float),
             _ if self.is_grpc => Err(not()),
             _ => Err(format!("the JSON number '{}' could not be converted to an int", go_text(value))),
@@ -85,8 +99,9 @@ impl Writer<'_> {
             return Err(format!("geoCoordinates must be a map, but got: {}", go_type(value, !self.is_grpc)));
         };
         let coordinate = |name: &str| {
-            let value =
-                fields.get(name).ok_or_else(|| format!("geoCoordinates is missing required field '{name}'"))?;
+            let value = fields
+                .get(name)
+                .ok_or_else(|| format!("geoCoordinates is missing required field '{name}'"))?;
             let wrong = || {
                 let got = go_type(value, !self.is_grpc);
                 format!("invalid {name}: must be json.Number or float, but got {got}")
@@ -115,7 +130,17 @@ impl Writer<'_> {
         };
         let element = kind.element().expect("an array has elements");
         let items: Result<Vec<Value>, String> = items.iter().map(|item| self.scalar(element, item)).collect();
-        items.map(Value::from).map_err(|_| format!("invalid {name} array value: {}", go_text(value)))
+        items.map(Value::from).map_err(|_| format!("invalid {name} array value: {}", self.listed(value)))
+    }
+
+    /// The server prints lists as if all in them were texts.
+    fn listed(&self, value: &Value) -> String {
+        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        let item = |item: &Value| match item {
+            Value::Number(_) if self.is_grpc => format!("%!s({}={})", go_type(item, false), go_text(item)),
+            item => go_text(item),
+        };
+        format!("[{}]", items.iter().map(item).collect::<Vec<_>>().join(" "))
     }
 
     fn object(&self, path: &str, nested: &[Property], value: &Value) -> Result<Value, String> {

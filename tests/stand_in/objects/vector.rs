@@ -20,7 +20,7 @@ pub(crate) enum Vector {
 }
 
 impl Vector {
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         match self {
             Self::Single(values) => values.is_empty(),
             Self::Multi(vectors) => vectors.is_empty(),
@@ -59,16 +59,22 @@ pub(super) fn accept(class: &Class, incoming: &Incoming) -> Result<Accepted, Str
     match (legacy, configured.as_slice()) {
         (Some(values), [only]) if !has_legacy => {
             let named = BTreeMap::from([(only.clone(), Vector::Single(values))]);
-            return Ok(Accepted { legacy: None, named });
+            Ok(Accepted { legacy: None, named })
         }
         (Some(_), _) if !has_legacy => {
-            return Err(format!("collection {} configuration does not have single vector index", class.name()));
+            Err(format!("collection {} configuration does not have single vector index", class.name()))
         }
         (legacy, _) => {
             if let Some(name) = named.keys().find(|name| !configured.contains(name)) {
-                return Err(format!("collection {} does not have configuration for vector {name}", class.name()));
+                return Err(format!(
+                    "collection {} does not have configuration for vector {name}",
+                    class.name()
+                ));
             }
-            named.retain(|_, vector| !vector.is_empty());
+            // An empty list in JSON is nothing, but in Protobuf a vector of no dimensions.
+            named.retain(|_, vector| {
+                !vector.is_empty() || incoming.is_grpc && matches!(vector, Vector::Single(_))
+            });
             Ok(Accepted { legacy, named })
         }
     }
@@ -79,17 +85,19 @@ pub(super) fn check_dimensions(
     known: &mut BTreeMap<String, usize>,
     id: Uuid,
     vectors: &Accepted,
+    config: &Fields,
 ) -> Result<(), String> {
     let mut learned = BTreeMap::new();
     if let Some(values) = &vectors.legacy {
         let what = format!("Validate vector index for {id}");
-        learned.insert(String::new(), single(&what, known.get(""), values)?);
+        learned.insert(String::new(), single(&what, known.get(""), values, is_flat(config))?);
     }
     for (name, vector) in &vectors.named {
         let dimension = match vector {
             Vector::Single(values) => {
                 let what = format!("Validate vector index {name} for target vector {id}");
-                single(&what, known.get(name), values)?
+                let index = config.get("vectorConfig").and_then(|all| all[name].as_object());
+                single(&what, known.get(name), values, index.is_some_and(is_flat))?
             }
             Vector::Multi(vectors) => {
                 let what = format!("Validate vector index {name} for target multi vector {id}");
@@ -98,12 +106,20 @@ pub(super) fn check_dimensions(
         };
         learned.insert(name.clone(), dimension);
     }
-    known.extend(learned);
+    known.extend(learned.into_iter().filter(|(_, dimension)| *dimension > 0));
     Ok(())
 }
 
-fn single(what: &str, known: Option<&usize>, values: &[f32]) -> Result<usize, String> {
+fn is_flat(index: &Fields) -> bool {
+    index.get("vectorIndexType").is_some_and(|kind| kind == "flat")
+}
+
+fn single(what: &str, known: Option<&usize>, values: &[f32], is_flat: bool) -> Result<usize, String> {
     match known {
+        Some(known) if *known != values.len() && is_flat => Err(format!(
+            "{what}: insert called with a vector of the wrong size: {}. Saved length: {known}, path: in memory",
+            values.len()
+        )),
         Some(known) if *known != values.len() => Err(format!(
             "{what}: new node has a vector with length {}. Existing nodes have vectors with length {known}: vector \
              dimensions do not match the index dimensions",
@@ -132,18 +148,30 @@ fn multi(what: &str, known: Option<&usize>, vectors: &[Vec<f32>]) -> Result<usiz
 }
 
 /// One vector where several belong, or the other way round.
-pub(super) fn check_kinds(config: &Fields, named: &BTreeMap<String, Vector>, document: u64) -> Result<(), String> {
+pub(super) fn check_kinds(
+    config: &Fields,
+    named: &BTreeMap<String, Vector>,
+    document: u64,
+) -> Result<(), String> {
     for (name, vector) in named {
         let is_multi = vector_settings(config, name).is_some_and(|settings| settings.is_multi);
         let into = |what: &str| {
-            format!("insert to {what} index: insert doc id {document} to {what} index for target vector {name}")
+            format!(
+                "insert to {what} index: insert doc id {document} to {what} index for target vector {name}"
+            )
         };
         match vector {
             Vector::Single(_) if is_multi => {
                 return Err(format!("{}: AddBatch called on multivector index", into("vector")));
             }
             Vector::Multi(_) if !is_multi => {
-                return Err(format!("{}: addMultiBatch called on non-multivector index", into("multi vector")));
+                return Err(format!(
+                    "{}: addMultiBatch called on non-multivector index",
+                    into("multi vector")
+                ));
+            }
+            Vector::Single(values) if values.is_empty() => {
+                return Err(format!("{}: insert called with nil-vector", into("vector")));
             }
             Vector::Multi(vectors) if vectors.iter().all(Vec::is_empty) => {
                 return Err(format!("{}: insert called with nil-vector", into("multi vector")));

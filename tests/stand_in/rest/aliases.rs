@@ -29,7 +29,8 @@ fn show(alias: &str, class: &str) -> Value {
 async fn all(State(shared): Server, Query(parameters): Parameters) -> Response {
     let wanted = parameters.get("class").map(|name| class_name(name));
     let store = shared.contents.lock();
-    let aliases = store.aliases.iter().filter(|(_, class)| wanted.as_ref().is_none_or(|wanted| wanted == *class));
+    let aliases =
+        store.aliases.iter().filter(|(_, class)| wanted.as_ref().is_none_or(|wanted| wanted == *class));
     json::respond(&json!({"aliases": aliases.map(|(alias, class)| show(alias, class)).collect::<Vec<_>>()}))
 }
 
@@ -49,7 +50,8 @@ async fn add(State(shared): Server, body: Bytes) -> Response {
             return Err(Refusal::invalid(format!("validation: '{alias}' is not a valid alias name")));
         }
         if store.classes.contains_key(&alias) {
-            let text = format!("updating schema: TYPE_CREATE_ALIAS: create alias: class {alias} already exists");
+            let text =
+                format!("updating schema: TYPE_CREATE_ALIAS: create alias: class {alias} already exists");
             return Err(Refusal::Said(500, text));
         }
         if store.aliases.contains_key(&alias) {

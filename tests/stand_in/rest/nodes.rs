@@ -27,7 +27,11 @@ async fn one(State(shared): Server, Path(class): Path<String>, Query(parameters)
     nodes(&shared, &parameters, Some(&class_name(&class)))
 }
 
-fn nodes(shared: &Shared, parameters: &std::collections::BTreeMap<String, String>, wanted: Option<&str>) -> Response {
+fn nodes(
+    shared: &Shared,
+    parameters: &std::collections::BTreeMap<String, String>,
+    wanted: Option<&str>,
+) -> Response {
     let output = parameters.get("output").map_or("minimal", String::as_str);
     if !["minimal", "verbose"].contains(&output) {
         let text = format!("invalid output: \"{output}\", possible values are: \"minimal\", \"verbose\"");
@@ -45,7 +49,8 @@ fn nodes(shared: &Shared, parameters: &std::collections::BTreeMap<String, String
         node["operationalMode"] = json!("ReadWrite");
     }
     if output == "verbose" {
-        let classes = store.classes.values().filter(|class| wanted.is_none_or(|wanted| wanted == class.name()));
+        let classes =
+            store.classes.values().filter(|class| wanted.is_none_or(|wanted| wanted == class.name()));
         let shards: Vec<Value> = classes.flat_map(shards).collect();
         let objects: u64 = shards.iter().filter_map(|shard| shard["objectCount"].as_u64()).sum();
         node["stats"] = json!({"objectCount": objects, "shardCount": shards.len()});

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Parameters, Server, parse};
 use crate::stand_in::contents::Class;
 use crate::stand_in::faults::RefusedObjects;
-use crate::stand_in::objects::{Incoming, Object, Shown, as_rest_reads, page, put, shown, with_hrefs};
+use crate::stand_in::objects::{Incoming, Object, Shown, as_rest_reads, page, put_all, shown, with_hrefs};
 use crate::stand_in::refusal::{Outcome, Refusal};
 use crate::stand_in::{Shared, json};
 
@@ -46,23 +46,16 @@ async fn batch(State(shared): Server, refused: Option<Extension<RefusedObjects>>
         return Refusal::invalid(text).into_response();
     }
     let refused = refused.map(|Extension(refused)| refused).unwrap_or_default();
-    let mut incoming = Vec::new();
-    for (index, object) in objects.into_iter().enumerate() {
-        match read(index, &object) {
-            Ok(read) => incoming.push((object, read)),
-            Err(refusal) => return refusal.into_response(),
-        }
-    }
-    let mut store = shared.contents.lock();
-    let mut results = Vec::new();
-    for (index, (echo, incoming)) in incoming.into_iter().enumerate() {
-        let outcome = match refused.text(index, incoming.id) {
-            Some(text) => Err(text.to_owned()),
-            None => put(&mut store, incoming),
-        };
-        results.push(result(echo, outcome));
-    }
-    json::respond(&results)
+    let incoming: Outcome<Vec<Incoming>> =
+        objects.iter().enumerate().map(|(index, object)| read(index, object)).collect();
+    let incoming = match incoming {
+        Ok(incoming) => incoming.into_iter().map(Ok).collect(),
+        Err(refusal) => return refusal.into_response(),
+    };
+    let outcomes = put_all(&mut shared.contents.lock(), incoming, &refused);
+    json::respond(
+        &objects.into_iter().zip(outcomes).map(|(echo, outcome)| result(echo, outcome)).collect::<Vec<_>>(),
+    )
 }
 
 /// What is not an object at all fails the whole batch.
@@ -73,23 +66,37 @@ fn read(index: usize, object: &Value) -> Outcome<Incoming> {
     }
     let finite = |number: &Value| number.as_f64().is_some_and(|float| (float as f32).is_finite());
     if let Some(number) = object["vector"].as_array().into_iter().flatten().find(|number| !finite(number)) {
-        let text = format!("parsing body body from \"\" failed, because json: cannot unmarshal {number} into Go struct field Object.objects.vector of type float32");
+        let text = format!(
+            "parsing body body from \"\" failed, because json: cannot unmarshal {number} into Go struct field Object.objects.vector of type float32"
+        );
         return Err(Refusal::Coded(400, 400, text));
     }
-    serde_json::from_value(object.clone())
-        .map_err(|error| Refusal::Coded(400, 400, format!("parsing body body from \"\" failed, because {error}")))
+    serde_json::from_value(object.clone()).map_err(|error| {
+        Refusal::Coded(400, 400, format!("parsing body body from \"\" failed, because {error}"))
+    })
 }
 
 fn result(mut echo: Value, outcome: Result<Object, String>) -> Value {
     match outcome {
         Ok(object) => {
-            echo["id"] = json!(object.id);
+            if echo["id"].is_null() {
+                echo["id"] = json!(object.id);
+            }
+            if object.vector.is_none() && !object.vectors.is_empty() {
+                echo.as_object_mut().map(|echo| echo.remove("vector"));
+                echo["vectors"] = serde_json::from_str(&json::encode(&object.vectors)).expect("valid JSON");
+            }
             echo["creationTimeUnix"] = json!(object.created);
             echo["lastUpdateTimeUnix"] = json!(object.updated);
             echo["properties"] = object.properties.into();
             echo["result"] = json!({"status": "SUCCESS"});
         }
-        Err(text) => echo["result"] = json!({"status": "FAILED", "errors": {"error": [{"message": text}]}}),
+        Err(text) => {
+            if echo["vector"].as_array().is_some_and(Vec::is_empty) {
+                echo.as_object_mut().map(|echo| echo.remove("vector"));
+            }
+            echo["result"] = json!({"status": "FAILED", "errors": {"error": [{"message": text}]}});
+        }
     }
     echo
 }
@@ -99,7 +106,8 @@ async fn list(State(shared): Server, Query(parameters): Parameters) -> Response 
     let (name, tenant) = (parameter("class"), parameter("tenant"));
     let mut store = shared.contents.lock();
     let Some(class) = store.resolve_mut(name) else { return Refusal::Bare(404).into_response() };
-    let (after, limit) = match bounds(parameter("after"), parameters.get("limit"), shared.options.max_results) {
+    let (after, limit) = match bounds(parameter("after"), parameters.get("limit"), shared.options.max_results)
+    {
         Ok(bounds) => bounds,
         Err(refusal) => return refusal.into_response(),
     };
@@ -114,7 +122,9 @@ async fn list(State(shared): Server, Query(parameters): Parameters) -> Response 
     };
     let vectors = parameter("include").split(',').any(|part| part == "vector");
     let class = &*class;
-    let shown: Outcome<Vec<Shown>> = found.iter().enumerate().map(|(at, object)| show(class, tenant, object, vectors, at)).collect();
+    // A listing does not tell the tenant.
+    let show = |(at, object)| show(class, "", object, vectors, at);
+    let shown: Outcome<Vec<Shown>> = found.iter().enumerate().map(show).collect();
     match shown {
         Ok(objects) => respond_page(&objects),
         Err(refusal) => refusal.into_response(),
@@ -142,7 +152,10 @@ fn bounds(after: &str, limit: Option<&String>, most: usize) -> Outcome<(Option<U
     let after = match after {
         "" => None,
         text => Some(Uuid::parse_str(text).map_err(|_| {
-            cursor(&format!("after parameter '{text}' is not a valid uuid: invalid UUID length: {}", text.len()))
+            cursor(&format!(
+                "after parameter '{text}' is not a valid uuid: invalid UUID length: {}",
+                text.len()
+            ))
         })?),
     };
     if after.is_some() && given.is_none() {
@@ -159,7 +172,13 @@ fn bounds(after: &str, limit: Option<&String>, most: usize) -> Outcome<(Option<U
     Ok((after, limit))
 }
 
-fn show<'a>(class: &'a Class, tenant: &'a str, object: &'a Object, vectors: bool, at: usize) -> Outcome<Shown<'a>> {
+fn show<'a>(
+    class: &'a Class,
+    tenant: &'a str,
+    object: &'a Object,
+    vectors: bool,
+    at: usize,
+) -> Outcome<Shown<'a>> {
     let mut properties = as_rest_reads(&class.properties, &object.properties).map_err(|text| {
         let index = class.name().to_lowercase();
         Refusal::Said(
@@ -181,12 +200,18 @@ async fn one(
 ) -> Response {
     let Ok(id) = Uuid::parse_str(&id) else { return not_an_id(&id) };
     let tenant = parameters.get("tenant").map_or("", String::as_str);
-    let vectors = parameters.get("include").is_some_and(|include| include.split(',').any(|part| part == "vector"));
+    let vectors =
+        parameters.get("include").is_some_and(|include| include.split(',').any(|part| part == "vector"));
     let mut store = shared.contents.lock();
     let Some(class) = store.resolve_mut(&name) else { return Refusal::Bare(404).into_response() };
     let found = match class.readable(tenant) {
         Ok(partitions) => partitions.iter().find_map(|partition| partition.objects.get(&id)).cloned(),
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => {
+            let index = class.name().to_lowercase();
+            let whole =
+                |text: &str| format!("repo: object by id: search index {index}: determine shard: {text}");
+            return refusal.within(whole).into_response();
+        }
     };
     let Some(object) = found else { return Refusal::Bare(404).into_response() };
     match show(class, tenant, &object, vectors, 0) {
@@ -203,9 +228,17 @@ async fn delete(
     let Ok(id) = Uuid::parse_str(&id) else { return not_an_id(&id) };
     let tenant = parameters.get("tenant").map_or("", String::as_str);
     let mut store = shared.contents.lock();
-    let Some(class) = store.resolve_mut(&name) else { return Refusal::Bare(404).into_response() };
+    let Some(class) = store.resolve_mut(&name) else {
+        let text =
+            format!("could not delete object from vector repo: delete from non-existing index for {name}");
+        return Refusal::Said(500, text).into_response();
+    };
     if let Err(refusal) = class.check_tenant(tenant) {
-        return refusal.into_response();
+        let index = class.name().to_lowercase();
+        let whole = |text: &str| {
+            format!("delete object from vector repo: delete from index \"{index}\": determine shard: {text}")
+        };
+        return refusal.within(whole).into_response();
     }
     for partition in class.partitions.iter_mut().filter(|(held, _)| tenant.is_empty() || *held == tenant) {
         partition.1.objects.remove(&id);

@@ -30,7 +30,10 @@ async fn all(State(shared): Server) -> Response {
 }
 
 async fn create(State(shared): Server, body: Bytes) -> Response {
-    answer(parse::<Fields>(&body, "objectClass").and_then(|body| schema::create(&mut shared.contents.lock(), &body)))
+    answer(
+        parse::<Fields>(&body, "objectClass")
+            .and_then(|body| schema::create(&mut shared.contents.lock(), &body)),
+    )
 }
 
 async fn one(State(shared): Server, Path(name): Path<String>) -> Response {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
@@ -23,12 +23,24 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 async fn all(State(shared): Server, Path(class): Path<String>) -> Response {
     let store = shared.contents.lock();
     answer(tenants::of(&store, &class).map(|class| {
-        class.partitions.iter().map(|(name, partition)| tenants::show(name, partition)).collect::<Vec<_>>().into()
+        class
+            .partitions
+            .iter()
+            .map(|(name, partition)| tenants::show(name, partition))
+            .collect::<Vec<_>>()
+            .into()
     }))
 }
 
-/// HEAD is the same without the body.
-async fn one(State(shared): Server, Path((class, tenant)): Path<(String, String)>) -> Response {
+/// HEAD is the same without the body, and all that older servers have.
+async fn one(
+    State(shared): Server,
+    method: Method,
+    Path((class, tenant)): Path<(String, String)>,
+) -> Response {
+    if method == Method::GET && !shared.version.is_recent() {
+        return Refusal::Coded(405, 405, "method GET is not allowed, but [HEAD] are".into()).into_response();
+    }
     let store = shared.contents.lock();
     match tenants::of(&store, &class).map(|class| class.partitions.get(&tenant)) {
         Ok(Some(partition)) => json::respond(&tenants::show(&tenant, partition)),
@@ -38,11 +50,16 @@ async fn one(State(shared): Server, Path((class, tenant)): Path<(String, String)
 }
 
 async fn add(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
-    answer(parse(&body, "body").and_then(|body: Value| tenants::add(&mut shared.contents.lock(), &class, &body)))
+    answer(
+        parse(&body, "body").and_then(|body: Value| tenants::add(&mut shared.contents.lock(), &class, &body)),
+    )
 }
 
 async fn update(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
-    answer(parse(&body, "body").and_then(|body: Value| tenants::update(&mut shared.contents.lock(), &class, &body)))
+    answer(
+        parse(&body, "body")
+            .and_then(|body: Value| tenants::update(&mut shared.contents.lock(), &class, &body)),
+    )
 }
 
 async fn delete(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {

@@ -127,14 +127,20 @@ fn sharding(given: &Fields) -> Result<Value, String> {
     let number = |name: &str, default: u64| {
         given.and_then(|given| given.get(name)).and_then(Value::as_u64).unwrap_or(default)
     };
-    if let Some(key) = given.and_then(|given| given.get("key")).and_then(Value::as_str).filter(|key| *key != "_id") {
-        return Err(format!("parse sharding config: sharding only supported on key '_id' for now, got: {key}"));
+    if let Some(key) =
+        given.and_then(|given| given.get("key")).and_then(Value::as_str).filter(|key| *key != "_id")
+    {
+        return Err(format!(
+            "parse sharding config: sharding only supported on key '_id' for now, got: {key}"
+        ));
     }
     let (shards, per_shard) = (number("desiredCount", 1), number("virtualPerPhysical", 128));
     if shards == 0 {
-        return Err("updating db: TYPE_ADD_CLASS: apply add class: create index: failed to read sharding state: \
+        return Err(
+            "updating db: TYPE_ADD_CLASS: apply add class: create index: failed to read sharding state: \
                     invalid sharding state: physical shards unavailable"
-            .into());
+                .into(),
+        );
     }
     Ok(json!({
         "virtualPerPhysical": per_shard, "desiredCount": shards, "actualCount": shards,
@@ -162,7 +168,10 @@ fn vectors(class: &mut Fields, given: &Fields, version: Version, modules: &[Stri
     let kind = text("vectorIndexType").unwrap_or("hnsw");
     let settings = index::complete(kind, given.get("vectorIndexConfig"), version)?;
     if settings["multivector"]["enabled"] == json!(true) {
-        return Err("class.VectorIndexConfig multi vector type index type is only configurable using named vectors".into());
+        return Err(
+            "class.VectorIndexConfig multi vector type index type is only configurable using named vectors"
+                .into(),
+        );
     }
     class.insert("vectorIndexConfig".into(), settings);
     class.insert("vectorIndexType".into(), json!(kind));
@@ -189,7 +198,8 @@ fn named_vector(name: &str, entry: &Value, version: Version, modules: &[String])
     };
     let mut completed = Fields::new();
     for (module, settings) in vectorizer {
-        check_module(module, modules).map_err(|text| format!("target vector \"{name}\": vectorizer: {text}"))?;
+        check_module(module, modules)
+            .map_err(|text| format!("target vector \"{name}\": vectorizer: {text}"))?;
         let settings =
             if module == "none" { settings.clone() } else { module_settings(settings.as_object()) };
         completed.insert(module.clone(), settings);
@@ -210,8 +220,7 @@ fn check_module(name: &str, modules: &[String]) -> Result<(), String> {
 
 /// As `text2vec-openai` completes its own.
 fn module_settings(given: Option<&Fields>) -> Value {
-    let defaults =
-        json!({"baseURL": "https://api.openai.com", "model": "text-embedding-3-small", "vectorizeClassName": true});
+    let defaults = json!({"baseURL": "https://api.openai.com", "model": "text-embedding-3-small", "vectorizeClassName": true});
     let Value::Object(mut settings) = defaults else { unreachable!("an object") };
     settings.extend(given.cloned().unwrap_or_default());
     settings.into()

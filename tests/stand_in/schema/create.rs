@@ -92,7 +92,11 @@ fn complete_properties(store: &Store, config: &Fields) -> Outcome<Vec<Value>> {
         let property = property::complete(given, store.version, &exists).map_err(|text| {
             // A class and its properties come in one piece: the layer that knows all classes says it in its own words.
             let whole = text.ends_with("reference property to nonexistent class");
-            Refusal::invalid(if whole { "bad request: reference property to nonexistent class".into() } else { text })
+            Refusal::invalid(if whole {
+                "bad request: reference property to nonexistent class".into()
+            } else {
+                text
+            })
         })?;
         check_unused(config, &property, &taken)?;
         taken.extend(Property::read(&property));

@@ -14,25 +14,37 @@ pub(super) fn complete(kind: &str, given: Option<&Value>, version: Version) -> R
     let given = match given {
         None | Some(Value::Null) => &Fields::new(),
         Some(Value::Object(fields)) => fields,
-        Some(_) => return Err("parse vector index config: parse vector index config: input must be a non-nil map".into()),
+        Some(_) => {
+            return Err(
+                "parse vector index config: parse vector index config: input must be a non-nil map".into()
+            );
+        }
     };
     let defaults = match kind {
         "hnsw" => hnsw(version),
         "flat" => flat(version),
         "hfresh" if version.is_recent() => hfresh(),
-        "dynamic" => return Err("the dynamic index can only be created when async indexing is enabled".into()),
+        "dynamic" => {
+            return Err("the dynamic index can only be created when async indexing is enabled".into());
+        }
         _ => return Err(format!("unrecognized or unsupported vectorIndexType \"{kind}\"")),
     };
-    let mut settings = merge(defaults, given)
-        .map_err(|what| format!("class.VectorIndexConfig can not parse: parse vector index config: invalid {kind} config: {what}"))?;
-    if kind == "hnsw" && settings["rq"]["bits"] == json!(1) && given.get("rq").is_none_or(|rq| rq.get("rescoreLimit").is_none()) {
+    let mut settings = merge(defaults, given).map_err(|what| {
+        format!(
+            "class.VectorIndexConfig can not parse: parse vector index config: invalid {kind} config: {what}"
+        )
+    })?;
+    if kind == "hnsw"
+        && settings["rq"]["bits"] == json!(1)
+        && given.get("rq").is_none_or(|rq| rq.get("rescoreLimit").is_none())
+    {
         settings["rq"]["rescoreLimit"] = json!(512);
     }
     let enabled = QUANTIZERS.iter().filter(|name| settings[**name]["enabled"] == json!(true)).count();
     if enabled > 1 && kind != "hfresh" {
         return Err(format!(
-            "parse vector index config: parse vector index config: invalid {kind} config: more than a single \
-             compression methods enabled"
+            "class.VectorIndexConfig can not parse: parse vector index config: invalid {kind} config: more than a \
+             single compression methods enabled"
         ));
     }
     match settings["distance"].as_str() {

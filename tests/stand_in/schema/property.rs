@@ -38,7 +38,9 @@ pub(super) fn complete(
     check_nested(&mut fields, kind, &name)?;
     tokenize(&mut fields, kind)?;
     index(&mut fields, kind)?;
-    fields.retain(|key, value| KEPT.contains(&key.as_str()) && *value != json!(false) || INDEX_FLAGS.contains(&key.as_str()));
+    fields.retain(|key, value| {
+        KEPT.contains(&key.as_str()) && *value != json!(false) || INDEX_FLAGS.contains(&key.as_str())
+    });
     Ok(fields.into())
 }
 
@@ -76,7 +78,9 @@ fn check_type(
         return Err(invalid("dataType must have at least one element"));
     }
     match Kind::of(&types) {
-        Some(Kind::BlobHash) if !version.has_blob_hash() => Err(invalid("unknown primitive data type 'blobHash'")),
+        Some(Kind::BlobHash) if !version.has_blob_hash() => {
+            Err(invalid("unknown primitive data type 'blobHash'"))
+        }
         Some(Kind::Reference) if !types.iter().all(|target| class_exists(target)) => {
             Err(invalid("reference property to nonexistent class"))
         }
@@ -92,11 +96,15 @@ fn check_nested(fields: &mut Fields, kind: Kind, path: &str) -> Result<(), Strin
         return if is_empty {
             Ok(())
         } else {
-            Err(format!("property '{path}': nestedProperties not allowed for data types other than object/object[]"))
+            Err(format!(
+                "property '{path}': nestedProperties not allowed for data types other than object/object[]"
+            ))
         };
     }
     if is_empty {
-        return Err(format!("property '{path}': At least one nested property is required for data type object/object[]"));
+        return Err(format!(
+            "property '{path}': At least one nested property is required for data type object/object[]"
+        ));
     }
     for property in nested.into_iter().flatten() {
         *property = complete_nested(property, path)?;
@@ -146,8 +154,12 @@ fn tokenize(fields: &mut Fields, kind: Kind) -> Result<(), String> {
         !kind.is_text() || !known.contains(given)
     });
     match refused {
-        Some(_) if !kind.is_text() => return Err(format!("tokenization is not allowed for data type '{type_name}'")),
-        Some(given) => return Err(format!("tokenization '{given}' is not allowed for data type '{type_name}'")),
+        Some(_) if !kind.is_text() => {
+            return Err(format!("tokenization is not allowed for data type '{type_name}'"));
+        }
+        Some(given) => {
+            return Err(format!("tokenization '{given}' is not allowed for data type '{type_name}'"));
+        }
         None => {}
     }
     if !kind.is_text() {
@@ -186,9 +198,11 @@ fn index(fields: &mut Fields, kind: Kind) -> Result<(), String> {
             .into());
     }
     if fields[INDEX_FLAGS[2]] == json!(true) && !matches!(kind, Kind::Int | Kind::Number | Kind::Date) {
-        return Err("`indexRangeFilters` is allowed only for number/int/date data types. For other data types set \
+        return Err(
+            "`indexRangeFilters` is allowed only for number/int/date data types. For other data types set \
                     false or leave empty"
-            .into());
+                .into(),
+        );
     }
     Ok(())
 }

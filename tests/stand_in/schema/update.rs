@@ -38,16 +38,31 @@ pub(crate) fn update(store: &mut Store, path_name: &str, body: &Fields) -> Outco
         )));
     }
     let mut next = complete::complete(&given, version, &modules).map_err(Refusal::invalid)?;
+    forget_defaults(&mut next, &given);
     check_immutable(&class.config, &next, version.is_recent())?;
     describe_properties(&mut next, &class.config)?;
     class.config = next;
     Ok(class.config.clone().into())
 }
 
+/// Unlike a new class, an updated one gets no defaults for these: what is left out is gone.
+fn forget_defaults(next: &mut Fields, given: &Fields) {
+    if given.get("multiTenancyConfig").is_none_or(Value::is_null) {
+        next.remove("multiTenancyConfig");
+    }
+    if given.get("replicationConfig").is_none_or(|config| config.get("deletionStrategy").is_none()) {
+        next["replicationConfig"].as_object_mut().map(|config| config.remove("deletionStrategy"));
+    }
+}
+
 fn check_tenancy(old: &Fields, new: &Fields) -> Outcome<()> {
     match (tenancy(old, "enabled"), tenancy(new, "enabled")) {
-        (false, true) => Err(Refusal::invalid("enabling multi-tenancy for an existing class is not supported")),
-        (true, false) => Err(Refusal::invalid("disabling multi-tenancy for an existing class is not supported")),
+        (false, true) => {
+            Err(Refusal::invalid("enabling multi-tenancy for an existing class is not supported"))
+        }
+        (true, false) => {
+            Err(Refusal::invalid("disabling multi-tenancy for an existing class is not supported"))
+        }
         _ => Ok(()),
     }
 }
@@ -121,11 +136,8 @@ fn describe_properties(next: &mut Fields, old: &Fields) -> Outcome<()> {
     };
     let list = |class: &Fields| class["properties"].as_array().cloned().unwrap_or_default();
     let (given, kept) = (list(next), list(old));
-    if given.is_empty() {
-        next.insert("properties".into(), old["properties"].clone());
-        return Ok(());
-    }
-    let same = given.len() == kept.len() && kept.iter().all(|old| given.iter().any(|new| bare(new) == bare(old)));
+    let same =
+        given.len() == kept.len() && kept.iter().all(|old| given.iter().any(|new| bare(new) == bare(old)));
     if same {
         return Ok(());
     }

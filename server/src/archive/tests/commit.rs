@@ -4,8 +4,7 @@ use futures_util::TryStreamExt;
 use object_store::ObjectStore;
 
 use super::faulty_store::FaultyStore;
-use super::samples::{collection, id, memory, small, write_backup, write_rows};
-use crate::archive::manifest::tests::summary;
+use super::samples::{collection, id, memory, small, summary, write_backup, write_rows};
 use crate::archive::{Page, Repository};
 use crate::error::Kind;
 

@@ -1,14 +1,28 @@
+use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::archive::manifest::tests::summary;
 use crate::archive::write_data::Limits;
-use crate::archive::{BackupId, CollectionWriter, DataFile, Manifest, Repository, TenantRecord};
+use crate::archive::{
+    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionWriter, CommitSummary, DataFile,
+    Manifest, Repository, TenantRecord,
+};
 use crate::error::Result;
 use crate::model::{Batch, Collection, TenantStatus, Vectors};
 
 pub fn id(text: &str) -> BackupId {
     text.parse().unwrap()
+}
+
+pub fn summary() -> CommitSummary {
+    CommitSummary {
+        kind: BackupKind::Full,
+        weaviate_version: "1.34.0".to_owned(),
+        cluster: ClusterIdentity { name: "default".to_owned(), address: "http://localhost:8080".to_owned() },
+        start_time: Utc::now(),
+        end_time: Utc::now(),
+        options: BackupOptions::default(),
+    }
 }
 
 /// A few rows to a row group, a few row groups to a file.

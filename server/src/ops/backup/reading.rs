@@ -147,8 +147,10 @@ fn tasks(part: &Part) -> Vec<Task> {
 
 async fn lane(work: Arc<Work>, mut writer: DataWriter) -> Result<Tally> {
     match work.run(&mut writer).await {
-        Ok(mut tally) => {
+        Ok((mut tally, counted)) => {
             tally.files = writer.finish().await?;
+            let total: u64 = tally.files.iter().map(|file| file.bytes).sum();
+            work.counters.add_bytes_written(total - counted);
             Ok(tally)
         }
         Err(error) => {
@@ -159,9 +161,11 @@ async fn lane(work: Arc<Work>, mut writer: DataWriter) -> Result<Tally> {
 }
 
 impl Work {
-    async fn run(&self, writer: &mut DataWriter) -> Result<Tally> {
+    /// Takes ranges until there are none. Also returns how many bytes it has counted as written: what is still being
+    /// encoded comes on top.
+    async fn run(&self, writer: &mut DataWriter) -> Result<(Tally, u64)> {
         let mut tally = Tally::default();
-        let mut written = 0;
+        let mut counted = 0;
         while let Some(task) = self.next_task() {
             let tenant = task.tenant.as_deref();
             let mut pages = self.reader.range(tenant, task.range);
@@ -172,13 +176,13 @@ impl Work {
                 self.count(&page);
                 writer.append(tenant, page.batch).await?;
                 let total = writer.bytes_written();
-                self.counters.add_bytes_written(total - std::mem::replace(&mut written, total));
+                self.counters.add_bytes_written(total - std::mem::replace(&mut counted, total));
             }
             if task.left.fetch_sub(1, Relaxed) == 1 && tenant.is_some() {
                 self.counters.add_tenants(1);
             }
         }
-        Ok(tally)
+        Ok((tally, counted))
     }
 
     fn next_task(&self) -> Option<Task> {

@@ -1,0 +1,198 @@
+//! The two programs as their users run them: built by cargo, started as processes.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+const LOG_LINES: usize = 20;
+/// What the server and the client read from the environment, and that would mix with what they are told here.
+const SETTINGS: [&str; 2] = ["SELVEDGE_", "WEAVIATE_"];
+/// What `cargo run` tells a program of its package. Build scripts watch some of it, and would run anew each time.
+const OF_THIS_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME"];
+
+/// Where they are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    pub client: PathBuf,
+    pub server: PathBuf,
+}
+
+impl Programs {
+    /// Has cargo build them from the sources of these tests, in the tests' own profile, so that they are never stale.
+    pub async fn build() -> anyhow::Result<Self> {
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+        let build = without(&OF_THIS_PACKAGE, Path::new(&cargo))
+            .args([
+                "build",
+                "--profile",
+                profile,
+                "--package",
+                "selvedge",
+                "--package",
+                "selvedge-server",
+                "--bins",
+            ])
+            .arg("--message-format=json-render-diagnostics")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting cargo")?;
+        let built = build.wait_with_output().await?;
+        ensure!(built.status.success(), "cargo could not build selvedge and selvedge-server");
+        let messages = String::from_utf8(built.stdout)?;
+        Ok(Self {
+            client: executable(&messages, "selvedge")?,
+            server: executable(&messages, "selvedge-server")?,
+        })
+    }
+
+    /// The client, to be run against this server, with nothing else from the environment.
+    pub fn client(&self, server: &ServerProcess) -> Command {
+        let mut command = without(&SETTINGS, &self.client);
+        command.env("SELVEDGE_SERVER", &server.url).kill_on_drop(true);
+        command
+    }
+}
+
+/// What cargo says that it built under this name.
+fn executable(messages: &str, name: &str) -> anyhow::Result<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut found = messages.filter(|message| message["target"]["name"] == name);
+    let path = found.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    path.with_context(|| format!("cargo does not say where {name} is"))
+}
+
+/// With what a server is started.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    pub weaviate_url: String,
+    /// `None` leaves it to the server to conclude it from the other.
+    pub weaviate_grpc_url: Option<String>,
+    pub weaviate_api_key: Option<String>,
+    /// A folder. Its log goes beside it, into `<folder>.log`.
+    pub repository: PathBuf,
+}
+
+impl ServerSettings {
+    /// The command line for a server that is to listen on `port`.
+    pub fn arguments(&self, port: u16) -> Vec<String> {
+        let mut arguments = vec!["--listen".to_owned(), format!("127.0.0.1:{port}")];
+        arguments.extend(["--weaviate-url".to_owned(), self.weaviate_url.clone()]);
+        if let Some(url) = &self.weaviate_grpc_url {
+            arguments.extend(["--weaviate-grpc-url".to_owned(), url.clone()]);
+        }
+        arguments.extend(["--repository".to_owned(), self.repository.display().to_string()]);
+        arguments
+    }
+}
+
+/// `selvedge-server` as a process of its own. Killed when dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    log: PathBuf,
+    /// Where it listens.
+    pub url: String,
+    /// What it was started with.
+    pub arguments: Vec<String>,
+}
+
+impl ServerProcess {
+    /// Starts it on a free port and waits until it says that it is healthy.
+    pub async fn start(programs: &Programs, settings: &ServerSettings) -> anyhow::Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let arguments = settings.arguments(port);
+        let log = settings.repository.with_extension("log");
+        let file = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let mut command = without(&SETTINGS, &programs.server);
+        if let Some(key) = &settings.weaviate_api_key {
+            command.env("WEAVIATE_API_KEY", key);
+        }
+        let child = command
+            .args(&arguments)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting selvedge-server")?;
+        let mut server = Self { child, log, url: format!("http://127.0.0.1:{port}"), arguments };
+        server.healthy().await?;
+        Ok(server)
+    }
+
+    async fn healthy(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + HEALTHY_WITHIN;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("selvedge-server ended with {status}; its log ends:\n{}", self.log_tail());
+            }
+            if is_serving(&self.url).await {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "selvedge-server is not healthy; its log ends:\n{}",
+                self.log_tail()
+            );
+            sleep(POLL).await;
+        }
+    }
+
+    /// The most memory that it ever had, in bytes. Linux only.
+    pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in its status")?;
+        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    /// Ends it at once, with SIGKILL.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+async fn is_serving(url: &str) -> bool {
+    let Ok(endpoint) = Channel::from_shared(url.to_owned()) else { return false };
+    let Ok(channel) = endpoint.connect().await else { return false };
+    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
+}
+
+/// A program that does not inherit the variables whose names begin so.
+fn without(prefixes: &[&str], program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}

@@ -1,0 +1,268 @@
+//! Everything a scenario needs: a Weaviate, a server on it, a client, and a way to look at Weaviate without either.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use selvedge_proto::v1::backup_service_client::BackupServiceClient;
+use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
+use selvedge_proto::v1::job_service_client::JobServiceClient;
+use selvedge_server::app::{App, Options};
+use selvedge_server::archive::Repository;
+use selvedge_server::weaviate::ClusterConfig;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use super::rest::Rest;
+use super::weaviate::Weaviate;
+use crate::stand_in::StandIn;
+
+/// How long a server keeps trying in scenarios; long enough for a few pauses, short enough to wait for.
+const RETRY_BUDGET: Duration = Duration::from_secs(3);
+
+/// A Weaviate with nothing in it, and a Selvedge server that uses it.
+pub struct World {
+    pub weaviate: Arc<Weaviate>,
+    pub rest: Rest,
+    server: Server,
+    folder: TempDir,
+}
+
+/// A Selvedge server in this process.
+pub struct Server {
+    pub url: String,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<selvedge_server::error::Result<()>>,
+}
+
+/// What a run of the client left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+impl World {
+    pub async fn new(weaviate: Arc<Weaviate>) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let server = serve(&weaviate, local(folder.path())?, None).await?;
+        Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, folder })
+    }
+
+    /// The folder that the repository is in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file of a backup.
+    pub fn backup_file(&self, id: &str, name: &str) -> PathBuf {
+        self.folder.path().join("backups").join(id).join(name)
+    }
+
+    /// Whether anything at all is left of a backup.
+    pub fn has_files(&self, id: &str) -> bool {
+        fn any(folder: &Path) -> bool {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).any(|path| if path.is_dir() { any(&path) } else { true })
+        }
+        any(&self.backup_file(id, ""))
+    }
+
+    /// The data files of a collection of a backup.
+    pub fn data_files(&self, id: &str, collection: &str) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = self.backup_file(id, &format!("collections/{collection}/data"));
+        let mut files: Vec<_> =
+            std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.sort();
+        ensure!(!files.is_empty(), "no data files in {}", folder.display());
+        Ok(files)
+    }
+
+    /// Whether this Weaviate is of that version or later.
+    pub fn since(&self, major: u64, minor: u64) -> bool {
+        let mut numbers = self.weaviate.version().split('.').map_while(|number| number.parse().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+    }
+
+    pub fn stand_in(&self) -> &StandIn {
+        self.weaviate.stand_in().expect("the scenario runs on the stand-in only")
+    }
+
+    /// Replaces the server by one with this store, or this key for Weaviate.
+    pub async fn serve_again(
+        &mut self,
+        store: Option<Arc<dyn ObjectStore>>,
+        key: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let store = match store {
+            Some(store) => store,
+            None => local(self.folder.path())?,
+        };
+        let server = serve(&self.weaviate, store, key).await?;
+        std::mem::replace(&mut self.server, server).stop().await
+    }
+
+    /// Stops the server as SIGTERM does, and waits until it has ended.
+    pub async fn stop_server(self) -> anyhow::Result<()> {
+        self.server.stop().await
+    }
+
+    /// Runs the client with these arguments, without a terminal.
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        run_client(&self.server.url, arguments, None).await
+    }
+
+    /// Runs the client at a terminal where somebody types `typed`.
+    pub async fn run_typing(&self, arguments: &[&str], typed: &str) -> Ran {
+        run_client(&self.server.url, arguments, Some(typed)).await
+    }
+
+    /// Runs the client, and fails unless it succeeds.
+    pub async fn succeed(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
+        let ran = self.run(arguments).await;
+        ensure!(
+            ran.code == 0,
+            "selvedge {} exited {}:\n{}{}",
+            arguments.join(" "),
+            ran.code,
+            ran.out,
+            ran.err
+        );
+        Ok(ran)
+    }
+
+    /// Runs the client, and fails unless it exits with `code` and tells `text`.
+    pub async fn refuse(&self, arguments: &[&str], code: u8, text: &str) -> anyhow::Result<Ran> {
+        let ran = self.run(arguments).await;
+        ensure!(
+            ran.code == code,
+            "selvedge {} exited {}, not {code}:\n{}{}",
+            arguments.join(" "),
+            ran.code,
+            ran.out,
+            ran.err
+        );
+        ensure!(ran.err.contains(text), "\"{text}\" is not in:\n{}", ran.err);
+        Ok(ran)
+    }
+
+    /// The reason of the error line that the client ends with under `--json`, if any.
+    pub async fn reason(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let with_json: Vec<_> = ["--json"].iter().chain(arguments).copied().collect();
+        let ran = self.run(&with_json).await;
+        let last = ran.out.lines().last().with_context(|| format!("no output: {ran:?}"))?;
+        let last: Value = serde_json::from_str(last)?;
+        match last["reason"].as_str() {
+            Some(reason) => Ok(reason.to_owned()),
+            None => bail!("no reason in {last}"),
+        }
+    }
+
+    /// The backups that the client lists, newest first.
+    pub async fn backup_ids(&self) -> anyhow::Result<Vec<String>> {
+        let listed = self.succeed(&["--json", "list"]).await?.out;
+        let id = |line: &str| {
+            Ok(serde_json::from_str::<Value>(line)?["id"].as_str().unwrap_or_default().to_owned())
+        };
+        listed.lines().map(id).collect()
+    }
+
+    pub async fn channel(&self) -> anyhow::Result<Channel> {
+        Ok(Channel::from_shared(self.server.url.clone())?.connect().await?)
+    }
+
+    pub async fn collections(&self) -> anyhow::Result<CollectionServiceClient<Channel>> {
+        Ok(CollectionServiceClient::new(self.channel().await?))
+    }
+
+    pub async fn backups(&self) -> anyhow::Result<BackupServiceClient<Channel>> {
+        Ok(BackupServiceClient::new(self.channel().await?))
+    }
+
+    pub async fn jobs(&self) -> anyhow::Result<JobServiceClient<Channel>> {
+        Ok(JobServiceClient::new(self.channel().await?))
+    }
+}
+
+impl Server {
+    async fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended by itself says why below.
+            let _ = stop.send(());
+        }
+        (&mut self.running).await??;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+pub fn local(folder: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
+}
+
+async fn serve(
+    weaviate: &Weaviate,
+    store: Arc<dyn ObjectStore>,
+    key: Option<&str>,
+) -> anyhow::Result<Server> {
+    serve_at(&weaviate.rest_url(), &weaviate.grpc_url(), store, key).await
+}
+
+/// Starts a server that looks for Weaviate at these addresses.
+pub async fn serve_at(
+    rest_url: &str,
+    grpc_url: &str,
+    store: Arc<dyn ObjectStore>,
+    key: Option<&str>,
+) -> anyhow::Result<Server> {
+    let cluster = ClusterConfig {
+        name: "default".to_owned(),
+        rest_url: rest_url.to_owned(),
+        grpc_url: grpc_url.to_owned(),
+        api_key: key.map(Into::into),
+        retry_budget: RETRY_BUDGET,
+    };
+    let repository = Repository::with_store("default", "file:///repository", store);
+    let app = App::with_parts(vec![cluster], vec![repository], Options::default())?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(app.serve(listener, async {
+        // Both a message and a dropped sender mean that it is time.
+        let _ = stopped.await;
+    }));
+    Ok(Server { url, stop: Some(stop), running })
+}
+
+/// Runs the client against any server.
+pub async fn run_client(url: &str, arguments: &[&str], typed: Option<&str>) -> Ran {
+    let words: Vec<&str> = ["selvedge", "--server", url].iter().chain(arguments).copied().collect();
+    let args = match selvedge::Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => return Ran { code: 2, out: String::new(), err: error.to_string() },
+    };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = selvedge::Terminal::new(&mut out, &mut err);
+    if let Some(typed) = typed {
+        terminal.interactive = true;
+        terminal.input = Box::new(std::io::Cursor::new(format!("{typed}\n").into_bytes()));
+    }
+    let code = selvedge::run(args, &mut terminal).await.code();
+    drop(terminal);
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code, out: text(&out), err: text(&err) }
+}

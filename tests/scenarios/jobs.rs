@@ -1,0 +1,150 @@
+//! Jobs: apart from whoever started them, stoppable, never in each other's way.
+
+use anyhow::{Context, ensure};
+use selvedge_proto::v1::{self, JobState};
+use selvedge_tests::harness::seed;
+use selvedge_tests::harness::world::{Ran, World};
+use selvedge_tests::stand_in::faults::{Call, Held};
+use serde_json::Value;
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+/// The id of the job that a run with `--json` has started.
+pub fn job_id(ran: &Ran) -> anyhow::Result<String> {
+    let first: Value = serde_json::from_str(ran.out.lines().next().context("no output")?)?;
+    Ok(first["id"].as_str().with_context(|| format!("no id in {first}"))?.to_owned())
+}
+
+/// Starts a job and waits until it is held at its n-th call of a kind.
+async fn start_held(
+    world: &World,
+    arguments: &[&str],
+    call: Call,
+    nth: usize,
+) -> anyhow::Result<(String, Held)> {
+    let held = world.stand_in().faults().on(call).from(nth).hold();
+    let all: Vec<_> = ["--json"].iter().chain(arguments).chain(&["--detach"]).copied().collect();
+    let id = job_id(&world.succeed(&all).await?)?;
+    held.reached().await;
+    Ok((id, held))
+}
+
+pub async fn hanging_up_does_not_stop_a_job(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 2_000).await?;
+    let mut collections = world.collections().await?;
+    let request = v1::BackupRequest { backup_id: "b".to_owned(), ..Default::default() };
+    let mut stream = collections.backup(request).await?.into_inner();
+    let first = stream.next().await.context("no message")??.job.context("no job")?;
+    drop((stream, collections));
+    let mut watch =
+        world.jobs().await?.watch_job(v1::WatchJobRequest { job_id: first.id }).await?.into_inner();
+    let mut last = None;
+    while let Some(message) = watch.next().await {
+        last = message?.job;
+    }
+    let last = last.context("no message")?;
+    ensure!(last.state() == JobState::Succeeded, "{last:?}");
+    ensure!(last.progress.is_some_and(|progress| progress.objects_done == 2_000), "{last:?}");
+    world.succeed(&["show", "b"]).await?;
+    Ok(())
+}
+
+pub async fn a_cancelled_backup_leaves_nothing(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    let (id, held) = start_held(world, &["backup", "--id", "b"], Call::grpc("Search"), 2).await?;
+    let ran = world.succeed(&["jobs", "cancel", &id]).await?;
+    let watched = world.run(&["jobs", "watch", &id]).await;
+    drop(held);
+    ensure!(watched.code == 1 && watched.err.contains("cancelled"), "{ran:?} {watched:?}");
+    let job = world
+        .jobs()
+        .await?
+        .get_job(v1::GetJobRequest { job_id: id })
+        .await?
+        .into_inner()
+        .job
+        .context("no job")?;
+    ensure!(job.state() == JobState::Cancelled, "{job:?}");
+    ensure!(world.backup_ids().await?.is_empty());
+    ensure!(!world.has_files("b"), "what it wrote is still there");
+    world.stand_in().faults().clear();
+    world.succeed(&["backup", "--id", "b"]).await?;
+    Ok(())
+}
+
+pub async fn a_cancelled_restore_ends_after_its_last_write(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 6_000).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    let (id, held) = start_held(world, &["restore", "b"], Call::grpc("BatchObjects"), 2).await?;
+    world.succeed(&["jobs", "cancel", &id]).await?;
+    let mut jobs = world.jobs().await?;
+    let job =
+        jobs.get_job(v1::GetJobRequest { job_id: id.clone() }).await?.into_inner().job.context("no job")?;
+    ensure!(job.state() == JobState::Cancelling, "a write is still out: {job:?}");
+    held.release();
+    let watched = world.run(&["jobs", "watch", &id]).await;
+    ensure!(watched.code == 1 && watched.err.contains("Many"), "what was created must be told: {watched:?}");
+    let count = world.rest.count("Many", None).await?;
+    let job = jobs.get_job(v1::GetJobRequest { job_id: id }).await?.into_inner().job.context("no job")?;
+    ensure!(
+        job.state() == JobState::Cancelled && job.progress.is_some_and(|p| p.objects_done == count as u64),
+        "{count} {job:?}"
+    );
+    Ok(())
+}
+
+pub async fn two_jobs_do_not_share_a_collection_that_one_changes(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    seed::every_type(&world.rest, "Other", 3).await?;
+    let (id, held) = start_held(world, &["backup", "Many", "--id", "b"], Call::grpc("Search"), 2).await?;
+    let ran = world.refuse(&["clear", "Many", "--yes"], 4, &id).await?;
+    ensure!(ran.err.contains("back up Many"), "the holder must be named: {}", ran.err);
+    ensure!(world.reason(&["clear", "Many", "--yes"]).await? == "COLLECTION_BUSY");
+    world.succeed(&["clear", "Other", "--yes"]).await?;
+    held.release();
+    world.succeed(&["jobs", "watch", &id]).await?;
+    world.succeed(&["clear", "Many", "--yes"]).await?;
+    Ok(())
+}
+
+pub async fn the_same_request_id_attaches_instead_of_starting_again(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    let mut collections = world.collections().await?;
+    let request = v1::BackupRequest { request_id: "nightly".to_owned(), ..Default::default() };
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let mut stream = collections.backup(request.clone()).await?.into_inner();
+        while let Some(message) = stream.next().await {
+            ids.push(message?.job.context("no job")?.backup_id);
+        }
+    }
+    ids.dedup();
+    ids.retain(|id| !id.is_empty());
+    ensure!(ids.len() == 1, "a second backup was made: {ids:?}");
+    let other = v1::BackupRequest { schema_only: true, ..request };
+    let status =
+        collections.backup(other).await.err().context("another request with the same id was accepted")?;
+    ensure!(status.code() == Code::AlreadyExists, "{status:?}");
+    Ok(())
+}
+
+pub async fn a_stopping_server_interrupts_its_jobs(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    let (id, held) = start_held(world, &["backup", "--id", "b"], Call::grpc("Search"), 2).await?;
+    let mut watch = world.jobs().await?.watch_job(v1::WatchJobRequest { job_id: id }).await?.into_inner();
+    watch.next().await.context("no message")??;
+    world.serve_again(None, None).await?;
+    let (mut last, mut end) = (None, None);
+    while let Some(message) = watch.next().await {
+        match message {
+            Ok(message) => last = message.job,
+            Err(status) => end = Some(status.code()),
+        }
+    }
+    drop(held);
+    let last = last.context("no terminal message")?;
+    ensure!(last.state() == JobState::Interrupted && end == Some(Code::Aborted), "{last:?} {end:?}");
+    ensure!(world.backup_ids().await?.is_empty());
+    Ok(())
+}

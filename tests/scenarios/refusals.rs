@@ -1,0 +1,170 @@
+//! What is refused: clearly, with a next step, and without any change.
+
+use anyhow::ensure;
+use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::seed;
+use selvedge_tests::harness::weaviate::{Weaviate, WeaviateOptions};
+use selvedge_tests::harness::world::{World, local, run_client, serve_at};
+use serde_json::json;
+
+use crate::round_trip::same;
+
+pub async fn what_cannot_be_copied_exactly_is_refused_by_name(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Plain", 3).await?;
+    world.rest.create(&json!({"class": "Author"})).await?;
+    let book = json!({"class": "Book", "properties": [{"name": "by", "dataType": ["Author"]}]});
+    world.rest.create(&book).await?;
+    world.refuse(&["backup"], 4, "\"Book\"").await?;
+    ensure!(world.reason(&["backup", "--dry-run"]).await? == "COLLECTION_UNSUPPORTED");
+    ensure!(!world.folder().join("backups").exists(), "a refused backup has written");
+    world.succeed(&["backup", "--exclude", "Book"]).await?;
+    if world.since(1, 37) {
+        world
+            .rest
+            .create(&json!({"class": "Scan", "properties": [{"name": "b", "dataType": ["blobHash"]}]}))
+            .await?;
+        world.refuse(&["backup", "Scan"], 4, "blobHash").await?;
+    }
+    Ok(())
+}
+
+pub async fn values_that_weaviate_misreads_are_refused(world: &mut World) -> anyhow::Result<()> {
+    let nested = |names: &[(&str, &str)]| -> Vec<_> {
+        names.iter().map(|(name, data_type)| json!({"name": name, "dataType": [data_type]})).collect()
+    };
+    let place = nested(&[("latitude", "number"), ("longitude", "number")]);
+    let links = nested(&[("beacon", "text"), ("label", "text")]);
+    let shapes = [
+        ("Place", "object", place, json!({"latitude": 1.000000001, "longitude": 2.5})),
+        ("Link", "object[]", links, json!([{"beacon": "x", "label": "y"}])),
+    ];
+    for (name, data_type, nested, value) in shapes {
+        let property = json!({"name": "p", "dataType": [data_type], "nestedProperties": nested});
+        world.rest.create(&json!({"class": name, "properties": [property]})).await?;
+        let id = uuid::Uuid::from_u128(42);
+        world.rest.write(&[json!({"class": name, "id": id, "properties": {"p": value}})]).await?;
+        world.refuse(&["backup", name, "--id", "m"], 4, name).await?;
+        ensure!(world.backup_ids().await?.is_empty());
+    }
+    Ok(())
+}
+
+pub async fn inactive_tenants_are_refused_by_name(world: &mut World) -> anyhow::Result<()> {
+    seed::tenanted(&world.rest, "Customer", 4).await?;
+    let names = ["Customer".to_owned()];
+    let tenants = Census::take(&world.rest, &names).await?.tenants("Customer");
+    let cold = json!([{"name": tenants[1], "activityStatus": "COLD"}]);
+    world.rest.put("/v1/schema/Customer/tenants", &cold).await?;
+    world.refuse(&["backup"], 4, &tenants[1]).await?;
+    ensure!(world.reason(&["backup"]).await? == "TENANT_INACTIVE");
+    world.succeed(&["backup", "--tenant", &tenants[0]]).await?;
+    let status = &world.rest.get("/v1/schema/Customer/tenants").await?;
+    let inactive = status.as_array().is_some_and(|all| all.iter().any(|t| t["activityStatus"] == "COLD"));
+    ensure!(inactive, "the tenant was woken: {status}");
+    Ok(())
+}
+
+pub async fn what_does_not_exist_is_told_with_a_next_step(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    for (arguments, reason) in [
+        (&["backup", "Nope"][..], "COLLECTION_NOT_FOUND"),
+        (&["backup", "article"], "COLLECTION_NOT_FOUND"),
+        (&["backup", "Z*"], "COLLECTION_NOT_FOUND"),
+        (&["backup", "--exclude", "Nope"], "COLLECTION_NOT_FOUND"),
+        (&["backup", "--exclude", "*"], "COLLECTION_NOT_FOUND"),
+        (&["backup", "Article", "--tenant", "t"], "TENANT_NOT_FOUND"),
+        (&["backup", "--id", "No/Slash"], "INVALID_REQUEST"),
+        (&["restore", "nope"], "BACKUP_NOT_FOUND"),
+        (&["restore", "b", "Nope"], "COLLECTION_NOT_FOUND"),
+        (&["restore", "b", "--rename", "Nope=New"], "COLLECTION_NOT_FOUND"),
+        (&["restore", "b", "--rename", "Article=lower"], "INVALID_REQUEST"),
+        (&["clear", "Nope", "--yes"], "COLLECTION_NOT_FOUND"),
+        (&["show", "nope"], "BACKUP_NOT_FOUND"),
+        (&["collections", "Nope"], "COLLECTION_NOT_FOUND"),
+        (&["--cluster", "elsewhere", "collections"], "CLUSTER_UNKNOWN"),
+        (&["--repository", "elsewhere", "list"], "REPOSITORY_UNKNOWN"),
+        (&["jobs", "show", "nope"], "JOB_NOT_FOUND"),
+    ] {
+        let got = world.reason(arguments).await?;
+        ensure!(got == reason, "{arguments:?}: {got}, not {reason}");
+        let ran = world.run(arguments).await;
+        ensure!(ran.code != 0 && ran.err.contains("error: "), "{arguments:?}: {ran:?}");
+    }
+    let hinted = world.run(&["backup", "article"]).await.err;
+    ensure!(hinted.contains("did you mean \"Article\"?"), "{hinted}");
+    ensure!(world.rest.classes().await? == ["Article"]);
+    ensure!(world.backup_ids().await? == ["b"]);
+    Ok(())
+}
+
+pub async fn an_existing_collection_is_not_touched(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 20).await?;
+    seed::every_type(&world.rest, "Author", 20).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_class("Author").await?;
+    let names = ["Article".to_owned()];
+    let before = Census::take(&world.rest, &names).await?;
+    world.refuse(&["restore", "b"], 4, "Article").await?;
+    ensure!(world.rest.classes().await? == names, "part of a refused restore was done");
+    // Weaviate takes names that differ only in case for the same.
+    world.refuse(&["restore", "b", "Author", "--rename", "Author=ARTICLE"], 4, "Article").await?;
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
+pub async fn a_backup_id_is_taken_only_once(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    let manifest = std::fs::read(world.backup_file("b", "backup.json"))?;
+    world.refuse(&["backup", "--id", "b"], 4, "b").await?;
+    ensure!(world.reason(&["backup", "--id", "b", "--dry-run"]).await? == "BACKUP_EXISTS");
+    ensure!(std::fs::read(world.backup_file("b", "backup.json"))? == manifest);
+    Ok(())
+}
+
+pub async fn a_wrong_address_or_key_is_told_from_each_other(world: &mut World) -> anyhow::Result<()> {
+    let options = WeaviateOptions { api_key: Some("right".to_owned()), ..WeaviateOptions::default() };
+    let guarded = Weaviate::start(world.weaviate.flavour(), options).await?;
+    let (rest, grpc) = (guarded.rest_url(), guarded.grpc_url());
+    let nobody = "http://127.0.0.1:9".to_owned();
+    for (rest, grpc, key, reason) in [
+        (&rest, &grpc, Some("wrong"), "WEAVIATE_UNAUTHENTICATED"),
+        (&rest, &grpc, None, "WEAVIATE_UNAUTHENTICATED"),
+        (&nobody, &grpc, Some("right"), "WEAVIATE_UNREACHABLE"),
+        (&rest, &nobody, Some("right"), "WEAVIATE_UNREACHABLE"),
+        (&rest, &rest, Some("right"), "WEAVIATE_UNREACHABLE"),
+        (&grpc, &grpc, Some("right"), "WEAVIATE_UNREACHABLE"),
+    ] {
+        let server = serve_at(rest, grpc, local(world.folder())?, key).await?;
+        for arguments in [&["--json", "collections"][..], &["--json", "backup"]] {
+            let ran = run_client(&server.url, arguments, None).await;
+            ensure!(ran.code == 1 || ran.code == 4, "{ran:?}");
+            ensure!(
+                ran.out.lines().last().is_some_and(|line| line.contains(reason)),
+                "{reason} wanted: {ran:?}"
+            );
+            ensure!(ran.err.contains("next: "), "{ran:?}");
+        }
+    }
+    let server = serve_at(&rest, &grpc, local(world.folder())?, Some("right")).await?;
+    let ran = run_client(&server.url, &["collections"], None).await;
+    ensure!(ran.code == 0, "{ran:?}");
+    Ok(())
+}
+
+pub async fn a_failed_creation_leaves_nothing_behind(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    seed::every_type(&world.rest, "Book", 5).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    // An alias takes a name that the schema's list does not show.
+    if !world.since(1, 32) {
+        return Ok(());
+    }
+    world.rest.create(&json!({"class": "Other"})).await?;
+    world.rest.post("/v1/aliases", &json!({"alias": "Book", "class": "Other"})).await?;
+    let ran = world.run(&["restore", "b"]).await;
+    ensure!(ran.code != 0, "{ran:?}");
+    ensure!(world.rest.classes().await? == ["Other"], "collections of a failed restore were left behind");
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Turns scenarios into tests of the usual harness, once for each Weaviate.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real_binary};
+use selvedge_tests::harness::world::World;
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+/// A scenario that takes longer hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
+
+/// Something Selvedge promises, and how it is tried.
+pub struct Scenario {
+    name: &'static str,
+    how: How,
+}
+
+type Comparison = fn() -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+enum How {
+    Plain(fn() -> anyhow::Result<()>),
+    /// Needs a real Weaviate to compare the stand-in with.
+    Compare(Comparison),
+    /// `real` is false where only scripted faults can bring about what is to be seen.
+    On {
+        run: Run,
+        real: bool,
+    },
+}
+
+/// One that needs no Weaviate.
+pub fn plain(name: &'static str, run: fn() -> anyhow::Result<()>) -> Scenario {
+    Scenario { name, how: How::Plain(run) }
+}
+
+/// One that compares the stand-in with a real Weaviate.
+pub fn compare(name: &'static str, run: Comparison) -> Scenario {
+    Scenario { name, how: How::Compare(run) }
+}
+
+pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
+    Scenario { name, how: How::On { run, real } }
+}
+
+/// A scenario for the stand-in and a real Weaviate.
+macro_rules! both {
+    ($path:path) => {
+        $crate::runner::on(stringify!($path), |world| Box::pin($path(world)), true)
+    };
+}
+
+/// A scenario that needs the stand-in's faults.
+macro_rules! stand_in {
+    ($path:path) => {
+        $crate::runner::on(stringify!($path), |world| Box::pin($path(world)), false)
+    };
+}
+
+pub(crate) use {both, stand_in};
+
+/// One runtime for all, so that the real server's connections and process outlive a single scenario.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be built"));
+
+/// The real server: started once, emptied before each scenario, used by one at a time.
+static REAL: LazyLock<Mutex<Option<Arc<Weaviate>>>> = LazyLock::new(Mutex::default);
+
+pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let binary = real_binary();
+    if !arguments.list {
+        match &binary {
+            Some(path) => eprintln!("scenarios run on the stand-in and on {}", path.display()),
+            None => eprintln!("scenarios run on the stand-in only: there is no `weaviate` on PATH"),
+        }
+    }
+    let trials = scenarios.iter().flat_map(|scenario| trials(scenario, binary.is_some())).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // A static is never dropped, and the server would stay.
+    let real = RUNTIME.block_on(async { REAL.lock().await.take() });
+    drop(real);
+    conclusion.exit_code()
+}
+
+fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
+    let name = scenario.name.replace(' ', "");
+    match scenario.how {
+        How::Plain(run) => vec![Trial::test(name, move || run().map_err(failed))],
+        How::Compare(run) => {
+            let trial = Trial::test(name, move || RUNTIME.block_on(run()).map_err(failed));
+            vec![trial.with_ignored_flag(!has_real)]
+        }
+        How::On { run, real } => {
+            let mut trials = vec![Trial::test(format!("stand-in {name}"), move || try_on_stand_in(run))];
+            if real {
+                let trial = Trial::test(format!("weaviate {name}"), move || try_on_real(run));
+                trials.push(trial.with_ignored_flag(!has_real));
+            }
+            trials
+        }
+    }
+}
+
+fn try_on_stand_in(run: Run) -> Result<(), Failed> {
+    RUNTIME.block_on(async {
+        let weaviate = Weaviate::start(Flavour::StandIn, WeaviateOptions::default()).await.map_err(failed)?;
+        try_in_world(Arc::new(weaviate), run).await
+    })
+}
+
+fn try_on_real(run: Run) -> Result<(), Failed> {
+    RUNTIME.block_on(async {
+        let mut real = REAL.lock().await;
+        let weaviate = match &*real {
+            Some(weaviate) => Arc::clone(weaviate),
+            None => {
+                let weaviate =
+                    Weaviate::start(Flavour::Real, WeaviateOptions::default()).await.map_err(failed)?;
+                Arc::clone(real.insert(Arc::new(weaviate)))
+            }
+        };
+        try_in_world(weaviate, run).await
+    })
+}
+
+async fn try_in_world(weaviate: Arc<Weaviate>, run: Run) -> Result<(), Failed> {
+    let scenario = async {
+        let mut world = World::new(weaviate).await?;
+        world.rest.drop_all().await?;
+        run(&mut world).await
+    };
+    match tokio::time::timeout(DEADLINE, scenario).await {
+        Ok(result) => result.map_err(failed),
+        Err(_) => Err(Failed::from(format!("not done after {DEADLINE:?}"))),
+    }
+}
+
+fn failed(error: anyhow::Error) -> Failed {
+    Failed::from(format!("{error:#}"))
+}
