@@ -9,7 +9,10 @@
 //! * Auto-schema is off: unknown classes and properties are refused per object, as with `AUTOSCHEMA_ENABLED=false`.
 //! * Phone numbers are parsed with a handful of calling codes, not with libphonenumber.
 //! * Index settings are completed and compared, but ranges are not checked (`efConstruction: 1` is taken).
-//! * `/v1/nodes` counts objects at once; the real one counts flushed segments, later.
+//! * One node; which shard an object is in is decided by another hash. `/v1/nodes` counts objects at once, the real one
+//!   only flushed segments, and it leaves out tenants that it has not loaded yet.
+//! * A refused PUT changes nothing; the real one may leave parts of it behind. A quantizer is on at once.
+//! * As 1.27 it has that version's calls and defaults, but not all of its texts and gaps.
 //! * One vectorizer module is known, `text2vec-openai`, and it never has a key.
 
 mod auth;

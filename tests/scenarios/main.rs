@@ -13,14 +13,14 @@ mod refusals;
 mod round_trip;
 mod runner;
 mod service;
-//AGR mod stand_in_agrees;
+mod stand_in_agrees;
 
-use runner::{Scenario, both, plain, stand_in};
+use runner::{Scenario, both, compare, plain, stand_in};
 
 fn scenarios() -> Vec<Scenario> {
     vec![
         plain("architecture::imports_follow_the_layers", architecture::imports_follow_the_layers),
-        //AGR compare("stand_in_agrees::with_the_real_server", || Box::pin(stand_in_agrees::with_the_real_server())),
+        compare("stand_in_agrees::with_the_real_server", || Box::pin(stand_in_agrees::with_the_real_server())),
         both!(round_trip::every_kind_of_collection_comes_back_to_the_bit),
         both!(round_trip::thousands_of_objects_in_several_shards_come_back),
         both!(round_trip::a_renamed_collection_is_a_copy_beside_the_original),

@@ -46,7 +46,13 @@ impl Cluster {
     }
 
     /// Deletes tenants with all their objects; those that do not exist are not missed.
-    pub async fn delete_tenants(&self, collection: &str, names: &[&str]) -> Result<()> {
+    pub async fn delete_tenants(&self, collection: &str, tenants: &[Tenant]) -> Result<()> {
+        if !self.connect().await?.version.deletes_inactive_tenants() {
+            let inactive = tenants.iter().filter(|tenant| !tenant.status.is_active());
+            let inactive: Vec<_> = inactive.map(|tenant| tenant.name.as_str()).collect();
+            self.set_tenant_status(collection, &inactive, TenantStatus::Hot).await?;
+        }
+        let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
         let action = format!("delete tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
         for chunk in names.chunks(CHUNK) {
@@ -57,7 +63,7 @@ impl Cluster {
     }
 
     /// Sets the status of tenants. Weaviate takes at most 100 of them at once.
-    pub async fn set_tenant_status(&self, collection: &str, names: &[&str], status: TenantStatus) -> Result<()> {
+    async fn set_tenant_status(&self, collection: &str, names: &[&str], status: TenantStatus) -> Result<()> {
         const PUT_CHUNK: usize = 100;
         let action = format!("set the status of tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");

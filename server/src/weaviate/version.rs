@@ -51,6 +51,12 @@ impl Version {
         self >= Self::new(1, 32, 0)
     }
 
+    /// Deleting an inactive tenant deletes its objects too. Before, they stay on disk, and come back with the next tenant
+    /// of that name (seen on 1.27.27; later patches of 1.30 to 1.32 are mended too, which is not worth telling apart).
+    pub fn deletes_inactive_tenants(self) -> bool {
+        self >= Self::new(1, 33, 0)
+    }
+
     /// Adding named vectors to a collection that exists.
     pub fn can_add_named_vectors(self) -> bool {
         self >= Self::new(1, 31, 0)

@@ -14,6 +14,8 @@ use super::{WeaviateOptions, http_client};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
+/// After SIGKILL.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// Free ports can be taken between finding and using them.
 const ATTEMPTS: usize = 3;
@@ -217,6 +219,18 @@ impl RealServer {
                 );
             }
             sleep(POLL).await;
+        }
+    }
+}
+
+impl Drop for RealServer {
+    /// Waits for its end: what it writes while its folder is being removed would stay behind.
+    fn drop(&mut self) {
+        let deadline = Instant::now() + GONE_WITHIN;
+        // It may have ended already, which is as good.
+        let _ = self.child.start_kill();
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

@@ -107,9 +107,9 @@ async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim) 
         job.check_stop()?;
         let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
         let recreate = async move {
-            let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-            cluster.delete_tenants(&name, &names).await?;
+            cluster.delete_tenants(&name, &tenants).await?;
             cluster.create_tenants(&name, &tenants).await.map_err(|error| {
+                let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
                 error.hint(format!("these tenants of collection \"{name}\" were deleted, create them again: {}", names.join(", ")))
             })
         };
