@@ -45,8 +45,10 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let mut running = Running::default();
     let ended = tokio::select! {
-        ended = play(&args, &mut running) => Some(ended),
+        // First: Ctrl-C also ends the client, which then looks like a failure.
+        biased;
         () = interrupted() => None,
+        ended = play(&args, &mut running) => Some(ended),
     };
     let log = running.server.as_ref().map(ServerProcess::log_tail).unwrap_or_default();
     let clean = tokio::select! {

@@ -22,6 +22,7 @@ fn scenarios() -> Vec<Scenario> {
         plain("architecture::imports_follow_the_layers", architecture::imports_follow_the_layers),
         compare("stand_in_agrees::with_the_real_server", || Box::pin(stand_in_agrees::with_the_real_server())),
         both!(round_trip::every_kind_of_collection_comes_back_to_the_bit),
+        both!(round_trip::nested_names_with_capitals_come_back),
         both!(round_trip::thousands_of_objects_in_several_shards_come_back),
         both!(round_trip::a_renamed_collection_is_a_copy_beside_the_original),
         both!(round_trip::only_what_is_selected_is_backed_up_and_restored),

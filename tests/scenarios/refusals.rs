@@ -18,6 +18,10 @@ pub async fn what_cannot_be_copied_exactly_is_refused_by_name(world: &mut World)
     ensure!(world.reason(&["backup", "--dry-run"]).await? == "COLLECTION_UNSUPPORTED");
     ensure!(!world.folder().join("backups").exists(), "a refused backup has written");
     world.succeed(&["backup", "--exclude", "Book"]).await?;
+    let nested = json!([{"name": "Photo", "dataType": ["blob"]}]);
+    let album = json!({"name": "album", "dataType": ["object"], "nestedProperties": nested});
+    world.rest.create(&json!({"class": "Album", "properties": [album]})).await?;
+    world.refuse(&["backup", "Album"], 4, "begin with a capital").await?;
     if world.since(1, 37) {
         world
             .rest

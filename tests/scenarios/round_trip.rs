@@ -45,6 +45,32 @@ pub async fn every_kind_of_collection_comes_back_to_the_bit(world: &mut World) -
     same(&before, &Census::take(&world.rest, &names).await?)
 }
 
+/// Asked for by name, Weaviate does not find them over gRPC.
+pub async fn nested_names_with_capitals_come_back(world: &mut World) -> anyhow::Result<()> {
+    let deep = json!([{"name": "Z", "dataType": ["int[]"]}, {"name": "z", "dataType": ["text"]}]);
+    let nested = json!([
+        {"name": "X", "dataType": ["text"]},
+        {"name": "Inner", "dataType": ["object"], "nestedProperties": deep},
+    ]);
+    let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind], "nestedProperties": nested});
+    let properties = json!([property("one", "object"), property("many", "object[]")]);
+    world.rest.create(&json!({"class": "Capital", "properties": properties})).await?;
+    let value = json!({"X": "x", "Inner": {"Z": [1, 2], "z": ""}});
+    let id = uuid::Uuid::from_u128(7);
+    let properties = json!({"one": value, "many": [value, {"X": "y"}, {}]});
+    world.rest.write(&[json!({"class": "Capital", "id": id, "properties": properties})]).await?;
+    let names = ["Capital"];
+    if !world.since(1, 36) {
+        world.refuse(&["backup"], 4, "begin with a capital").await?;
+        return Ok(());
+    }
+    let before = Census::take(&world.rest, &names).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
 pub async fn thousands_of_objects_in_several_shards_come_back(world: &mut World) -> anyhow::Result<()> {
     seed::sharded(&world.rest, "Many", 4, 12_000).await?;
     let names = ["Many".to_owned()];

@@ -31,6 +31,22 @@ pub struct Property {
     pub nested: Vec<Property>,
 }
 
+impl Property {
+    /// Whether anything nested in it, at any depth, is like that.
+    pub fn any_nested(&self, like: &impl Fn(&Self) -> bool) -> bool {
+        self.nested.iter().any(|nested| like(nested) || nested.any_nested(like))
+    }
+
+    /// Whether anything nested in it has a name that begins with a capital.
+    pub fn has_capital_parts(&self) -> bool {
+        self.any_nested(&|nested| nested.name.starts_with(char::is_uppercase))
+    }
+
+    pub fn is_blob(&self) -> bool {
+        matches!(self.kind, ValueKind::Blob | ValueKind::BlobHash)
+    }
+}
+
 /// What a property's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
@@ -138,10 +154,8 @@ impl Collection {
     }
 
     pub fn has(&self, kind: ValueKind) -> bool {
-        fn any(properties: &[Property], kind: ValueKind) -> bool {
-            properties.iter().any(|property| property.kind == kind || any(&property.nested, kind))
-        }
-        any(&self.properties, kind)
+        let like = |property: &Property| property.kind == kind;
+        self.properties.iter().any(|property| like(property) || property.any_nested(&like))
     }
 }
 

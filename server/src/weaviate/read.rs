@@ -183,7 +183,7 @@ impl ObjectReader {
 
 fn push_vector(column: &mut Vectors, bytes: &[u8], kind: VectorType) -> Result<(), String> {
     match (column, kind) {
-        (Vectors::Single(column), VectorType::SingleFp32 | VectorType::Unspecified) if bytes.len() % 4 == 0 => {
+        (Vectors::Single(column), VectorType::SingleFp32 | VectorType::Unspecified) if bytes.len().is_multiple_of(4) => {
             column.push_le_bytes(bytes);
             Ok(())
         }
@@ -191,7 +191,7 @@ fn push_vector(column: &mut Vectors, bytes: &[u8], kind: VectorType) -> Result<(
             // The dimension comes first, as two bytes.
             let (dimension, floats) = bytes.split_first_chunk().ok_or("a multi-vector without a dimension")?;
             let dimension = usize::from(u16::from_le_bytes(*dimension));
-            if dimension == 0 || floats.len() % (dimension * 4) != 0 {
+            if dimension == 0 || !floats.len().is_multiple_of(dimension * 4) {
                 return Err(format!("{} bytes are no vectors of dimension {dimension}", floats.len()));
             }
             column.push_le_bytes(dimension, floats);
@@ -202,23 +202,27 @@ fn push_vector(column: &mut Vectors, bytes: &[u8], kind: VectorType) -> Result<(
 }
 
 /// Every property by name: Weaviate leaves out blobs that are not named.
+///
+/// An object is named by its parts, down to the leaves. But Weaviate turns the first letter of each of these names into a
+/// small one, and then shows nothing of a part with a capital. Named as a whole, an object comes with all its parts except
+/// blobs, on versions that can do it; `ops::limits` refuses what neither way shows whole.
 fn properties_request(properties: &[Property]) -> PropertiesRequest {
-    let (primitive, objects) = split(properties);
-    PropertiesRequest { non_ref_properties: primitive, object_properties: objects }
+    let readable = properties.iter().filter(|property| property.kind != ValueKind::Reference);
+    let (in_parts, whole): (Vec<_>, Vec<_>) = readable.partition(|property| property.kind == ValueKind::Object && !property.has_capital_parts());
+    PropertiesRequest {
+        non_ref_properties: whole.into_iter().map(|property| property.name.clone()).collect(),
+        object_properties: in_parts.into_iter().map(parts_of).collect(),
+    }
 }
 
-fn split(properties: &[Property]) -> (Vec<String>, Vec<ObjectPropertiesRequest>) {
-    let readable = properties.iter().filter(|property| property.kind != ValueKind::Reference);
-    let (objects, primitive): (Vec<_>, Vec<_>) = readable.partition(|property| property.kind == ValueKind::Object);
-    let nested = |property: &Property| {
-        let (primitive, objects) = split(&property.nested);
-        ObjectPropertiesRequest {
-            prop_name: property.name.clone(),
-            primitive_properties: primitive,
-            object_properties: objects,
-        }
-    };
-    (primitive.into_iter().map(|property| property.name.clone()).collect(), objects.into_iter().map(nested).collect())
+fn parts_of(property: &Property) -> ObjectPropertiesRequest {
+    let (objects, primitive): (Vec<_>, Vec<_>) =
+        property.nested.iter().partition(|nested| nested.kind == ValueKind::Object);
+    ObjectPropertiesRequest {
+        prop_name: property.name.clone(),
+        primitive_properties: primitive.into_iter().map(|nested| nested.name.clone()).collect(),
+        object_properties: objects.into_iter().map(parts_of).collect(),
+    }
 }
 
 enum Failure {
@@ -300,12 +304,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_property_is_named_down_to_the_leaves() {
+    fn every_property_is_named_and_objects_by_their_parts_unless_these_have_capitals() {
         let leaf = |name: &str, kind| Property { name: name.to_owned(), kind, list: false, nested: Vec::new() };
         let inner = Property { nested: vec![leaf("photo", ValueKind::Blob)], ..leaf("inner", ValueKind::Object) };
         let outer = Property { nested: vec![leaf("n", ValueKind::Int), inner], ..leaf("outer", ValueKind::Object) };
-        let request = properties_request(&[leaf("text", ValueKind::Text), outer, leaf("ref", ValueKind::Reference)]);
-        assert_eq!(request.non_ref_properties, ["text"]);
+        let plain = Property { nested: vec![leaf("X", ValueKind::Int)], ..leaf("plain", ValueKind::Object) };
+        let properties = [leaf("text", ValueKind::Text), outer, plain, leaf("ref", ValueKind::Reference)];
+        let request = properties_request(&properties);
+        assert_eq!(request.non_ref_properties, ["text", "plain"]);
         assert_eq!(request.object_properties[0].primitive_properties, ["n"]);
         assert_eq!(request.object_properties[0].object_properties[0].primitive_properties, ["photo"]);
     }

@@ -57,6 +57,12 @@ impl Version {
         self >= Self::new(1, 33, 0)
     }
 
+    /// Over gRPC, an object can be asked for as a whole, whatever the names of its parts. (So can late patches of 1.34 and
+    /// 1.35.)
+    pub fn shows_whole_objects(self) -> bool {
+        self >= Self::new(1, 36, 0)
+    }
+
     /// Adding named vectors to a collection that exists.
     pub fn can_add_named_vectors(self) -> bool {
         self >= Self::new(1, 31, 0)

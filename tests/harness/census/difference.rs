@@ -17,7 +17,7 @@ pub(super) fn between(before: &Census, after: &Census, renames: &[(&str, &str)])
         expected.insert(renamed);
         match after.collections.get(renamed) {
             Some(later) => {
-                found.extend(of_collections(collection, later).map(|text| format!("{renamed}: {text}")))
+                found.extend(of_collections(collection, later).map(|text| format!("{renamed}: {text}")));
             }
             None => found.push(format!("{renamed}: the collection is missing")),
         }
@@ -50,7 +50,7 @@ fn of_json(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                 match (before.get(name), after.get(name)) {
                     (Some(before), Some(after)) => of_json(&format!("{path}.{name}"), before, after, found),
                     (before, after) => {
-                        found.push(format!("{path}.{name} was {}, is {}", shown(before), shown(after)))
+                        found.push(format!("{path}.{name} was {}, is {}", shown(before), shown(after)));
                     }
                 }
             }
@@ -60,11 +60,13 @@ fn of_json(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                 of_json(&format!("{path}[{index}]"), before, after, found);
             }
         }
-        // As text: a number may change without a change of its value.
-        _ if before.to_string() != after.to_string() => {
-            found.push(format!("{path} was {}, is {}", cut(&before.to_string()), cut(&after.to_string())));
+        _ => {
+            // As text: 0 and -0 are equal as values.
+            let [was, is] = [before, after].map(Value::to_string);
+            if was != is {
+                found.push(format!("{path} was {}, is {}", cut(&was), cut(&is)));
+            }
         }
-        _ => {}
     }
 }
 

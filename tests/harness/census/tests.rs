@@ -1,6 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::harness::seed;
+use crate::stand_in::{StandIn, StandInOptions};
 
 fn census(name: &str, object: &str) -> Census {
     let text = format!(r#"{{"objects":[{object}]}}"#);
@@ -57,4 +59,26 @@ fn schemas_are_compared_down_to_the_value() {
         one.differences(&other, &[]),
         [r#"A: schema.properties[0].name was "n", is "m""#, r#"A: schema.vectorizer was absent, is "none""#]
     );
+}
+
+#[tokio::test]
+async fn one_changed_object_among_many_is_found() -> anyhow::Result<()> {
+    let stand_in = StandIn::start(StandInOptions::default()).await?;
+    let rest = Rest::new(&stand_in.rest_url());
+    seed::every_type(&rest, "Every", 20).await?;
+    seed::named_vectors(&rest, "Named", 20).await?;
+    seed::tenanted(&rest, "Tenanted", 5).await?;
+    let names = ["Every", "Named", "Tenanted"];
+    let before = Census::take(&rest, &names).await?;
+    assert_eq!((before.collections(), before.objects()), (3, 20 + 20 + 66));
+    assert_eq!(before.differences(&Census::take(&rest, &names).await?, &[]), [""; 0]);
+
+    let id = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    rest.write(&[json!({"class": "Every", "id": id, "properties": {"number": -0.0}})]).await?;
+    rest.put("/v1/schema/Tenanted/tenants", &json!([{"name": "tenant-4", "activityStatus": "COLD"}])).await?;
+    let found = before.differences(&Census::take(&rest, &names).await?, &[]);
+    assert!(found.iter().any(|line| line.contains(&format!("Every: object {id}: property"))), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("Tenanted: tenant tenant-4 was ")), "{found:?}");
+    assert!(found.iter().all(|line| line.contains(id) || line.contains("tenant-4")), "{found:?}");
+    Ok(())
 }

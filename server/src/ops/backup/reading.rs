@@ -96,7 +96,7 @@ async fn read(
         source.parts.iter().partition(|part| part.objects > 0 || part.tenant.is_none());
     source.counters.add_tenants(empty.len() as u64);
     let tasks: VecDeque<_> = parts.into_iter().flat_map(tasks).collect();
-    let lanes = LANES.min(tasks.len());
+    let lanes = std::env::var("SELVEDGE_LANES").ok().and_then(|v| v.parse().ok()).unwrap_or(LANES).min(tasks.len());
     let work = Arc::new(Work {
         reader,
         queue: Mutex::new(tasks),

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::BackupRequest;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, Tenant};
-use crate::ops::limits::check_exact;
+use crate::ops::limits::{check_exact, check_visible};
 use crate::ops::{CollectionCounters, JobContext, Phase, PlannedCollection};
 use crate::weaviate::Cluster;
 
@@ -73,6 +73,7 @@ async fn look_at(
         Error::new(Kind::CollectionNotFound, format!("collection \"{name}\" was dropped while the backup was planned"))
     })?;
     check_exact(&collection)?;
+    check_visible(&collection, cluster.connect().await?.version)?;
     let tenants = if collection.multi_tenant { cluster.tenants(name).await? } else { Vec::new() };
     let chosen = choose_tenants(&collection, &tenants, &request.tenants)?;
     let parts = if request.schema_only {

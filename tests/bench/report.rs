@@ -1,0 +1,33 @@
+//! What the benchmark says.
+
+use crate::run::{Bench, Rates};
+
+/// A line for the impatient, on stderr.
+pub fn progress(round: usize, what: &str, rate: f64) {
+    eprintln!("round {round}: {what} {rate:.0}/s");
+}
+
+/// `memory` is the server's peak at `few` objects, and at all.
+pub fn print(bench: &Bench<'_>, rates: Rates, few: usize, memory: [u64; 2]) {
+    let args = bench.args;
+    println!(
+        "Weaviate {} on this machine, {} objects of {} dimensions and 600 bytes, flat index;",
+        bench.stage.version, args.objects, args.dimensions
+    );
+    println!("client and server included, best of {} rounds", args.rounds);
+    if cfg!(debug_assertions) {
+        println!("A DEBUG BUILD: these figures say nothing. Run cargo bench-weaviate.");
+    }
+    println!();
+    println!("{:<28} {:>10} {:>8}", "", "objects/s", "ratio");
+    println!("{:<28} {:>10.0}", "bare gRPC drain, 2 lanes", rates.drain);
+    println!("{:<28} {:>10.0} {:>8.2}", "selvedge backup", rates.backup, rates.backup / rates.drain);
+    println!("{:<28} {:>10.0}", "bare BatchObjects, 4 at once", rates.load);
+    println!("{:<28} {:>10.0} {:>8.2}", "selvedge restore", rates.restore, rates.restore / rates.load);
+    println!();
+    let [of_few, of_all] = memory.map(|bytes| bytes as f64 / f64::from(1 << 20));
+    println!(
+        "peak memory of selvedge-server: {of_few:.0} MiB at {few} objects, {of_all:.0} MiB at {}",
+        args.objects
+    );
+}
