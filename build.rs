@@ -24,16 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["proto"],
     )?;
     fs::write(out.join("selvedge.bin"), selvedge.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .build_server(server)
-        .compile_fds(selvedge)?;
+    tonic_prost_build::configure().build_server(server).compile_fds(selvedge)?;
 
     if env::var_os("CARGO_FEATURE_WEAVIATE").is_some() {
         let weaviate = protox::compile(["weaviate/v1/weaviate.proto"], ["proto"])?;
-        tonic_prost_build::configure()
-            .build_server(server)
-            .bytes(".")
-            .compile_fds(weaviate)?;
+        tonic_prost_build::configure().build_server(server).bytes(".").compile_fds(weaviate)?;
     }
     Ok(())
 }

@@ -45,11 +45,8 @@ mod tests {
     #[test]
     fn the_descriptors_decode_and_hold_every_service() {
         let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("descriptors decode");
-        let mut services: Vec<_> = set
-            .file
-            .iter()
-            .flat_map(|file| file.service.iter().map(|service| service.name()))
-            .collect();
+        let mut services: Vec<_> =
+            set.file.iter().flat_map(|file| file.service.iter().map(|service| service.name())).collect();
         services.sort_unstable();
         assert_eq!(services, ["BackupService", "CollectionService", "JobService"]);
     }

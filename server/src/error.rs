@@ -69,7 +69,8 @@ impl Error {
 
     /// A state that only a defect of Selvedge can bring about.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(Kind::Internal, message).hint("this is a defect of Selvedge; please report it with the server's log")
+        Self::new(Kind::Internal, message)
+            .hint("this is a defect of Selvedge; please report it with the server's log")
     }
 
     /// What to do next, as a sentence.
@@ -138,8 +139,12 @@ mod tests {
     #[test]
     fn the_text_holds_the_whole_chain_once() {
         let inner = std::io::Error::other("disk on fire");
-        let error = Error::new(Kind::RepositoryUnavailable, "cannot write backups/x/backup.json").caused_by(inner);
+        let error =
+            Error::new(Kind::RepositoryUnavailable, "cannot write backups/x/backup.json").caused_by(inner);
         assert_eq!(error.to_string(), "cannot write backups/x/backup.json: disk on fire");
-        assert_eq!(error.context("backup x").to_string(), "backup x: cannot write backups/x/backup.json: disk on fire");
+        assert_eq!(
+            error.context("backup x").to_string(),
+            "backup x: cannot write backups/x/backup.json: disk on fire"
+        );
     }
 }

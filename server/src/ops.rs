@@ -16,7 +16,8 @@ pub use context::{Access, CollectionLocks, JobContext, LockGuard, Stop};
 pub use inspect::{CollectionSummary, list_collections};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
-    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot, Warning,
+    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot,
+    Warning,
 };
 pub use restore::{RestoreRequest, restore};
 

@@ -123,8 +123,11 @@ impl Cluster {
     async fn greet(&self) -> Result<ServerInfo> {
         let meta = self.retrying(|| self.rest.get("read Weaviate's version", "/v1/meta", &[])).await?;
         let not_weaviate = || {
-            Error::new(Kind::WeaviateUnreachable, format!("what answers at {} is not Weaviate's REST API", self.config.rest_url))
-                .hint("check the server's --weaviate-url")
+            Error::new(
+                Kind::WeaviateUnreachable,
+                format!("what answers at {} is not Weaviate's REST API", self.config.rest_url),
+            )
+            .hint("check the server's --weaviate-url")
         };
         let meta = meta.ok_or_else(not_weaviate)?;
         let version_text = meta["version"].as_str().ok_or_else(not_weaviate)?.to_owned();
@@ -145,9 +148,12 @@ impl Cluster {
             // The call cannot be refused, so whatever answers there is something else.
             Kind::WeaviateRefused | Kind::WeaviateVersionUnsupported => {
                 let url = &self.config.grpc_url;
-                Err(Error::new(Kind::WeaviateUnreachable, format!("what answers at {url} is not Weaviate's gRPC API"))
-                    .hint("check the server's --weaviate-grpc-url")
-                    .caused_by(error))
+                Err(Error::new(
+                    Kind::WeaviateUnreachable,
+                    format!("what answers at {url} is not Weaviate's gRPC API"),
+                )
+                .hint("check the server's --weaviate-grpc-url")
+                .caused_by(error))
             }
             _ => Err(error),
         }
@@ -196,9 +202,13 @@ struct Authorize(Option<MetadataValue<Ascii>>);
 impl Authorize {
     fn new(key: Option<&SecretString>) -> Result<Self> {
         let Some(key) = key else { return Ok(Self(None)) };
-        let mut value: MetadataValue<Ascii> = format!("Bearer {}", key.expose_secret())
-            .parse()
-            .map_err(|_| Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have"))?;
+        let mut value: MetadataValue<Ascii> =
+            format!("Bearer {}", key.expose_secret()).parse().map_err(|_| {
+                Error::new(
+                    Kind::WeaviateUnauthenticated,
+                    "Weaviate's key has characters that no key can have",
+                )
+            })?;
         value.set_sensitive(true);
         Ok(Self(Some(value)))
     }

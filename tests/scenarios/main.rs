@@ -4,6 +4,9 @@
 //! Weaviate is used when there is a `weaviate` binary on PATH (or in SELVEDGE_TEST_WEAVIATE_BIN), else those runs show as
 //! ignored. A difference between the two is a bug of the stand-in.
 
+// A panic here is a failed test, and this is the test harness that prints.
+#![allow(clippy::expect_used, clippy::print_stderr)]
+
 mod architecture;
 mod clear;
 mod damage;
@@ -20,7 +23,10 @@ use runner::{Scenario, both, compare, plain, stand_in};
 fn scenarios() -> Vec<Scenario> {
     vec![
         plain("architecture::imports_follow_the_layers", architecture::imports_follow_the_layers),
-        compare("stand_in_agrees::with_the_real_server", || Box::pin(stand_in_agrees::with_the_real_server())),
+        compare(
+            "stand_in_agrees::with_the_real_server",
+            || Box::pin(stand_in_agrees::with_the_real_server()),
+        ),
         both!(round_trip::every_kind_of_collection_comes_back_to_the_bit),
         both!(round_trip::nested_names_with_capitals_come_back),
         both!(round_trip::thousands_of_objects_in_several_shards_come_back),

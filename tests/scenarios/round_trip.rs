@@ -52,7 +52,8 @@ pub async fn nested_names_with_capitals_come_back(world: &mut World) -> anyhow::
         {"name": "X", "dataType": ["text"]},
         {"name": "Inner", "dataType": ["object"], "nestedProperties": deep},
     ]);
-    let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind], "nestedProperties": nested});
+    let property =
+        |name: &str, kind: &str| json!({"name": name, "dataType": [kind], "nestedProperties": nested});
     let properties = json!([property("one", "object"), property("many", "object[]")]);
     world.rest.create(&json!({"class": "Capital", "properties": properties})).await?;
     let value = json!({"X": "x", "Inner": {"Z": [1, 2], "z": ""}});

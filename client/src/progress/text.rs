@@ -12,6 +12,10 @@ const MIN_BAR_WIDTH: usize = 8;
 
 /// The line of a log: `reading: 45 %, 12,345 of ~27,000 objects, 2,345/s, 12 s left`.
 pub fn plain(job: &Job) -> String {
+    if job.dry_run {
+        // It counts what there is to do and does none of it, so a percentage would mean nothing.
+        return words::activity(job);
+    }
     let progress = job.progress.unwrap_or_default();
     let mut parts = Vec::new();
     parts

@@ -27,7 +27,8 @@ const MIB: usize = 1 << 20;
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            row_group_bytes: std::env::var("SELVEDGE_RG").ok().and_then(|v| v.parse().ok()).unwrap_or(8) * MIB,
+            // Measured: 8 MiB are no faster, and take a third more memory.
+            row_group_bytes: 4 * MIB,
             row_group_rows: 65_536,
             file_bytes: 64 * MIB as u64,
             part_bytes: 8 * MIB,

@@ -135,7 +135,11 @@ pub enum Vectors {
 
 impl Vectors {
     pub fn new(space: &VectorSpace) -> Self {
-        if space.multi { Self::Multi(MultiVectorColumn::default()) } else { Self::Single(VectorColumn::default()) }
+        if space.multi {
+            Self::Multi(MultiVectorColumn::default())
+        } else {
+            Self::Single(VectorColumn::default())
+        }
     }
 
     /// Appends "no vector" for one object.
@@ -297,7 +301,8 @@ mod tests {
     #[test]
     fn vectors_come_back_to_the_bit_and_absent_is_not_empty() {
         let mut column = VectorColumn::default();
-        let bytes: Vec<u8> = [1.5_f32, -0.0, f32::MIN_POSITIVE].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            [1.5_f32, -0.0, f32::MIN_POSITIVE].iter().flat_map(|v| v.to_le_bytes()).collect();
         column.push_le_bytes(&bytes);
         column.push_absent();
         column.push(&[]);
@@ -336,7 +341,11 @@ mod tests {
                 batch.creation_times.push(1);
                 batch.update_times.push(2);
                 batch.properties.push("{}");
-                let (Vectors::Single(single), [Vectors::Multi(multi)]) = batch.vectors.split_first_mut().map(|(a, b)| (a, b)).unwrap() else { panic!() };
+                let (Vectors::Single(single), [Vectors::Multi(multi)]) =
+                    batch.vectors.split_first_mut().unwrap()
+                else {
+                    panic!()
+                };
                 single.push(&[n as f32; 3]);
                 multi.push([&[1.0_f32][..], &[2.0, 3.0]].into_iter());
             }

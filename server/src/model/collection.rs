@@ -125,11 +125,13 @@ impl Collection {
     /// Reads a class as `GET /v1/schema/{class}` returns it.
     pub fn from_schema(schema: Value) -> Result<Self> {
         let wire: WireClass = Deserialize::deserialize(&schema).map_err(|error| {
-            Error::new(Kind::WeaviateUnintelligible, "a collection's schema has an unexpected form").caused_by(error)
+            Error::new(Kind::WeaviateUnintelligible, "a collection's schema has an unexpected form")
+                .caused_by(error)
         })?;
         let properties = wire.properties.unwrap_or_default();
         let multi_tenant = wire.multi_tenancy_config.enabled;
-        let shards = if multi_tenant { 0 } else { schema["shardingConfig"]["actualCount"].as_u64().unwrap_or(1) };
+        let shards =
+            if multi_tenant { 0 } else { schema["shardingConfig"]["actualCount"].as_u64().unwrap_or(1) };
         Ok(Self {
             properties: parse_properties(&wire.class, properties)?,
             name: wire.class,
@@ -259,7 +261,8 @@ mod tests {
         assert!(collection.has_references());
         assert!(collection.properties[1].list);
         assert_eq!(collection.properties[3].nested[0].kind, ValueKind::Int);
-        let spaces: Vec<_> = collection.vector_spaces.iter().map(|s| (s.name.as_deref(), s.multi, &*s.vectorizer)).collect();
+        let spaces: Vec<_> =
+            collection.vector_spaces.iter().map(|s| (s.name.as_deref(), s.multi, &*s.vectorizer)).collect();
         assert_eq!(spaces, [(Some("a"), true, "text2vec-x"), (Some("b"), false, "none")]);
     }
 

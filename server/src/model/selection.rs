@@ -33,13 +33,18 @@ impl Selection {
 
     /// The names that are meant, in the order given. A term that matches nothing is an error: it is far more often a
     /// typing mistake than a wish for nothing.
-    pub fn apply<'a>(&self, names: impl Iterator<Item = &'a str> + Clone, place: &str) -> Result<Vec<&'a str>> {
+    pub fn apply<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str> + Clone,
+        place: &str,
+    ) -> Result<Vec<&'a str>> {
         for term in self.include.iter().chain(&self.exclude) {
             if !names.clone().any(|name| term.matches(name)) {
                 return Err(term.unmatched(names, place));
             }
         }
-        let included = |name: &str| self.include.is_empty() || self.include.iter().any(|term| term.matches(name));
+        let included =
+            |name: &str| self.include.is_empty() || self.include.iter().any(|term| term.matches(name));
         let excluded = |name: &str| self.exclude.iter().any(|term| term.matches(name));
         Ok(names.filter(|name| included(name) && !excluded(name)).collect())
     }
@@ -78,7 +83,8 @@ impl Term {
         let error = Error::new(Kind::CollectionNotFound, text);
         match near {
             Some(near) => error.hint(format!("names are case-sensitive: did you mean \"{near}\"?")),
-            None => error.hint("list what there is with `selvedge collections` (cluster) or `selvedge show` (backup)"),
+            None => error
+                .hint("list what there is with `selvedge collections` (cluster) or `selvedge show` (backup)"),
         }
     }
 }

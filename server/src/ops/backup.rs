@@ -10,7 +10,9 @@ mod source;
 use chrono::Utc;
 
 use super::{Access, JobContext, Outcome, Phase, Plan};
-use crate::archive::{BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CommitSummary, Repository};
+use crate::archive::{
+    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CommitSummary, Repository,
+};
 use crate::error::Result;
 use crate::model::Selection;
 use crate::weaviate::Cluster;
@@ -50,7 +52,12 @@ impl BackupRequest {
 }
 
 /// Copies collections of `cluster` into a new backup in `repository`.
-pub async fn backup(job: &JobContext, cluster: &Cluster, repository: &Repository, request: &BackupRequest) -> Result<Outcome> {
+pub async fn backup(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &BackupRequest,
+) -> Result<Outcome> {
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
     job.progress.set_backup_id(id.as_str());
     let cluster = job.cluster(cluster);
@@ -109,6 +116,8 @@ async fn discard(writer: BackupWriter, error: crate::error::Error) -> crate::err
     let id = writer.id().clone();
     match writer.discard().await {
         Ok(_) => error,
-        Err(left) => error.hint(format!("also, what the job wrote under backups/{id} could not be removed: {left}")),
+        Err(left) => {
+            error.hint(format!("also, what the job wrote under backups/{id} could not be removed: {left}"))
+        }
     }
 }

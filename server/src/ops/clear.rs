@@ -37,7 +37,12 @@ impl ClearRequest {
 }
 
 /// Clears collections of `cluster`. `repository` keeps their schemas meanwhile.
-pub async fn clear(job: &JobContext, cluster: &Cluster, repository: &Repository, request: &ClearRequest) -> Result<Outcome> {
+pub async fn clear(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &ClearRequest,
+) -> Result<Outcome> {
     let cluster = job.cluster(cluster);
     let _lock = job.lock(&request.collections, Access::Exclusive)?;
     let victims = job.or_stop(victim::plan(job, &cluster, request)).await?;

@@ -40,8 +40,10 @@ impl Stop {
 
     fn error(&self) -> Error {
         match self.cause.get() {
-            Some(Kind::ServerStopped) => Error::new(Kind::ServerStopped, "the server was stopped before the job was done")
-                .hint("start the job again when the server is back"),
+            Some(Kind::ServerStopped) => {
+                Error::new(Kind::ServerStopped, "the server was stopped before the job was done")
+                    .hint("start the job again when the server is back")
+            }
             _ => Error::new(Kind::Cancelled, "the job was cancelled"),
         }
     }

@@ -21,23 +21,31 @@ pub struct CollectionSummary {
 }
 
 /// Weaviate's version, and its collections sorted by name.
-pub async fn list_collections(cluster: &Cluster, selection: &Selection) -> Result<(String, Vec<CollectionSummary>)> {
+pub async fn list_collections(
+    cluster: &Cluster,
+    selection: &Selection,
+) -> Result<(String, Vec<CollectionSummary>)> {
     let version = cluster.connect().await?.version_text.clone();
     let mut schemas = cluster.schemas().await?;
-    let names = selection.apply(schemas.keys().map(String::as_str), &format!("on cluster \"{}\"", cluster.name()))?;
+    let names =
+        selection.apply(schemas.keys().map(String::as_str), &format!("on cluster \"{}\"", cluster.name()))?;
     let names: Vec<_> = names.into_iter().map(str::to_owned).collect();
     let chosen = names.into_iter().filter_map(|name| schemas.remove(&name)).map(Collection::from_schema);
     let collections: Vec<_> = chosen.collect::<Result<_>>()?;
     // Owned, so that the calls need not borrow from each other's surroundings.
-    let calls: Vec<_> = collections.into_iter().map(|collection| summarize(cluster.clone(), collection)).collect();
+    let calls: Vec<_> =
+        collections.into_iter().map(|collection| summarize(cluster.clone(), collection)).collect();
     Ok((version, stream::iter(calls).buffered(AT_ONCE).try_collect().await?))
 }
 
 async fn summarize(cluster: Cluster, collection: Collection) -> Result<CollectionSummary> {
     let name = collection.name.clone();
     let tenants = if collection.multi_tenant { cluster.tenants(&name).await? } else { Vec::new() };
-    let active: Vec<_> =
-        tenants.iter().filter(|tenant| tenant.status.is_active()).map(|tenant| tenant.name.as_str()).collect();
+    let active: Vec<_> = tenants
+        .iter()
+        .filter(|tenant| tenant.status.is_active())
+        .map(|tenant| tenant.name.as_str())
+        .collect();
     // A collection that cannot be counted, for want of a permission or of a node, is still worth listing.
     let objects = if collection.multi_tenant {
         cluster.count_tenants(&name, active.iter().copied()).await.ok().map(|counts| counts.iter().sum())

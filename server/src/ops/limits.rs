@@ -33,6 +33,9 @@ pub fn check_visible(collection: &Collection, version: Version) -> Result<()> {
 
 fn unsupported(collection: &Collection, reason: &str) -> Error {
     let name = &collection.name;
-    Error::new(Kind::CollectionUnsupported, format!("collection \"{name}\" cannot be copied exactly yet: {reason}"))
-        .hint(format!("leave it out with --exclude {name}"))
+    Error::new(
+        Kind::CollectionUnsupported,
+        format!("collection \"{name}\" cannot be copied exactly yet: {reason}"),
+    )
+    .hint(format!("leave it out with --exclude {name}"))
 }

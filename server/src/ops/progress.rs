@@ -317,6 +317,9 @@ mod tests {
         b.expect_objects(5, false);
         b.add_objects(2);
         let total = progress.snapshot().total;
-        assert_eq!((total.objects_expected, total.objects_expected_exact, total.objects_done), (15, false, 2));
+        assert_eq!(
+            (total.objects_expected, total.objects_expected_exact, total.objects_done),
+            (15, false, 2)
+        );
     }
 }

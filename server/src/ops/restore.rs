@@ -31,7 +31,12 @@ pub struct RestoreRequest {
 }
 
 /// Creates collections on `cluster` from a backup in `repository`.
-pub async fn restore(job: &JobContext, cluster: &Cluster, repository: &Repository, request: &RestoreRequest) -> Result<Outcome> {
+pub async fn restore(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &RestoreRequest,
+) -> Result<Outcome> {
     job.progress.set_backup_id(request.backup_id.as_str());
     let cluster = job.cluster(cluster);
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;

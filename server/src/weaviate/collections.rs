@@ -17,8 +17,11 @@ impl Cluster {
     pub async fn schemas(&self) -> Result<BTreeMap<String, Value>> {
         let action = "read the schema";
         let schema = self.retrying(|| self.rest.get(action, "/v1/schema", &[])).await?.unwrap_or_default();
-        let unexpected = || Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"));
-        let Value::Array(classes) = schema.get("classes").cloned().unwrap_or_else(|| Value::Array(Vec::new())) else {
+        let unexpected =
+            || Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"));
+        let Value::Array(classes) =
+            schema.get("classes").cloned().unwrap_or_else(|| Value::Array(Vec::new()))
+        else {
             return Err(unexpected());
         };
         let named = |class: Value| Ok((class["class"].as_str().ok_or_else(unexpected)?.to_owned(), class));
@@ -43,9 +46,11 @@ impl Cluster {
         }
         let action = format!("read the aliases of collection \"{collection}\"");
         let query = [("class", collection)];
-        let found = self.retrying(|| self.rest.get(&action, "/v1/aliases", &query)).await?.unwrap_or_default();
+        let found =
+            self.retrying(|| self.rest.get(&action, "/v1/aliases", &query)).await?.unwrap_or_default();
         let aliases = found["aliases"].as_array().into_iter().flatten();
-        let mut aliases: Vec<_> = aliases.filter_map(|alias| alias["alias"].as_str()).map(str::to_owned).collect();
+        let mut aliases: Vec<_> =
+            aliases.filter_map(|alias| alias["alias"].as_str()).map(str::to_owned).collect();
         aliases.sort();
         Ok(aliases)
     }
@@ -68,7 +73,10 @@ impl Cluster {
             self.retrying(|| self.rest.put(&action, &path, &whole)).await?;
         }
         self.collection(name).await?.ok_or_else(|| {
-            Error::new(Kind::SchemaMismatch, format!("collection \"{name}\" is not there although Weaviate created it"))
+            Error::new(
+                Kind::SchemaMismatch,
+                format!("collection \"{name}\" is not there although Weaviate created it"),
+            )
         })
     }
 
@@ -116,8 +124,10 @@ fn creation_steps(schema: &Value) -> (Value, Option<Value>) {
         // What is left of a vector whose index was dropped cannot be created.
         named.retain(|_, config| config["vectorIndexType"] != "none");
     }
-    let has_legacy = class.get("vectorIndexType").and_then(Value::as_str).is_some_and(|index| !index.is_empty());
-    let has_named = class.get("vectorConfig").and_then(Value::as_object).is_some_and(|named| !named.is_empty());
+    let has_legacy =
+        class.get("vectorIndexType").and_then(Value::as_str).is_some_and(|index| !index.is_empty());
+    let has_named =
+        class.get("vectorConfig").and_then(Value::as_object).is_some_and(|named| !named.is_empty());
     if !(has_legacy && has_named) {
         return (Value::Object(class), None);
     }
@@ -149,7 +159,9 @@ mod tests {
         }));
         assert_eq!(post["shardingConfig"], json!({"desiredCount": 3, "virtualPerPhysical": 128}));
         assert_eq!(put, None);
-        let (post, _) = creation_steps(&json!({"multiTenancyConfig": {"enabled": true}, "shardingConfig": {"desiredCount": 0}}));
+        let (post, _) = creation_steps(
+            &json!({"multiTenancyConfig": {"enabled": true}, "shardingConfig": {"desiredCount": 0}}),
+        );
         assert_eq!(post.get("shardingConfig"), None);
     }
 

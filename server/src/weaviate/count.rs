@@ -21,9 +21,14 @@ impl Cluster {
     }
 
     /// Counts the objects of each of these tenants, in their order.
-    pub async fn count_tenants(&self, collection: &str, tenants: impl Iterator<Item = &str>) -> Result<Vec<u64>> {
+    pub async fn count_tenants(
+        &self,
+        collection: &str,
+        tenants: impl Iterator<Item = &str>,
+    ) -> Result<Vec<u64>> {
         // Owned, so that the calls need not borrow from each other's surroundings.
-        let calls: Vec<_> = tenants.map(|tenant| (self.clone(), collection.to_owned(), tenant.to_owned())).collect();
+        let calls: Vec<_> =
+            tenants.map(|tenant| (self.clone(), collection.to_owned(), tenant.to_owned())).collect();
         stream::iter(calls)
             .map(|(cluster, collection, tenant)| async move { cluster.count(&collection, Some(&tenant)).await })
             .buffered(COUNTS_AT_ONCE)
@@ -40,7 +45,11 @@ impl Cluster {
             limit: Some(1),
         };
         let action = format!("count the objects of {}", subject(collection, tenant));
-        let reply = self.grpc().aggregate(Self::request(request)).await.map_err(|status| self.failed(&action, status))?;
+        let reply = self
+            .grpc()
+            .aggregate(Self::request(request))
+            .await
+            .map_err(|status| self.failed(&action, status))?;
         let Some(aggregate_reply::Result::SingleResult(single)) = reply.into_inner().result else {
             return Err(unexpected(&action));
         };

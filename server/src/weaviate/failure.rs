@@ -69,8 +69,11 @@ pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Error {
 /// The error for a REST call that got no answer.
 pub fn from_transport(action: &str, url: &str, error: reqwest::Error) -> Error {
     let cause = if error.is_timeout() { "timed out".to_owned() } else { innermost(&error).to_string() };
-    Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: no answer from Weaviate at {url}: {cause}"))
-        .hint("check that Weaviate runs and that the server's --weaviate-url is right")
+    Error::new(
+        Kind::WeaviateUnreachable,
+        format!("cannot {action}: no answer from Weaviate at {url}: {cause}"),
+    )
+    .hint("check that Weaviate runs and that the server's --weaviate-url is right")
 }
 
 /// The error for a gRPC call that failed.
@@ -102,9 +105,11 @@ fn innermost(error: &dyn std::error::Error) -> &dyn std::error::Error {
 fn kind_of_code(code: Code) -> Kind {
     match code {
         // Restarting, overloaded, or in a read-only mode that an operator will end.
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => {
-            Kind::WeaviateOverloaded
-        }
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::Cancelled => Kind::WeaviateOverloaded,
         Code::Unauthenticated => Kind::WeaviateUnauthenticated,
         Code::PermissionDenied => Kind::WeaviatePermissionDenied,
         Code::Unimplemented => Kind::WeaviateVersionUnsupported,
@@ -122,8 +127,12 @@ fn kind_of_code(code: Code) -> Kind {
 
 fn with_hint(error: Error) -> Error {
     let hint = match error.kind() {
-        Kind::WeaviateUnauthenticated => "give the server Weaviate's key with WEAVIATE_API_KEY or --weaviate-api-key-file",
-        Kind::WeaviatePermissionDenied => "give the key's role this permission in Weaviate, or use another key",
+        Kind::WeaviateUnauthenticated => {
+            "give the server Weaviate's key with WEAVIATE_API_KEY or --weaviate-api-key-file"
+        }
+        Kind::WeaviatePermissionDenied => {
+            "give the key's role this permission in Weaviate, or use another key"
+        }
         Kind::WeaviateOverloaded => "try again when Weaviate has recovered; its log says more",
         Kind::ShardsUnavailable => "bring all of Weaviate's nodes up, then try again",
         Kind::TenantInactive => "activate the tenants in Weaviate, or choose active ones with --tenant",
@@ -152,7 +161,10 @@ mod tests {
     #[test]
     fn texts_decide_where_codes_do_not() {
         let kind = |code, text: &str| from_status("read", "http://w", Status::new(code, text)).kind();
-        assert_eq!(kind(Code::Unknown, "extract auth: unauthorized: invalid api key"), Kind::WeaviateUnauthenticated);
+        assert_eq!(
+            kind(Code::Unknown, "extract auth: unauthorized: invalid api key"),
+            Kind::WeaviateUnauthenticated
+        );
         assert_eq!(kind(Code::Unknown, "tenant not active: 't1'"), Kind::TenantInactive);
         assert_eq!(kind(Code::Unknown, "invalid type: *models.GeoCoordinates"), Kind::CollectionUnsupported);
         assert_eq!(kind(Code::Unavailable, "x"), Kind::WeaviateOverloaded);

@@ -9,11 +9,11 @@ use std::fmt;
 use prost_types::value::Kind as Scalar;
 use prost_types::{Struct, Value as ProtoValue};
 use selvedge_proto::weaviate::{
-    BooleanArrayProperties, IntArrayProperties, NumberArrayProperties, ObjectArrayProperties, ObjectProperties,
-    ObjectPropertiesValue, TextArrayProperties, batch_object,
+    BooleanArrayProperties, IntArrayProperties, NumberArrayProperties, ObjectArrayProperties,
+    ObjectProperties, ObjectPropertiesValue, TextArrayProperties, batch_object,
 };
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::model::{Property, ValueKind};
@@ -46,7 +46,8 @@ fn object(properties: &[Property], json: &str) -> Result<ObjectPropertiesValue, 
             .iter()
             .find(|property| property.name == name)
             .ok_or_else(|| Unfit(format!("property \"{name}\" is not in the schema")))?;
-        put(&mut out, &mut scalars, property, raw.get()).map_err(|error| Unfit(format!("property \"{name}\": {}", error.0)))?;
+        put(&mut out, &mut scalars, property, raw.get())
+            .map_err(|error| Unfit(format!("property \"{name}\": {}", error.0)))?;
     }
     if !scalars.fields.is_empty() {
         out.non_ref_properties = Some(scalars);
@@ -54,7 +55,12 @@ fn object(properties: &[Property], json: &str) -> Result<ObjectPropertiesValue, 
     Ok(out)
 }
 
-fn put(out: &mut ObjectPropertiesValue, scalars: &mut Struct, property: &Property, json: &str) -> Result<(), Unfit> {
+fn put(
+    out: &mut ObjectPropertiesValue,
+    scalars: &mut Struct,
+    property: &Property,
+    json: &str,
+) -> Result<(), Unfit> {
     let mut scalar = |kind| {
         scalars.fields.insert(property.name.clone(), ProtoValue { kind: Some(kind) });
     };
@@ -94,17 +100,21 @@ fn put_list(out: &mut ObjectPropertiesValue, property: &Property, json: &str) ->
         ValueKind::Text | ValueKind::Date | ValueKind::Uuid | ValueKind::Blob | ValueKind::BlobHash => {
             out.text_array_properties.push(TextArrayProperties { values: all(&items)?, prop_name });
         }
-        ValueKind::Int => out.int_array_properties.push(IntArrayProperties { values: all(&items)?, prop_name }),
+        ValueKind::Int => {
+            out.int_array_properties.push(IntArrayProperties { values: all(&items)?, prop_name })
+        }
         ValueKind::Number => {
             let values: Vec<f64> = all(&items)?;
             let values_bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            out.number_array_properties.push(NumberArrayProperties { prop_name, values_bytes: values_bytes.into() });
+            out.number_array_properties
+                .push(NumberArrayProperties { prop_name, values_bytes: values_bytes.into() });
         }
         ValueKind::Boolean => {
             out.boolean_array_properties.push(BooleanArrayProperties { values: all(&items)?, prop_name });
         }
         ValueKind::Object => {
-            let values = items.iter().map(|item| object(&property.nested, item.get())).collect::<Result<_, _>>()?;
+            let values =
+                items.iter().map(|item| object(&property.nested, item.get())).collect::<Result<_, _>>()?;
             out.object_array_properties.push(ObjectArrayProperties { values, prop_name });
         }
         ValueKind::GeoCoordinates | ValueKind::PhoneNumber | ValueKind::Reference => {
@@ -223,7 +233,10 @@ mod tests {
         assert_eq!(out.empty_list_props, ["none"]);
         let object = out.object_properties[0].value.as_ref().unwrap();
         assert_eq!(object.empty_list_props, ["n"]);
-        assert_eq!(object.non_ref_properties.as_ref().unwrap().fields["gone"].kind, Some(Scalar::NullValue(0)));
+        assert_eq!(
+            object.non_ref_properties.as_ref().unwrap().fields["gone"].kind,
+            Some(Scalar::NullValue(0))
+        );
         assert_eq!(out.object_array_properties[0].values.len(), 2);
     }
 

@@ -190,7 +190,9 @@ fn write_phone(out: &mut String, message: &[u8]) -> Result<(), Malformed> {
     let mut first = true;
     for field in Fields::of(message) {
         let (number, field) = field?;
-        let Some(name) = (number as usize).checked_sub(1).and_then(|index| NAMES.get(index)) else { continue };
+        let Some(name) = (number as usize).checked_sub(1).and_then(|index| NAMES.get(index)) else {
+            continue;
+        };
         if !std::mem::take(&mut first) {
             out.push(',');
         }
@@ -207,7 +209,8 @@ fn write_phone(out: &mut String, message: &[u8]) -> Result<(), Malformed> {
 }
 
 fn write_number(out: &mut String, value: f64) -> Result<(), Malformed> {
-    let number = Number::from_f64(value).ok_or_else(|| Malformed(format!("the number {value}, which JSON cannot hold")))?;
+    let number = Number::from_f64(value)
+        .ok_or_else(|| Malformed(format!("the number {value}, which JSON cannot hold")))?;
     write_display(out, number)
 }
 
@@ -215,7 +218,9 @@ fn write_number(out: &mut String, value: f64) -> Result<(), Malformed> {
 /// be told from a stored -2^63, so neither is believed.
 fn write_int(out: &mut String, value: i64) -> Result<(), Malformed> {
     if value == i64::MIN {
-        return Err(Malformed("the integer -2^63, which Weaviate also answers for one that is too large".to_owned()));
+        return Err(Malformed(
+            "the integer -2^63, which Weaviate also answers for one that is too large".to_owned(),
+        ));
     }
     write_display(out, value)
 }
@@ -263,7 +268,8 @@ mod tests {
     }
 
     fn json_of(fields: Vec<(&str, pb::Value)>) -> Result<Value, String> {
-        let fields: HashMap<_, _> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let fields: HashMap<_, _> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut text = String::new();
         write_object(&mut text, &pb::Properties { fields }.encode_to_vec()).map_err(|error| error.0)?;
         Ok(serde_json::from_str(&text).expect("valid JSON"))
@@ -303,20 +309,33 @@ mod tests {
     fn lists_keep_their_order_and_stay_when_empty() {
         use list_value::Kind;
         let got = json_of(vec![
-            ("numbers", list(Kind::NumberValues(pb::NumberValues { values: le(&[1.5, -0.0], |v: &f64| v.to_le_bytes()) }))),
-            ("ints", list(Kind::IntValues(pb::IntValues { values: le(&[3, -4], |v: &i64| v.to_le_bytes()) }))),
+            (
+                "numbers",
+                list(Kind::NumberValues(pb::NumberValues {
+                    values: le(&[1.5, -0.0], |v: &f64| v.to_le_bytes()),
+                })),
+            ),
+            (
+                "ints",
+                list(Kind::IntValues(pb::IntValues { values: le(&[3, -4], |v: &i64| v.to_le_bytes()) })),
+            ),
             ("bools", list(Kind::BoolValues(pb::BoolValues { values: vec![true, false] }))),
             ("none", list(Kind::TextValues(pb::TextValues { values: vec![] }))),
         ]);
-        assert_eq!(got.unwrap(), json!({"numbers": [1.5, -0.0], "ints": [3, -4], "bools": [true, false], "none": []}));
+        assert_eq!(
+            got.unwrap(),
+            json!({"numbers": [1.5, -0.0], "ints": [3, -4], "bools": [true, false], "none": []})
+        );
     }
 
     #[test]
     fn a_nested_null_was_stored() {
         let inner = HashMap::from([("gone".to_owned(), value(value::Kind::NullValue(0)))]);
         let object = pb::Properties { fields: inner };
-        let got = json_of(vec![("o", value(value::Kind::ObjectValue(object.clone()))),
-            ("l", list(list_value::Kind::ObjectValues(pb::ObjectValues { values: vec![object] })))]);
+        let got = json_of(vec![
+            ("o", value(value::Kind::ObjectValue(object.clone()))),
+            ("l", list(list_value::Kind::ObjectValues(pb::ObjectValues { values: vec![object] }))),
+        ]);
         assert_eq!(got.unwrap(), json!({"o": {"gone": null}, "l": [{"gone": null}]}));
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prost::Message;
 use selvedge_proto::weaviate::vectors::VectorType;
 use selvedge_proto::weaviate::{
-    ConsistencyLevel, MetadataRequest, ObjectPropertiesRequest, PropertiesRequest, SearchReply, SearchRequest, SearchResult,
+    ConsistencyLevel, MetadataRequest, ObjectPropertiesRequest, PropertiesRequest, SearchReply,
+    SearchRequest, SearchResult,
 };
 use tonic::Code;
 use uuid::Uuid;
@@ -42,7 +43,8 @@ pub struct Page {
 impl ObjectReader {
     /// With `vectors` false, objects come without any.
     pub fn new(cluster: &Cluster, collection: &Collection, vectors: bool) -> Self {
-        let level = if collection.replication_factor > 1 { ConsistencyLevel::Quorum } else { ConsistencyLevel::One };
+        let level =
+            if collection.replication_factor > 1 { ConsistencyLevel::Quorum } else { ConsistencyLevel::One };
         let template = SearchRequest {
             collection: collection.name.clone(),
             consistency_level: Some(level.into()),
@@ -90,10 +92,14 @@ impl ObjectReader {
         match self.cluster.grpc().search(Cluster::request(message)).await {
             Ok(reply) => Ok(reply.into_inner()),
             // Weaviate's limit for a message shows as the first, our own as the second.
-            Err(status) if limit > 1 && matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange) => {
+            Err(status)
+                if limit > 1 && matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange) =>
+            {
                 Err(Failure::TooLarge)
             }
-            Err(status) => Err(Failure::Other(self.explain(self.cluster.failed(&self.action(tenant), status)))),
+            Err(status) => {
+                Err(Failure::Other(self.explain(self.cluster.failed(&self.action(tenant), status))))
+            }
         }
     }
 
@@ -131,7 +137,12 @@ impl ObjectReader {
         Ok(batch)
     }
 
-    fn decode_object(&self, batch: &mut Batch, result: SearchResult, last: &mut Option<Uuid>) -> Result<(), Malformed> {
+    fn decode_object(
+        &self,
+        batch: &mut Batch,
+        result: SearchResult,
+        last: &mut Option<Uuid>,
+    ) -> Result<(), Malformed> {
         let metadata = result.metadata.ok_or_else(|| Malformed("no metadata".to_owned()))?;
         let id = Uuid::try_parse(&metadata.id).map_err(|error| Malformed(error.to_string()))?;
         if last.is_some_and(|last| id <= last) {
@@ -165,10 +176,12 @@ impl ObjectReader {
                 column.push_absent();
             } else {
                 taken += 1;
-                push_vector(column, bytes, kind).map_err(|text| Malformed(format!("{}: {text}", space.label())))?;
+                push_vector(column, bytes, kind)
+                    .map_err(|text| Malformed(format!("{}: {text}", space.label())))?;
             }
         }
-        let sent = named.iter().filter(|vector| !vector.vector_bytes.is_empty()).count() + usize::from(!legacy.is_empty());
+        let sent = named.iter().filter(|vector| !vector.vector_bytes.is_empty()).count()
+            + usize::from(!legacy.is_empty());
         if !self.spaces.is_empty() && taken != sent {
             return Err(Malformed("a vector that the collection's schema does not have".to_owned()));
         }
@@ -176,20 +189,26 @@ impl ObjectReader {
     }
 
     fn undecodable(&self, tenant: &str, id: &str, error: Malformed) -> Error {
-        Error::new(Kind::WeaviateUnintelligible, format!("cannot {}: object {id}: {}", self.action(tenant), error.0))
-            .hint("the object cannot be backed up exactly; please report it with Weaviate's version")
+        Error::new(
+            Kind::WeaviateUnintelligible,
+            format!("cannot {}: object {id}: {}", self.action(tenant), error.0),
+        )
+        .hint("the object cannot be backed up exactly; please report it with Weaviate's version")
     }
 }
 
 fn push_vector(column: &mut Vectors, bytes: &[u8], kind: VectorType) -> Result<(), String> {
     match (column, kind) {
-        (Vectors::Single(column), VectorType::SingleFp32 | VectorType::Unspecified) if bytes.len().is_multiple_of(4) => {
+        (Vectors::Single(column), VectorType::SingleFp32 | VectorType::Unspecified)
+            if bytes.len().is_multiple_of(4) =>
+        {
             column.push_le_bytes(bytes);
             Ok(())
         }
         (Vectors::Multi(column), VectorType::MultiFp32) => {
             // The dimension comes first, as two bytes.
-            let (dimension, floats) = bytes.split_first_chunk().ok_or("a multi-vector without a dimension")?;
+            let (dimension, floats) =
+                bytes.split_first_chunk().ok_or("a multi-vector without a dimension")?;
             let dimension = usize::from(u16::from_le_bytes(*dimension));
             if dimension == 0 || !floats.len().is_multiple_of(dimension * 4) {
                 return Err(format!("{} bytes are no vectors of dimension {dimension}", floats.len()));
@@ -208,7 +227,8 @@ fn push_vector(column: &mut Vectors, bytes: &[u8], kind: VectorType) -> Result<(
 /// blobs, on versions that can do it; `ops::limits` refuses what neither way shows whole.
 fn properties_request(properties: &[Property]) -> PropertiesRequest {
     let readable = properties.iter().filter(|property| property.kind != ValueKind::Reference);
-    let (in_parts, whole): (Vec<_>, Vec<_>) = readable.partition(|property| property.kind == ValueKind::Object && !property.has_capital_parts());
+    let (in_parts, whole): (Vec<_>, Vec<_>) =
+        readable.partition(|property| property.kind == ValueKind::Object && !property.has_capital_parts());
     PropertiesRequest {
         non_ref_properties: whole.into_iter().map(|property| property.name.clone()).collect(),
         object_properties: in_parts.into_iter().map(parts_of).collect(),
@@ -305,9 +325,12 @@ mod tests {
 
     #[test]
     fn every_property_is_named_and_objects_by_their_parts_unless_these_have_capitals() {
-        let leaf = |name: &str, kind| Property { name: name.to_owned(), kind, list: false, nested: Vec::new() };
-        let inner = Property { nested: vec![leaf("photo", ValueKind::Blob)], ..leaf("inner", ValueKind::Object) };
-        let outer = Property { nested: vec![leaf("n", ValueKind::Int), inner], ..leaf("outer", ValueKind::Object) };
+        let leaf =
+            |name: &str, kind| Property { name: name.to_owned(), kind, list: false, nested: Vec::new() };
+        let inner =
+            Property { nested: vec![leaf("photo", ValueKind::Blob)], ..leaf("inner", ValueKind::Object) };
+        let outer =
+            Property { nested: vec![leaf("n", ValueKind::Int), inner], ..leaf("outer", ValueKind::Object) };
         let plain = Property { nested: vec![leaf("X", ValueKind::Int)], ..leaf("plain", ValueKind::Object) };
         let properties = [leaf("text", ValueKind::Text), outer, plain, leaf("ref", ValueKind::Reference)];
         let request = properties_request(&properties);
@@ -318,7 +341,8 @@ mod tests {
 
     #[test]
     fn vectors_of_the_wrong_shape_are_refused() {
-        let space = |multi| VectorSpace { name: None, multi, vectorizer: "none".into(), index_type: "hnsw".into() };
+        let space =
+            |multi| VectorSpace { name: None, multi, vectorizer: "none".into(), index_type: "hnsw".into() };
         let mut single = Vectors::new(&space(false));
         assert!(push_vector(&mut single, &[0; 7], VectorType::SingleFp32).is_err());
         assert!(push_vector(&mut single, &[0; 8], VectorType::MultiFp32).is_err());

@@ -77,9 +77,12 @@ impl Rest {
             return Ok(Some(Value::Null));
         }
         serde_json::from_str(&body).map(Some).map_err(|error| {
-            Error::new(Kind::WeaviateUnreachable, format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base))
-                .hint("check the server's --weaviate-url")
-                .caused_by(error)
+            Error::new(
+                Kind::WeaviateUnreachable,
+                format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base),
+            )
+            .hint("check the server's --weaviate-url")
+            .caused_by(error)
         })
     }
 }
@@ -87,8 +90,9 @@ impl Rest {
 fn authorization(key: Option<&SecretString>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     if let Some(key) = key {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-            .map_err(|_| Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have"))?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
+            Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have")
+        })?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }

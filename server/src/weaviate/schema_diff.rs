@@ -65,11 +65,15 @@ fn strip(value: &Value) -> Option<Value> {
         Value::Null => None,
         Value::String(text) if text.is_empty() => None,
         Value::Array(items) if items.is_empty() => None,
-        Value::Array(items) if items.iter().all(|item| item["name"].is_string()) => Some(Value::Object(by_name(items))),
+        Value::Array(items) if items.iter().all(|item| item["name"].is_string()) => {
+            Some(Value::Object(by_name(items)))
+        }
         Value::Array(items) => Some(Value::Array(items.iter().filter_map(strip).collect())),
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(name, _)| !COMPUTED.contains(&name.as_str()));
-            Some(Value::Object(kept.filter_map(|(name, value)| Some((name.clone(), strip(value)?))).collect()))
+            Some(Value::Object(
+                kept.filter_map(|(name, value)| Some((name.clone(), strip(value)?))).collect(),
+            ))
         }
         other => Some(other.clone()),
     }
@@ -111,7 +115,11 @@ fn matters(path: &str, wanted: Option<&Value>, got: Option<&Value>) -> bool {
     }
     match (wanted, got) {
         // A default that was not asked for matters only if it adds a part to the collection.
-        (None, Some(added)) => !is_off(added) && (path.starts_with("vectorConfig.") || path.starts_with("properties.")) && path.split('.').count() == 2,
+        (None, Some(added)) => {
+            !is_off(added)
+                && (path.starts_with("vectorConfig.") || path.starts_with("properties."))
+                && path.split('.').count() == 2
+        }
         // A setting that the server does not know matters if it was on.
         (Some(dropped), None) => !is_off(dropped),
         _ => true,

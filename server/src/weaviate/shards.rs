@@ -37,13 +37,18 @@ impl Cluster {
         }
         let name = &collection.name;
         let missing = |text: String| {
-            Error::new(Kind::ShardsUnavailable, format!("not all shards of collection \"{name}\" can be read: {text}"))
-                .hint("bring all of Weaviate's nodes up, then try again")
+            Error::new(
+                Kind::ShardsUnavailable,
+                format!("not all shards of collection \"{name}\" can be read: {text}"),
+            )
+            .hint("bring all of Weaviate's nodes up, then try again")
         };
         let action = format!("read the shards of collection \"{name}\"");
         let statuses = self.rest.get(&action, &format!("/v1/schema/{name}/shards"), &[]).await;
         let statuses = statuses.map_err(|error| match error.kind() {
-            Kind::WeaviatePermissionDenied | Kind::WeaviateUnauthenticated | Kind::WeaviateUnreachable => error,
+            Kind::WeaviatePermissionDenied | Kind::WeaviateUnauthenticated | Kind::WeaviateUnreachable => {
+                error
+            }
             _ => missing(error.to_string()),
         })?;
         let live = statuses.as_ref().and_then(|statuses| statuses.as_array()).map_or(0, Vec::len) as u64;
@@ -67,7 +72,8 @@ impl Cluster {
             Err(error) if error.kind() == Kind::WeaviatePermissionDenied => return Ok(0),
             Err(error) => return Err(error),
         };
-        let shards = nodes["nodes"].as_array().into_iter().flatten().flat_map(|node| node["shards"].as_array());
+        let shards =
+            nodes["nodes"].as_array().into_iter().flatten().flat_map(|node| node["shards"].as_array());
         let names: BTreeSet<_> = shards
             .flatten()
             .filter(|shard| shard["class"] == collection)

@@ -25,10 +25,13 @@ impl Cluster {
         let found = self.retrying(|| self.rest.get(&action, &path, &[])).await?;
         let found = found.ok_or_else(|| gone(collection))?;
         let wire: Vec<WireTenant> = serde_json::from_value(found).map_err(|error| {
-            Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer")).caused_by(error)
+            Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"))
+                .caused_by(error)
         })?;
-        let mut tenants: Vec<_> =
-            wire.into_iter().map(|tenant| Tenant { name: tenant.name, status: tenant.activity_status }).collect();
+        let mut tenants: Vec<_> = wire
+            .into_iter()
+            .map(|tenant| Tenant { name: tenant.name, status: tenant.activity_status })
+            .collect();
         tenants.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tenants)
     }
@@ -38,8 +41,10 @@ impl Cluster {
         let action = format!("create tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
         for chunk in tenants.chunks(CHUNK) {
-            let body: Value =
-                chunk.iter().map(|tenant| json!({"name": tenant.name, "activityStatus": tenant.status})).collect();
+            let body: Value = chunk
+                .iter()
+                .map(|tenant| json!({"name": tenant.name, "activityStatus": tenant.status}))
+                .collect();
             self.retrying(|| self.rest.post(&action, &path, &body)).await?.ok_or_else(|| gone(collection))?;
         }
         Ok(())
@@ -57,7 +62,9 @@ impl Cluster {
         let path = format!("/v1/schema/{collection}/tenants");
         for chunk in names.chunks(CHUNK) {
             let body = json!(chunk);
-            self.retrying(|| self.rest.delete(&action, &path, Some(&body))).await?.ok_or_else(|| gone(collection))?;
+            self.retrying(|| self.rest.delete(&action, &path, Some(&body)))
+                .await?
+                .ok_or_else(|| gone(collection))?;
         }
         Ok(())
     }
@@ -68,7 +75,8 @@ impl Cluster {
         let action = format!("set the status of tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
         for chunk in names.chunks(PUT_CHUNK) {
-            let body: Value = chunk.iter().map(|name| json!({"name": name, "activityStatus": status})).collect();
+            let body: Value =
+                chunk.iter().map(|name| json!({"name": name, "activityStatus": status})).collect();
             self.retrying(|| self.rest.put(&action, &path, &body)).await?.ok_or_else(|| gone(collection))?;
         }
         Ok(())

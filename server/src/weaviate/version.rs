@@ -88,7 +88,15 @@ mod tests {
 
     #[test]
     fn versions_that_would_lose_legacy_vectors_are_refused() {
-        for (version, supported) in [("1.26.9", false), ("1.27.13", false), ("1.27.14", true), ("1.28.7", false), ("1.29.0", false), ("1.30.0", true), ("2.0.0", true)] {
+        for (version, supported) in [
+            ("1.26.9", false),
+            ("1.27.13", false),
+            ("1.27.14", true),
+            ("1.28.7", false),
+            ("1.29.0", false),
+            ("1.30.0", true),
+            ("2.0.0", true),
+        ] {
             assert_eq!(Version::parse(version).unwrap().check_supported().is_ok(), supported, "{version}");
         }
     }

@@ -36,11 +36,19 @@ impl<'a> Field<'a> {
     }
 
     pub fn double(self) -> Result<f64, Malformed> {
-        if let Self::Fixed64(bits) = self { Ok(f64::from_bits(bits)) } else { Err(self.unexpected("a double")) }
+        if let Self::Fixed64(bits) = self {
+            Ok(f64::from_bits(bits))
+        } else {
+            Err(self.unexpected("a double"))
+        }
     }
 
     pub fn float(self) -> Result<f32, Malformed> {
-        if let Self::Fixed32(bits) = self { Ok(f32::from_bits(bits)) } else { Err(self.unexpected("a float")) }
+        if let Self::Fixed32(bits) = self {
+            Ok(f32::from_bits(bits))
+        } else {
+            Err(self.unexpected("a float"))
+        }
     }
 
     fn unexpected(self, wanted: &str) -> Malformed {
@@ -74,7 +82,8 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| Malformed("a field is cut off".to_owned()))?;
+        let (taken, rest) =
+            self.0.split_at_checked(len).ok_or_else(|| Malformed("a field is cut off".to_owned()))?;
         self.0 = rest;
         Ok(taken)
     }

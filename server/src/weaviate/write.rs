@@ -69,7 +69,10 @@ impl ObjectWriter {
         if bytes > self.max_message && ids.len() == 1 {
             return Err(Error::new(
                 Kind::WeaviateRefused,
-                format!("object {} has {bytes} bytes, more than Weaviate takes in one message ({})", ids[0], self.max_message),
+                format!(
+                    "object {} has {bytes} bytes, more than Weaviate takes in one message ({})",
+                    ids[0], self.max_message
+                ),
             )
             .hint("raise GRPC_MAX_MESSAGE_SIZE of Weaviate"));
         }
@@ -81,7 +84,10 @@ impl ObjectWriter {
         let json = batch.properties.get(row);
         let properties = json_to_properties::object_properties(&self.properties, json).map_err(|error| {
             let collection = &self.collection;
-            Error::new(Kind::BackupCorrupt, format!("object {id} does not fit collection \"{collection}\": {}", error.0))
+            Error::new(
+                Kind::BackupCorrupt,
+                format!("object {id} does not fit collection \"{collection}\": {}", error.0),
+            )
         })?;
         let mut object = BatchObject {
             uuid: id.to_string(),
@@ -94,7 +100,11 @@ impl ObjectWriter {
             let Some((bytes, kind)) = encode_vector(column, row) else { continue };
             match &space.name {
                 None => object.vector_bytes = bytes,
-                Some(name) => object.vectors.push(WireVectors { name: name.clone(), vector_bytes: bytes, r#type: kind.into() }),
+                Some(name) => object.vectors.push(WireVectors {
+                    name: name.clone(),
+                    vector_bytes: bytes,
+                    r#type: kind.into(),
+                }),
             }
         }
         Ok(object)
@@ -110,7 +120,9 @@ impl ObjectWriter {
                 Ok(errors) => {
                     let (later, never): (Vec<_>, Vec<_>) =
                         errors.into_iter().partition(|(_, reason)| failure::is_transient_text(reason));
-                    refused.extend(never.into_iter().map(|(index, reason)| Refusal { id: request.ids[index], reason }));
+                    refused.extend(
+                        never.into_iter().map(|(index, reason)| Refusal { id: request.ids[index], reason }),
+                    );
                     let Some((_, reason)) = later.first() else {
                         self.cluster.observe_proceeding();
                         return Ok(refused);
@@ -143,7 +155,12 @@ impl ObjectWriter {
                 Ok(index) if index < request.ids.len() => Ok((index, error.error)),
                 _ => Err(Error::new(
                     Kind::WeaviateUnintelligible,
-                    format!("{}: Weaviate reports an error for object {} of {}", self.action(), error.index, request.ids.len()),
+                    format!(
+                        "{}: Weaviate reports an error for object {} of {}",
+                        self.action(),
+                        error.index,
+                        request.ids.len()
+                    ),
                 )),
             })
             .collect()
@@ -206,7 +223,8 @@ mod tests {
     fn what_is_repeated_keeps_ids_and_objects_together() {
         let id = Uuid::from_u128;
         let object = |n| BatchObject { uuid: id(n).to_string(), ..BatchObject::default() };
-        let mut request = WriteRequest { ids: (0..4).map(id).collect(), objects: (0..4).map(object).collect(), bytes: 0 };
+        let mut request =
+            WriteRequest { ids: (0..4).map(id).collect(), objects: (0..4).map(object).collect(), bytes: 0 };
         request.keep([3, 1, 3].into_iter());
         assert_eq!(request.ids, [id(1), id(3)]);
         assert_eq!(request.objects, [object(1), object(3)]);

@@ -68,10 +68,15 @@ pub async fn copy_collection(
 ) -> Result<CollectionManifest> {
     source.counters.set_state(CollectionState::Running);
     let reader = Arc::new(ObjectReader::new(cluster, &source.collection, !request.without_vectors));
-    let target = job.or_stop(writer.add_collection(&source.collection, &source.aliases, reader.spaces())).await?;
+    let target =
+        job.or_stop(writer.add_collection(&source.collection, &source.aliases, reader.spaces())).await?;
     let result = async {
         let tally = read(job, cluster, &source, reader, || target.data_writer()).await?;
-        let notes = if request.schema_only { Vec::new() } else { job.or_stop(settle::check(cluster, &source, &tally)).await? };
+        let notes = if request.schema_only {
+            Vec::new()
+        } else {
+            job.or_stop(settle::check(cluster, &source, &tally)).await?
+        };
         job.or_stop(settle::check_unchanged(cluster, &source)).await?;
         let tenants = settle::tenant_records(&source, request, &tally);
         for note in &notes {
@@ -96,7 +101,7 @@ async fn read(
         source.parts.iter().partition(|part| part.objects > 0 || part.tenant.is_none());
     source.counters.add_tenants(empty.len() as u64);
     let tasks: VecDeque<_> = parts.into_iter().flat_map(tasks).collect();
-    let lanes = std::env::var("SELVEDGE_LANES").ok().and_then(|v| v.parse().ok()).unwrap_or(LANES).min(tasks.len());
+    let lanes = LANES.min(tasks.len());
     let work = Arc::new(Work {
         reader,
         queue: Mutex::new(tasks),
@@ -115,9 +120,15 @@ async fn read(
 }
 
 /// Waits for all lanes, watching the shards meanwhile. The first failure stops the others, and is the one to report.
-async fn gather(cluster: &Cluster, source: &Source, work: &Work, mut running: JoinSet<Result<Tally>>) -> Result<Tally> {
+async fn gather(
+    cluster: &Cluster,
+    source: &Source,
+    work: &Work,
+    mut running: JoinSet<Result<Tally>>,
+) -> Result<Tally> {
     let mut outcome = Ok(Tally::default());
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + SHARD_CHECK_INTERVAL, SHARD_CHECK_INTERVAL);
+    let mut ticks =
+        tokio::time::interval_at(tokio::time::Instant::now() + SHARD_CHECK_INTERVAL, SHARD_CHECK_INTERVAL);
     loop {
         let result = tokio::select! {
             joined = running.join_next() => match joined {

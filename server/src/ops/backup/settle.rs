@@ -48,7 +48,11 @@ pub async fn check_unchanged(cluster: &Cluster, source: &Source) -> Result<()> {
     let name = &source.collection.name;
     let hint = "start the backup again when the schema has settled";
     let Some(now) = cluster.collection(name).await? else {
-        return Err(Error::new(Kind::SchemaChanged, format!("collection \"{name}\" was dropped while it was read")).hint(hint));
+        return Err(Error::new(
+            Kind::SchemaChanged,
+            format!("collection \"{name}\" was dropped while it was read"),
+        )
+        .hint(hint));
     };
     match compare_schemas(&source.collection.schema, &now.schema).into_iter().next() {
         None => Ok(()),

@@ -42,24 +42,29 @@ pub async fn select(cluster: &Cluster, request: &BackupRequest) -> Result<Vec<St
     let place = format!("on cluster \"{}\"", cluster.name());
     let names = request.collections.apply(schemas.keys().map(String::as_str), &place)?;
     if names.is_empty() {
-        return Err(Error::new(Kind::CollectionNotFound, format!("there is no collection to back up {place}"))
-            .hint("check that the server's key may read collections, and what --exclude leaves out"));
+        return Err(Error::new(
+            Kind::CollectionNotFound,
+            format!("there is no collection to back up {place}"),
+        )
+        .hint("check that the server's key may read collections, and what --exclude leaves out"));
     }
     Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 /// Looks at each collection. Fails before anything is written if one of them cannot be backed up whole.
-pub async fn plan(job: &JobContext, cluster: &Cluster, request: &BackupRequest, names: &[String]) -> Result<Vec<Source>> {
+pub async fn plan(
+    job: &JobContext,
+    cluster: &Cluster,
+    request: &BackupRequest,
+    names: &[String],
+) -> Result<Vec<Source>> {
     job.progress.set_phase(Phase::Planning);
     // Owned, so that the looks need not borrow from each other's surroundings.
     let looks = names.iter().map(|name| {
         let counters = job.progress.add_collection(name, "");
         look_at(cluster.clone(), request.clone(), name.clone(), counters)
     });
-    stream::iter(looks.collect::<Vec<_>>())
-        .buffered(COLLECTIONS_AT_ONCE)
-        .try_collect()
-        .await
+    stream::iter(looks.collect::<Vec<_>>()).buffered(COLLECTIONS_AT_ONCE).try_collect().await
 }
 
 async fn look_at(
@@ -70,7 +75,10 @@ async fn look_at(
 ) -> Result<Source> {
     let name = name.as_str();
     let collection = cluster.collection(name).await?.ok_or_else(|| {
-        Error::new(Kind::CollectionNotFound, format!("collection \"{name}\" was dropped while the backup was planned"))
+        Error::new(
+            Kind::CollectionNotFound,
+            format!("collection \"{name}\" was dropped while the backup was planned"),
+        )
     })?;
     check_exact(&collection)?;
     check_visible(&collection, cluster.connect().await?.version)?;
@@ -95,8 +103,11 @@ fn choose_tenants(collection: &Collection, tenants: &[Tenant], wanted: &[String]
     }
     let name = &collection.name;
     if !collection.multi_tenant {
-        return Err(Error::new(Kind::TenantNotFound, format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"))
-            .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        )
+        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
     }
     let find = |wanted: &String| {
         tenants.iter().find(|tenant| tenant.name == *wanted).cloned().ok_or_else(|| {
@@ -144,7 +155,11 @@ impl Source {
             notes.push("vectors are left out, as the request says".to_owned());
         }
         if !request.tenants.is_empty() {
-            notes.push(format!("{} of {} tenants, as the request says", self.parts.len(), self.tenants.len()));
+            notes.push(format!(
+                "{} of {} tenants, as the request says",
+                self.parts.len(),
+                self.tenants.len()
+            ));
         }
         PlannedCollection {
             collection: self.collection.name.clone(),

@@ -14,7 +14,12 @@ use crate::weaviate::{Cluster, compare_schemas};
 /// Tenants that are missing at a time, between being deleted and being created again.
 const CHUNK: usize = 100;
 
-pub async fn clear(job: &JobContext, cluster: &Cluster, repository: &Repository, victim: Victim) -> Result<()> {
+pub async fn clear(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    victim: Victim,
+) -> Result<()> {
     let saved = save_schema(job, repository, &victim.collection).await?;
     if victim.collection.multi_tenant {
         recreate_tenants(job, cluster, &victim).await?;
@@ -47,8 +52,11 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
     if now.is_some_and(|now| compare_schemas(&planned.schema, &now.schema).is_empty()) {
         return Ok(());
     }
-    Err(Error::new(Kind::SchemaChanged, format!("the schema of collection \"{name}\" changed while the clear was planned"))
-        .hint("nothing was changed; start the clear again"))
+    Err(Error::new(
+        Kind::SchemaChanged,
+        format!("the schema of collection \"{name}\" changed while the clear was planned"),
+    )
+    .hint("nothing was changed; start the clear again"))
 }
 
 /// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
@@ -59,7 +67,9 @@ async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> 
     let proof = async move {
         let made = cluster.create_collection(&wanted.schema).await;
         cluster.drop_collection(&probe).await.map_err(|error| {
-            error.hint(format!("nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"))
+            error.hint(format!(
+                "nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"
+            ))
         })?;
         fail_if_different(&name, &wanted.schema, &made?.schema)
     };
@@ -97,7 +107,10 @@ fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
     }
     Err(Error::new(
         Kind::SchemaMismatch,
-        format!("Weaviate creates collection \"{name}\" differently from what it is: {}", differences.join("; ")),
+        format!(
+            "Weaviate creates collection \"{name}\" differently from what it is: {}",
+            differences.join("; ")
+        ),
     ))
 }
 
@@ -110,7 +123,10 @@ async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim) 
             cluster.delete_tenants(&name, &tenants).await?;
             cluster.create_tenants(&name, &tenants).await.map_err(|error| {
                 let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-                error.hint(format!("these tenants of collection \"{name}\" were deleted, create them again: {}", names.join(", ")))
+                error.hint(format!(
+                    "these tenants of collection \"{name}\" were deleted, create them again: {}",
+                    names.join(", ")
+                ))
             })
         };
         job.uncut(recreate).await?;
@@ -123,7 +139,10 @@ async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim) 
 async fn check(cluster: &Cluster, victim: &Victim) -> Result<()> {
     let name = &victim.collection.name;
     let now = cluster.collection(name).await?.ok_or_else(|| {
-        Error::new(Kind::SchemaMismatch, format!("collection \"{name}\" is gone although it was created again"))
+        Error::new(
+            Kind::SchemaMismatch,
+            format!("collection \"{name}\" is gone although it was created again"),
+        )
     })?;
     fail_if_different(name, &victim.collection.schema, &now.schema)?;
     if victim.collection.multi_tenant {
@@ -144,16 +163,23 @@ async fn check(cluster: &Cluster, victim: &Victim) -> Result<()> {
 async fn check_tenants(cluster: &Cluster, victim: &Victim) -> Result<()> {
     let name = &victim.collection.name;
     let now = cluster.tenants(name).await?;
-    let found = |tenant: &Tenant| now.binary_search_by(|other| other.name.cmp(&tenant.name)).ok().map(|at| &now[at]);
+    let found =
+        |tenant: &Tenant| now.binary_search_by(|other| other.name.cmp(&tenant.name)).ok().map(|at| &now[at]);
     if let Some(tenant) = victim.tenants.iter().find(|tenant| found(tenant) != Some(tenant)) {
         return Err(Error::new(
             Kind::SchemaMismatch,
-            format!("tenant \"{}\" of collection \"{name}\" is not there as it was ({})", tenant.name, tenant.status),
+            format!(
+                "tenant \"{}\" of collection \"{name}\" is not there as it was ({})",
+                tenant.name, tenant.status
+            ),
         ));
     }
     let active: Vec<_> = victim.tenants.iter().filter(|tenant| tenant.status.is_active()).collect();
     let counts = cluster.count_tenants(name, active.iter().map(|tenant| tenant.name.as_str())).await?;
-    active.iter().zip(counts).try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count))
+    active
+        .iter()
+        .zip(counts)
+        .try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count))
 }
 
 fn fail_if_not_empty(name: &str, tenant: Option<&str>, count: u64) -> Result<()> {
@@ -161,6 +187,9 @@ fn fail_if_not_empty(name: &str, tenant: Option<&str>, count: u64) -> Result<()>
         return Ok(());
     }
     let tenant = tenant.map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
-    Err(Error::new(Kind::CountMismatch, format!("collection \"{name}\" holds {count} objects{tenant} after it was cleared"))
-        .hint("somebody writes to it; stop the writers and clear it again"))
+    Err(Error::new(
+        Kind::CountMismatch,
+        format!("collection \"{name}\" holds {count} objects{tenant} after it was cleared"),
+    )
+    .hint("somebody writes to it; stop the writers and clear it again"))
 }

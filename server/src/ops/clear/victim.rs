@@ -42,8 +42,11 @@ async fn find(cluster: &Cluster, name: &str) -> Result<Collection> {
     if let Some(collection) = cluster.collection(name).await? {
         return Ok(collection);
     }
-    Err(Error::new(Kind::CollectionNotFound, format!("collection \"{name}\" does not exist on cluster \"{}\"", cluster.name()))
-        .hint("give the exact name, not an alias or a pattern; `selvedge collections` lists what there is"))
+    Err(Error::new(
+        Kind::CollectionNotFound,
+        format!("collection \"{name}\" does not exist on cluster \"{}\"", cluster.name()),
+    )
+    .hint("give the exact name, not an alias or a pattern; `selvedge collections` lists what there is"))
 }
 
 async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) -> Result<Vec<Tenant>> {
@@ -52,12 +55,19 @@ async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) 
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        return Err(Error::new(Kind::TenantNotFound, format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose")));
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        ));
     }
     let mut tenants = cluster.tenants(name).await?;
-    if let Some(missing) = wanted.iter().find(|wanted| !tenants.iter().any(|tenant| tenant.name == **wanted)) {
-        return Err(Error::new(Kind::TenantNotFound, format!("collection \"{name}\" has no tenant \"{missing}\""))
-            .hint("tenants' names are case-sensitive"));
+    if let Some(missing) = wanted.iter().find(|wanted| !tenants.iter().any(|tenant| tenant.name == **wanted))
+    {
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" has no tenant \"{missing}\""),
+        )
+        .hint("tenants' names are case-sensitive"));
     }
     tenants.retain(|tenant| wanted.is_empty() || wanted.contains(&tenant.name));
     let fixed = |tenant: &&Tenant| !matches!(tenant.status, TenantStatus::Hot | TenantStatus::Cold);
@@ -79,8 +89,11 @@ async fn count(cluster: &Cluster, collection: &Collection, tenants: &[Tenant]) -
     if !collection.multi_tenant {
         return Ok((cluster.count(name, None).await?, true));
     }
-    let active: Vec<_> =
-        tenants.iter().filter(|tenant| tenant.status.is_active()).map(|tenant| tenant.name.as_str()).collect();
+    let active: Vec<_> = tenants
+        .iter()
+        .filter(|tenant| tenant.status.is_active())
+        .map(|tenant| tenant.name.as_str())
+        .collect();
     let counts = cluster.count_tenants(name, active.iter().copied()).await?;
     Ok((counts.iter().sum(), active.len() == tenants.len()))
 }

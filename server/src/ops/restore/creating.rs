@@ -28,8 +28,9 @@ pub async fn create_all(job: &JobContext, cluster: &Cluster, targets: &[Target])
 async fn create(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<()> {
     let name = &target.collection.name;
     let made = cluster.create_collection(&target.collection.schema).await?;
-    let (fatal, minor): (Vec<_>, Vec<_>) =
-        compare_schemas(&target.collection.schema, &made.schema).into_iter().partition(|difference| difference.matters);
+    let (fatal, minor): (Vec<_>, Vec<_>) = compare_schemas(&target.collection.schema, &made.schema)
+        .into_iter()
+        .partition(|difference| difference.matters);
     if !fatal.is_empty() {
         let texts: Vec<_> = fatal.iter().take(5).map(ToString::to_string).collect();
         return Err(Error::new(
@@ -39,7 +40,10 @@ async fn create(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<
         .hint("the target may be an older version of Weaviate, or configured differently"));
     }
     for difference in minor.iter().filter(|difference| difference.wanted.is_some()) {
-        let text = format!("Weaviate did not take a setting that only concerns its inner workings: {}", difference.path);
+        let text = format!(
+            "Weaviate did not take a setting that only concerns its inner workings: {}",
+            difference.path
+        );
         job.progress.warn("setting_not_taken", text, name.clone());
     }
     cluster.create_tenants(name, &target.tenants).await
@@ -48,7 +52,9 @@ async fn create(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<
 async fn undo(cluster: &Cluster, created: &[&str], error: Error) -> Error {
     for name in created {
         if let Err(left) = cluster.drop_collection(name).await {
-            return error.hint(format!("also, collection \"{name}\", which the job had created, could not be dropped again: {left}"));
+            return error.hint(format!(
+                "also, collection \"{name}\", which the job had created, could not be dropped again: {left}"
+            ));
         }
     }
     error

@@ -32,15 +32,21 @@ pub fn names(manifest: &Manifest, request: &RestoreRequest) -> Result<BTreeMap<S
     let in_backup = manifest.collections.iter().map(|collection| collection.name.as_str());
     let selected = request.collections.apply(in_backup, &place)?;
     if let Some(stray) = request.rename.keys().find(|old| !selected.contains(&old.as_str())) {
-        return Err(Error::new(Kind::CollectionNotFound, format!("\"{stray}\" is to be renamed but is not restored"))
-            .hint(format!("see what backup {} has with `selvedge show {}`", manifest.id, manifest.id)));
+        return Err(Error::new(
+            Kind::CollectionNotFound,
+            format!("\"{stray}\" is to be renamed but is not restored"),
+        )
+        .hint(format!("see what backup {} has with `selvedge show {}`", manifest.id, manifest.id)));
     }
     let mut taken = BTreeMap::new();
     for old in &selected {
         let new = request.rename.get(*old).map_or(*old, String::as_str);
         // Weaviate takes names that differ only in case for the same.
         if let Some(other) = taken.insert(new.to_lowercase(), *old) {
-            return Err(Error::invalid("rename", format!("both \"{other}\" and \"{old}\" would become \"{new}\"")));
+            return Err(Error::invalid(
+                "rename",
+                format!("both \"{other}\" and \"{old}\" would become \"{new}\""),
+            ));
         }
     }
     let new_name = |old: &str| request.rename.get(old).cloned().unwrap_or_else(|| old.to_owned());
@@ -71,7 +77,15 @@ pub async fn plan(
         let counters = job.progress.add_collection(old, new);
         counters.expect_objects(rows.values().sum(), true);
         counters.expect_tenants(tenants.len() as u64);
-        targets.push(Target { collection: source.collection().renamed(new), source, tenants, rows, chosen, with_data, counters });
+        targets.push(Target {
+            collection: source.collection().renamed(new),
+            source,
+            tenants,
+            rows,
+            chosen,
+            with_data,
+            counters,
+        });
     }
     Ok(targets)
 }
@@ -120,16 +134,26 @@ fn refuse_vectorizing(source: &CollectionReader) -> Result<()> {
 
 type Chosen = Option<Arc<BTreeSet<String>>>;
 
-fn choose_tenants(source: &CollectionReader, name: &str, request: &RestoreRequest) -> Result<(Vec<Tenant>, Chosen)> {
+fn choose_tenants(
+    source: &CollectionReader,
+    name: &str,
+    request: &RestoreRequest,
+) -> Result<(Vec<Tenant>, Chosen)> {
     let Some(records) = source.tenants() else {
         if request.tenants.is_empty() {
             return Ok((Vec::new(), None));
         }
-        return Err(Error::new(Kind::TenantNotFound, format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"))
-            .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        )
+        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
     };
     let held = records.iter().filter(|record| record.left_out.is_none());
-    let tenant = |record: &crate::archive::TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
+    let tenant = |record: &crate::archive::TenantRecord| Tenant {
+        name: record.name.clone(),
+        status: creatable(record.status),
+    };
     if request.tenants.is_empty() {
         return Ok((held.map(tenant).collect(), None));
     }
@@ -149,7 +173,9 @@ fn choose_tenants(source: &CollectionReader, name: &str, request: &RestoreReques
 fn creatable(status: TenantStatus) -> TenantStatus {
     match status {
         TenantStatus::Hot => TenantStatus::Hot,
-        TenantStatus::Cold | TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => TenantStatus::Cold,
+        TenantStatus::Cold | TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => {
+            TenantStatus::Cold
+        }
     }
 }
 
@@ -190,15 +216,22 @@ impl Target {
                 "Weaviate sets the creation and update times of restored objects anew; the originals are in the backup",
             ));
             if self.source.spaces().len() < self.collection.vector_spaces.len() {
-                losses.push(("vectors_not_in_backup", "objects come back without vectors: the backup was made without them"));
+                losses.push((
+                    "vectors_not_in_backup",
+                    "objects come back without vectors: the backup was made without them",
+                ));
             }
         }
         if !self.source.aliases().is_empty() {
             losses.push(("aliases_not_restored", "aliases that pointed at the collection are not created"));
         }
-        let offloaded = self.source.tenants().unwrap_or_default().iter().filter(|tenant| tenant.left_out.is_none());
+        let offloaded =
+            self.source.tenants().unwrap_or_default().iter().filter(|tenant| tenant.left_out.is_none());
         if offloaded.into_iter().any(|tenant| creatable(tenant.status) != tenant.status) {
-            losses.push(("tenants_created_inactive", "tenants that were offloaded are created as inactive ones"));
+            losses.push((
+                "tenants_created_inactive",
+                "tenants that were offloaded are created as inactive ones",
+            ));
         }
         losses
     }

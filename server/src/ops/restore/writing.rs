@@ -40,7 +40,12 @@ struct RefusedObject {
 type Answer = (Option<String>, Vec<Refusal>);
 
 /// Writes all objects of one collection and counts them. False if some were refused.
-pub async fn fill(job: &JobContext, cluster: &Cluster, target: &Target, refused: &mut Refused) -> Result<bool> {
+pub async fn fill(
+    job: &JobContext,
+    cluster: &Cluster,
+    target: &Target,
+    refused: &mut Refused,
+) -> Result<bool> {
     let before = refused.total;
     if target.with_data {
         let writer = Arc::new(ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?);
@@ -97,7 +102,10 @@ async fn feed(
 }
 
 async fn acquire(places: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit> {
-    Arc::clone(places).acquire_owned().await.map_err(|closed| Error::internal("no place for a request").caused_by(closed))
+    Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(|closed| Error::internal("no place for a request").caused_by(closed))
 }
 
 async fn drain(
@@ -117,7 +125,8 @@ async fn drain(
 type Joined = std::result::Result<Result<Answer>, tokio::task::JoinError>;
 
 fn note(job: &JobContext, target: &Target, done: Joined, refused: &mut Refused) -> Result<()> {
-    let (tenant, refusals) = done.map_err(|panic| Error::internal("a request broke off").caused_by(panic))??;
+    let (tenant, refusals) =
+        done.map_err(|panic| Error::internal("a request broke off").caused_by(panic))??;
     let collection = &target.collection.name;
     for refusal in refusals {
         job.progress.warn("object_refused", refusal.reason.clone(), format!("{collection}/{}", refusal.id));
@@ -135,7 +144,8 @@ async fn count(cluster: &Cluster, target: &Target, refused: &Refused) -> Result<
         vec![cluster.count(name, None).await?]
     };
     let mut counted = target.rows.iter().zip(counts);
-    let wrong = counted.find(|((tenant, rows), counted)| counted + refused.of(name, tenant.as_deref()) != **rows);
+    let wrong =
+        counted.find(|((tenant, rows), counted)| counted + refused.of(name, tenant.as_deref()) != **rows);
     let Some(((tenant, rows), counted)) = wrong else { return Ok(()) };
     let tenant = tenant.as_ref().map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
     Err(Error::new(
@@ -156,7 +166,8 @@ impl Refused {
 
     /// How many objects of a tenant were refused, as far as they are listed.
     fn of(&self, collection: &str, tenant: Option<&str>) -> u64 {
-        let same = |object: &&RefusedObject| object.collection == collection && object.tenant.as_deref() == tenant;
+        let same =
+            |object: &&RefusedObject| object.collection == collection && object.tenant.as_deref() == tenant;
         self.listed.iter().filter(same).count() as u64
     }
 
