@@ -42,7 +42,12 @@ struct Running {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    // The alias ends with `--`, so that both `cargo quickstart --help` and `cargo quickstart -- --help` arrive here.
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "--") {
+        words.remove(1);
+    }
+    let args = Args::parse_from(words);
     let mut running = Running::default();
     let ended = tokio::select! {
         // First: Ctrl-C also ends the client, which then looks like a failure.
@@ -113,7 +118,7 @@ async fn set(args: &Args) -> anyhow::Result<Stage> {
             "{} that Selvedge's tests run on. For the real thing put one on PATH, or say",
             stage.version
         );
-        println!("cargo quickstart --weaviate-url URL.");
+        println!("cargo quickstart -- --weaviate-url URL.");
         return Ok(stage);
     };
     let stage = Stage::own(Flavour::Real).await?;

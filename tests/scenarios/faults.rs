@@ -124,6 +124,8 @@ pub async fn a_hidden_shard_never_makes_a_backup(world: &mut World) -> anyhow::R
         world.rest.count("Many", None).await? < MANY,
         "the stand-in should answer with what is left, and no error"
     );
+    let shown: Value = serde_json::from_str(&world.succeed(&["--json", "collections"]).await?.out)?;
+    ensure!(shown["objects"].is_null(), "a count of what is left is worse than none: {shown}");
     ensure!(world.reason(&["backup", "--id", "b"]).await? == "SHARDS_UNAVAILABLE");
     ensure!(world.backup_ids().await?.is_empty());
     contents.show_shards("Many");

@@ -50,7 +50,7 @@ async fn summarize(cluster: Cluster, collection: Collection) -> Result<Collectio
     let objects = if collection.multi_tenant {
         cluster.count_tenants(&name, active.iter().copied()).await.ok().map(|counts| counts.iter().sum())
     } else {
-        cluster.count(&name, None).await.ok()
+        count_whole(&cluster, &collection).await.ok()
     };
     let description = collection.schema["description"].as_str().unwrap_or_default().to_owned();
     Ok(CollectionSummary {
@@ -60,4 +60,10 @@ async fn summarize(cluster: Cluster, collection: Collection) -> Result<Collectio
         description,
         collection,
     })
+}
+
+/// With a node down Weaviate counts what is left, and such a count is worse than none.
+async fn count_whole(cluster: &Cluster, collection: &Collection) -> Result<u64> {
+    cluster.check_shards(collection).await?;
+    cluster.count(&collection.name, None).await
 }
