@@ -36,7 +36,7 @@ pub struct Options {
     pub cluster: Option<String>,
 
     /// The repository, by its name in the server's configuration [default: default].
-    #[arg(long, global = true, value_name = "NAME", env = "SELVEDGE_REPOSITORY", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_env_values = true)]
     pub repository: Option<String>,
 
     /// Print results as JSON, one object a line; also the progress of jobs.

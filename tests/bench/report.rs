@@ -10,11 +10,12 @@ pub fn progress(round: usize, what: &str, rate: f64) {
 /// `memory` is the server's peak at `few` objects, and at all.
 pub fn print(bench: &Bench<'_>, rates: Rates, few: usize, memory: [u64; 2]) {
     let args = bench.args;
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("Weaviate {}, flat index; {cores} cores for all", bench.stage.version);
     println!(
-        "Weaviate {} on this machine, {} objects of {} dimensions and 600 bytes, flat index;",
-        bench.stage.version, args.objects, args.dimensions
+        "{} objects of {} dimensions and about 600 bytes; best of {} rounds",
+        args.objects, args.dimensions, args.rounds
     );
-    println!("client and server included, best of {} rounds", args.rounds);
     if cfg!(debug_assertions) {
         println!("A DEBUG BUILD: these figures say nothing. Run cargo bench-weaviate.");
     }

@@ -1,7 +1,7 @@
 //! Emptying one collection, and proving that it is empty and otherwise the same.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::victim::Victim;
@@ -20,7 +20,7 @@ pub async fn clear(
     repository: &Repository,
     victim: Victim,
 ) -> Result<()> {
-    let saved = save_schema(job, repository, &victim.collection).await?;
+    let saved = save(job, repository, &victim).await?;
     if victim.collection.multi_tenant {
         recreate_tenants(job, cluster, &victim).await?;
     } else {
@@ -37,12 +37,25 @@ pub async fn clear(
     Ok(())
 }
 
-/// Keeps the schema where it survives this server, and says where.
-async fn save_schema(job: &JobContext, repository: &Repository, collection: &Collection) -> Result<String> {
-    let name = format!("{}.schema.json", collection.name);
-    let text = serde_json::to_vec_pretty(&collection.schema)
+/// Keeps the schema and the tenants where they survive this server, in the form in which Weaviate takes them, and says
+/// where the schema is.
+async fn save(job: &JobContext, repository: &Repository, victim: &Victim) -> Result<String> {
+    let name = &victim.collection.name;
+    if victim.collection.multi_tenant {
+        let tenants: Value = victim
+            .tenants
+            .iter()
+            .map(|tenant| json!({"name": tenant.name, "activityStatus": tenant.status}))
+            .collect();
+        save_json(job, repository, &format!("{name}.tenants.json"), &tenants).await?;
+    }
+    save_json(job, repository, &format!("{name}.schema.json"), &victim.collection.schema).await
+}
+
+async fn save_json(job: &JobContext, repository: &Repository, name: &str, value: &Value) -> Result<String> {
+    let text = serde_json::to_vec_pretty(value)
         .map_err(|error| Error::internal("a schema cannot be written as JSON").caused_by(error))?;
-    repository.put_job_file(&job.job_id, &name, Bytes::from(text)).await?;
+    repository.put_job_file(&job.job_id, name, Bytes::from(text)).await?;
     Ok(format!("{}/jobs/{}/{name}", repository.url(), job.job_id))
 }
 
