@@ -79,6 +79,13 @@ impl Error {
         self
     }
 
+    /// One more thing to do next, after what the hint says already.
+    pub fn also(mut self, hint: impl Into<String>) -> Self {
+        let more = hint.into();
+        self.hint = Some(self.hint.take().map_or(more.clone(), |first| format!("{first}; {more}")));
+        self
+    }
+
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self

@@ -46,6 +46,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Weaviate's default limit for a message, for servers that do not say theirs.
 const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
+/// A reply larger than this is asked for in parts; the offsets of a batch could not hold it.
+const MAX_REPLY: usize = 1 << 30;
 
 /// Where a cluster is, and how to be let in.
 #[derive(Debug, Clone)]
@@ -110,7 +112,13 @@ impl Cluster {
 
     /// The cluster for a job: it waits longer for Weaviate to recover, and `observer` hears of every repeated request.
     pub fn for_job(&self, observer: Arc<dyn RetryObserver>) -> Self {
-        Self { patience: Patience::Job(self.config.retry_budget), observer: Some(observer), ..self.clone() }
+        Self {
+            patience: Patience::Job(self.config.retry_budget),
+            observer: Some(observer),
+            // Weaviate may have been upgraded since the last job.
+            server: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
@@ -160,9 +168,9 @@ impl Cluster {
     }
 
     fn grpc(&self) -> Grpc {
-        // Pages are sized by bytes well below Weaviate's own limit, which is what bounds a single large object.
+        // Pages are sized by bytes well below Weaviate's own limit; only a single object may come near to it.
         WeaviateClient::with_interceptor(self.channel.clone(), self.authorize.clone())
-            .max_decoding_message_size(usize::MAX)
+            .max_decoding_message_size(MAX_REPLY)
             .max_encoding_message_size(usize::MAX)
     }
 
@@ -187,7 +195,6 @@ fn channel(url: &str) -> Result<Channel> {
         .map_err(bad)?
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_adaptive_window(true)
-        .keep_alive_while_idle(false)
         .tcp_nodelay(true);
     if url.starts_with("https://") {
         endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;

@@ -1,5 +1,8 @@
 //! What comes back equals what was there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use anyhow::{Context, ensure};
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
@@ -161,19 +164,25 @@ pub async fn objects_come_back_without_vectors_when_they_were_left_out(
 pub async fn objects_written_meanwhile_are_told(world: &mut World) -> anyhow::Result<()> {
     seed::sharded(&world.rest, "Busy", 1, 8_000).await?;
     let rest = world.rest.clone();
+    let done = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&done);
     let writer = tokio::spawn(async move {
-        for n in 0..200_u32 {
-            let id = uuid::Uuid::from_u128(u128::from(n) << 100 | 7);
+        let mut number = 0_u128;
+        while !stop.load(Relaxed) {
+            let id = uuid::Uuid::from_u128(number << 108 | 7);
             rest.write(&[json!({"class": "Busy", "id": id, "properties": {"text": "late"}})]).await?;
+            number += 1;
         }
         anyhow::Ok(())
     });
-    let ran = world.succeed(&["--json", "backup", "--id", "busy"]).await?;
+    let ran = world.succeed(&["--json", "backup", "--id", "busy"]).await;
+    done.store(true, Relaxed);
     writer.await??;
+    let ran = ran?;
     let job: Value = serde_json::from_str(ran.out.lines().last().context("no summary")?)?;
     let told = job["warnings"]
         .as_array()
-        .is_some_and(|warnings| warnings.iter().any(|w| w["reason"] == "written_while_reading"));
+        .is_some_and(|warnings| warnings.iter().any(|w| w["reason"] == "changed_while_reading"));
     ensure!(told, "writes under the backup must be told: {job}");
     let shown = world.succeed(&["show", "busy"]).await?.out;
     ensure!(shown.contains("not a point-in-time image"), "{shown}");

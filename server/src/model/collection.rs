@@ -151,6 +151,13 @@ impl Collection {
         renamed
     }
 
+    /// What decides whether an object fits the collection.
+    pub fn shape(&self) -> impl PartialEq {
+        let spaces =
+            self.vector_spaces.iter().map(|space| (space.name.clone(), space.multi)).collect::<Vec<_>>();
+        (self.properties.clone(), spaces, self.multi_tenant)
+    }
+
     pub fn has_references(&self) -> bool {
         self.properties.iter().any(|property| property.kind == ValueKind::Reference)
     }
@@ -178,7 +185,7 @@ fn parse_property(class: &str, wire: WireProperty) -> Result<Property> {
         return Ok(Property { name: wire.name, kind: ValueKind::Reference, list: true, nested: Vec::new() });
     };
     let list = data_type.ends_with("[]");
-    let kind = match data_type.trim_end_matches("[]") {
+    let kind = match data_type.strip_suffix("[]").unwrap_or(data_type) {
         "text" | "string" => ValueKind::Text,
         "int" => ValueKind::Int,
         "number" => ValueKind::Number,

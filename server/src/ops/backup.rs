@@ -70,7 +70,8 @@ pub async fn backup(
         job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
         return Ok(Outcome::Complete);
     }
-    let writer = job.or_stop(repository.create_backup(&id, &job.job_id)).await?;
+    // Not to be dropped in the middle: the id could be taken by a job that has ended.
+    let writer = repository.create_backup(&id, &job.job_id).await?;
     let committed = async {
         let (summary, collections) = copy(job, &cluster, &writer, request, sources).await?;
         job.progress.set_phase(Phase::Committing);
@@ -117,7 +118,7 @@ async fn discard(writer: BackupWriter, error: crate::error::Error) -> crate::err
     match writer.discard().await {
         Ok(_) => error,
         Err(left) => {
-            error.hint(format!("also, what the job wrote under backups/{id} could not be removed: {left}"))
+            error.also(format!("also, what the job wrote under backups/{id} could not be removed: {left}"))
         }
     }
 }

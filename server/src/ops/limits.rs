@@ -10,6 +10,11 @@ pub fn check_exact(collection: &Collection) -> Result<()> {
         Err(unsupported(collection, "it has cross-references"))
     } else if collection.has(ValueKind::BlobHash) {
         Err(unsupported(collection, "it has a blobHash property, of which Weaviate keeps only the hash"))
+    } else if collection.vector_spaces.iter().any(|space| space.index_type == "none") {
+        Err(unsupported(
+            collection,
+            "the index of one of its vectors was dropped, and Weaviate cannot create it so",
+        ))
     } else if collection.schema["objectTtlConfig"]["enabled"] == true {
         Err(unsupported(collection, "its objects expire (objectTtlConfig)"))
     } else {

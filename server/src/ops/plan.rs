@@ -14,7 +14,7 @@ pub struct PlannedCollection {
     pub collection: String,
     /// For restore, the name on the target; otherwise empty.
     pub target: String,
-    /// Such as "create", or "drop and create again".
+    /// In words, such as "create and fill".
     pub action: String,
     pub objects: u64,
     pub objects_exact: bool,

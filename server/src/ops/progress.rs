@@ -12,6 +12,9 @@ use crate::weaviate::RetryObserver;
 
 /// Samples kept of each kind of warning.
 const SAMPLES: usize = 5;
+/// Different texts kept for each reason, and characters of each.
+const TEXTS: usize = 20;
+const TEXT_CHARS: usize = 500;
 
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -144,10 +147,18 @@ impl Progress {
         counters
     }
 
-    /// Counts a warning; those with the same reason and text are one, with the subjects of the first few.
+    /// Counts a warning; those with the same reason and text are one, with the subjects of the first few. Texts can quote
+    /// values, and so be all different: those that come after many others of the same reason are counted together.
     pub fn warn(&self, reason: &'static str, text: impl Into<String>, subject: impl Into<String>) {
-        let (text, subject) = (text.into(), subject.into());
+        let (mut text, subject) = (text.into(), subject.into());
+        if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS) {
+            text.replace_range(end.., "…");
+        }
         let warnings = &mut self.slow().warnings;
+        let of_reason = || warnings.iter().filter(|warning| warning.reason == reason);
+        if of_reason().count() >= TEXTS && of_reason().all(|warning| warning.text != text) {
+            "others, each for a reason of its own".clone_into(&mut text);
+        }
         match warnings.iter_mut().find(|warning| warning.reason == reason && warning.text == text) {
             Some(warning) => {
                 warning.count += 1;
@@ -307,6 +318,22 @@ mod tests {
         let warnings = progress.snapshot().warnings;
         assert_eq!(warnings.len(), 1);
         assert_eq!((warnings[0].count, warnings[0].subjects.len()), (20, SAMPLES));
+    }
+
+    #[test]
+    fn warnings_stay_few_however_different_their_texts_are() {
+        let progress = Progress::default();
+        for n in 0..1000 {
+            progress.warn(
+                "object_refused",
+                format!("value {n} {}", "x".repeat(10_000)),
+                format!("Article/{n}"),
+            );
+        }
+        let warnings = progress.snapshot().warnings;
+        assert_eq!(warnings.len(), TEXTS + 1);
+        assert_eq!(warnings.iter().map(|warning| warning.count).sum::<u64>(), 1000);
+        assert!(warnings.iter().all(|warning| warning.text.chars().count() <= TEXT_CHARS + 1));
     }
 
     #[test]

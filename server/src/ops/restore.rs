@@ -4,18 +4,20 @@
 //! collection does not come out as it was; `writing` moves the objects.
 
 mod creating;
+mod refused;
 mod target;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Access, CollectionState, JobContext, Outcome, Phase, Plan};
 use crate::archive::{BackupId, Repository};
 use crate::error::{Error, Kind, Result};
 use crate::model::Selection;
 use crate::weaviate::Cluster;
+use refused::Refused;
 use target::Target;
-use writing::Refused;
 
 /// What to restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,31 +52,35 @@ pub async fn restore(
         return Ok(Outcome::Complete);
     }
     job.progress.set_phase(Phase::CreatingSchema);
-    creating::create_all(job, &cluster, &targets).await?;
-    let refused = match fill(job, &cluster, &targets).await {
-        Ok(refused) => refused,
-        Err(error) => return Err(with_leftovers(error, &targets)),
-    };
-    for target in &targets {
+    let targets: Arc<[Target]> = targets.into();
+    job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(&targets))).await?;
+    let mut refused = Refused::default();
+    let filled = fill(job, &cluster, &targets, &mut refused).await;
+    let list = if refused.total > 0 { Some(refused.save(repository, &job.job_id).await) } else { None };
+    if let Err(error) = filled {
+        let list = list
+            .and_then(Result::ok)
+            .map(|list| format!("{list} in the repository lists what Weaviate refused"));
+        return Err(list.into_iter().fold(with_leftovers(error, &targets), Error::also));
+    }
+    for target in targets.iter() {
         target.warn_of_losses(job);
     }
-    if refused.total == 0 {
-        return Ok(Outcome::Complete);
+    match list.transpose()? {
+        None => Ok(Outcome::Complete),
+        Some(list) => Ok(Outcome::Partial(
+            Error::new(Kind::ObjectsRefused, format!("Weaviate refused {} objects for good", refused.total))
+                .hint(format!("the warnings say why, and {list} in the repository lists them; everything else was restored")),
+        )),
     }
-    let list = refused.save(repository, &job.job_id).await?;
-    Ok(Outcome::Partial(
-        Error::new(Kind::ObjectsRefused, format!("Weaviate refused {} objects for good", refused.total))
-            .hint(format!("the warnings say why, and {list} lists them; everything else was restored")),
-    ))
 }
 
-async fn fill(job: &JobContext, cluster: &Cluster, targets: &[Target]) -> Result<Refused> {
-    let mut refused = Refused::default();
+async fn fill(job: &JobContext, cluster: &Cluster, targets: &[Target], refused: &mut Refused) -> Result<()> {
     for target in targets {
         job.check_stop()?;
         job.progress.set_phase(Phase::Writing);
         target.counters.set_state(CollectionState::Running);
-        let result = writing::fill(job, cluster, target, &mut refused).await;
+        let result = writing::fill(job, cluster, target, refused).await;
         target.counters.set_state(match &result {
             Ok(true) => CollectionState::Done,
             Ok(false) => CollectionState::Partial,
@@ -82,21 +88,14 @@ async fn fill(job: &JobContext, cluster: &Cluster, targets: &[Target]) -> Result
         });
         result?;
     }
-    Ok(refused)
+    Ok(())
 }
 
 /// Whoever starts the restore again would be refused because of what this one has made.
 fn with_leftovers(error: Error, targets: &[Target]) -> Error {
     let names: Vec<_> = targets.iter().map(|target| target.collection.name.as_str()).collect();
-    let hint = format!(
-        "the job created {} and did not fill all of it; delete what it created before you restore again",
+    error.also(format!(
+        "the job created {} and did not fill all of it: delete what it created before you restore again",
         names.join(", ")
-    );
-    match error.hint_text() {
-        Some(first) => {
-            let hint = format!("{first}; {hint}");
-            error.hint(hint)
-        }
-        None => error.hint(hint),
-    }
+    ))
 }

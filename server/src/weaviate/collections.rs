@@ -57,7 +57,13 @@ impl Cluster {
 
     /// Creates a collection from a schema as Weaviate returns it, and reads it back.
     pub async fn create_collection(&self, schema: &Value) -> Result<Collection> {
-        let name = schema["class"].as_str().unwrap_or_default();
+        self.begin_collection(schema).await?;
+        self.finish_collection(schema).await
+    }
+
+    /// The first step of creating a collection: once it has succeeded there is one, and it is ours.
+    pub async fn begin_collection(&self, schema: &Value) -> Result<()> {
+        let name = name_of(schema);
         let action = format!("create collection \"{name}\"");
         let (first, then) = creation_steps(schema);
         if then.is_some() && !self.connect().await?.version.can_add_named_vectors() {
@@ -67,8 +73,14 @@ impl Cluster {
             )
             .hint("restore to Weaviate 1.31 or later"));
         }
-        self.post_collection(&action, name, &first).await?;
-        if let Some(whole) = then {
+        self.post_collection(&action, name, &first).await
+    }
+
+    /// The rest: what Weaviate does not take at once. Returns what came of it.
+    pub async fn finish_collection(&self, schema: &Value) -> Result<Collection> {
+        let name = name_of(schema);
+        let action = format!("create collection \"{name}\"");
+        if let (_, Some(whole)) = creation_steps(schema) {
             let path = format!("/v1/schema/{name}");
             self.retrying(|| self.rest.put(&action, &path, &whole)).await?;
         }
@@ -80,7 +92,8 @@ impl Cluster {
         })
     }
 
-    /// A repeated POST may find what the first one made although its answer was lost; the caller compares what is there.
+    /// A repeated POST may find what the first one made although its answer was lost. It is taken for ours only if nothing
+    /// is in it.
     async fn post_collection(&self, action: &str, name: &str, schema: &Value) -> Result<()> {
         let repeated = AtomicBool::new(false);
         let result = self
@@ -94,9 +107,22 @@ impl Cluster {
             .await;
         match result {
             Err(error) if repeated.load(Relaxed) && !error.is_transient() => {
-                if self.collection(name).await?.is_some() { Ok(()) } else { Err(error) }
+                if self.is_empty(name).await? {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
             other => other.map(drop),
+        }
+    }
+
+    /// Whether there is such a collection, with no objects and no tenants.
+    async fn is_empty(&self, name: &str) -> Result<bool> {
+        match self.collection(name).await? {
+            None => Ok(false),
+            Some(collection) if collection.multi_tenant => Ok(self.tenants(name).await?.is_empty()),
+            Some(_) => Ok(self.count(name, None).await? == 0),
         }
     }
 
@@ -106,6 +132,10 @@ impl Cluster {
         let path = format!("/v1/schema/{name}");
         self.retrying(|| self.rest.delete(&action, &path, None)).await.map(drop)
     }
+}
+
+fn name_of(schema: &Value) -> &str {
+    schema["class"].as_str().unwrap_or_default()
 }
 
 /// What to POST, and what to PUT afterwards if Weaviate does not take everything at once.

@@ -23,10 +23,11 @@ const TEXTS: &[(&str, Kind)] = &[
     ("invalid type: *models.", Kind::CollectionUnsupported),
     ("invalid type: models.", Kind::CollectionUnsupported),
     ("no read replica found", Kind::ShardsUnavailable),
+    // What asking a shard of a dead node for its status gives.
+    ("resolve node name", Kind::ShardsUnavailable),
     ("inconsistent consistency levels", Kind::ShardsUnavailable),
     ("not enough memory", Kind::WeaviateOverloaded),
-    ("read-only", Kind::WeaviateOverloaded),
-    ("READONLY", Kind::WeaviateOverloaded),
+    ("store is read-only", Kind::WeaviateOverloaded),
     ("cannot reach enough replicas", Kind::WeaviateOverloaded),
     ("connect: Post", Kind::WeaviateOverloaded),
     ("connection refused", Kind::WeaviateOverloaded),
@@ -35,7 +36,6 @@ const TEXTS: &[(&str, Kind)] = &[
     ("might have been deleted in the meantime", Kind::WeaviateOverloaded),
     ("context deadline exceeded", Kind::WeaviateOverloaded),
     ("leader not found", Kind::WeaviateOverloaded),
-    ("shutdown", Kind::WeaviateOverloaded),
 ];
 
 /// What a text of Weaviate means, if it is known.

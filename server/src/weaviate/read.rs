@@ -8,7 +8,7 @@ use selvedge_proto::weaviate::{
     ConsistencyLevel, MetadataRequest, ObjectPropertiesRequest, PropertiesRequest, SearchReply,
     SearchRequest, SearchResult,
 };
-use tonic::Code;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::wire::Malformed;
@@ -91,12 +91,7 @@ impl ObjectReader {
         };
         match self.cluster.grpc().search(Cluster::request(message)).await {
             Ok(reply) => Ok(reply.into_inner()),
-            // Weaviate's limit for a message shows as the first, our own as the second.
-            Err(status)
-                if limit > 1 && matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange) =>
-            {
-                Err(Failure::TooLarge)
-            }
+            Err(status) if limit > 1 && is_too_large(&status) => Err(Failure::TooLarge),
             Err(status) => {
                 Err(Failure::Other(self.explain(self.cluster.failed(&self.action(tenant), status))))
             }
@@ -243,6 +238,12 @@ fn parts_of(property: &Property) -> ObjectPropertiesRequest {
         primitive_properties: primitive.into_iter().map(|nested| nested.name.clone()).collect(),
         object_properties: objects.into_iter().map(parts_of).collect(),
     }
+}
+
+/// Weaviate's limit for a message shows as the first, our own as the second.
+fn is_too_large(status: &Status) -> bool {
+    status.code() == Code::ResourceExhausted && status.message().contains("larger than max")
+        || status.code() == Code::OutOfRange
 }
 
 enum Failure {

@@ -10,6 +10,11 @@ use crate::error::{Error, Kind, Result};
 use crate::model::Collection;
 
 impl Cluster {
+    /// [`Cluster::check_shards`], repeated only while Weaviate does not answer.
+    pub async fn check_shards_now(&self, collection: &Collection) -> Result<()> {
+        self.retrying(|| self.check_shards(collection)).await
+    }
+
     /// Waits, as long as a call may be repeated, until every shard can be read.
     pub async fn await_shards(&self, collection: &Collection) -> Result<()> {
         let mut pauses = self.pauses();
@@ -46,10 +51,8 @@ impl Cluster {
         let action = format!("read the shards of collection \"{name}\"");
         let statuses = self.rest.get(&action, &format!("/v1/schema/{name}/shards"), &[]).await;
         let statuses = statuses.map_err(|error| match error.kind() {
-            Kind::WeaviatePermissionDenied | Kind::WeaviateUnauthenticated | Kind::WeaviateUnreachable => {
-                error
-            }
-            _ => missing(error.to_string()),
+            Kind::ShardsUnavailable | Kind::WeaviateRefused => missing(error.to_string()),
+            _ => error,
         })?;
         let live = statuses.as_ref().and_then(|statuses| statuses.as_array()).map_or(0, Vec::len) as u64;
         if live < collection.shards {

@@ -52,12 +52,24 @@ impl Cluster {
 
     /// Deletes tenants with all their objects; those that do not exist are not missed.
     pub async fn delete_tenants(&self, collection: &str, tenants: &[Tenant]) -> Result<()> {
-        if !self.connect().await?.version.deletes_inactive_tenants() {
-            let inactive = tenants.iter().filter(|tenant| !tenant.status.is_active());
-            let inactive: Vec<_> = inactive.map(|tenant| tenant.name.as_str()).collect();
-            self.set_tenant_status(collection, &inactive, TenantStatus::Hot).await?;
-        }
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+        if self.connect().await?.version.deletes_inactive_tenants() {
+            return self.delete_tenants_by_name(collection, &names).await;
+        }
+        let inactive = tenants.iter().filter(|tenant| !tenant.status.is_active());
+        let inactive: Vec<_> = inactive.map(|tenant| tenant.name.as_str()).collect();
+        self.set_tenant_status(collection, &inactive, TenantStatus::Hot).await?;
+        let Err(error) = self.delete_tenants_by_name(collection, &names).await else { return Ok(()) };
+        match self.set_tenant_status(collection, &inactive, TenantStatus::Cold).await {
+            Ok(()) => Err(error),
+            Err(_) => Err(error.also(format!(
+                "these tenants were activated: deactivate them again: {}",
+                inactive.join(", ")
+            ))),
+        }
+    }
+
+    async fn delete_tenants_by_name(&self, collection: &str, names: &[&str]) -> Result<()> {
         let action = format!("delete tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
         for chunk in names.chunks(CHUNK) {

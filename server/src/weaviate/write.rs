@@ -1,5 +1,6 @@
 //! Writing objects: requests of `BatchObjects`, and what became of each object.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use crate::model::{Batch, Collection, Property, VectorSpace, Vectors};
 /// What a request should weigh at most, and hold at most.
 const REQUEST_BYTES: usize = 8 << 20;
 const REQUEST_OBJECTS: usize = 1000;
+/// What an object takes in a message besides itself, at most.
+const FRAMING: usize = 16;
 
 /// Writes objects into one collection.
 pub struct ObjectWriter {
@@ -35,6 +38,7 @@ pub struct Refusal {
 }
 
 /// A request that is ready to be sent, as often as need be.
+#[derive(Default)]
 pub struct WriteRequest {
     ids: Vec<Uuid>,
     objects: Vec<BatchObject>,
@@ -61,22 +65,38 @@ impl ObjectWriter {
         (0..batch.len()).step_by(step).map(|start| start..(start + step).min(batch.len())).collect()
     }
 
-    /// Makes a request of some rows of a batch.
-    pub fn request(&self, tenant: Option<&str>, batch: &Batch, rows: Range<usize>) -> Result<WriteRequest> {
-        let ids = batch.ids[rows.clone()].to_vec();
-        let objects: Vec<_> = rows.map(|row| self.object(tenant, batch, row)).collect::<Result<_>>()?;
-        let bytes = objects.iter().map(BatchObject::encoded_len).sum();
-        if bytes > self.max_message && ids.len() == 1 {
-            return Err(Error::new(
-                Kind::WeaviateRefused,
-                format!(
-                    "object {} has {bytes} bytes, more than Weaviate takes in one message ({})",
-                    ids[0], self.max_message
-                ),
-            )
-            .hint("raise GRPC_MAX_MESSAGE_SIZE of Weaviate"));
+    /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message. Also returns the
+    /// objects that are too large even alone.
+    pub fn requests(
+        &self,
+        tenant: Option<&str>,
+        batch: &Batch,
+        rows: Range<usize>,
+    ) -> Result<(Vec<WriteRequest>, Vec<Refusal>)> {
+        let (mut requests, mut refusals) = (Vec::new(), Vec::new());
+        let mut open = WriteRequest::default();
+        for row in rows {
+            let (id, object) = (batch.ids[row], self.object(tenant, batch, row)?);
+            let bytes = object.encoded_len() + FRAMING;
+            if bytes > self.max_message {
+                let reason = format!(
+                    "it has {bytes} bytes, more than Weaviate takes in one message ({})",
+                    self.max_message
+                );
+                refusals.push(Refusal { id, reason });
+                continue;
+            }
+            if open.bytes + bytes > self.max_message {
+                requests.push(std::mem::take(&mut open));
+            }
+            open.bytes += bytes;
+            open.ids.push(id);
+            open.objects.push(object);
         }
-        Ok(WriteRequest { ids, objects, bytes })
+        if open.len() > 0 {
+            requests.push(open);
+        }
+        Ok((requests, refusals))
     }
 
     fn object(&self, tenant: Option<&str>, batch: &Batch, row: usize) -> Result<BatchObject> {
@@ -148,17 +168,19 @@ impl ObjectWriter {
         let message = BatchObjectsRequest { objects: request.objects.clone(), consistency_level: None };
         let reply = self.cluster.grpc().batch_objects(Cluster::request(message)).await;
         let reply = reply.map_err(|status| self.cluster.failed(&self.action(), status))?.into_inner();
-        reply
-            .errors
+        // By place, so that an object that is reported twice counts once.
+        let errors: BTreeMap<_, _> =
+            reply.errors.into_iter().map(|error| (error.index, error.error)).collect();
+        errors
             .into_iter()
-            .map(|error| match usize::try_from(error.index) {
-                Ok(index) if index < request.ids.len() => Ok((index, error.error)),
+            .map(|(index, text)| match usize::try_from(index) {
+                Ok(place) if place < request.ids.len() => Ok((place, text)),
                 _ => Err(Error::new(
                     Kind::WeaviateUnintelligible,
                     format!(
                         "{}: Weaviate reports an error for object {} of {}",
                         self.action(),
-                        error.index,
+                        index,
                         request.ids.len()
                     ),
                 )),

@@ -52,9 +52,15 @@ struct Work {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub files: Vec<DataFile>,
-    /// Rows by tenant, or under `None`.
-    pub rows: BTreeMap<Option<String>, u64>,
-    /// Objects that were written after reading had begun.
+    /// By tenant, or under `None`.
+    pub parts: BTreeMap<Option<String>, PartTally>,
+}
+
+/// What was read of a collection without tenants, or of a tenant.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct PartTally {
+    pub rows: u64,
+    /// Objects that were written after reading had begun, as far as Weaviate's clock agrees with ours.
     pub young: u64,
 }
 
@@ -64,23 +70,24 @@ pub async fn copy_collection(
     cluster: &Cluster,
     writer: &BackupWriter,
     request: &BackupRequest,
-    source: Source,
+    mut source: Source,
 ) -> Result<CollectionManifest> {
     source.counters.set_state(CollectionState::Running);
     let reader = Arc::new(ObjectReader::new(cluster, &source.collection, !request.without_vectors));
-    let target =
-        job.or_stop(writer.add_collection(&source.collection, &source.aliases, reader.spaces())).await?;
     let result = async {
+        job.or_stop(source.refresh(cluster, request)).await?;
+        // Not to be dropped in the middle: the store may finish what it began, after everything else was taken away.
+        let target = writer.add_collection(&source.collection, &source.aliases, reader.spaces()).await?;
         let tally = read(job, cluster, &source, reader, || target.data_writer()).await?;
-        let notes = if request.schema_only {
+        let mut notes = if request.schema_only {
             Vec::new()
         } else {
             job.or_stop(settle::check(cluster, &source, &tally)).await?
         };
-        job.or_stop(settle::check_unchanged(cluster, &source)).await?;
+        notes.extend(job.or_stop(settle::check_unchanged(cluster, &source)).await?);
         let tenants = settle::tenant_records(&source, request, &tally);
         for note in &notes {
-            job.progress.warn("written_while_reading", note.clone(), source.collection.name.clone());
+            job.progress.warn("changed_while_reading", note.clone(), source.collection.name.clone());
         }
         target.finish(tally.files, tenants, notes).await
     };
@@ -136,7 +143,11 @@ async fn gather(
                 Some(Ok(result)) => result,
                 Some(Err(panic)) => Err(Error::internal("a reading lane broke off").caused_by(panic)),
             },
-            _ = ticks.tick() => cluster.check_shards(&source.collection).await.map(|()| Tally::default()),
+            _ = ticks.tick() => match cluster.check_shards(&source.collection).await {
+                // Weaviate is not well; whoever reads from it notices, and waits.
+                Err(error) if error.is_transient() => continue,
+                checked => checked.map(|()| Tally::default()),
+            },
         };
         match (&mut outcome, result) {
             (Ok(total), Ok(tally)) => total.add(tally),
@@ -180,10 +191,10 @@ impl Work {
         while let Some(task) = self.next_task() {
             let tenant = task.tenant.as_deref();
             let mut pages = self.reader.range(tenant, task.range);
-            let rows = tally.rows.entry(task.tenant.clone()).or_default();
+            let part = tally.parts.entry(task.tenant.clone()).or_default();
             while let Some(page) = self.or_stop(pages.next()).await? {
-                *rows += page.batch.len() as u64;
-                tally.young += self.count_young(&page);
+                part.rows += page.batch.len() as u64;
+                part.young += self.count_young(&page);
                 self.count(&page);
                 writer.append(tenant, page.batch).await?;
                 let total = writer.bytes_written();
@@ -219,9 +230,10 @@ impl Work {
 impl Tally {
     fn add(&mut self, other: Self) {
         self.files.extend(other.files);
-        for (tenant, rows) in other.rows {
-            *self.rows.entry(tenant).or_default() += rows;
+        for (tenant, read) in other.parts {
+            let part = self.parts.entry(tenant).or_default();
+            part.rows += read.rows;
+            part.young += read.young;
         }
-        self.young += other.young;
     }
 }

@@ -1,6 +1,7 @@
 //! What a backup reads: which collections and tenants, and whether they can be read whole.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -13,6 +14,8 @@ use crate::weaviate::Cluster;
 
 /// Collections that are looked at side by side.
 const COLLECTIONS_AT_ONCE: usize = 8;
+/// From then on a count is old.
+const STALE: Duration = Duration::from_secs(5);
 /// Names in an error message.
 const NAMES: usize = 5;
 
@@ -25,6 +28,8 @@ pub struct Source {
     /// What is read: one part with the tenant `None` for a collection without tenants, else one for each chosen tenant.
     pub parts: Vec<Part>,
     pub counters: Arc<CollectionCounters>,
+    /// When tenants and parts were looked at.
+    looked: Instant,
 }
 
 /// A collection without tenants, or one tenant.
@@ -82,19 +87,28 @@ async fn look_at(
     })?;
     check_exact(&collection)?;
     check_visible(&collection, cluster.connect().await?.version)?;
-    let tenants = if collection.multi_tenant { cluster.tenants(name).await? } else { Vec::new() };
-    let chosen = choose_tenants(&collection, &tenants, &request.tenants)?;
-    let parts = if request.schema_only {
-        Vec::new()
-    } else {
-        refuse_inactive(&collection, &chosen)?;
-        cluster.await_shards(&collection).await?;
-        count_parts(&cluster, &collection, &chosen).await?
-    };
-    counters.expect_objects(parts.iter().map(|part| part.objects).sum(), true);
-    counters.expect_tenants(if request.schema_only { 0 } else { chosen.len() as u64 });
+    let (tenants, parts) = contents(&cluster, &request, &collection).await?;
     let aliases = cluster.aliases(name).await?;
-    Ok(Source { collection, aliases, tenants, parts, counters })
+    let source = Source { collection, aliases, tenants, parts, counters, looked: Instant::now() };
+    source.expect();
+    Ok(source)
+}
+
+/// All tenants, and the parts that are to be read.
+async fn contents(
+    cluster: &Cluster,
+    request: &BackupRequest,
+    collection: &Collection,
+) -> Result<(Vec<Tenant>, Vec<Part>)> {
+    let tenants = if collection.multi_tenant { cluster.tenants(&collection.name).await? } else { Vec::new() };
+    let chosen = choose_tenants(collection, &tenants, &request.tenants)?;
+    if request.schema_only {
+        return Ok((tenants, Vec::new()));
+    }
+    refuse_inactive(collection, &chosen)?;
+    cluster.await_shards(collection).await?;
+    let parts = count_parts(cluster, collection, &chosen).await?;
+    Ok((tenants, parts))
 }
 
 fn choose_tenants(collection: &Collection, tenants: &[Tenant], wanted: &[String]) -> Result<Vec<Tenant>> {
@@ -148,6 +162,21 @@ async fn count_parts(cluster: &Cluster, collection: &Collection, chosen: &[Tenan
 }
 
 impl Source {
+    /// Looks again if the turn comes long after the plan was made: what was counted then proves nothing now.
+    pub async fn refresh(&mut self, cluster: &Cluster, request: &BackupRequest) -> Result<()> {
+        if self.looked.elapsed() > STALE {
+            (self.tenants, self.parts) = contents(cluster, request, &self.collection).await?;
+            self.looked = Instant::now();
+            self.expect();
+        }
+        Ok(())
+    }
+
+    fn expect(&self) {
+        self.counters.expect_objects(self.parts.iter().map(|part| part.objects).sum(), true);
+        self.counters.expect_tenants(if self.collection.multi_tenant { self.parts.len() as u64 } else { 0 });
+    }
+
     /// What a dry run shows.
     pub fn planned(&self, request: &BackupRequest) -> PlannedCollection {
         let mut notes = Vec::new();

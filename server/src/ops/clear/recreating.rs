@@ -22,7 +22,7 @@ pub async fn clear(
 ) -> Result<()> {
     let saved = save(job, repository, &victim).await?;
     if victim.collection.multi_tenant {
-        recreate_tenants(job, cluster, &victim).await?;
+        recreate_tenants(job, cluster, &victim, &saved).await?;
     } else {
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
         prove(job, cluster, &victim.collection).await?;
@@ -80,7 +80,7 @@ async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> 
     let proof = async move {
         let made = cluster.create_collection(&wanted.schema).await;
         cluster.drop_collection(&probe).await.map_err(|error| {
-            error.hint(format!(
+            error.also(format!(
                 "nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"
             ))
         })?;
@@ -96,23 +96,27 @@ async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> 
 /// From here to the end the collection is missing. Neither a cancel nor a shutdown cuts this.
 async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Result<()> {
     let name = &collection.name;
-    cluster.drop_collection(name).await?;
+    cluster.drop_collection(name).await.map_err(|error| {
+        error.also(format!(
+            "if collection \"{name}\" is gone, POST its schema, saved in {saved}, to /v1/schema"
+        ))
+    })?;
     let made = match cluster.create_collection(&collection.schema).await {
         Ok(made) => made,
         Err(error) => {
             return Err(error
                 .context(format_args!("collection \"{name}\" was dropped and could not be created again"))
-                .hint(format!("its schema is saved in {saved}: create it with POST /v1/schema")));
+                .also(format!("its schema is saved in {saved}: create it with POST /v1/schema")));
         }
     };
     fail_if_different(name, &collection.schema, &made.schema)
-        .map_err(|error| error.hint(format!("the schema as it was is saved in {saved}")))
+        .map_err(|error| error.also(format!("the schema as it was is saved in {saved}")))
 }
 
 fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
     let differences: Vec<_> = compare_schemas(wanted, made)
         .into_iter()
-        .filter(|difference| difference.path != "class")
+        .filter(|difference| difference.matters && difference.path != "class")
         .map(|difference| difference.to_string())
         .collect();
     if differences.is_empty() {
@@ -128,21 +132,19 @@ fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
 }
 
 /// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
-async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim) -> Result<()> {
+async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim, saved: &str) -> Result<()> {
     for chunk in victim.tenants.chunks(CHUNK) {
         job.check_stop()?;
         let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
         let recreate = async move {
             cluster.delete_tenants(&name, &tenants).await?;
-            cluster.create_tenants(&name, &tenants).await.map_err(|error| {
-                let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-                error.hint(format!(
-                    "these tenants of collection \"{name}\" were deleted, create them again: {}",
-                    names.join(", ")
-                ))
-            })
+            cluster.create_tenants(&name, &tenants).await
         };
-        job.uncut(recreate).await?;
+        job.uncut(recreate).await.map_err(|error| {
+            error.also(format!(
+                "tenants may be missing now: create them again from what is saved beside {saved}"
+            ))
+        })?;
         victim.counters.add_tenants(chunk.len() as u64);
     }
     Ok(())

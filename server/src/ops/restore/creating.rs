@@ -1,36 +1,38 @@
 //! Creating the collections and tenants of a restore.
 
+use std::sync::Arc;
+
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ops::JobContext;
-use crate::weaviate::{Cluster, compare_schemas};
+use crate::weaviate::{Cluster, Difference, compare_schemas};
 
-/// Creates all collections, still empty, and their tenants. If one does not come out as it was, all are dropped again, so
-/// that a failed restore leaves nothing behind.
-pub async fn create_all(job: &JobContext, cluster: &Cluster, targets: &[Target]) -> Result<()> {
+/// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
+/// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
+pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<[Target]>) -> Result<()> {
     let mut created = Vec::new();
-    for target in targets {
-        // A creation whose answer is not waited for could leave a collection that nobody takes away.
-        let result = match job.check_stop() {
-            Ok(()) => {
-                created.push(target.collection.name.as_str());
-                create(job, cluster, target).await
-            }
-            stopped => stopped,
-        };
-        if let Err(error) = result {
-            return Err(undo(cluster, &created, error).await);
+    for target in targets.iter() {
+        if let Err(error) = create(&job, &cluster, target, &mut created).await {
+            return Err(undo(&cluster, &created, error).await);
         }
     }
     Ok(())
 }
 
-async fn create(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<()> {
-    let name = &target.collection.name;
-    let made = cluster.create_collection(&target.collection.schema).await?;
-    let (fatal, minor): (Vec<_>, Vec<_>) = compare_schemas(&target.collection.schema, &made.schema)
-        .into_iter()
-        .partition(|difference| difference.matters);
+async fn create<'a>(
+    job: &JobContext,
+    cluster: &Cluster,
+    target: &'a Target,
+    created: &mut Vec<&'a str>,
+) -> Result<()> {
+    job.check_stop()?;
+    let (name, wanted) = (&target.collection.name, &target.collection.schema);
+    cluster.begin_collection(wanted).await?;
+    // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
+    created.push(name);
+    let made = cluster.finish_collection(wanted).await?;
+    let (fatal, minor): (Vec<_>, Vec<_>) =
+        compare_schemas(wanted, &made.schema).into_iter().partition(|difference| difference.matters);
     if !fatal.is_empty() {
         let texts: Vec<_> = fatal.iter().take(5).map(ToString::to_string).collect();
         return Err(Error::new(
@@ -39,22 +41,29 @@ async fn create(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<
         )
         .hint("the target may be an older version of Weaviate, or configured differently"));
     }
-    for difference in minor.iter().filter(|difference| difference.wanted.is_some()) {
+    minor.iter().for_each(|difference| warn(job, name, difference));
+    cluster.create_tenants(name, &target.tenants).await
+}
+
+fn warn(job: &JobContext, name: &str, difference: &Difference) {
+    if difference.wanted.is_some() {
         let text = format!(
             "Weaviate did not take a setting that only concerns its inner workings: {}",
             difference.path
         );
-        job.progress.warn("setting_not_taken", text, name.clone());
+        job.progress.warn("setting_not_taken", text, name);
+    } else if difference.got.as_ref().is_some_and(|added| added["enabled"] == true) {
+        let text =
+            format!("Weaviate switched something on that the original does not have: {}", difference.path);
+        job.progress.warn("setting_added", text, name);
     }
-    cluster.create_tenants(name, &target.tenants).await
 }
 
-async fn undo(cluster: &Cluster, created: &[&str], error: Error) -> Error {
+async fn undo(cluster: &Cluster, created: &[&str], mut error: Error) -> Error {
     for name in created {
         if let Err(left) = cluster.drop_collection(name).await {
-            return error.hint(format!(
-                "also, collection \"{name}\", which the job had created, could not be dropped again: {left}"
-            ));
+            error = error
+                .also(format!("drop \"{name}\", which the job had created, by hand: it could not ({left})"));
         }
     }
     error

@@ -3,40 +3,37 @@
 //! One feeder fetches, checks and decodes row groups in order and cuts them into requests; a few requests are in flight at
 //! a time. The number of those is what bounds memory: the feeder waits for a free place before it goes on.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 
+use super::refused::Refused;
 use super::target::Target;
-use crate::archive::Repository;
 use crate::error::{Error, Kind, Result};
+use crate::model::Batch;
 use crate::ops::{JobContext, Phase};
 use crate::weaviate::{Cluster, ObjectWriter, Refusal};
 
 /// Requests in flight. More do not make Weaviate faster.
 const IN_FLIGHT: usize = 4;
-/// Refusals that are listed; all are counted.
-const LISTED: usize = 10_000;
+/// A replica may lag a little behind the writes it is counted for.
+const COUNT_AGAIN: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
-/// The objects that were refused for good.
-#[derive(Debug, Default)]
-pub struct Refused {
-    pub total: u64,
-    listed: Vec<RefusedObject>,
+/// The writing of one collection.
+struct Filling<'a> {
+    job: &'a JobContext,
+    target: &'a Target,
+    writer: Arc<ObjectWriter>,
+    places: Arc<Semaphore>,
+    requests: JoinSet<Result<Answer>>,
+    refused: &'a mut Refused,
 }
 
-#[derive(Debug, Serialize)]
-struct RefusedObject {
-    collection: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<String>,
-    id: uuid::Uuid,
-    reason: String,
-}
-
+/// The refusals among some objects of a tenant.
 type Answer = (Option<String>, Vec<Refusal>);
 
 /// Writes all objects of one collection and counts them. False if some were refused.
@@ -48,14 +45,21 @@ pub async fn fill(
 ) -> Result<bool> {
     let before = refused.total;
     if target.with_data {
-        let writer = Arc::new(ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?);
-        let mut requests = JoinSet::new();
-        let fed = feed(job, target, &writer, &mut requests, refused).await;
+        let writer = ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?;
+        let mut filling = Filling {
+            job,
+            target,
+            writer: Arc::new(writer),
+            places: Arc::new(Semaphore::new(IN_FLIGHT)),
+            requests: JoinSet::new(),
+            refused,
+        };
+        let fed = filling.feed().await;
         // Whatever happened: a request that was sent is waited for, so that nothing is written after the job has ended.
-        let drained = drain(job, target, &mut requests, refused).await;
-        fed?;
-        drained?;
+        let drained = filling.drain().await;
+        // Work that was stopped fails in some way or other; why is the job's to say.
         job.check_stop()?;
+        fed.and(drained)?;
         job.progress.set_phase(Phase::Checking);
         job.or_stop(count(cluster, target, refused)).await?;
     }
@@ -63,80 +67,89 @@ pub async fn fill(
     Ok(refused.total == before)
 }
 
-async fn feed(
-    job: &JobContext,
-    target: &Target,
-    writer: &Arc<ObjectWriter>,
-    requests: &mut JoinSet<Result<Answer>>,
-    refused: &mut Refused,
-) -> Result<()> {
-    let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    for file in target.source.files() {
-        let mut data = job.or_stop(target.source.open(file, target.chosen.clone())).await?;
-        while let Some(batches) = job.or_stop(data.next()).await? {
-            for (tenant, batch) in batches {
-                target.counters.add_bytes_read(batch.byte_len() as u64);
-                let batch = Arc::new(batch);
-                for rows in writer.split(&batch) {
-                    let place = job.or_stop(acquire(&places)).await?;
-                    while let Some(done) = requests.try_join_next() {
-                        note(job, target, done, refused)?;
+impl Filling<'_> {
+    async fn feed(&mut self) -> Result<()> {
+        for file in self.target.source.files() {
+            let mut data =
+                self.job.or_stop(self.target.source.open(file, self.target.chosen.clone())).await?;
+            while let Some(batches) = self.job.or_stop(data.next()).await? {
+                for (tenant, batch) in batches {
+                    self.target.counters.add_bytes_read(batch.byte_len() as u64);
+                    let batch = Arc::new(batch);
+                    for rows in self.writer.split(&batch) {
+                        self.start(tenant.clone(), Arc::clone(&batch), rows).await?;
                     }
-                    let (writer, batch, tenant) = (Arc::clone(writer), Arc::clone(&batch), tenant.clone());
-                    let (stop, counters) = (job.stop_token().clone(), Arc::clone(&target.counters));
-                    requests.spawn(async move {
-                        let _place = place;
-                        let request = writer.request(tenant.as_deref(), &batch, rows)?;
-                        let (objects, bytes) = (request.len() as u64, request.bytes as u64);
-                        let refusals = writer.write(request, &stop).await?;
-                        counters.add_bytes_written(bytes);
-                        counters.add_refused(refusals.len() as u64);
-                        counters.add_objects(objects - refusals.len() as u64);
-                        Ok((tenant, refusals))
-                    });
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes some rows in the background, as soon as there is a place.
+    async fn start(&mut self, tenant: Option<String>, batch: Arc<Batch>, rows: Range<usize>) -> Result<()> {
+        let place = self.job.or_stop(acquire(&self.places)).await?;
+        while let Some(done) = self.requests.try_join_next() {
+            self.note(done)?;
+        }
+        let (writer, counters) = (Arc::clone(&self.writer), Arc::clone(&self.target.counters));
+        let stop = self.job.stop_token().clone();
+        self.requests.spawn(async move {
+            let _place = place;
+            let (requests, mut refusals) = writer.requests(tenant.as_deref(), &batch, rows)?;
+            counters.add_refused(refusals.len() as u64);
+            for request in requests {
+                let (objects, bytes) = (request.len() as u64, request.bytes as u64);
+                let refused = writer.write(request, &stop).await?;
+                counters.add_bytes_written(bytes);
+                counters.add_refused(refused.len() as u64);
+                counters.add_objects(objects.saturating_sub(refused.len() as u64));
+                refusals.extend(refused);
+            }
+            Ok((tenant, refusals))
+        });
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        while let Some(done) = self.requests.join_next().await {
+            let noted = self.note(done);
+            outcome = outcome.and(noted);
+        }
+        outcome
+    }
+
+    fn note(&mut self, done: std::result::Result<Result<Answer>, JoinError>) -> Result<()> {
+        let (tenant, refusals) =
+            done.map_err(|panic| Error::internal("a request broke off").caused_by(panic))??;
+        let collection = &self.target.collection.name;
+        for refusal in refusals {
+            let subject = format!("{collection}/{}", refusal.id);
+            self.job.progress.warn("object_refused", refusal.reason.clone(), subject);
+            self.refused.add(collection, tenant.clone(), refusal);
+        }
+        Ok(())
+    }
 }
 
-async fn acquire(places: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit> {
-    Arc::clone(places)
-        .acquire_owned()
-        .await
-        .map_err(|closed| Error::internal("no place for a request").caused_by(closed))
-}
-
-async fn drain(
-    job: &JobContext,
-    target: &Target,
-    requests: &mut JoinSet<Result<Answer>>,
-    refused: &mut Refused,
-) -> Result<()> {
-    let mut outcome = Ok(());
-    while let Some(done) = requests.join_next().await {
-        let noted = note(job, target, done, refused);
-        outcome = outcome.and(noted);
-    }
-    outcome
-}
-
-type Joined = std::result::Result<Result<Answer>, tokio::task::JoinError>;
-
-fn note(job: &JobContext, target: &Target, done: Joined, refused: &mut Refused) -> Result<()> {
-    let (tenant, refusals) =
-        done.map_err(|panic| Error::internal("a request broke off").caused_by(panic))??;
-    let collection = &target.collection.name;
-    for refusal in refusals {
-        job.progress.warn("object_refused", refusal.reason.clone(), format!("{collection}/{}", refusal.id));
-        refused.add(collection, tenant.clone(), refusal);
-    }
-    Ok(())
+async fn acquire(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let place = Arc::clone(places).acquire_owned().await;
+    place.map_err(|closed| Error::internal("no place for a request").caused_by(closed))
 }
 
 /// Counts what is there against what was written.
 async fn count(cluster: &Cluster, target: &Target, refused: &Refused) -> Result<()> {
+    for pause in COUNT_AGAIN {
+        if count_once(cluster, target, refused).await?.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(pause).await;
+    }
+    count_once(cluster, target, refused).await?
+}
+
+/// The inner result is what the counts say.
+async fn count_once(cluster: &Cluster, target: &Target, refused: &Refused) -> Result<Result<()>> {
     let name = &target.collection.name;
     let counts = if target.collection.multi_tenant {
         cluster.count_tenants(name, target.rows.keys().flatten().map(String::as_str)).await?
@@ -146,42 +159,11 @@ async fn count(cluster: &Cluster, target: &Target, refused: &Refused) -> Result<
     let mut counted = target.rows.iter().zip(counts);
     let wrong =
         counted.find(|((tenant, rows), counted)| counted + refused.of(name, tenant.as_deref()) != **rows);
-    let Some(((tenant, rows), counted)) = wrong else { return Ok(()) };
+    let Some(((tenant, rows), counted)) = wrong else { return Ok(Ok(())) };
     let tenant = tenant.as_ref().map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
-    Err(Error::new(
+    Ok(Err(Error::new(
         Kind::CountMismatch,
         format!("collection \"{name}\" holds {counted} objects{tenant} after {rows} were restored"),
     )
-    .hint("check that nobody else writes to it and that all nodes of Weaviate are up"))
-}
-
-impl Refused {
-    fn add(&mut self, collection: &str, tenant: Option<String>, refusal: Refusal) {
-        self.total += 1;
-        if self.listed.len() < LISTED {
-            let collection = collection.to_owned();
-            self.listed.push(RefusedObject { collection, tenant, id: refusal.id, reason: refusal.reason });
-        }
-    }
-
-    /// How many objects of a tenant were refused, as far as they are listed.
-    fn of(&self, collection: &str, tenant: Option<&str>) -> u64 {
-        let same =
-            |object: &&RefusedObject| object.collection == collection && object.tenant.as_deref() == tenant;
-        self.listed.iter().filter(same).count() as u64
-    }
-
-    /// Writes the list into the repository, one JSON object a line, and says where.
-    pub async fn save(&self, repository: &Repository, job_id: &str) -> Result<String> {
-        const NAME: &str = "refused.jsonl";
-        let mut text = String::new();
-        for object in &self.listed {
-            let line = serde_json::to_string(object)
-                .map_err(|error| Error::internal("a refusal cannot be written as JSON").caused_by(error))?;
-            text.push_str(&line);
-            text.push('\n');
-        }
-        repository.put_job_file(job_id, NAME, Bytes::from(text)).await?;
-        Ok(format!("jobs/{job_id}/{NAME}"))
-    }
+    .hint("check that nobody else writes to it and that all nodes of Weaviate are up")))
 }
