@@ -2,9 +2,13 @@
 
 use crate::run::{Bench, Rates};
 
-/// A line for the impatient, on stderr.
-pub fn progress(round: usize, what: &str, rate: f64) {
-    eprintln!("round {round}: {what} {rate:.0}/s");
+/// This and the next are for the impatient, on stderr.
+pub fn round(round: usize, objects: usize) {
+    eprintln!("{objects} objects, round {round}");
+}
+
+pub fn progress(what: &str, rate: f64) {
+    eprintln!("  {what} {rate:.0}/s");
 }
 
 /// `memory` is the server's peak at `few` objects, and at all.

@@ -39,56 +39,52 @@ impl Bench<'_> {
         let source = self.stage.name("Source");
         let requests = data::requests(&source, self.args.objects, self.args.dimensions);
         let few = &requests[..FEW.div_ceil(OBJECTS_A_REQUEST).min(requests.len())];
-        let memory_of_few = self.memory_of_few(server, few).await?;
-        let mut rates = Rates::default();
-        let running =
-            server.insert(ServerProcess::start(self.programs, &self.stage.server_settings()).await?);
-        for round in 1..=self.args.rounds {
-            self.round(round, running, &requests, &mut rates).await?;
-        }
-        let memory = running.peak_memory()?;
+        let (_, memory_of_few) = self.rounds(server, few).await?;
+        let (rates, memory) = self.rounds(server, &requests).await?;
         report::print(self, rates, objects(few), [memory_of_few, memory]);
         Ok(())
     }
 
-    /// The peak of a server that has backed up and restored only these.
-    async fn memory_of_few(
+    /// All rounds with these objects and a fresh server, and the most memory that it ever had.
+    async fn rounds(
         &self,
         server: &mut Option<ServerProcess>,
         requests: &[BatchObjectsRequest],
-    ) -> anyhow::Result<u64> {
+    ) -> anyhow::Result<(Rates, u64)> {
         let running =
             server.insert(ServerProcess::start(self.programs, &self.stage.server_settings()).await?);
-        self.load(requests).await?;
-        self.backup(running, "few", objects(requests)).await?;
-        self.restore(running, "few", objects(requests)).await?;
+        let mut rates = Rates::default();
+        for round in 1..=self.args.rounds {
+            report::round(round, objects(requests));
+            self.round(running, requests, &mut rates).await?;
+        }
         let memory = running.peak_memory()?;
         running.kill().await?;
-        Ok(memory)
+        Ok((rates, memory))
     }
 
     async fn round(
         &self,
-        round: usize,
         server: &ServerProcess,
         requests: &[BatchObjectsRequest],
         rates: &mut Rates,
     ) -> anyhow::Result<()> {
+        let objects = objects(requests);
         let load = self.load(requests).await?;
-        report::progress(round, "bare loader", load);
+        report::progress("bare loader", load);
         rates.load = rates.load.max(load);
         let mut last = String::new();
         for read in 1..=READS_A_ROUND {
-            let drain = self.drain().await?;
-            report::progress(round, "bare drain", drain);
+            let drain = self.drain(objects).await?;
+            report::progress("bare drain", drain);
             rates.drain = rates.drain.max(drain);
-            last = format!("round-{round}-{read}");
-            let backup = self.backup(server, &last, self.args.objects).await?;
-            report::progress(round, "backup", backup);
+            last = format!("read-{read}");
+            let backup = self.backup(server, &last, objects).await?;
+            report::progress("backup", backup);
             rates.backup = rates.backup.max(backup);
         }
-        let restore = self.restore(server, &last, self.args.objects).await?;
-        report::progress(round, "restore", restore);
+        let restore = self.restore(server, &last, objects).await?;
+        report::progress("restore", restore);
         rates.restore = rates.restore.max(restore);
         // Enough room for the next round.
         std::fs::remove_dir_all(self.stage.repository().join("backups"))?;
@@ -107,10 +103,10 @@ impl Bench<'_> {
         Ok(rate(objects(requests), start))
     }
 
-    async fn drain(&self) -> anyhow::Result<f64> {
+    async fn drain(&self, objects: usize) -> anyhow::Result<f64> {
         let start = Instant::now();
         let read = self.bare.drain(&self.stage.name("Source")).await?;
-        ensure!(read == self.args.objects, "the drain read {read} objects");
+        ensure!(read == objects, "the drain read {read} of {objects} objects");
         Ok(rate(read, start))
     }
 

@@ -20,13 +20,7 @@ pub async fn one_altered_byte_is_found_before_anything_is_written(world: &mut Wo
         altered[place] ^= 0x10;
         fs::write(&file, &altered)?;
         world.refuse(&["restore", "b"], 6, "altered").await?;
-        for name in world.rest.classes().await? {
-            ensure!(
-                world.rest.count(&name, None).await? == 0,
-                "objects of an altered file were written (byte {place})"
-            );
-        }
-        world.rest.drop_all().await?;
+        ensure!(world.rest.classes().await?.is_empty(), "a collection was created (byte {place})");
     }
     fs::write(&file, &whole)?;
     for name in ["collections/Page/schema.json", "collections/Page/files.json", "backup.json"] {

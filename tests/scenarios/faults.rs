@@ -26,6 +26,7 @@ pub async fn a_moment_of_trouble_is_waited_for(world: &mut World) -> anyhow::Res
     let before = many(world).await?;
     let faults = world.stand_in().faults();
     faults.on(Call::grpc("Search")).from(2).times(2).grpc(Code::Unavailable, "restarting");
+    faults.on(Call::grpc("Search")).from(5).grpc(Code::Unknown, "could not find class Many in schema");
     faults.on(Call::grpc("Aggregate")).grpc(Code::Unknown, "connect: Post: connection refused");
     faults.on(Call::rest("GET", "/v1/schema")).http(503, "starting");
     faults.on(Call::rest("GET", "/v1/schema/Many/shards")).http(502, "");

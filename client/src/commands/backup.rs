@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// The new backup's id [default: made from the time].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub id: Option<String>,
     /// Only schemas, no objects.
     #[arg(long)]

@@ -116,6 +116,8 @@ pub struct CollectionReader {
 
 /// Requests in flight while checking files.
 const CONCURRENCY: usize = 16;
+/// Data files read at once to be checked.
+const READS: usize = 2;
 
 impl CollectionReader {
     pub fn collection(&self) -> &Collection {
@@ -158,6 +160,24 @@ impl CollectionReader {
             found => Err(misfit(&self.id, &path, bytes, found.map(|meta| meta.size))),
         });
         checks.buffer_unordered(CONCURRENCY).try_collect().await
+    }
+
+    /// Whether every data file still has the bytes that were written. Reads them all.
+    pub async fn check_data(&self) -> Result<()> {
+        let checks = self.files.iter().map(|file| self.clone().check_file(file.clone())).collect::<Vec<_>>();
+        stream::iter(checks).buffer_unordered(READS).try_collect().await
+    }
+
+    async fn check_file(self, file: DataFile) -> Result<()> {
+        let path = layout::data_file(&self.id, &self.collection.name, &file.name);
+        match self.store.checksum(&path).await? {
+            Some(checksum) if checksum == file.blake3 => Ok(()),
+            Some(_) => Err(corrupt(
+                &self.id,
+                format_args!("{path} was altered: its checksum is not the one in files.json"),
+            )),
+            None => Err(corrupt(&self.id, format_args!("{path} is missing"))),
+        }
     }
 
     /// Opens one of `files`. With `tenants`, only their objects are given, and row groups without any are not

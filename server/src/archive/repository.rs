@@ -124,7 +124,10 @@ impl Repository {
 
     fn exists(&self, id: &BackupId) -> Error {
         Error::new(Kind::BackupExists, format!("backup {id} exists already in {}", self.store.place()))
-            .hint("choose another id, or leave it out to have one made from the time")
+            .hint(format!(
+                "choose another id, or leave it out to have one made from the time; if that job has ended without a \
+                 backup, deleting the folder backups/{id} frees the id"
+            ))
     }
 
     fn taken(&self, id: &BackupId, holder: Option<&Claim>) -> Error {

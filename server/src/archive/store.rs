@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 
+use super::Checksum;
 use super::layout::BACKUPS;
 use super::store_error::store_error;
 use crate::error::{Error, Result};
@@ -71,6 +72,19 @@ impl Store {
     /// None if there is no such object. May return less than asked for if the object is shorter.
     pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Option<Bytes>> {
         self.found("read", path, self.objects.get_range(path, range).await)
+    }
+
+    /// The BLAKE3 of an object, read once and not kept. None if there is no such object.
+    pub async fn checksum(&self, path: &Path) -> Result<Option<Checksum>> {
+        let read = async {
+            let mut stream = self.objects.get(path).await?.into_stream();
+            let mut hasher = blake3::Hasher::new();
+            while let Some(bytes) = stream.try_next().await? {
+                hasher.update(&bytes);
+            }
+            Ok(hasher.finalize().into())
+        };
+        self.found("read", path, read.await)
     }
 
     /// None if there is no such object.

@@ -46,7 +46,15 @@ impl Selection {
         let included =
             |name: &str| self.include.is_empty() || self.include.iter().any(|term| term.matches(name));
         let excluded = |name: &str| self.exclude.iter().any(|term| term.matches(name));
-        Ok(names.filter(|name| included(name) && !excluded(name)).collect())
+        let chosen: Vec<_> = names.clone().filter(|name| included(name) && !excluded(name)).collect();
+        if chosen.is_empty() && names.clone().next().is_some() {
+            return Err(Error::new(
+                Kind::CollectionNotFound,
+                format!("every collection {place} that is meant is excluded again"),
+            )
+            .hint("leave out less with --exclude"));
+        }
+        Ok(chosen)
     }
 }
 

@@ -39,6 +39,18 @@ impl Cluster {
         }
     }
 
+    /// While it starts, Weaviate's gRPC API does not know collections that REST shows. What it says then passes.
+    pub(super) async fn unless_starting(&self, error: Error, collection: &str) -> Error {
+        if error.kind() != Kind::CollectionNotFound {
+            return error;
+        }
+        let path = format!("/v1/schema/{collection}");
+        match self.rest.get("read the schema", &path, &[]).await {
+            Ok(Some(_)) => Error::new(Kind::WeaviateOverloaded, "Weaviate is starting").caused_by(error),
+            _ => error,
+        }
+    }
+
     /// The aliases that point at a collection. Empty where Weaviate has none.
     pub async fn aliases(&self, collection: &str) -> Result<Vec<String>> {
         if !self.connect().await?.version.has_aliases() {

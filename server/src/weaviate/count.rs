@@ -45,11 +45,10 @@ impl Cluster {
             limit: Some(1),
         };
         let action = format!("count the objects of {}", subject(collection, tenant));
-        let reply = self
-            .grpc()
-            .aggregate(Self::request(request))
-            .await
-            .map_err(|status| self.failed(&action, status))?;
+        let reply = match self.grpc().aggregate(Self::request(request)).await {
+            Ok(reply) => reply,
+            Err(status) => return Err(self.unless_starting(self.failed(&action, status), collection).await),
+        };
         let Some(aggregate_reply::Result::SingleResult(single)) = reply.into_inner().result else {
             return Err(unexpected(&action));
         };

@@ -245,8 +245,12 @@ fn unknown_kind(name: &str) -> Malformed {
     Malformed(format!("property \"{name}\": a value of a kind that this version does not know"))
 }
 
+/// The path of a nested property is one name, such as `address.street`.
 fn in_property(name: &str, error: Malformed) -> Malformed {
-    Malformed(format!("property \"{name}\": {}", error.0))
+    match error.0.strip_prefix("property \"") {
+        Some(nested) => Malformed(format!("property \"{name}.{nested}")),
+        None => Malformed(format!("property \"{name}\": {}", error.0)),
+    }
 }
 
 #[cfg(test)]

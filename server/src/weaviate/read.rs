@@ -21,7 +21,7 @@ const PAGE_BYTES: usize = 6 << 20;
 /// Measured: larger pages are slower, whatever they weigh.
 const MAX_PAGE_OBJECTS: u32 = 1000;
 /// The first page tells how heavy objects are, so it must not assume that they are light.
-const FIRST_PAGE_OBJECTS: u32 = 50;
+const FIRST_PAGE_OBJECTS: u32 = 16;
 
 /// Reads the objects of one collection.
 pub struct ObjectReader {
@@ -93,7 +93,8 @@ impl ObjectReader {
             Ok(reply) => Ok(reply.into_inner()),
             Err(status) if limit > 1 && is_too_large(&status) => Err(Failure::TooLarge),
             Err(status) => {
-                Err(Failure::Other(self.explain(self.cluster.failed(&self.action(tenant), status))))
+                let error = self.explain(self.cluster.failed(&self.action(tenant), status));
+                Err(Failure::Other(self.cluster.unless_starting(error, &self.collection).await))
             }
         }
     }
@@ -188,7 +189,7 @@ impl ObjectReader {
             Kind::WeaviateUnintelligible,
             format!("cannot {}: object {id}: {}", self.action(tenant), error.0),
         )
-        .hint("the object cannot be backed up exactly; please report it with Weaviate's version")
+        .hint(format!("change the object, or leave the collection out with --exclude {}", self.collection))
     }
 }
 

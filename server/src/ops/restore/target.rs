@@ -70,6 +70,9 @@ pub async fn plan(
         let with_data = !request.schema_only;
         if with_data {
             source.check_files().await?;
+            // Each row group is checked again when it is written. This is so that damage is found while there is nothing
+            // yet that a restore would leave behind; hashing is far faster than writing.
+            source.check_data().await?;
             refuse_vectorizing(&source)?;
         }
         let (tenants, chosen) = choose_tenants(&source, old, request)?;
