@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::archive::Repository;
-use crate::config::{Config, RepositoryConfig};
+use crate::config::{Config, Options, RepositoryConfig};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::{self, Health, Places};
 use crate::jobs::{Limits, Registry};
@@ -34,23 +34,6 @@ pub struct App {
     places: Arc<Places>,
     registry: Arc<Registry>,
     shutdown_deadline: Duration,
-}
-
-/// What is not about a place.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// Jobs that run at once.
-    pub max_jobs: usize,
-    /// Ended jobs that are remembered.
-    pub history: usize,
-    /// How long jobs and clients may take when the server stops.
-    pub shutdown_deadline: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { max_jobs: 4, history: 1000, shutdown_deadline: Duration::from_secs(30) }
-    }
 }
 
 impl App {

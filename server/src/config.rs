@@ -7,8 +7,8 @@ mod log;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::app::Options;
 use crate::error::Result;
 use crate::weaviate::ClusterConfig;
 
@@ -34,6 +34,23 @@ pub struct RepositoryConfig {
     /// The name that requests use.
     pub name: String,
     pub url: String,
+}
+
+/// What is not about a place.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Jobs that run at once.
+    pub max_jobs: usize,
+    /// Ended jobs that are remembered.
+    pub history: usize,
+    /// How long jobs and clients may take when the server stops.
+    pub shutdown_deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_jobs: 4, history: 1000, shutdown_deadline: Duration::from_secs(30) }
+    }
 }
 
 impl Config {

@@ -13,7 +13,7 @@ use names::{Name, names};
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &["app", "config", "error"]),
     ("app", &["config", "grpc", "jobs", "ops", "archive", "weaviate", "model", "error"]),
-    ("config", &["app", "weaviate", "error"]),
+    ("config", &["weaviate", "error"]),
     ("grpc", &["config", "jobs", "ops", "archive", "weaviate", "model", "error"]),
     ("jobs", &["ops", "archive", "weaviate", "model", "error"]),
     ("ops", &["archive", "weaviate", "model", "error"]),

@@ -46,8 +46,9 @@ impl Selection {
         let included =
             |name: &str| self.include.is_empty() || self.include.iter().any(|term| term.matches(name));
         let excluded = |name: &str| self.exclude.iter().any(|term| term.matches(name));
-        let chosen: Vec<_> = names.clone().filter(|name| included(name) && !excluded(name)).collect();
-        if chosen.is_empty() && names.clone().next().is_some() {
+        let is_empty = names.clone().next().is_none();
+        let chosen: Vec<_> = names.filter(|name| included(name) && !excluded(name)).collect();
+        if chosen.is_empty() && !is_empty {
             return Err(Error::new(
                 Kind::CollectionNotFound,
                 format!("every collection {place} that is meant is excluded again"),

@@ -64,6 +64,10 @@ pub async fn clear(
     for victim in victims {
         job.check_stop()?;
         let counters = victim.counters.clone();
+        if !victim.objects_exact {
+            let text = "inactive tenants were cleared too; their objects are not among those counted";
+            job.progress.warn("inactive_tenants_cleared", text, victim.collection.name.clone());
+        }
         counters.set_state(CollectionState::Running);
         let result = recreating::clear(job, &cluster, repository, victim).await;
         counters.set_state(if result.is_ok() { CollectionState::Done } else { CollectionState::Failed });

@@ -101,7 +101,7 @@ fn put_list(out: &mut ObjectPropertiesValue, property: &Property, json: &str) ->
             out.text_array_properties.push(TextArrayProperties { values: all(&items)?, prop_name });
         }
         ValueKind::Int => {
-            out.int_array_properties.push(IntArrayProperties { values: all(&items)?, prop_name })
+            out.int_array_properties.push(IntArrayProperties { values: all(&items)?, prop_name });
         }
         ValueKind::Number => {
             let values: Vec<f64> = all(&items)?;

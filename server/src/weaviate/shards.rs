@@ -55,6 +55,13 @@ impl Cluster {
             _ => error,
         })?;
         let live = statuses.as_ref().and_then(|statuses| statuses.as_array()).map_or(0, Vec::len) as u64;
+        if live == 0 {
+            // While it starts, Weaviate knows no shard, or not even the collection.
+            return Err(Error::new(
+                Kind::WeaviateOverloaded,
+                format!("cannot {action}: Weaviate shows none"),
+            ));
+        }
         if live < collection.shards {
             return Err(missing(format!("{live} of {} answer", collection.shards)));
         }
