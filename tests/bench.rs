@@ -14,6 +14,7 @@ mod run;
 
 use anyhow::ensure;
 use clap::Parser;
+use selvedge_tests::harness::interrupt::interrupted;
 use selvedge_tests::harness::programs::{Programs, ServerProcess};
 use selvedge_tests::harness::stage::Stage;
 use selvedge_tests::harness::weaviate::{Flavour, real_binary};
@@ -63,8 +64,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let mut server = None;
     let measured = tokio::select! {
+        biased;
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
         measured = measure(&args, &stage, &programs, &mut server) => measured,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     if let Some(mut server) = server {
         // It may have ended already.

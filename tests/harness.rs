@@ -2,6 +2,7 @@
 
 pub mod census;
 pub mod full_store;
+pub mod interrupt;
 pub mod programs;
 pub mod raw_codec;
 pub mod rest;

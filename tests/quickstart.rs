@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use selvedge_tests::harness::interrupt::interrupted;
 use selvedge_tests::harness::programs::{Programs, ServerProcess};
 use selvedge_tests::harness::stage::Stage;
 use selvedge_tests::harness::weaviate::{Flavour, real_binary};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Backs up, clears and restores some twelve thousand objects with the real programs, and compares all of them.
 ///
@@ -136,14 +136,5 @@ impl Running {
             stage.close().await?;
         }
         Ok(())
-    }
-}
-
-/// Ctrl-C, or SIGTERM.
-async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }

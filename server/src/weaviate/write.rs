@@ -14,9 +14,10 @@ use super::{Cluster, failure, json_to_properties};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Batch, Collection, Property, VectorSpace, Vectors};
 
-/// What a request should weigh at most, and hold at most.
-const REQUEST_BYTES: usize = 8 << 20;
-const REQUEST_OBJECTS: usize = 1000;
+/// What a request should weigh at most, and hold at most. Larger ones are not faster, and each is in memory a few times
+/// over while it is made and sent.
+const REQUEST_BYTES: usize = 4 << 20;
+const REQUEST_OBJECTS: usize = 500;
 /// What an object takes in a message besides itself, at most.
 const FRAMING: usize = 16;
 

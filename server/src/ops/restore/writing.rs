@@ -18,7 +18,7 @@ use crate::ops::{JobContext, Phase};
 use crate::weaviate::{Cluster, ObjectWriter, Refusal};
 
 /// Requests in flight. More do not make Weaviate faster.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 3;
 /// A replica may lag a little behind the writes it is counted for.
 const COUNT_AGAIN: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
