@@ -8,7 +8,11 @@ pub fn round(round: usize, objects: usize) {
 }
 
 pub fn progress(what: &str, rate: f64) {
-    eprintln!("  {what} {rate:.0}/s");
+    eprintln!("  {what:<12} {rate:>7.0}/s");
+}
+
+pub fn progress_of_server(what: &str, rate: f64, peak: u64) {
+    eprintln!("  {what:<12} {rate:>7.0}/s, its peak memory so far {} MiB", peak >> 20);
 }
 
 /// `memory` is the server's peak at `few` objects, and at all.

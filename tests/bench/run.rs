@@ -80,11 +80,11 @@ impl Bench<'_> {
             rates.drain = rates.drain.max(drain);
             last = format!("read-{read}");
             let backup = self.backup(server, &last, objects).await?;
-            report::progress("backup", backup);
+            report::progress_of_server("backup", backup, server.peak_memory()?);
             rates.backup = rates.backup.max(backup);
         }
         let restore = self.restore(server, &last, objects).await?;
-        report::progress("restore", restore);
+        report::progress_of_server("restore", restore, server.peak_memory()?);
         rates.restore = rates.restore.max(restore);
         // Enough room for the next round.
         std::fs::remove_dir_all(self.stage.repository().join("backups"))?;
