@@ -11,9 +11,14 @@
 //! * Index settings are completed and compared, but ranges are not checked (`efConstruction: 1` is taken).
 //! * One node; which shard an object is in is decided by another hash. `/v1/nodes` counts objects at once, the real one
 //!   only flushed segments, and it leaves out tenants that it has not loaded yet.
-//! * A refused PUT changes nothing; the real one may leave parts of it behind. A quantizer is on at once.
-//! * As 1.27 it has that version's calls and defaults, but not all of its texts and gaps.
+//! * A refused PUT changes nothing; the real one may leave parts of it behind. A quantizer is on at once, needs no
+//!   training, and never makes a shard read-only.
+//! * As 1.27 it has that version's calls and defaults, but not all of its texts and gaps; a beacon that cannot be read
+//!   is told as 1.39 does, where 1.27 may lose the whole answer.
 //! * One vectorizer module is known, `text2vec-openai`, and it never has a key.
+//! * Objects expire, but nothing deletes them. A dropped vector index keeps its entry and its vectors until a test says
+//!   that the cleanup is done; the real one does it by itself after a while.
+//! * A confined key writes by REST only what it may write everywhere; a search asks for no right on referenced classes.
 
 mod auth;
 mod contents;
@@ -26,6 +31,7 @@ mod json;
 mod objects;
 mod refusal;
 mod rest;
+mod rights;
 mod schema;
 mod tenants;
 mod version;
@@ -44,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 pub use contents::Contents;
 use door::{Door, WayOut};
 pub use faults::Faults;
+pub use rights::{Key, Permission};
 pub use version::Version;
 
 /// The default of `GRPC_MAX_MESSAGE_SIZE`.
@@ -53,14 +60,20 @@ const MAX_MESSAGE_BYTES: usize = 104_858_000;
 pub struct StandInOptions {
     /// Behaves as this version as far as it is known; tried are 1.39.0 and 1.27.27.
     pub version: String,
-    /// Demanded of every call but `/v1/.well-known/*` when set.
+    /// Demanded of every call but `/v1/.well-known/*` when set. It may do everything.
     pub api_key: Option<String>,
+    /// More keys, each confined to its permissions; with any of them access control is on.
+    pub keys: Vec<Key>,
     /// Longer replies fail with `ResourceExhausted`, longer requests are refused.
     pub max_message_bytes: usize,
     /// `QUERY_MAXIMUM_RESULTS`.
     pub max_results: usize,
     /// Vectorizer, generative and reranker modules that `/v1/meta` lists.
     pub modules: Vec<String>,
+    /// Classes may let their objects expire, as with `OBJECTS_TTL_DELETE_SCHEDULE`.
+    pub ttl: bool,
+    /// As with `ENABLE_EXPERIMENTAL_ALTER_SCHEMA_DROP_VECTOR_INDEX_ENDPOINT`.
+    pub drops_vectors: bool,
     /// 0 picks a free one, here and below.
     pub rest_port: u16,
     pub grpc_port: u16,
@@ -71,9 +84,12 @@ impl Default for StandInOptions {
         Self {
             version: "1.39.0".into(),
             api_key: None,
+            keys: Vec::new(),
             max_message_bytes: MAX_MESSAGE_BYTES,
             max_results: 10_000,
             modules: ["generative-openai", "reranker-cohere", "text2vec-openai"].map(String::from).to_vec(),
+            ttl: false,
+            drops_vectors: false,
             rest_port: 0,
             grpc_port: 0,
         }
@@ -105,7 +121,7 @@ impl StandIn {
         let rest_url = format!("http://{}", rest_door.address()?);
         let grpc = grpc_door.address()?;
         let version = Version::parse(&options.version).context("the stand-in's version")?;
-        let contents = Contents::new(version, options.modules.clone());
+        let contents = Contents::new(version, &options);
         let shared = Arc::new(Shared { options, version, rest_url, contents, faults });
         let stop = CancellationToken::new();
         let doors = vec![

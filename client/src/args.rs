@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backup, clear, collections, completions, jobs, restore, show};
+use crate::commands::{backup, clear, collections, completions, jobs, restore, show, verify};
 use crate::{connect, exit};
 
 /// Backup, restore and clear Weaviate collections through selvedge-server.
@@ -72,6 +72,7 @@ pub enum Command {
     /// List the backups of a repository, newest first.
     List,
     Show(show::Args),
+    Verify(verify::Args),
     Collections(collections::Args),
     Jobs(jobs::Args),
     Completions(completions::Args),
@@ -92,8 +93,18 @@ mod tests {
 
     #[test]
     fn help_of_every_command() {
-        let commands =
-            ["", "backup", "restore", "clear", "list", "show", "collections", "completions", "jobs"];
+        let commands = [
+            "",
+            "backup",
+            "restore",
+            "clear",
+            "list",
+            "show",
+            "verify",
+            "collections",
+            "completions",
+            "jobs",
+        ];
         let jobs = ["jobs list", "jobs show", "jobs watch", "jobs cancel"];
         for path in commands.into_iter().chain(jobs) {
             let words = ["selvedge"].into_iter().chain(path.split_whitespace()).chain(["--help"]);
@@ -118,6 +129,12 @@ mod tests {
             "selvedge jobs",
             "selvedge list --server localhost:50071",
             "selvedge restore b --rename OnlyOld",
+            "selvedge restore b --set onlykey",
+            "selvedge restore b --verify everything",
+            "selvedge verify",
+            "selvedge verify b --level rows --against-live",
+            "selvedge verify b --max-findings 0",
+            "selvedge backup --inactive-tenants maybe",
             "selvedge backup --dry-run --detach",
         ] {
             assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");

@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod list;
 pub mod restore;
 pub mod show;
+pub mod verify;
 
 use selvedge_proto::v1::Job;
 use serde::Serialize;

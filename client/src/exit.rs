@@ -11,7 +11,7 @@ pub enum ExitCode {
     /// Nothing was changed, because something stands in the way that a person has to decide about.
     Refused = 4,
     Partial = 5,
-    /// A backup, or what was restored from it, is not what it should be.
+    /// A backup, what was restored from it, or a cluster compared with it is not what it should be.
     Integrity = 6,
     /// Interrupted here; a job that was started runs on.
     Interrupted = 130,
@@ -26,7 +26,7 @@ Exit codes:
     3  cannot reach the server
     4  refused: it exists, needs confirmation, is in use, or is not permitted
     5  partial: the job ended, but something was left out or refused
-    6  integrity: a backup, or what was restored from it, does not hold
+    6  integrity: a backup, what was restored from it, or a comparison does not hold
   130  interrupted here; a job that was started runs on";
 
 impl ExitCode {

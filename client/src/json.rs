@@ -66,6 +66,7 @@ mod tests {
     fn every_view() {
         snapshot("json_status", pretty(&Message::Status(Job::from(&example::running()))));
         snapshot("json_summary", pretty(&Message::Summary(Job::from(&example::partial()))));
+        snapshot("json_findings", pretty(&Message::Summary(Job::from(&example::differing()))));
         snapshot("json_planned", pretty(&Job::from(&example::unconfirmed())));
         snapshot("json_backup", pretty(&Backup::from(&example::backup())));
         let collections = example::collections();

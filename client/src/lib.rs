@@ -12,6 +12,7 @@ mod failure;
 mod follow;
 mod format;
 mod json;
+mod pairs;
 mod plan;
 mod progress;
 mod report;
@@ -60,6 +61,7 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::Clear(args) => commands::clear::run(args, &mut session).await,
         Command::List => commands::list::run(&mut session).await,
         Command::Show(args) => commands::show::run(args, &mut session).await,
+        Command::Verify(args) => commands::verify::run(args, &mut session).await,
         Command::Collections(args) => commands::collections::run(args, &mut session).await,
         Command::Jobs(args) => commands::jobs::run(args, &mut session).await,
         Command::Completions(args) => commands::completions::run(args, session.terminal),

@@ -1,13 +1,13 @@
 //! What is said about a job that has ended.
 
-use selvedge_proto::v1::{CollectionState, Job, JobKind, JobState, Warning};
+use selvedge_proto::v1::{CollectionState, Finding, Job, JobKind, JobState, Warning};
 
 use crate::commands::Session;
 use crate::failure::Failure;
 use crate::terminal::Label;
-use crate::{format, json, plan};
+use crate::{format, json, plan, words};
 
-/// Prints the result and the warnings; anything but success is returned as the failure it is.
+/// Prints the warnings, the findings and the result; anything but success is returned as the failure it is.
 pub fn ended(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if !session.options.quiet {
         for warned in &job.warnings {
@@ -16,8 +16,10 @@ pub fn ended(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     }
     if session.options.json {
         summary_line(job, session)?;
-    } else if let Some(text) = result(job) {
-        session.terminal.print(&text)?;
+    } else {
+        for text in findings(job).into_iter().chain(result(job)) {
+            session.terminal.print(&text)?;
+        }
     }
     if job.state() == JobState::Succeeded { Ok(()) } else { Err(Failure::of_job(job)) }
 }
@@ -47,6 +49,22 @@ pub fn warning(warning: &Warning) -> String {
     }
 }
 
+/// A line for each finding, and one for those that were only counted.
+pub fn findings(job: &Job) -> Vec<String> {
+    let mut lines: Vec<String> = job.findings.iter().map(finding).collect();
+    let more = job.findings_total.saturating_sub(lines.len() as u64);
+    if more > 0 {
+        lines.push(format!("… and {} more", format::count(more)));
+    }
+    lines
+}
+
+/// `object changed: Article/0f…: property "title"`
+fn finding(finding: &Finding) -> String {
+    let kind = words::finding_kind(finding.kind()).replace('_', " ");
+    format!("{kind}: {}", finding.text.replace('\n', " "))
+}
+
 /// The result for a person: of a dry run the plan; `None` if the job left nothing behind.
 fn result(job: &Job) -> Option<String> {
     match job.state() {
@@ -71,6 +89,8 @@ fn subject(job: &Job) -> String {
         JobKind::Backup => format!("backup {}", job.backup_id),
         JobKind::Restore => format!("restore of {}", job.backup_id),
         JobKind::Clear => "clear".to_owned(),
+        JobKind::Verify if job.state() == JobState::Succeeded => format!("backup {} holds", job.backup_id),
+        JobKind::Verify => format!("verification of {}", job.backup_id),
         JobKind::Unspecified => format!("job {}", job.id),
     }
 }
@@ -87,11 +107,13 @@ fn totals(job: &Job) -> String {
         format!("{} of {} whole", format::count(done), format::quantity(all, "collection"))
     };
     text += &format!(", {}", format::quantity(progress.objects_done, "object"));
-    if job.kind() == JobKind::Clear {
-        text += " removed";
-    } else {
-        text += &format!(", {}", format::bytes(progress.bytes_written));
-    }
+    text += &match job.kind() {
+        JobKind::Clear => " removed".to_owned(),
+        JobKind::Verify => format!(", {} checked", format::bytes(progress.bytes_read)),
+        JobKind::Backup | JobKind::Restore | JobKind::Unspecified => {
+            format!(", {}", format::bytes(progress.bytes_written))
+        }
+    };
     if progress.objects_refused > 0 {
         text += &format!(", {} refused", format::count(progress.objects_refused));
     }
@@ -114,13 +136,29 @@ mod tests {
             of_kind(JobKind::Restore, example::succeeded()),
             of_kind(JobKind::Clear, example::succeeded()),
             of_kind(JobKind::Restore, example::partial()),
+            of_kind(JobKind::Verify, example::verified()),
+            of_kind(JobKind::Verify, Job { state: JobState::Partial.into(), ..example::verified() }),
             of_kind(
                 JobKind::Clear,
                 Job { dry_run: true, plan: example::unconfirmed().plan, ..example::succeeded() },
             ),
             warning(&example::partial().warnings[0]),
+            findings(&example::differing()).join("\n"),
         ];
         snapshot("results", texts.join("\n"));
+    }
+
+    #[test]
+    fn a_finding_is_one_line_and_the_rest_is_counted() {
+        let mut job = example::differing();
+        job.findings_total = job.findings.len() as u64;
+        job.findings[0].text = "two\nlines".to_owned();
+        assert_eq!(findings(&job).len(), job.findings.len());
+        assert!(findings(&job).iter().all(|line| !line.contains('\n')));
+        // A total that was not counted yet is no reason to panic.
+        job.findings_total = 0;
+        assert_eq!(findings(&job).len(), job.findings.len());
+        assert!(findings(&example::verified()).is_empty());
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! A server that answers from a script, and a client against it.
 
 pub mod example;
+mod services;
 
 use std::collections::VecDeque;
 use std::io::{Cursor, Write};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use clap::Parser;
-use selvedge_proto::v1::collection_service_server::{CollectionService, CollectionServiceServer};
-use selvedge_proto::v1::job_service_server::{JobService, JobServiceServer};
-use selvedge_proto::v1::*;
-use selvedge_proto::{ERROR_DOMAIN, v1::FailureReason};
+use selvedge_proto::ERROR_DOMAIN;
+use selvedge_proto::v1::backup_service_server::BackupServiceServer;
+use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
+use selvedge_proto::v1::job_service_server::JobServiceServer;
+use selvedge_proto::v1::{
+    BackupRequest, ClearRequest, FailureReason, Job, RestoreRequest, VerifyBackupRequest,
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{Args, ExitCode, Terminal};
@@ -51,16 +55,29 @@ pub fn reset() -> Step {
     Step::Status(Status::unavailable("connection reset"))
 }
 
+/// The requests of the starting calls.
+#[derive(Clone, Default)]
+pub struct Requests {
+    pub backups: Vec<BackupRequest>,
+    pub restores: Vec<RestoreRequest>,
+    pub clears: Vec<ClearRequest>,
+    pub verifies: Vec<VerifyBackupRequest>,
+}
+
 #[derive(Clone, Default)]
 pub struct Scripted {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     calls: Arc<Mutex<Vec<String>>>,
-    clears: Arc<Mutex<Vec<ClearRequest>>>,
+    requests: Arc<Mutex<Requests>>,
 }
 
 type JobStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Scripted {
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().expect("requests")
+    }
+
     fn answer<T: Send + 'static>(
         &self,
         call: String,
@@ -86,66 +103,6 @@ impl Scripted {
     }
 }
 
-#[tonic::async_trait]
-impl CollectionService for Scripted {
-    type BackupStream = JobStream<BackupResponse>;
-    type RestoreStream = JobStream<RestoreResponse>;
-    type ClearStream = JobStream<ClearResponse>;
-
-    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
-        let id = request.into_inner().request_id;
-        self.answer(format!("backup {id}"), |job| BackupResponse { job: Some(job) })
-    }
-
-    async fn restore(&self, _: Request<RestoreRequest>) -> Result<Response<Self::RestoreStream>, Status> {
-        self.answer("restore".to_owned(), |job| RestoreResponse { job: Some(job) })
-    }
-
-    async fn clear(&self, request: Request<ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
-        self.clears.lock().expect("clears").push(request.into_inner());
-        self.answer("clear".to_owned(), |job| ClearResponse { job: Some(job) })
-    }
-
-    async fn list_collections(
-        &self,
-        _: Request<ListCollectionsRequest>,
-    ) -> Result<Response<ListCollectionsResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-}
-
-#[tonic::async_trait]
-impl JobService for Scripted {
-    type WatchJobStream = JobStream<WatchJobResponse>;
-
-    async fn list_jobs(
-        &self,
-        request: Request<ListJobsRequest>,
-    ) -> Result<Response<ListJobsResponse>, Status> {
-        // Two pages.
-        Ok(Response::new(match request.into_inner().page_token.as_str() {
-            "" => ListJobsResponse { jobs: vec![example::running()], next_page_token: "2".to_owned() },
-            _ => ListJobsResponse { jobs: vec![example::succeeded()], next_page_token: String::new() },
-        }))
-    }
-
-    async fn get_job(&self, _: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn watch_job(
-        &self,
-        request: Request<WatchJobRequest>,
-    ) -> Result<Response<Self::WatchJobStream>, Status> {
-        let id = request.into_inner().job_id;
-        self.answer(format!("watch {id}"), |job| WatchJobResponse { job: Some(job) })
-    }
-
-    async fn cancel_job(&self, _: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
-        Ok(Response::new(CancelJobResponse { job: Some(example::running()) }))
-    }
-}
-
 /// What a run left behind.
 pub struct Ran {
     pub exit: ExitCode,
@@ -153,7 +110,7 @@ pub struct Ran {
     pub err: String,
     /// The streaming calls the server saw.
     pub calls: Vec<String>,
-    pub clears: Vec<ClearRequest>,
+    pub requests: Requests,
 }
 
 /// Somebody at the keyboard, or not.
@@ -185,6 +142,7 @@ pub async fn run_into(
     let url = format!("http://{}", listener.local_addr().expect("has an address"));
     let serving = tonic::transport::Server::builder()
         .add_service(CollectionServiceServer::new(scripted.clone()))
+        .add_service(BackupServiceServer::new(scripted.clone()))
         .add_service(JobServiceServer::new(scripted.clone()))
         .serve_with_incoming(TcpListenerStream::new(listener));
     let serving = tokio::spawn(serving);
@@ -206,6 +164,6 @@ pub async fn run_into(
         out: String::new(),
         err: String::from_utf8(err).expect("UTF-8").replace(&url, "URL"),
         calls: scripted.calls.lock().expect("calls").clone(),
-        clears: scripted.clears.lock().expect("clears").clone(),
+        requests: scripted.requests().clone(),
     }
 }

@@ -1,8 +1,8 @@
 //! The contract's enum values as lower-case words.
 
-use selvedge_proto::v1::{BackupKind, CollectionState, Job, JobKind, JobPhase, JobState};
+use selvedge_proto::v1::{BackupKind, CollectionState, FindingKind, Job, JobKind, JobPhase, JobState};
 
-/// `backup`, `restore`, `clear`
+/// `backup`, `restore`, `clear`, `verify`
 pub fn kind(kind: JobKind) -> String {
     word(kind.as_str_name(), "JOB_KIND_")
 }
@@ -21,9 +21,14 @@ pub fn collection_state(state: CollectionState) -> String {
     word(state.as_str_name(), "COLLECTION_STATE_")
 }
 
-/// `full`, `schema`, `subset`
+/// `full`, `schema`, `subset`, `partial`
 pub fn backup_kind(kind: BackupKind) -> String {
     word(kind.as_str_name(), "BACKUP_KIND_")
+}
+
+/// `object_missing`, `file_truncated`…
+pub fn finding_kind(kind: FindingKind) -> String {
+    word(kind.as_str_name(), "FINDING_KIND_")
 }
 
 fn word(name: &str, prefix: &str) -> String {

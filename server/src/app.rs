@@ -19,6 +19,7 @@ use crate::config::{Config, Options, RepositoryConfig};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::{self, Health, Places};
 use crate::jobs::{Limits, Registry};
+use crate::ops;
 use crate::weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
@@ -81,12 +82,37 @@ impl App {
         }
     }
 
+    /// Puts back the tenants that a server which died had activated. Without such there is nothing to do, and nobody is
+    /// asked.
+    async fn put_back_tenants(places: Arc<Places>) {
+        for cluster in places.clusters() {
+            // Weaviate may be starting too.
+            let patient = cluster.patient();
+            for repository in places.repositories() {
+                match ops::put_back_leftovers(&patient, repository).await {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(
+                        cluster = cluster.name(),
+                        count,
+                        "deactivated tenants that a job had activated when the server died"
+                    ),
+                    Err(error) => tracing::error!(
+                        cluster = cluster.name(), %error, next = error.hint_text(),
+                        "tenants that a job had activated when the server died may still be active"
+                    ),
+                }
+            }
+        }
+    }
+
     /// Serves until `shutdown` is ready, then lets jobs and clients end; returns when all have, or are overdue.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
         for repository in self.places.repositories() {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
         let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
+        let leftovers = Self::put_back_tenants(Arc::clone(&self.places));
+        let _leftovers = AbortOnDropHandle::new(tokio::spawn(leftovers));
         let stop = CancellationToken::new();
         let server = transport(routes, listener, stop.clone().cancelled_owned());
         let mut server = AbortOnDropHandle::new(tokio::spawn(server));

@@ -7,7 +7,8 @@
 //! collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
 //! collections/<Collection>/data/<uuid>.parquet   the objects; `columns` tells what is in a file
 //! collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
-//!                                                BLAKE3 (whole, and of each range), tenants' row spans
+//!                                                BLAKE3 (whole, and of each range), tenants' row spans,
+//!                                                content digests
 //! collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or
 //!                                                why it was left out
 //! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
@@ -23,6 +24,7 @@
 mod backup_id;
 mod checksum;
 mod columns;
+mod damage;
 mod data_file;
 mod decode;
 mod encode;
@@ -43,6 +45,7 @@ mod write_file;
 
 pub use backup_id::BackupId;
 pub use checksum::Checksum;
+pub use damage::{Damage, DamageKind};
 pub use data_file::{DataFile, Footer, RowGroup, TenantRecord, TenantSpan};
 pub use list::{BackupPage, Page};
 pub use manifest::{
@@ -52,5 +55,5 @@ pub use read_backup::{BackupReader, CollectionReader};
 pub use read_data::DataReader;
 pub use repository::Repository;
 pub use write_backup::BackupWriter;
-pub use write_collection::CollectionWriter;
-pub use write_data::DataWriter;
+pub use write_collection::{CollectionWriter, Completeness};
+pub use write_data::{DataWriter, Written};

@@ -9,8 +9,24 @@ use selvedge_server::config::{Config, Flags};
 use selvedge_server::error::{Error, Kind, Result};
 use tokio::net::TcpListener;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Threads for file access and for encoding and decoding data files. Each thread gets a heap of its own from the system's
+/// allocator, which keeps what was freed in it: with Tokio's hundreds, a restore's memory would grow with its length.
+const BLOCKING_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(start()),
+        Err(error) => {
+            fail(&Error::new(Kind::Internal, "cannot start the runtime's threads").caused_by(error))
+        }
+    }
+}
+
+async fn start() -> ExitCode {
     let flags = Flags::parse();
     let config = match Config::load(&flags) {
         Ok(config) => config,

@@ -1,13 +1,19 @@
-//! What the repository and Weaviate both speak: collections, batches of objects, ranges of ids.
+//! What the repository and Weaviate both speak: collections, batches of objects, digests, ranges of ids.
 
 mod batch;
 mod collection;
+mod digest;
+mod dimensions;
 mod range;
+mod reference;
 mod selection;
 mod tenant;
 
 pub use batch::{Batch, MultiVectorColumn, TextColumn, VectorColumn, Vectors};
 pub use collection::{Collection, Property, ValueKind, VectorSpace};
+pub use digest::{Buckets, Content, Digest, Digester, Unfit, bucket_of};
+pub use dimensions::{DimensionCount, Dimensions};
 pub use range::UuidRange;
+pub use reference::{Beacon, References, parse_references, rename_references};
 pub use selection::{Selection, is_pattern};
 pub use tenant::{Tenant, TenantStatus};

@@ -5,11 +5,16 @@
 
 mod collections;
 mod count;
+mod creation;
 mod failure;
 mod json_to_properties;
+mod misread;
+mod permissions;
 mod properties_to_json;
 mod read;
+mod references;
 mod rest;
+mod rest_page;
 mod retry;
 mod schema_diff;
 mod shards;
@@ -33,11 +38,15 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::error::{Error, Kind, Result};
+pub use creation::Creation;
+pub use misread::Misreading;
+pub use permissions::Permissions;
 pub use read::{ObjectReader, Page, RangeReader};
 pub use retry::{Patience, RetryObserver};
 pub use schema_diff::{Difference, compare_schemas};
+pub use shards::ShardCoverage;
 pub use version::Version;
-pub use write::{ObjectWriter, Refusal};
+pub use write::{ObjectWriter, Refusal, WriteRequest};
 
 use rest::Rest;
 
@@ -119,6 +128,11 @@ impl Cluster {
             server: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// The cluster for work that nobody waits for: it may take as long as a job's.
+    pub fn patient(&self) -> Self {
+        Self { patience: Patience::Job(self.config.retry_budget), ..self.clone() }
     }
 
     /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up

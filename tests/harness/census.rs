@@ -6,6 +6,7 @@
 mod difference;
 mod page;
 mod parts;
+mod references;
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ struct Key {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Object {
-    /// Their JSON texts by name: as values, 0 and -0 would be equal.
+    /// Their JSON texts by name: as values, 0 and -0 would be equal. References are their beacons, in order.
     properties: BTreeMap<String, String>,
     /// By name; the legacy vector's is empty.
     vectors: BTreeMap<String, Vector>,
@@ -96,7 +97,7 @@ impl Census {
     }
 
     /// What is different in `later`, one line each and none if nothing is. `renames` are pairs of a name here and the name
-    /// that this collection should have in `later`.
+    /// that this collection should have in `later`; references to it should point to that name, too.
     pub fn differences(&self, later: &Self, renames: &[(&str, &str)]) -> Vec<String> {
         difference::between(self, later, renames)
     }
@@ -116,6 +117,7 @@ impl Collection {
             parts.push(String::new());
         }
         remove_computed(&mut schema);
+        sort_properties(&mut schema);
         let objects = stream::iter(parts.into_iter().map(|tenant| objects(rest, name, tenant)))
             .buffered(TENANTS_AT_ONCE)
             .try_concat()
@@ -130,6 +132,13 @@ fn remove_computed(schema: &mut Value) {
     }
     if let Some(sharding) = schema["shardingConfig"].as_object_mut() {
         sharding.retain(|field, _| !COMPUTED.contains(&field.as_str()));
+    }
+}
+
+/// References are added after the rest, and some servers sort the properties: their order means nothing.
+fn sort_properties(schema: &mut Value) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_array_mut) {
+        properties.sort_by_key(|property| property["name"].to_string());
     }
 }
 

@@ -125,6 +125,20 @@ impl Rest {
         Ok(())
     }
 
+    /// Adds references to stored objects, whether or not there is what they point to, and fails if one is refused.
+    pub async fn link(&self, references: &[Value]) -> anyhow::Result<()> {
+        for chunk in references.chunks(200) {
+            let answers = self.post("/v1/batch/references", &chunk.into()).await?;
+            let answers = answers.as_array().map(Vec::as_slice).unwrap_or_default();
+            ensure!(answers.len() == chunk.len(), "{} answers to {} references", answers.len(), chunk.len());
+            for (answer, reference) in answers.iter().zip(chunk) {
+                let errors = &answer["result"]["errors"];
+                ensure!(errors.is_null(), "reference {reference} was refused: {errors}");
+            }
+        }
+        Ok(())
+    }
+
     /// Counts by listing, which no shortcut can falsify.
     pub async fn count(&self, class: &str, tenant: Option<&str>) -> anyhow::Result<usize> {
         let tenant = tenant.map_or(String::new(), |tenant| format!("&tenant={tenant}"));

@@ -3,6 +3,7 @@
 //! The same name gives the same contents on every run and every server.
 
 mod dice;
+mod references;
 mod value;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use super::rest::Rest;
 use crate::stand_in::Version;
 pub use dice::Dice;
+pub use references::references;
 
 /// The ends of the UUID space, where cursors and ranges go wrong first, and one that starts with zero bytes.
 const EDGES: [&str; 5] = [

@@ -131,6 +131,14 @@ impl Weaviate {
     }
 }
 
+/// Three nodes of one real cluster. Fails if there is no binary.
+pub async fn cluster_of_three() -> anyhow::Result<[Weaviate; 3]> {
+    let binary = real_binary().context("no `weaviate` on PATH, and SELVEDGE_TEST_WEAVIATE_BIN is not set")?;
+    let nodes = RealServer::start_three(binary).await?;
+    let version = nodes[0].version().await?;
+    Ok(nodes.map(|node| Weaviate { version: version.clone(), running: Running::Real(Box::new(node)) }))
+}
+
 /// `SELVEDGE_TEST_WEAVIATE_BIN`, otherwise the `weaviate` on PATH.
 pub fn real_binary() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("SELVEDGE_TEST_WEAVIATE_BIN").filter(|named| !named.is_empty()) {

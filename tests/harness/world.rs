@@ -55,7 +55,7 @@ pub struct Ran {
 impl World {
     pub async fn new(weaviate: Arc<Weaviate>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let server = serve(&weaviate, local(folder.path())?, None).await?;
+        let server = serve(&weaviate, local(folder.path())?, None, RETRY_BUDGET).await?;
         Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, folder })
     }
 
@@ -108,7 +108,13 @@ impl World {
             Some(store) => store,
             None => local(self.folder.path())?,
         };
-        let server = serve(&self.weaviate, store, key).await?;
+        let server = serve(&self.weaviate, store, key, RETRY_BUDGET).await?;
+        std::mem::replace(&mut self.server, server).stop().await
+    }
+
+    /// Replaces the server by one that waits so long for Weaviate.
+    pub async fn serve_patiently(&mut self, budget: Duration) -> anyhow::Result<()> {
+        let server = serve(&self.weaviate, local(self.folder.path())?, None, budget).await?;
         std::mem::replace(&mut self.server, server).stop().await
     }
 
@@ -219,8 +225,9 @@ async fn serve(
     weaviate: &Weaviate,
     store: Arc<dyn ObjectStore>,
     key: Option<&str>,
+    retry_budget: Duration,
 ) -> anyhow::Result<Server> {
-    serve_at(&weaviate.rest_url(), &weaviate.grpc_url(), store, key).await
+    start(&weaviate.rest_url(), &weaviate.grpc_url(), store, key, retry_budget).await
 }
 
 /// Starts a server that looks for Weaviate at these addresses.
@@ -230,12 +237,22 @@ pub async fn serve_at(
     store: Arc<dyn ObjectStore>,
     key: Option<&str>,
 ) -> anyhow::Result<Server> {
+    start(rest_url, grpc_url, store, key, RETRY_BUDGET).await
+}
+
+async fn start(
+    rest_url: &str,
+    grpc_url: &str,
+    store: Arc<dyn ObjectStore>,
+    key: Option<&str>,
+    retry_budget: Duration,
+) -> anyhow::Result<Server> {
     let cluster = ClusterConfig {
         name: "default".to_owned(),
         rest_url: rest_url.to_owned(),
         grpc_url: grpc_url.to_owned(),
         api_key: key.map(Into::into),
-        retry_budget: RETRY_BUDGET,
+        retry_budget,
     };
     let repository = Repository::with_store("default", "file:///repository", store);
     let app = App::with_parts(vec![cluster], vec![repository], Options::default())?;

@@ -16,7 +16,7 @@ pub fn job_id(ran: &Ran) -> anyhow::Result<String> {
 }
 
 /// Starts a job and waits until it is held at its n-th call of a kind.
-async fn start_held(
+pub async fn start_held(
     world: &World,
     arguments: &[&str],
     call: Call,

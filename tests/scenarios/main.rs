@@ -9,16 +9,22 @@
 
 mod architecture;
 mod clear;
+mod clusters;
 mod damage;
 mod faults;
 mod jobs;
+mod keys;
+mod odd_collections;
+mod references;
 mod refusals;
 mod round_trip;
 mod runner;
 mod service;
 mod stand_in_agrees;
+mod tenants;
+mod verify;
 
-use runner::{Scenario, both, compare, plain, stand_in};
+use runner::{Scenario, both, compare, plain, real, stand_in};
 
 fn scenarios() -> Vec<Scenario> {
     vec![
@@ -37,6 +43,37 @@ fn scenarios() -> Vec<Scenario> {
         both!(round_trip::objects_come_back_without_vectors_when_they_were_left_out),
         both!(round_trip::objects_written_meanwhile_are_told),
         both!(round_trip::a_dry_run_plans_and_changes_nothing),
+        both!(references::they_come_back_in_order_with_doubles_and_dangling_ones),
+        both!(references::they_follow_a_rename),
+        both!(references::what_they_point_to_must_be_there_unless_they_are_left_out),
+        stand_in!(references::a_repeated_request_doubles_none),
+        stand_in!(references::those_refused_for_good_make_the_job_partial),
+        both!(odd_collections::values_that_weaviate_misreads_are_told_by_id_and_property),
+        both!(odd_collections::the_largest_integers_come_back),
+        both!(odd_collections::blobs_with_capital_names_come_back),
+        both!(odd_collections::hashes_of_blobs_are_kept_and_their_loss_is_told),
+        both!(odd_collections::objects_without_a_vector_stay_without_one),
+        both!(odd_collections::a_vectorizer_can_be_mapped_away),
+        both!(odd_collections::vectors_of_two_dimensions_are_told_and_refused_early),
+        both!(odd_collections::expiry_quantizers_and_aliases_come_last),
+        both!(odd_collections::unnamed_and_named_vectors_come_back_together),
+        both!(odd_collections::wide_classes_and_heavy_objects_come_back),
+        both!(odd_collections::settings_can_be_overridden),
+        both!(tenants::inactive_ones_are_reported_or_skipped),
+        both!(tenants::inactive_ones_are_woken_and_put_back),
+        both!(tenants::thousands_take_few_files),
+        stand_in!(tenants::woken_ones_are_put_back_after_a_failure),
+        stand_in!(tenants::woken_ones_are_put_back_after_a_cancel),
+        both!(tenants::woken_ones_are_put_back_after_the_server_died),
+        both!(verify::a_sound_backup_holds_at_every_level),
+        both!(verify::all_damage_is_told_apart),
+        both!(verify::one_changed_object_among_many_is_named),
+        both!(verify::a_renamed_copy_is_compared_with_its_original),
+        both!(verify::tenants_are_compared_one_by_one),
+        both!(verify::what_cannot_be_restored_is_told),
+        stand_in!(verify::a_restore_that_is_not_what_it_should_be_fails),
+        both!(keys::a_confined_key_never_makes_a_backup_that_looks_whole),
+        real!(clusters::three_nodes_and_one_that_dies),
         both!(clear::a_collection_is_empty_and_otherwise_the_same),
         both!(clear::tenants_are_empty_and_keep_their_status),
         both!(clear::nothing_happens_without_confirmation),
@@ -45,9 +82,6 @@ fn scenarios() -> Vec<Scenario> {
         both!(clear::chosen_tenants_only),
         stand_in!(clear::a_cancel_does_not_cut_between_drop_and_create),
         stand_in!(clear::a_schema_that_would_be_refused_is_not_dropped),
-        both!(refusals::what_cannot_be_copied_exactly_is_refused_by_name),
-        both!(refusals::values_that_weaviate_misreads_are_refused),
-        both!(refusals::inactive_tenants_are_refused_by_name),
         both!(refusals::what_does_not_exist_is_told_with_a_next_step),
         both!(refusals::an_existing_collection_is_not_touched),
         both!(refusals::a_backup_id_is_taken_only_once),

@@ -9,65 +9,6 @@ use serde_json::json;
 
 use crate::round_trip::same;
 
-pub async fn what_cannot_be_copied_exactly_is_refused_by_name(world: &mut World) -> anyhow::Result<()> {
-    seed::every_type(&world.rest, "Plain", 3).await?;
-    world.rest.create(&json!({"class": "Author"})).await?;
-    let book = json!({"class": "Book", "properties": [{"name": "by", "dataType": ["Author"]}]});
-    world.rest.create(&book).await?;
-    world.refuse(&["backup"], 4, "\"Book\"").await?;
-    ensure!(world.reason(&["backup", "--dry-run"]).await? == "COLLECTION_UNSUPPORTED");
-    ensure!(!world.folder().join("backups").exists(), "a refused backup has written");
-    world.succeed(&["backup", "--exclude", "Book"]).await?;
-    let nested = json!([{"name": "Photo", "dataType": ["blob"]}]);
-    let album = json!({"name": "album", "dataType": ["object"], "nestedProperties": nested});
-    world.rest.create(&json!({"class": "Album", "properties": [album]})).await?;
-    world.refuse(&["backup", "Album"], 4, "begin with a capital").await?;
-    if world.since(1, 37) {
-        world
-            .rest
-            .create(&json!({"class": "Scan", "properties": [{"name": "b", "dataType": ["blobHash"]}]}))
-            .await?;
-        world.refuse(&["backup", "Scan"], 4, "blobHash").await?;
-    }
-    Ok(())
-}
-
-pub async fn values_that_weaviate_misreads_are_refused(world: &mut World) -> anyhow::Result<()> {
-    let nested = |names: &[(&str, &str)]| -> Vec<_> {
-        names.iter().map(|(name, data_type)| json!({"name": name, "dataType": [data_type]})).collect()
-    };
-    let place = nested(&[("latitude", "number"), ("longitude", "number")]);
-    let links = nested(&[("beacon", "text"), ("label", "text")]);
-    let shapes = [
-        ("Place", "object", place, json!({"latitude": 1.000000001, "longitude": 2.5})),
-        ("Link", "object[]", links, json!([{"beacon": "x", "label": "y"}])),
-    ];
-    for (name, data_type, nested, value) in shapes {
-        let property = json!({"name": "p", "dataType": [data_type], "nestedProperties": nested});
-        world.rest.create(&json!({"class": name, "properties": [property]})).await?;
-        let id = uuid::Uuid::from_u128(42);
-        world.rest.write(&[json!({"class": name, "id": id, "properties": {"p": value}})]).await?;
-        world.refuse(&["backup", name, "--id", "m"], 4, name).await?;
-        ensure!(world.backup_ids().await?.is_empty());
-    }
-    Ok(())
-}
-
-pub async fn inactive_tenants_are_refused_by_name(world: &mut World) -> anyhow::Result<()> {
-    seed::tenanted(&world.rest, "Customer", 4).await?;
-    let names = ["Customer".to_owned()];
-    let tenants = Census::take(&world.rest, &names).await?.tenants("Customer");
-    let cold = json!([{"name": tenants[1], "activityStatus": "COLD"}]);
-    world.rest.put("/v1/schema/Customer/tenants", &cold).await?;
-    world.refuse(&["backup"], 4, &tenants[1]).await?;
-    ensure!(world.reason(&["backup"]).await? == "TENANT_INACTIVE");
-    world.succeed(&["backup", "--tenant", &tenants[0]]).await?;
-    let status = &world.rest.get("/v1/schema/Customer/tenants").await?;
-    let inactive = status.as_array().is_some_and(|all| all.iter().any(|t| t["activityStatus"] == "COLD"));
-    ensure!(inactive, "the tenant was woken: {status}");
-    Ok(())
-}
-
 pub async fn what_does_not_exist_is_told_with_a_next_step(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 3).await?;
     world.succeed(&["backup", "--id", "b"]).await?;

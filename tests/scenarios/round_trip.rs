@@ -64,10 +64,6 @@ pub async fn nested_names_with_capitals_come_back(world: &mut World) -> anyhow::
     let properties = json!({"one": value, "many": [value, {"X": "y"}, {}]});
     world.rest.write(&[json!({"class": "Capital", "id": id, "properties": properties})]).await?;
     let names = ["Capital"];
-    if !world.since(1, 36) {
-        world.refuse(&["backup"], 4, "begin with a capital").await?;
-        return Ok(());
-    }
     let before = Census::take(&world.rest, &names).await?;
     world.succeed(&["backup", "--id", "b"]).await?;
     world.rest.drop_all().await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real_binary};
 use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::StandInOptions;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
@@ -22,6 +23,7 @@ pub struct Scenario {
     how: How,
 }
 
+/// One that brings its own Weaviate.
 type Comparison = fn() -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 enum How {
@@ -40,7 +42,7 @@ pub fn plain(name: &'static str, run: fn() -> anyhow::Result<()>) -> Scenario {
     Scenario { name, how: How::Plain(run) }
 }
 
-/// One that compares the stand-in with a real Weaviate.
+/// One that needs real servers of its own, be it to compare the stand-in with them.
 pub fn compare(name: &'static str, run: Comparison) -> Scenario {
     Scenario { name, how: How::Compare(run) }
 }
@@ -63,7 +65,14 @@ macro_rules! stand_in {
     };
 }
 
-pub(crate) use {both, stand_in};
+/// A scenario that makes real servers of its own.
+macro_rules! real {
+    ($path:path) => {
+        $crate::runner::compare(stringify!($path), || Box::pin($path()))
+    };
+}
+
+pub(crate) use {both, real, stand_in};
 
 /// One runtime for all, so that the real server's connections and process outlive a single scenario.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be built"));
@@ -107,9 +116,18 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
     }
 }
 
+/// Objects may expire, but nothing looks for expired ones while a scenario runs.
+fn options() -> WeaviateOptions {
+    WeaviateOptions {
+        env: vec![("OBJECTS_TTL_DELETE_SCHEDULE".to_owned(), "@yearly".to_owned())],
+        stand_in: StandInOptions { ttl: true, ..StandInOptions::default() },
+        ..WeaviateOptions::default()
+    }
+}
+
 fn try_on_stand_in(run: Run) -> Result<(), Failed> {
     RUNTIME.block_on(async {
-        let weaviate = Weaviate::start(Flavour::StandIn, WeaviateOptions::default()).await.map_err(failed)?;
+        let weaviate = Weaviate::start(Flavour::StandIn, options()).await.map_err(failed)?;
         try_in_world(Arc::new(weaviate), run).await
     })
 }
@@ -120,8 +138,7 @@ fn try_on_real(run: Run) -> Result<(), Failed> {
         let weaviate = match &*real {
             Some(weaviate) => Arc::clone(weaviate),
             None => {
-                let weaviate =
-                    Weaviate::start(Flavour::Real, WeaviateOptions::default()).await.map_err(failed)?;
+                let weaviate = Weaviate::start(Flavour::Real, options()).await.map_err(failed)?;
                 Arc::clone(real.insert(Arc::new(weaviate)))
             }
         };

@@ -14,6 +14,7 @@ async fn transcript(weaviate: &Weaviate) -> anyhow::Result<Transcript> {
     transcript.extend(rest::play(weaviate, calls::TENANTS).await?);
     transcript.extend(rest::play(weaviate, calls::ALIASES).await?);
     transcript.extend(rest::play(weaviate, calls::OBJECTS).await?);
+    transcript.extend(rest::play(weaviate, calls::REFERENCES).await?);
     transcript.extend(grpc::play(weaviate).await?);
     Ok(transcript)
 }

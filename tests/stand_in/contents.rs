@@ -12,16 +12,17 @@ use super::objects::{Incoming, Object, put_all};
 use super::refusal::{Outcome, Refusal};
 use super::schema::{self, Fields, Property, class_name};
 use super::tenants::Status;
-use super::{Version, json, objects};
+use super::{StandInOptions, Version, json, objects};
 
 /// The stand-in's memory, for tests to fill, change and read past the API. A clone is the same memory.
 #[derive(Clone)]
 pub struct Contents(Arc<Mutex<Store>>);
 
 impl Contents {
-    pub(crate) fn new(version: Version, modules: Vec<String>) -> Self {
+    pub(crate) fn new(version: Version, options: &StandInOptions) -> Self {
         let (classes, aliases) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Store { version, modules, classes, aliases })))
+        let store = Store { version, modules: options.modules.clone(), ttl: options.ttl, classes, aliases };
+        Self(Arc::new(Mutex::new(store)))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Store> {
@@ -86,26 +87,43 @@ impl Contents {
     pub fn show_shards(&self, class: &str) {
         self.lock().classes.get_mut(class).expect("the class exists").hidden.clear();
     }
+
+    /// From now on all shards of the class are on another, healthy node: what is written to them is passed on.
+    pub fn make_remote(&self, class: &str) {
+        self.lock().classes.get_mut(class).expect("the class exists").is_remote = true;
+    }
+
+    /// What the server does some time after a vector index was dropped: the vectors go, and the entry in the schema.
+    pub fn finish_drop(&self, class: &str, vector: &str) {
+        schema::finish_drop(self.lock().classes.get_mut(class).expect("the class exists"), vector);
+    }
 }
 
 pub(crate) struct Store {
     pub version: Version,
     pub modules: Vec<String>,
+    /// Whether objects may expire.
+    pub ttl: bool,
     pub classes: BTreeMap<String, Class>,
     /// From alias to class.
     pub aliases: BTreeMap<String, String>,
 }
 
 impl Store {
+    /// The class that this name or alias stands for, whether or not there is one.
+    pub fn name_of(&self, name: &str) -> String {
+        let name = class_name(name);
+        self.aliases.get(&name).cloned().unwrap_or(name)
+    }
+
     /// The class of this name or alias.
     pub fn resolve(&self, name: &str) -> Option<&Class> {
-        let name = class_name(name);
-        self.classes.get(self.aliases.get(&name).unwrap_or(&name))
+        self.classes.get(&self.name_of(name))
     }
 
     pub fn resolve_mut(&mut self, name: &str) -> Option<&mut Class> {
-        let name = class_name(name);
-        self.classes.get_mut(self.aliases.get(&name).unwrap_or(&name))
+        let name = self.name_of(name);
+        self.classes.get_mut(&name)
     }
 }
 
@@ -115,6 +133,7 @@ pub(crate) struct Class {
     /// Tenants by name, or shards.
     pub partitions: BTreeMap<String, Partition>,
     pub hidden: BTreeSet<String>,
+    pub is_remote: bool,
 }
 
 #[derive(Default)]
@@ -131,7 +150,7 @@ impl Class {
     pub fn new(config: Fields, shards: u64) -> Self {
         let properties = Property::all(&config);
         let partitions = (0..shards).map(|_| (shard_name(), Partition::default())).collect();
-        Self { config, properties, partitions, hidden: BTreeSet::new() }
+        Self { config, properties, partitions, hidden: BTreeSet::new(), is_remote: false }
     }
 
     pub fn name(&self) -> &str {

@@ -1,4 +1,4 @@
-//! What every call passes first, REST or gRPC: the script of faults, then the key.
+//! What every call passes first, REST or gRPC: the script of faults, then the key, and whether it may write.
 
 use std::sync::Arc;
 
@@ -12,6 +12,9 @@ use super::door::WayOut;
 use super::faults::{Action, Call, RefusedObjects, run};
 use super::{Shared, auth};
 
+/// Anybody with a key may ask.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 pub(crate) async fn pass(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(way_out): ConnectInfo<WayOut>,
@@ -19,7 +22,7 @@ pub(crate) async fn pass(
     next: Next,
 ) -> Response {
     let call = Call::of(request.method().as_str(), request.uri().path());
-    let is_grpc = matches!(call, Call::Grpc(_));
+    let is_grpc = matches!(call, Call::Grpc(_)) || request.uri().path().starts_with(HEALTH);
     let mut refused = RefusedObjects::default();
     let mut lose_answer = false;
     for action in shared.faults.meet(call) {
@@ -35,9 +38,14 @@ pub(crate) async fn pass(
             Action::Hold(hold) => hold.wait().await,
         }
     }
-    if let Some(refusal) = auth::check(&shared, &request, is_grpc) {
-        return refusal;
+    let rights = match auth::rights(&shared, &request, is_grpc) {
+        Ok(rights) => rights,
+        Err(text) => return auth::refuse(text, is_grpc),
+    };
+    if !is_grpc && let Err(refusal) = rights.check_write(request.method(), request.uri().path()) {
+        return refusal.into_response();
     }
+    request.extensions_mut().insert(rights);
     if !refused.is_empty() {
         request.extensions_mut().insert(refused);
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::refusal::{Outcome, Refusal};
+use super::rights::{Asked, Rights};
 use super::{Shared, json};
 
 struct Count {
@@ -15,7 +17,20 @@ struct Count {
     tenant: String,
 }
 
-pub(crate) async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+pub(crate) async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(rights): Extension<Rights>,
+    body: Bytes,
+) -> Response {
+    if let Err(refusal) = rights.demand("read", Asked::Collection("*")) {
+        let whole = |text: &str| {
+            format!(
+                "due to GraphQL introspection, this role must have the permission to `read_collections` on `*` (all) \
+                 collections: {text}"
+            )
+        };
+        return refusal.within(whole).into_response();
+    }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(count) = parse(body["query"].as_str().unwrap_or_default()) else {
         let text = "the stand-in knows {Aggregate{Class(tenant:\"t\"){meta{count}}}} only";

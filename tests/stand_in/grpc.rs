@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::faults::RefusedObjects;
 use super::refusal::Refusal;
+use super::rights::{Asked, Rights};
 use super::schema::class_name;
 use super::tenants::Status as Activity;
 use super::{Shared, tenants};
@@ -49,6 +50,11 @@ impl Service {
     }
 }
 
+/// The gate has found out who calls.
+fn rights<T>(request: &Request<T>) -> Rights {
+    request.extensions().get().cloned().unwrap_or_default()
+}
+
 pub(super) fn no_such_class(name: &str) -> Status {
     Status::unknown(format!("could not find class {} in schema", class_name(name)))
 }
@@ -56,7 +62,7 @@ pub(super) fn no_such_class(name: &str) -> Status {
 #[tonic::async_trait]
 impl Weaviate for Service {
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchReply>, Status> {
-        let reply = search::search(&self.0, request.get_ref())?;
+        let reply = search::search(&self.0, request.get_ref(), &rights(&request))?;
         self.fit(&reply, "trying to send")?;
         Ok(Response::new(reply))
     }
@@ -67,7 +73,8 @@ impl Weaviate for Service {
     ) -> Result<Response<BatchObjectsReply>, Status> {
         self.fit(request.get_ref(), "received")?;
         let refused = request.extensions().get::<RefusedObjects>().cloned().unwrap_or_default();
-        Ok(Response::new(write::store(&self.0, request.into_inner(), &refused)))
+        let rights = rights(&request);
+        Ok(Response::new(write::store(&self.0, request.into_inner(), &refused, &rights)))
     }
 
     async fn aggregate(
@@ -77,8 +84,12 @@ impl Weaviate for Service {
         if !self.0.version.aggregates() {
             return Err(Status::unimplemented("unknown method Aggregate for service weaviate.v1.Weaviate"));
         }
+        let rights = rights(&request);
         let request = request.get_ref();
         let mut store = self.0.contents.lock();
+        rights
+            .demand("read", Asked::Data(&store.name_of(&request.collection), &request.tenant, "*"))
+            .map_err(|refusal| Status::from(refusal.within(|text| format!("parse params: {text}"))))?;
         let class = store.resolve_mut(&request.collection).ok_or_else(|| {
             Status::unknown(format!("parse params: {}", no_such_class(&request.collection).message()))
         })?;
@@ -94,6 +105,7 @@ impl Weaviate for Service {
         &self,
         request: Request<TenantsGetRequest>,
     ) -> Result<Response<TenantsGetReply>, Status> {
+        let rights = rights(&request);
         let request = request.get_ref();
         if request.collection.is_empty() {
             return Err(Status::unknown("get tenants: missing collection "));
@@ -111,7 +123,8 @@ impl Weaviate for Service {
         })?;
         let found =
             class.partitions.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(name)));
-        let tenants = found
+        let seen = found.filter(|(name, _)| rights.may("read", Asked::Tenant(class.name(), name)));
+        let tenants = seen
             .map(|(name, partition)| Tenant {
                 name: name.clone(),
                 activity_status: activity(partition.status).into(),

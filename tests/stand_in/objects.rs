@@ -1,6 +1,8 @@
 //! Objects: what is stored, written and read, whichever API asks.
 
+mod beacon;
 mod date;
+mod link;
 mod misread;
 mod page;
 mod phone;
@@ -8,17 +10,19 @@ mod reference;
 mod value;
 mod vector;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::contents::{Class, Partition, Store};
 use super::faults::RefusedObjects;
 use super::schema::{self, Fields, property_name};
 
+pub(crate) use beacon::is_uri;
+pub(crate) use link::{Link, Linked, link_all};
 pub(crate) use misread::{as_rest_reads, misread};
 pub(crate) use page::page;
 pub(crate) use reference::with_hrefs;
@@ -106,15 +110,37 @@ pub(crate) fn put_all(
     // The module is asked once for all objects of a class, and its failure is that of all of them.
     let failing: Vec<String> =
         checked.iter().flatten().filter(|one| one.wants_vector).map(|one| one.class.clone()).collect();
+    let spoiled: BTreeSet<Place> =
+        checked.iter().flatten().filter(|one| one.spoils(store)).map(|one| one.place(store)).collect();
     let mut put_one = |one: Checked| {
         if failing.contains(&one.class) {
             return Err(
                 "panic occurred: runtime error: invalid memory address or nil pointer dereference".to_owned()
             );
         }
+        if !spoiled.is_empty() && spoiled.contains(&one.place(store)) {
+            return Err("parse as time array, expected []interface{} got []interface {}".to_owned());
+        }
         put(store, one)
     };
     checked.into_iter().map(|one| one.and_then(&mut put_one)).collect()
+}
+
+/// Gives an object that is there more properties, or others. False if it is not there.
+pub(crate) fn merge_into(store: &mut Store, incoming: &Incoming) -> Result<bool, String> {
+    let name = schema::class_name(&incoming.class);
+    let Some(class) = store.resolve(&name) else {
+        return Err(format!("class '{name}' not present in schema"));
+    };
+    let more = properties(store, class, incoming)?;
+    let id = incoming.id.unwrap_or_default();
+    let Some(class) = store.resolve_mut(&name) else { return Ok(false) };
+    let shard = if incoming.tenant.is_empty() { class.shard_of(id) } else { incoming.tenant.clone() };
+    let found = class.partitions.get_mut(&shard).and_then(|partition| partition.objects.get_mut(&id));
+    let Some(object) = found else { return Ok(false) };
+    object.properties.extend(more);
+    object.updated = Utc::now().timestamp_millis();
+    Ok(true)
 }
 
 /// An object that fits the schema.
@@ -125,6 +151,26 @@ struct Checked {
     properties: Fields,
     vectors: vector::Accepted,
     wants_vector: bool,
+}
+
+/// A class and a shard of it.
+type Place = (String, String);
+
+impl Checked {
+    fn place(&self, store: &Store) -> Place {
+        let class = &store.classes[&self.class];
+        let is_sharded = self.tenant.is_empty() && !class.partitions.is_empty();
+        let shard = if is_sharded { class.shard_of(self.id) } else { self.tenant.clone() };
+        (self.class.clone(), shard)
+    }
+
+    /// Whether it is refused, with all that goes to the same shard in the same batch, for an empty list of dates: a node
+    /// that passes objects on to another does not make dates of them first, and the other one cannot.
+    fn spoils(&self, store: &Store) -> bool {
+        let class = &store.classes[&self.class];
+        let mut dates = class.properties.iter().filter(|property| property.kind == schema::Kind::DateArray);
+        class.is_remote && dates.any(|property| self.properties.get(&property.name) == Some(&json!([])))
+    }
 }
 
 fn check(store: &Store, incoming: Incoming) -> Result<Checked, String> {

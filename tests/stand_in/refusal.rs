@@ -54,6 +54,10 @@ impl IntoResponse for Refusal {
 impl From<Refusal> for Status {
     /// Almost everything the server refuses over gRPC it refuses with `Unknown`.
     fn from(refusal: Refusal) -> Self {
-        Status::new(Code::Unknown, refusal.text())
+        let code = match refusal {
+            Refusal::Said(403, _) => Code::PermissionDenied,
+            _ => Code::Unknown,
+        };
+        Status::new(code, refusal.text())
     }
 }

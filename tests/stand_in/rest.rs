@@ -3,25 +3,29 @@
 mod aliases;
 mod nodes;
 mod objects;
+mod references;
 mod schema;
 mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::refusal::{Outcome, Refusal};
+use super::rights::Rights;
 use super::{Shared, graphql, json};
 
 type Server = State<Arc<Shared>>;
+/// The gate has found out who calls.
+type Caller = Extension<Rights>;
 /// A request's parameters, unparsed.
 type Parameters = Query<BTreeMap<String, String>>;
 
@@ -31,6 +35,7 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
         .route("/v1/.well-known/live", get(well))
         .route("/v1/.well-known/ready", get(well))
         .route("/v1/graphql", post(graphql::answer))
+        .route("/v1/batch/references", post(references::add))
         .merge(schema::routes())
         .merge(tenants::routes())
         .merge(objects::routes())
@@ -41,7 +46,11 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
     if shared.version.has_own_info() {
         routes = routes.route("/v1/users/own-info", get(own_info));
     }
-    routes.fallback(not_found).with_state(shared)
+    if shared.version.drops_vectors() {
+        routes = routes.route("/v1/schema/{class}/vectors/{vector}/index", delete(schema::drop_vector));
+    }
+    // The server has no limit for a body.
+    routes.layer(DefaultBodyLimit::disable()).fallback(not_found).with_state(shared)
 }
 
 async fn meta(State(shared): Server) -> Response {
@@ -58,11 +67,12 @@ async fn meta(State(shared): Server) -> Response {
 
 async fn well() {}
 
-async fn own_info(State(shared): Server) -> Response {
-    match shared.options.api_key {
-        Some(_) => json::respond(&json!({"groups": null, "roles": null, "username": "tester"})),
-        None => Refusal::Bare(401).into_response(),
+async fn own_info(State(shared): Server, Extension(rights): Caller) -> Response {
+    let is_controlled = !shared.options.keys.is_empty();
+    if shared.options.api_key.is_none() && !is_controlled {
+        return Refusal::Bare(401).into_response();
     }
+    json::respond(&rights.own_info(is_controlled))
 }
 
 async fn not_found(uri: Uri) -> Refusal {

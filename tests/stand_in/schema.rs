@@ -2,15 +2,19 @@
 
 mod complete;
 mod create;
+mod dropped;
 mod index;
 mod kind;
 mod property;
+mod ttl;
 mod update;
 
 use serde_json::{Map, Value};
 
 pub(crate) use create::{add_property, create};
+pub(crate) use dropped::{drop_vector, finish_drop};
 pub(crate) use kind::Kind;
+pub(crate) use ttl::has_expired;
 pub(crate) use update::update;
 
 pub(crate) type Fields = Map<String, Value>;
@@ -37,6 +41,8 @@ pub(crate) struct Property {
     /// The target classes of a reference; otherwise the one data type.
     pub data_type: Vec<String>,
     pub nested: Vec<Property>,
+    /// References that are added are dropped if they are there already.
+    pub is_unique: bool,
 }
 
 impl Property {
@@ -50,6 +56,7 @@ impl Property {
             kind: Kind::of(&data_type)?,
             data_type,
             nested: nested.iter().filter_map(Self::read).collect(),
+            is_unique: config["disableDuplicatedReferences"] == Value::Bool(true),
         })
     }
 
@@ -62,6 +69,8 @@ impl Property {
 /// One entry of `vectorConfig`, or the class-level index.
 pub(crate) struct VectorSettings<'a> {
     pub is_multi: bool,
+    /// Its index is gone, and with it the right to write it.
+    pub is_dropped: bool,
     pub vectorizer: &'a str,
 }
 
@@ -83,6 +92,7 @@ pub(crate) fn vector_settings<'a>(config: &'a Fields, name: &str) -> Option<Vect
     let vectorizer = entry["vectorizer"].as_object().and_then(|all| all.keys().next());
     Some(VectorSettings {
         is_multi: entry.pointer("/vectorIndexConfig/multivector/enabled") == Some(&Value::Bool(true)),
+        is_dropped: dropped::is_dropped(entry),
         vectorizer: vectorizer.map_or("none", String::as_str),
     })
 }

@@ -1,4 +1,9 @@
-//! The script of faults, tried with real clients.
+//! The script of faults, and what few other tests need, tried with real clients.
+
+mod classes;
+mod objects;
+mod references;
+mod rights;
 
 use std::time::Duration;
 

@@ -31,6 +31,11 @@ impl Version {
         self >= Self(1, 38, 3)
     }
 
+    /// There is a call that drops a vector index.
+    pub fn drops_vectors(self) -> bool {
+        self >= Self(1, 37, 0)
+    }
+
     pub fn has_own_info(self) -> bool {
         self >= Self(1, 30, 0)
     }

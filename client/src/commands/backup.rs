@@ -1,6 +1,6 @@
 //! `selvedge backup`
 
-use selvedge_proto::v1::BackupRequest;
+use selvedge_proto::v1::{BackupRequest, InactiveTenants};
 
 use super::{Session, run_job};
 use crate::failure::Failure;
@@ -27,12 +27,36 @@ pub struct Args {
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]
     pub tenants: Vec<String>,
+    /// What to do with tenants that are not active and therefore cannot be read.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Inactive::Report)]
+    pub inactive_tenants: Inactive,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
+}
+
+/// What to do with tenants that are not active.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Inactive {
+    /// Leave them out and name them; the job ends partial.
+    Report,
+    /// Leave them out on purpose; the job succeeds, and the backup tells what it covers.
+    Skip,
+    /// Activate them a few at a time and put each back as it was; offloaded ones are reported.
+    Activate,
+}
+
+impl From<Inactive> for InactiveTenants {
+    fn from(inactive: Inactive) -> Self {
+        match inactive {
+            Inactive::Report => Self::Report,
+            Inactive::Skip => Self::Skip,
+            Inactive::Activate => Self::Activate,
+        }
+    }
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -47,6 +71,27 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         without_vectors: args.without_vectors,
         dry_run: args.dry_run,
         request_id: request_id(),
+        inactive_tenants: InactiveTenants::from(args.inactive_tenants).into(),
     };
     run_job(Call::Backup(request), args.detach, session).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{Step, User, example, run};
+
+    #[tokio::test]
+    async fn inactive_tenants_are_reported_unless_told_otherwise() {
+        for (option, expected) in [
+            ("", InactiveTenants::Report),
+            ("--inactive-tenants report", InactiveTenants::Report),
+            ("--inactive-tenants skip", InactiveTenants::Skip),
+            ("--inactive-tenants activate", InactiveTenants::Activate),
+        ] {
+            let answer = vec![Step::Job(example::succeeded())];
+            let ran = run(&format!("backup {option}"), [answer], User::default()).await;
+            assert_eq!(ran.requests.backups[0].inactive_tenants(), expected, "{option}");
+        }
+    }
 }

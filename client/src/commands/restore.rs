@@ -1,13 +1,11 @@
 //! `selvedge restore`
 
-use std::collections::HashMap;
-
-use selvedge_proto::v1::RestoreRequest;
+use selvedge_proto::v1::{RestoreCheck, RestoreRequest};
 
 use super::{Session, run_job};
-use crate::ExitCode;
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
+use crate::pairs;
 
 /// Create collections on a cluster from a backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Restore a collection under a new name; may be repeated.
-    #[arg(long, value_name = "OLD=NEW", value_parser = parse_rename)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = pairs::parse_rename)]
     pub rename: Vec<(String, String)>,
     /// Only schemas, no objects.
     #[arg(long)]
@@ -29,12 +27,43 @@ pub struct Args {
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]
     pub tenants: Vec<String>,
+    /// Create the collections without their reference properties.
+    #[arg(long)]
+    pub without_references: bool,
+    /// Give the collections a setting instead of their own: vectorizer=none, replication_factor=N or shards=N; may be
+    /// repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pairs::parse_setting)]
+    pub settings: Vec<(String, String)>,
+    /// How to prove afterwards that the cluster holds what the backup holds.
+    #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
+    pub check: Check,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
+}
+
+/// How a restore is checked.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Check {
+    /// Not at all, beyond what Weaviate answers to each write.
+    None,
+    /// Count the objects, of each tenant where there are tenants.
+    Count,
+    /// Count, then read everything back and compare its content digest with the backup's.
+    Digest,
+}
+
+impl From<Check> for RestoreCheck {
+    fn from(check: Check) -> Self {
+        match check {
+            Check::None => Self::None,
+            Check::Count => Self::Count,
+            Check::Digest => Self::Digest,
+        }
+    }
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -44,45 +73,57 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         backup_id: args.backup,
         collections: args.collections,
         exclude: args.exclude,
-        rename: renames(args.rename)?,
+        rename: pairs::by_key("--rename", args.rename)
+            .map_err(|failure| failure.hint("restore it twice, once under each name"))?,
         tenants: args.tenants,
         schema_only: args.schema_only,
         dry_run: args.dry_run,
         request_id: request_id(),
+        check: RestoreCheck::from(args.check).into(),
+        without_references: args.without_references,
+        settings: pairs::by_key("--set", args.settings)?,
     };
     run_job(Call::Restore(request), args.detach, session).await
 }
 
-fn parse_rename(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
-        _ => Err("it must look like Old=New".to_owned()),
-    }
-}
-
-/// By old name. Two new names for one collection are a mistake that a map would hide.
-fn renames(pairs: Vec<(String, String)>) -> Result<HashMap<String, String>, Failure> {
-    let mut renames = HashMap::new();
-    for (old, new) in pairs {
-        if let Some(other) = renames.insert(old.clone(), new.clone())
-            && other != new
-        {
-            let text = format!("--rename gives {old} two names: {other} and {new}");
-            return Err(Failure::new(ExitCode::Usage, text).hint("restore it twice, once under each name"));
-        }
-    }
-    Ok(renames)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use selvedge_proto::v1::{Job, JobKind};
 
-    #[test]
-    fn a_collection_gets_one_new_name() {
-        let pair = |text| parse_rename(text).expect("parses");
-        assert_eq!(renames(vec![pair("A=B"), pair("A=B"), pair("C=D")]).expect("fits").len(), 2);
-        assert_eq!(renames(vec![pair("A=B"), pair("A=C")]).expect_err("twice").exit, ExitCode::Usage);
-        assert!(parse_rename("A=").is_err() && parse_rename("=B").is_err() && parse_rename("A").is_err());
+    use super::*;
+    use crate::ExitCode;
+    use crate::scripted::{Step, User, example, run};
+
+    async fn requested(line: &str) -> RestoreRequest {
+        let restored = Job { kind: JobKind::Restore.into(), ..example::succeeded() };
+        let mut ran = run(line, [vec![Step::Job(restored)]], User::default()).await;
+        assert_eq!(ran.exit, ExitCode::Done, "{}", ran.err);
+        ran.requests.restores.remove(0)
+    }
+
+    #[tokio::test]
+    async fn arguments_become_the_request() {
+        let plain = requested("restore b").await;
+        assert_eq!(plain.check(), RestoreCheck::Digest);
+        assert!(!plain.without_references && plain.settings.is_empty());
+
+        let line = "restore b --verify count --without-references --set shards=3 --set vectorizer=none";
+        let told = requested(line).await;
+        assert_eq!(told.check(), RestoreCheck::Count);
+        assert!(told.without_references);
+        assert_eq!((told.settings["shards"].as_str(), told.settings["vectorizer"].as_str()), ("3", "none"));
+        assert_eq!(requested("restore b --verify none").await.check(), RestoreCheck::None);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_twice_in_different_words() {
+        for (options, text) in [
+            ("--rename A=B --rename A=C", "--rename says two things of A: B and C"),
+            ("--set shards=1 --set shards=2", "--set says two things of shards: 1 and 2"),
+        ] {
+            let ran = run(&format!("restore b {options}"), [], User::default()).await;
+            assert_eq!(ran.exit, ExitCode::Usage);
+            assert!(ran.err.contains(text) && ran.calls.is_empty(), "{}", ran.err);
+        }
     }
 }

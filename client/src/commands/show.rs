@@ -1,11 +1,15 @@
 //! `selvedge show`
 
-use selvedge_proto::v1::{Backup, GetBackupRequest};
+use selvedge_proto::v1::{Backup, BackupCollection, GetBackupRequest};
 
 use super::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{format, json, words};
+
+/// Enough of a content digest to compare two at a glance; `--json` has all of it.
+const DIGEST_DIGITS: usize = 12;
+const NOT_COMPLETE: &str = "not complete";
 
 /// Show what is in a backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -56,8 +60,9 @@ fn collections(backup: &Backup) -> String {
         ("SIZE", Align::Right),
         ("FILES", Align::Right),
         ("TENANTS", Align::Right),
+        ("DIGEST", Align::Left),
     ]);
-    let mut notes = String::new();
+    let mut notes: String = backup.notes.iter().map(|note| format!("\nnote: {note}")).collect();
     for collection in &backup.collections {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);
         let tenants = format!("{} of {}", format::count(covered), format::count(total));
@@ -67,12 +72,25 @@ fn collections(backup: &Backup) -> String {
             format::bytes(collection.bytes),
             format::count(collection.files),
             if collection.multi_tenant { tenants } else { "-".to_owned() },
+            digest(&collection.content_digest),
         ]);
-        for note in &collection.notes {
+        for note in notes_on(collection) {
             notes.push_str(&format!("\nnote on {}: {note}", collection.name));
         }
     }
     table.render() + &notes
+}
+
+fn digest(content_digest: &str) -> String {
+    let digits: String = content_digest.chars().take(DIGEST_DIGITS).collect();
+    if digits.is_empty() { "-".to_owned() } else { digits }
+}
+
+/// Its notes, and that it is not complete if they do not say so themselves.
+fn notes_on(collection: &BackupCollection) -> impl Iterator<Item = &str> {
+    let said = collection.notes.iter().any(|note| note.contains(NOT_COMPLETE));
+    let unsaid = (!collection.complete && !said).then_some(NOT_COMPLETE);
+    collection.notes.iter().map(String::as_str).chain(unsaid)
 }
 
 #[cfg(test)]
@@ -83,5 +101,17 @@ mod tests {
     #[test]
     fn a_backup_in_full() {
         snapshot("show", render(&example::backup()));
+    }
+
+    #[test]
+    fn what_is_not_complete_is_said_once() {
+        let shown = |complete, note: &str| {
+            let notes = vec![note.to_owned()];
+            let collection = BackupCollection { complete, notes, ..BackupCollection::default() };
+            notes_on(&collection).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(shown(true, "2 writes were seen"), "2 writes were seen");
+        assert_eq!(shown(false, "2 writes were seen"), "2 writes were seen; not complete");
+        assert_eq!(shown(false, "not complete: 1 tenant failed"), "not complete: 1 tenant failed");
     }
 }

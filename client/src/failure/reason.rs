@@ -17,11 +17,14 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | CollectionUnsupported
         | TenantInactive
         | WeaviatePermissionDenied
-        | TooManyJobs => ExitCode::Refused,
+        | TooManyJobs
+        | ReferenceTargetMissing => ExitCode::Refused,
 
-        ObjectsRefused => ExitCode::Partial,
+        ObjectsRefused | BackupIncomplete | RestoreIncomplete => ExitCode::Partial,
 
-        BackupCorrupt | BackupFormatUnknown | CountMismatch => ExitCode::Integrity,
+        BackupCorrupt | BackupFormatUnknown | CountMismatch | ContentMismatch | DifferencesFound => {
+            ExitCode::Integrity
+        }
 
         Unspecified
         | CollectionNotFound
@@ -69,6 +72,17 @@ pub fn hint(reason: FailureReason) -> &'static str {
         BackupFormatUnknown => "use a version of Selvedge that is as new as the one that wrote the backup",
         RepositoryFull => "make room in the repository and run the command again",
         TooManyJobs => "wait until one of the running jobs has ended: `selvedge jobs list --active`",
+        BackupIncomplete => {
+            "the warnings say what is missing; `selvedge show BACKUP` shows what the backup covers"
+        }
+        RestoreIncomplete => "the warnings say what could not be brought back",
+        ContentMismatch => "`selvedge verify BACKUP --against-live` names what differs",
+        DifferencesFound => {
+            "restore the collections that differ, or look at the findings again: `selvedge jobs show ID`"
+        }
+        ReferenceTargetMissing => {
+            "restore the collection it points to as well, or leave references out with --without-references"
+        }
         Unspecified
         | InvalidRequest
         | TenantNotFound

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use selvedge_proto::v1::{
     BackupRequest, BackupResponse, ClearRequest, ClearResponse, Job, RestoreRequest, RestoreResponse,
-    WatchJobRequest, WatchJobResponse,
+    VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest, WatchJobResponse,
 };
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status, Streaming};
@@ -19,6 +19,7 @@ pub enum Call {
     Backup(BackupRequest),
     Restore(RestoreRequest),
     Clear(ClearRequest),
+    Verify(VerifyBackupRequest),
     /// To a job that exists, by its id.
     Watch(String),
 }
@@ -29,6 +30,7 @@ impl Call {
             Self::Backup(request) => jobs(server.collections().backup(request).await?),
             Self::Restore(request) => jobs(server.collections().restore(request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
+            Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
             Self::Watch(job_id) => jobs(server.jobs().watch_job(WatchJobRequest { job_id }).await?),
         })
     }
@@ -52,7 +54,7 @@ macro_rules! has_job {
         })*
     };
 }
-has_job!(BackupResponse, RestoreResponse, ClearResponse, WatchJobResponse);
+has_job!(BackupResponse, RestoreResponse, ClearResponse, VerifyBackupResponse, WatchJobResponse);
 
 fn jobs<R: HasJob + Send + 'static>(response: Response<Streaming<R>>) -> JobStream {
     Box::pin(response.into_inner().filter_map(|message| message.map(HasJob::job).transpose()))

@@ -31,6 +31,26 @@ async fn a_restore_that_is_partial() {
 }
 
 #[tokio::test]
+async fn a_backup_that_holds() {
+    let checking = Job { state: JobState::Running.into(), end_time: None, ..example::verified() };
+    let answer = vec![Step::Job(checking), Step::Job(example::verified())];
+    snapshot("run_verify", shown(&run("verify 20261123-160000-0a1b", [answer], User::default()).await));
+}
+
+#[tokio::test]
+async fn findings_are_the_result_of_a_comparison_that_fails() {
+    let line = "verify 20261123-160000-0a1b --against-live --no-progress";
+    let ran = run(line, [ended_badly(example::differing())], User::default()).await;
+    snapshot("run_verify_differing", shown(&ran));
+    let json = run(&format!("{line} --json"), [ended_badly(example::differing())], User::default()).await;
+    assert_eq!(json.exit, ExitCode::Integrity);
+    let summary: serde_json::Value =
+        serde_json::from_str(json.out.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(summary["findings"][0]["kind"], "object_changed");
+    assert_eq!(summary["findings_total"], 7);
+}
+
+#[tokio::test]
 async fn a_job_that_fails_is_told_as_the_job_tells_it() {
     let job =
         example::failed(FailureReason::BackupCorrupt, "file 3 is truncated", "restore from another backup");
@@ -137,8 +157,8 @@ async fn without_a_server_it_says_how_to_start_one() {
 async fn clear_without_a_terminal_shows_the_plan() {
     let ran = run("clear Article Author", [ended_badly(example::unconfirmed())], User::default()).await;
     snapshot("run_clear_unconfirmed", shown(&ran));
-    assert_eq!(ran.clears.len(), 1);
-    assert!(ran.clears[0].confirm.is_empty());
+    assert_eq!(ran.requests.clears.len(), 1);
+    assert!(ran.requests.clears[0].confirm.is_empty());
 }
 
 #[tokio::test]
@@ -148,8 +168,8 @@ async fn clear_asks_for_the_names() {
     let answers = [ended_badly(example::unconfirmed()), vec![Step::Job(cleared)]];
     let ran = run("clear Article Author", answers, user).await;
     assert_eq!(ran.exit, ExitCode::Done);
-    assert_eq!(ran.clears[1].confirm, ["Article", "Author"]);
-    assert_ne!(ran.clears[0].request_id, ran.clears[1].request_id);
+    assert_eq!(ran.requests.clears[1].confirm, ["Article", "Author"]);
+    assert_ne!(ran.requests.clears[0].request_id, ran.requests.clears[1].request_id);
     snapshot("run_clear_confirmed", shown(&ran));
 }
 
@@ -160,7 +180,7 @@ async fn clear_takes_no_other_answer() {
         let ran = run("clear Article Author", [ended_badly(example::unconfirmed())], user).await;
         assert_eq!(ran.exit, ExitCode::Refused);
         assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
-        assert_eq!(ran.clears.len(), 1);
+        assert_eq!(ran.requests.clears.len(), 1);
     }
 }
 
@@ -169,7 +189,7 @@ async fn clear_with_yes_confirms_at_once() {
     let ran =
         run("clear Article --yes --detach", [vec![Step::Job(example::running())]], User::default()).await;
     assert_eq!(ran.exit, ExitCode::Done);
-    assert_eq!(ran.clears[0].confirm, ["Article"]);
+    assert_eq!(ran.requests.clears[0].confirm, ["Article"]);
 }
 
 #[tokio::test]

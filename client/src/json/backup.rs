@@ -18,6 +18,7 @@ pub struct Backup {
     without_vectors: bool,
     objects: u64,
     bytes: u64,
+    notes: Vec<String>,
     collections: Vec<BackupCollection>,
 }
 
@@ -35,6 +36,7 @@ impl From<&v1::Backup> for Backup {
             without_vectors: backup.without_vectors,
             objects: backup.objects,
             bytes: backup.bytes,
+            notes: backup.notes.clone(),
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
         }
     }
@@ -50,6 +52,9 @@ struct BackupCollection {
     tenants_covered: u64,
     tenants_total: u64,
     notes: Vec<String>,
+    /// 64 hex digits; empty if there is none.
+    content_digest: String,
+    complete: bool,
 }
 
 impl From<&v1::BackupCollection> for BackupCollection {
@@ -63,6 +68,8 @@ impl From<&v1::BackupCollection> for BackupCollection {
             tenants_covered: collection.tenants_covered,
             tenants_total: collection.tenants_total,
             notes: collection.notes.clone(),
+            content_digest: collection.content_digest.clone(),
+            complete: collection.complete,
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct Job {
     plan: Option<Plan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<JobFailure>,
+    findings: Vec<Finding>,
+    /// More than there are findings if not all are listed.
+    findings_total: u64,
 }
 
 impl From<&v1::Job> for Job {
@@ -54,6 +57,8 @@ impl From<&v1::Job> for Job {
             warnings: job.warnings.iter().map(Warning::from).collect(),
             plan: job.plan.as_ref().map(Plan::from),
             failure: job.failure.as_ref().map(JobFailure::from),
+            findings: job.findings.iter().map(Finding::from).collect(),
+            findings_total: job.findings_total,
         }
     }
 }
@@ -138,6 +143,29 @@ struct JobFailure {
 impl From<&v1::JobFailure> for JobFailure {
     fn from(failure: &v1::JobFailure) -> Self {
         Self { reason: failure.reason().id(), message: failure.message.clone(), hint: failure.hint.clone() }
+    }
+}
+
+#[derive(Serialize)]
+struct Finding {
+    kind: String,
+    collection: String,
+    tenant: String,
+    object_id: String,
+    part: String,
+    text: String,
+}
+
+impl From<&v1::Finding> for Finding {
+    fn from(finding: &v1::Finding) -> Self {
+        Self {
+            kind: words::finding_kind(finding.kind()),
+            collection: finding.collection.clone(),
+            tenant: finding.tenant.clone(),
+            object_id: finding.object_id.clone(),
+            part: finding.part.clone(),
+            text: finding.text.clone(),
+        }
     }
 }
 

@@ -108,6 +108,44 @@ pub fn partial() -> Job {
     }
 }
 
+/// A verification that found nothing amiss.
+pub fn verified() -> Job {
+    Job {
+        kind: JobKind::Verify.into(),
+        phase: JobPhase::Checking.into(),
+        summary: "verify the rows of 20261123-160000-0a1b".to_owned(),
+        ..succeeded()
+    }
+}
+
+/// A comparison with a live cluster that found more than it lists.
+pub fn differing() -> Job {
+    let finding = |kind: FindingKind, object_id: &str, part: &str, text: &str| Finding {
+        kind: kind.into(),
+        collection: "Article".to_owned(),
+        object_id: object_id.to_owned(),
+        part: part.to_owned(),
+        text: text.to_owned(),
+        ..Finding::default()
+    };
+    let id = "00000000-0000-4000-8000-00000000002a";
+    let mut unreadable =
+        finding(FindingKind::TenantUnreadable, "", "", "Author, tenant t7: it is not active");
+    unreadable.collection = "Author".to_owned();
+    unreadable.tenant = "t7".to_owned();
+    let job = Job {
+        summary: "compare cluster default with 20261123-160000-0a1b".to_owned(),
+        findings: vec![
+            finding(FindingKind::ObjectChanged, id, "title", &format!("Article/{id}: property \"title\"")),
+            finding(FindingKind::ObjectMissing, id, "", &format!("Article/{id}")),
+            unreadable,
+        ],
+        findings_total: 7,
+        ..verified()
+    };
+    failed_with(job, FailureReason::DifferencesFound, "the cluster does not hold what the backup holds", "")
+}
+
 pub fn failed(reason: FailureReason, message: &str, hint: &str) -> Job {
     failed_with(running(), reason, message, hint)
 }
@@ -155,6 +193,8 @@ pub fn backup() -> Backup {
         objects,
         bytes,
         files,
+        content_digest: "5f1d".repeat(16),
+        complete: true,
         ..BackupCollection::default()
     };
     let mut author = collection("Author", 2_345, 3_396_000, 2);
@@ -162,9 +202,10 @@ pub fn backup() -> Backup {
     author.tenants_covered = 1_190;
     author.tenants_total = 1_200;
     author.notes = vec!["10 tenants are not active and were left out".to_owned()];
+    author.complete = false;
     Backup {
         id: "20261123-160000-0a1b".to_owned(),
-        kind: BackupKind::Full.into(),
+        kind: BackupKind::Partial.into(),
         start_time: at(0),
         end_time: at(3_300),
         cluster: "default".to_owned(),
@@ -174,6 +215,7 @@ pub fn backup() -> Backup {
         without_vectors: false,
         objects: 12_345,
         bytes: 47_396_000,
+        notes: vec!["the server's key may not read all collections".to_owned()],
         collections: vec![collection("Article", 10_000, 44_000_000, 3), author],
     }
 }

@@ -6,6 +6,8 @@
 //! creation_time  timestamp(ms, UTC)
 //! update_time    timestamp(ms, UTC)
 //! properties     string                    a JSON object
+//! references     string                    only where the collection has reference properties: a JSON object with a
+//!                                          list of beacons by property; null for an object that has none
 //! vector         list<float>               the legacy vector space, if the collection has it
 //! vectors        struct of one list<float>, or list<list<float>> for multi-vectors, for each named vector space
 //! ```
@@ -23,13 +25,14 @@ use parquet::schema::types::ColumnPath;
 
 use super::FORMAT_VERSION;
 use crate::error::{Error, Result};
-use crate::model::VectorSpace;
+use crate::model::{Collection, Digester, VectorSpace};
 
 pub const ID: &str = "id";
 pub const TENANT: &str = "tenant";
 pub const CREATION_TIME: &str = "creation_time";
 pub const UPDATE_TIME: &str = "update_time";
 pub const PROPERTIES: &str = "properties";
+pub const REFERENCES: &str = "references";
 pub const VECTOR: &str = "vector";
 pub const VECTORS: &str = "vectors";
 
@@ -37,14 +40,17 @@ pub const VECTORS: &str = "vectors";
 #[derive(Debug)]
 pub struct Columns {
     pub multi_tenant: bool,
+    pub references: bool,
     /// A batch has a column for each, in this order.
     pub spaces: Vec<VectorSpace>,
     pub schema: SchemaRef,
     pub properties: WriterProperties,
+    pub digester: Digester,
 }
 
 impl Columns {
-    pub fn new(collection: &str, multi_tenant: bool, spaces: &[VectorSpace]) -> Result<Self> {
+    pub fn new(collection: &Collection, spaces: &[VectorSpace]) -> Result<Self> {
+        let (multi_tenant, references) = (collection.multi_tenant, collection.has_references());
         let mut fields = vec![Field::new(ID, DataType::Utf8, false)];
         if multi_tenant {
             fields.push(Field::new(TENANT, DataType::Utf8, false));
@@ -53,6 +59,9 @@ impl Columns {
         fields.push(Field::new(CREATION_TIME, time.clone(), false));
         fields.push(Field::new(UPDATE_TIME, time, false));
         fields.push(Field::new(PROPERTIES, DataType::Utf8, false));
+        if references {
+            fields.push(Field::new(REFERENCES, DataType::Utf8, true));
+        }
         fields.extend(
             spaces.iter().find(|space| space.name.is_none()).map(|space| vector_field(VECTOR, space.multi)),
         );
@@ -62,9 +71,11 @@ impl Columns {
         }
         Ok(Self {
             multi_tenant,
+            references,
             spaces: spaces.to_vec(),
             schema: Arc::new(Schema::new(fields)),
-            properties: writer_properties(collection)?,
+            properties: writer_properties(&collection.name)?,
+            digester: Digester::new(&collection.properties, spaces),
         })
     }
 }
@@ -109,7 +120,7 @@ fn writer_properties(collection: &str) -> Result<WriterProperties> {
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(None)
         .set_column_dictionary_enabled(path(TENANT), true);
-    for text in [ID, TENANT, PROPERTIES] {
+    for text in [ID, TENANT, PROPERTIES, REFERENCES] {
         builder = builder.set_column_compression(path(text), Compression::ZSTD(zstd));
     }
     for time in [CREATION_TIME, UPDATE_TIME] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Checksum;
-use crate::model::{TenantStatus, VectorSpace};
+use crate::model::{Buckets, Digest, DimensionCount, TenantStatus, VectorSpace};
 
 /// A data file, and what must be known to read it and to trust it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct DataFile {
     /// How many rows have no vector, by the name of the vector space ("" for the legacy one). Zeros are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_vector: BTreeMap<String, u64>,
+    /// Of its rows. None in backups of before there were digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// A range of a data file that can be fetched, checked and decoded alone.
@@ -65,6 +68,9 @@ pub struct TenantRecord {
     /// Why they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
+    /// Of its objects; None if they are not in the backup, or if it was made before there were digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// `files.json`.
@@ -73,6 +79,12 @@ pub struct FilesJson {
     /// The vector spaces that the data files have columns for.
     pub vectors: Vec<WrittenSpace>,
     pub files: Vec<DataFile>,
+    /// The digests of the objects by the bucket of their id. None in backups of before there were digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Buckets>,
+    /// Vectors whose dimension is not the only one in their space: hardly ever any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mixed_dimensions: Vec<DimensionCount>,
 }
 
 /// A vector space of which the data files hold the vectors.

@@ -49,11 +49,18 @@ fn to_batch(columns: &Columns, record: RecordBatch) -> Result<Batch> {
     string_column(&record, columns::PROPERTIES)?
         .iter()
         .for_each(|text| properties.push(text.unwrap_or("{}")));
+    let mut references = columns.references.then(TextColumn::default);
+    if let Some(references) = &mut references {
+        string_column(&record, columns::REFERENCES)?
+            .iter()
+            .for_each(|text| references.push(text.unwrap_or_default()));
+    }
     Ok(Batch {
         ids: ids(string_column(&record, columns::ID)?)?,
         creation_times: times(&record, columns::CREATION_TIME)?,
         update_times: times(&record, columns::UPDATE_TIME)?,
         properties,
+        references,
         vectors: vectors(columns, record)?,
     })
 }

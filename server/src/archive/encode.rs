@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::columns::{Columns, float_element, named_fields, vector_element};
 use super::{Checksum, Footer, RowGroup, TenantSpan};
-use crate::error::{Error, Result};
-use crate::model::{Batch, MultiVectorColumn, TextColumn, VectorColumn, Vectors};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Batch, Content, MultiVectorColumn, TextColumn, VectorColumn, Vectors};
 
 /// The bytes of one file as they come into being, and what `files.json` says of them.
 pub struct Encoder {
@@ -29,6 +29,7 @@ pub struct Encoder {
     pub row_groups: Vec<RowGroup>,
     pub tenants: Vec<TenantSpan>,
     pub without_vector: BTreeMap<String, u64>,
+    pub content: Content,
 }
 
 /// What is handed to the Parquet writer at once. It makes lists several times as long as what it is given, which this
@@ -55,6 +56,7 @@ impl Encoder {
             row_groups: Vec::new(),
             tenants: Vec::new(),
             without_vector: BTreeMap::new(),
+            content: Content::default(),
         })
     }
 
@@ -63,7 +65,7 @@ impl Encoder {
         let raw: usize = batches.iter().map(|(_, batch)| batch.byte_len()).sum();
         let first_row = self.rows;
         for (tenant, batch) in batches {
-            self.note(tenant.as_deref(), &batch);
+            self.note(tenant.as_deref(), &batch)?;
             let slice_rows = (batch.len() * SLICE_BYTES / batch.byte_len().max(1)).max(1);
             let record = to_record(&self.columns, tenant.as_deref(), batch)?;
             for first in (0..record.num_rows()).step_by(slice_rows) {
@@ -103,7 +105,14 @@ impl Encoder {
     }
 
     /// Counts a batch that is about to be encoded.
-    fn note(&mut self, tenant: Option<&str>, batch: &Batch) {
+    fn note(&mut self, tenant: Option<&str>, batch: &Batch) -> Result<()> {
+        self.content.add(&self.columns.digester, tenant, batch).map_err(|unfit| {
+            Error::new(
+                Kind::WeaviateUnintelligible,
+                format!("what Weaviate shows does not fit its schema: {}", unfit.0),
+            )
+            .hint("change the object, or leave its collection out with --exclude")
+        })?;
         let rows = batch.len() as u64;
         if let Some(tenant) = tenant {
             match self.tenants.last_mut() {
@@ -118,6 +127,7 @@ impl Encoder {
             }
         }
         self.rows += rows;
+        Ok(())
     }
 }
 
@@ -130,7 +140,12 @@ fn to_record(columns: &Columns, tenant: Option<&str>, batch: Batch) -> Result<Re
     }
     arrays.push(Arc::new(time_array(batch.creation_times)));
     arrays.push(Arc::new(time_array(batch.update_times)));
-    arrays.push(Arc::new(text_array(batch.properties)?));
+    arrays.push(Arc::new(text_array(batch.properties, None)?));
+    if columns.references {
+        let references = batch.references.ok_or_else(|| Error::internal("a batch without its references"))?;
+        let present = references.iter().map(|text| !text.is_empty()).collect();
+        arrays.push(Arc::new(text_array(references, nulls(present))?));
+    }
     let mut named: Vec<ArrayRef> = Vec::new();
     for (space, vectors) in columns.spaces.iter().zip(batch.vectors) {
         let array = Arc::new(vector_array(vectors)?);
@@ -156,9 +171,9 @@ fn time_array(millis: Vec<i64>) -> PrimitiveArray<TimestampMillisecondType> {
     TimestampMillisecondArray::new(millis.into(), None).with_timezone("UTC")
 }
 
-fn text_array(column: TextColumn) -> Result<StringArray> {
+fn text_array(column: TextColumn, nulls: Option<NullBuffer>) -> Result<StringArray> {
     let (text, ends) = column.into_parts();
-    StringArray::try_new(offsets(ends)?, Buffer::from_vec(text.into_bytes()), None).map_err(cannot_encode)
+    StringArray::try_new(offsets(ends)?, Buffer::from_vec(text.into_bytes()), nulls).map_err(cannot_encode)
 }
 
 fn vector_array(vectors: Vectors) -> Result<ListArray> {

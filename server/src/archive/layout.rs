@@ -34,6 +34,16 @@ pub fn data_file(id: &BackupId, collection: &str, name: &str) -> Path {
     collection_dir(id, collection).join("data").join(name)
 }
 
+pub fn jobs_dir() -> Path {
+    Path::from("jobs")
+}
+
 pub fn job_file(job_id: &str, name: &str) -> Path {
-    Path::from("jobs").join(job_id).join(name)
+    jobs_dir().join(job_id).join(name)
+}
+
+/// The job's id and the file's name.
+pub fn parse_job_file(path: &Path) -> Option<(String, String)> {
+    let mut parts = path.parts().skip(1).map(|part| part.as_ref().to_owned());
+    Some((parts.next()?, parts.next()?))
 }

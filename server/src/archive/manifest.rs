@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::store_error::corrupt;
 use super::{BackupId, Checksum};
 use crate::error::{Error, Kind, Result};
+use crate::model::Digest;
 
 /// The version of the format that this Selvedge writes, and the only one it reads. Fields may be added without
 /// raising it.
@@ -30,6 +31,9 @@ pub struct Manifest {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
+    /// What a person should know of the selection as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub collections: Vec<CollectionManifest>,
 }
 
@@ -43,6 +47,8 @@ pub enum BackupKind {
     Schema,
     /// Some tenants, or objects without vectors, as the request asked.
     Subset,
+    /// Less than the request asked for.
+    Partial,
 }
 
 /// Where a backup was read from.
@@ -78,10 +84,21 @@ pub struct CollectionManifest {
     pub tenants_covered: u64,
     /// Tenants that the collection had.
     pub tenants_total: u64,
+    /// False if something that was asked for is missing; the notes say what.
+    #[serde(default = "yes")]
+    pub complete: bool,
     /// What a person should know of its completeness.
     pub notes: Vec<String>,
+    /// Of all its objects. None if it was made before there were digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Of the collection's JSON files, by their names.
     pub blake3: BTreeMap<String, Checksum>,
+}
+
+/// Backups that do not say so are whole: before, others were refused.
+fn yes() -> bool {
+    true
 }
 
 /// What the manifest says beyond the collections.
@@ -93,6 +110,7 @@ pub struct CommitSummary {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
+    pub notes: Vec<String>,
 }
 
 impl Manifest {
@@ -113,6 +131,7 @@ impl Manifest {
             start_time: summary.start_time,
             end_time: summary.end_time,
             options: summary.options,
+            notes: summary.notes,
             collections,
         }
     }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::columns::Columns;
@@ -10,7 +11,7 @@ use super::store::Store;
 use super::store_error::corrupt;
 use super::{BackupId, Checksum, CollectionManifest, DataFile, DataReader, Manifest, TenantRecord, layout};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Collection, VectorSpace};
+use crate::model::{Buckets, Collection, Digester, DimensionCount, VectorSpace};
 
 /// A committed backup.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ impl BackupReader {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Reads a collection's schema and lists, and checks them against the manifest.
@@ -48,13 +53,15 @@ impl BackupReader {
         let collection = Collection::from_schema(schema.class)
             .map_err(|error| error.context(format_args!("backup {id}")))?;
         let spaces = written_spaces(id, &collection, &files.vectors)?;
-        let columns = Arc::new(Columns::new(name, summary.multi_tenant, &spaces)?);
+        let columns = Arc::new(Columns::new(&collection, &spaces)?);
         Ok(CollectionReader {
             store: self.store.clone(),
             id: id.clone(),
             collection,
             aliases: schema.aliases,
             files: files.files,
+            buckets: files.buckets.filter(Buckets::is_whole),
+            mixed_dimensions: files.mixed_dimensions,
             tenants,
             columns,
         })
@@ -110,6 +117,8 @@ pub struct CollectionReader {
     collection: Collection,
     aliases: Vec<String>,
     files: Vec<DataFile>,
+    buckets: Option<Buckets>,
+    mixed_dimensions: Vec<DimensionCount>,
     tenants: Option<Vec<TenantRecord>>,
     columns: Arc<Columns>,
 }
@@ -124,12 +133,35 @@ impl CollectionReader {
         &self.collection
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn path(&self, file: &DataFile) -> Path {
+        layout::data_file(&self.id, &self.collection.name, &file.name)
+    }
+
     pub fn aliases(&self) -> &[String] {
         &self.aliases
     }
 
     pub fn files(&self) -> &[DataFile] {
         &self.files
+    }
+
+    /// The digests of its objects; None if it was made before there were digests.
+    pub fn buckets(&self) -> Option<&Buckets> {
+        self.buckets.as_ref()
+    }
+
+    /// Vectors of a dimension that is not the only one in their space.
+    pub fn mixed_dimensions(&self) -> &[DimensionCount] {
+        &self.mixed_dimensions
+    }
+
+    /// Computes the digests of its batches.
+    pub fn digester(&self) -> &Digester {
+        &self.columns.digester
     }
 
     /// All tenants that the collection had; None without multi-tenancy.
@@ -153,8 +185,7 @@ impl CollectionReader {
 
     /// Whether every data file is there and as long as it was. Does not read them.
     pub async fn check_files(&self) -> Result<()> {
-        let path = |file: &DataFile| layout::data_file(&self.id, &self.collection.name, &file.name);
-        let expected: Vec<_> = self.files.iter().map(|file| (path(file), file.bytes)).collect();
+        let expected: Vec<_> = self.files.iter().map(|file| (self.path(file), file.bytes)).collect();
         let checks = stream::iter(expected).map(async |(path, bytes)| match self.store.head(&path).await? {
             Some(meta) if meta.size == bytes => Ok(()),
             found => Err(misfit(&self.id, &path, bytes, found.map(|meta| meta.size))),
@@ -169,7 +200,7 @@ impl CollectionReader {
     }
 
     async fn check_file(self, file: DataFile) -> Result<()> {
-        let path = layout::data_file(&self.id, &self.collection.name, &file.name);
+        let path = self.path(&file);
         match self.store.checksum(&path).await? {
             Some(checksum) if checksum == file.blake3 => Ok(()),
             Some(_) => Err(corrupt(
@@ -183,7 +214,7 @@ impl CollectionReader {
     /// Opens one of `files`. With `tenants`, only their objects are given, and row groups without any are not
     /// fetched.
     pub async fn open(&self, file: &DataFile, tenants: Option<Arc<BTreeSet<String>>>) -> Result<DataReader> {
-        let path = layout::data_file(&self.id, &self.collection.name, &file.name);
+        let path = self.path(file);
         DataReader::open(
             self.store.clone(),
             self.id.clone(),

@@ -107,6 +107,22 @@ impl Repository {
         self.store.put(&layout::job_file(job_id, name), bytes.into()).await
     }
 
+    /// The files of all jobs whose names begin like this: the job's id and the file's name.
+    pub async fn job_files(&self, prefix: &str) -> Result<Vec<(String, String)>> {
+        let paths = self.store.list(&layout::jobs_dir()).await?;
+        let named = paths.iter().filter_map(layout::parse_job_file);
+        Ok(named.filter(|(_, name)| name.starts_with(prefix)).collect())
+    }
+
+    /// None if there is no such file.
+    pub async fn job_file(&self, job_id: &str, name: &str) -> Result<Option<Bytes>> {
+        self.store.get(&layout::job_file(job_id, name)).await
+    }
+
+    pub async fn delete_job_file(&self, job_id: &str, name: &str) -> Result<()> {
+        self.store.delete(vec![layout::job_file(job_id, name)]).await.map(drop)
+    }
+
     async fn not_found(&self, id: &BackupId) -> Error {
         let place = self.store.place();
         let claim = self.store.get(&layout::claim(id)).await.ok().flatten();

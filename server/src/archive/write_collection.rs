@@ -8,7 +8,7 @@ use super::columns::Columns;
 use super::data_file::{FilesJson, SchemaJson, TenantsJson};
 use super::store::Store;
 use super::write_data::Limits;
-use super::{BackupId, Checksum, CollectionManifest, DataFile, DataWriter, TenantRecord, layout};
+use super::{BackupId, Checksum, CollectionManifest, DataWriter, TenantRecord, Written, layout};
 use crate::error::{Error, Result};
 use crate::model::{Collection, VectorSpace};
 
@@ -44,7 +44,7 @@ impl CollectionWriter {
         spaces: &[VectorSpace],
         limits: Limits,
     ) -> Result<Self> {
-        let columns = Arc::new(Columns::new(&collection.name, collection.multi_tenant, spaces)?);
+        let columns = Arc::new(Columns::new(collection, spaces)?);
         let target = Arc::new(Target { store, limits, columns, collection: collection.name.clone(), backup });
         let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
         let schema = target.put_json(layout::SCHEMA, &json).await?;
@@ -56,15 +56,16 @@ impl CollectionWriter {
         DataWriter::new(self.target.clone())
     }
 
-    /// Writes down what the data writers have written. `tenants` are all that the collection has; None without
-    /// multi-tenancy.
+    /// Writes down what the data writers have written. `tenants` are all that the collection has, their digests not yet
+    /// filled in; None without multi-tenancy.
     pub async fn finish(
         self,
-        mut files: Vec<DataFile>,
+        written: Written,
         tenants: Option<Vec<TenantRecord>>,
-        notes: Vec<String>,
+        completeness: Completeness,
     ) -> Result<CollectionManifest> {
         let target = &self.target;
+        let Written { mut files, content } = written;
         if tenants.is_some() != target.columns.multi_tenant {
             return Err(Error::internal(format!("tenants do not fit collection \"{}\"", target.collection)));
         }
@@ -78,13 +79,23 @@ impl CollectionWriter {
             multi_tenant: target.columns.multi_tenant,
             tenants_covered: 0,
             tenants_total: 0,
-            notes,
+            complete: completeness.gaps.is_empty(),
+            notes: [completeness.gaps, completeness.notes].concat(),
+            digest: Some(content.total()),
             blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
         };
-        let vectors = target.columns.spaces.iter().map(Into::into).collect();
-        let checksum = target.put_json(layout::FILES, &FilesJson { vectors, files }).await?;
+        let files = FilesJson {
+            vectors: target.columns.spaces.iter().map(Into::into).collect(),
+            files,
+            mixed_dimensions: content.dimensions.mixed(),
+            buckets: Some(content.buckets),
+        };
+        let checksum = target.put_json(layout::FILES, &files).await?;
         manifest.blake3.insert(layout::FILES.to_owned(), checksum);
-        if let Some(tenants) = tenants {
+        if let Some(mut tenants) = tenants {
+            for tenant in tenants.iter_mut().filter(|tenant| tenant.rows.is_some()) {
+                tenant.digest = Some(content.tenants.get(&tenant.name).copied().unwrap_or_default());
+            }
             manifest.tenants_covered = tenants.iter().filter(|tenant| tenant.rows.is_some()).count() as u64;
             manifest.tenants_total = tenants.len() as u64;
             let checksum = target.put_json(layout::TENANTS, &TenantsJson { tenants }).await?;
@@ -92,6 +103,15 @@ impl CollectionWriter {
         }
         Ok(manifest)
     }
+}
+
+/// How whole what was read of a collection is, a sentence for each thing to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// What was asked for and is missing.
+    pub gaps: Vec<String>,
+    /// What else a person should know.
+    pub notes: Vec<String>,
 }
 
 impl Target {

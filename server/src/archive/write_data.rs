@@ -8,7 +8,7 @@ use super::encode::TenantBatch;
 use super::write_collection::Target;
 use super::write_file::OpenFile;
 use crate::error::{Error, Result};
-use crate::model::Batch;
+use crate::model::{Batch, Content};
 
 /// How large things get.
 #[derive(Debug, Clone, Copy)]
@@ -65,16 +65,30 @@ enum Stage {
     Failed,
 }
 
+/// What data writers have written: adds up.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub files: Vec<DataFile>,
+    pub content: Content,
+}
+
+impl Written {
+    pub fn merge(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.content.merge(other.content);
+    }
+}
+
 /// The files of a data writer. The last one may be open.
 struct Lane {
-    finished: Vec<DataFile>,
+    finished: Written,
     open: Option<OpenFile>,
 }
 
 impl std::fmt::Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lane")
-            .field("finished", &self.finished.len())
+            .field("finished", &self.finished.files.len())
             .field("open", &self.open.is_some())
             .finish()
     }
@@ -82,7 +96,7 @@ impl std::fmt::Debug for Lane {
 
 impl DataWriter {
     pub(super) fn new(target: Arc<Target>) -> Self {
-        let lane = Lane { finished: Vec::new(), open: None };
+        let lane = Lane { finished: Written::default(), open: None };
         Self { target, group: Group::default(), lane: Stage::Idle(Box::new(lane)), written: Arc::default() }
     }
 
@@ -115,11 +129,11 @@ impl DataWriter {
     }
 
     /// Writes what is left. All files are durable when it returns; there are none if nothing was appended.
-    pub async fn finish(mut self) -> Result<Vec<DataFile>> {
+    pub async fn finish(mut self) -> Result<Written> {
         self.flush().await?;
         let mut lane = self.settle().await?;
         if let Some(open) = lane.open.take() {
-            lane.finished.push(open.finish().await?);
+            lane.end(open).await?;
         }
         Ok(lane.finished)
     }
@@ -193,10 +207,16 @@ impl Lane {
         };
         let open = open.write(batches).await?;
         if open.bytes() >= target.limits.file_bytes {
-            self.finished.push(open.finish().await?);
+            self.end(open).await?;
         } else {
             self.open = Some(open);
         }
         Ok(self)
+    }
+
+    async fn end(&mut self, file: OpenFile) -> Result<()> {
+        let (file, content) = file.finish().await?;
+        self.finished.merge(Written { files: vec![file], content });
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::DataFile;
 use super::encode::{Encoder, TenantBatch};
 use super::write_collection::Target;
 use crate::error::{Error, Result};
+use crate::model::Content;
 
 /// A file that takes more rows.
 pub struct OpenFile {
@@ -53,7 +54,7 @@ impl OpenFile {
     }
 
     /// Durable when it returns. The file is gone if that fails.
-    pub async fn finish(self) -> Result<DataFile> {
+    pub async fn finish(self) -> Result<(DataFile, Content)> {
         let Self { name, mut encoder, mut upload, written } = self;
         let (bytes, footer, blake3) = match encoder.finish() {
             Ok(ended) => ended,
@@ -64,8 +65,11 @@ impl OpenFile {
             return Err(upload.abort_after(error).await);
         }
         upload.finish().await?;
-        let Encoder { bytes, rows, row_groups, tenants, without_vector, .. } = *encoder;
-        Ok(DataFile { name, rows, bytes, blake3, row_groups, footer, tenants, without_vector })
+        let Encoder { bytes, rows, row_groups, tenants, without_vector, content, .. } = *encoder;
+        let digest = Some(content.total());
+        let file =
+            DataFile { name, rows, bytes, blake3, row_groups, footer, tenants, without_vector, digest };
+        Ok((file, content))
     }
 
     /// Leaves nothing of the file.

@@ -24,7 +24,7 @@ use crate::jobs::{Job, Registry};
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {
     let collections = Collections { places: Arc::clone(&places), registry: Arc::clone(&registry) };
     let collections = CollectionServiceServer::new(collections);
-    let backups = BackupServiceServer::new(Backups { places });
+    let backups = BackupServiceServer::new(Backups { places, registry: Arc::clone(&registry) });
     let jobs = JobServiceServer::new(Jobs { registry });
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let names = [

@@ -46,6 +46,11 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::SchemaMismatch => (Code::FailedPrecondition, Reason::SchemaMismatch),
         Kind::CountMismatch => (Code::DataLoss, Reason::CountMismatch),
         Kind::ObjectsRefused => (Code::Aborted, Reason::ObjectsRefused),
+        Kind::BackupIncomplete => (Code::Aborted, Reason::BackupIncomplete),
+        Kind::RestoreIncomplete => (Code::Aborted, Reason::RestoreIncomplete),
+        Kind::ContentMismatch => (Code::DataLoss, Reason::ContentMismatch),
+        Kind::DifferencesFound => (Code::Aborted, Reason::DifferencesFound),
+        Kind::ReferenceTargetMissing => (Code::FailedPrecondition, Reason::ReferenceTargetMissing),
         Kind::BackupCorrupt => (Code::DataLoss, Reason::BackupCorrupt),
         Kind::BackupFormatUnknown => (Code::FailedPrecondition, Reason::BackupFormatUnknown),
         Kind::RepositoryUnavailable => (Code::FailedPrecondition, Reason::RepositoryUnavailable),
@@ -122,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 34] = [
+    const KINDS: [Kind; 39] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -150,6 +155,11 @@ mod tests {
         Kind::SchemaMismatch,
         Kind::CountMismatch,
         Kind::ObjectsRefused,
+        Kind::BackupIncomplete,
+        Kind::RestoreIncomplete,
+        Kind::ContentMismatch,
+        Kind::DifferencesFound,
+        Kind::ReferenceTargetMissing,
         Kind::BackupCorrupt,
         Kind::BackupFormatUnknown,
         Kind::RepositoryUnavailable,

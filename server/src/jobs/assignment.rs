@@ -1,6 +1,6 @@
 //! What a job is asked to do, and where.
 
-use crate::ops::{BackupRequest, ClearRequest, RestoreRequest};
+use crate::ops::{BackupRequest, ClearRequest, RestoreRequest, VerifyRequest};
 
 /// A request that a job carries out. Equal requests are the same request, which is what makes a `request_id` safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +8,7 @@ pub enum Request {
     Backup(BackupRequest),
     Restore(RestoreRequest),
     Clear(ClearRequest),
+    Verify(VerifyRequest),
 }
 
 /// A request, and the configured places it is for.
@@ -26,6 +27,7 @@ impl Request {
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
             Self::Clear(_) => "clear",
+            Self::Verify(_) => "verify",
         }
     }
 
@@ -34,6 +36,8 @@ impl Request {
             Self::Backup(request) => request.dry_run,
             Self::Restore(request) => request.dry_run,
             Self::Clear(request) => request.dry_run,
+            // It never changes anything, and does all it was asked for.
+            Self::Verify(_) => false,
         }
     }
 
@@ -42,6 +46,7 @@ impl Request {
         match self {
             Self::Backup(request) => request.backup_id.as_ref().map(ToString::to_string),
             Self::Restore(request) => Some(request.backup_id.to_string()),
+            Self::Verify(request) => Some(request.backup_id.to_string()),
             Self::Clear(_) => None,
         }
     }

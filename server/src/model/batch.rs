@@ -15,21 +15,25 @@ pub struct Batch {
     pub creation_times: Vec<i64>,
     /// Milliseconds since 1970, UTC.
     pub update_times: Vec<i64>,
-    /// One JSON object each: the properties an object has, no nulls at the top level, no references.
+    /// One JSON object each: the properties an object has, names sorted, no nulls at the top level, no references.
     pub properties: TextColumn,
+    /// One JSON object each: lists of beacons by property, see [`super::References`]; empty for an object that has none.
+    /// None if the collection has no reference properties.
+    pub references: Option<TextColumn>,
     /// One column for each vector space of the collection, in the same order.
     pub vectors: Vec<Vectors>,
 }
 
 impl Batch {
-    /// An empty batch with a column for each of `spaces`.
-    pub fn new(spaces: &[VectorSpace]) -> Self {
+    /// An empty batch with a column for each of `spaces`, and one for references where there can be any.
+    pub fn new(spaces: &[VectorSpace], references: bool) -> Self {
         let vectors = spaces.iter().map(Vectors::new).collect();
         Self {
             ids: Vec::new(),
             creation_times: Vec::new(),
             update_times: Vec::new(),
             properties: TextColumn::default(),
+            references: references.then(TextColumn::default),
             vectors,
         }
     }
@@ -48,14 +52,35 @@ impl Batch {
         self.creation_times.truncate(len);
         self.update_times.truncate(len);
         self.properties.truncate(len);
+        if let Some(references) = &mut self.references {
+            references.truncate(len);
+        }
         self.vectors.iter_mut().for_each(|column| column.truncate(len));
+    }
+
+    /// One object as a batch of its own.
+    pub fn row(&self, row: usize) -> Self {
+        let one = |column: &TextColumn| {
+            let mut single = TextColumn::default();
+            single.push(column.get(row));
+            single
+        };
+        Self {
+            ids: vec![self.ids[row]],
+            creation_times: vec![self.creation_times[row]],
+            update_times: vec![self.update_times[row]],
+            properties: one(&self.properties),
+            references: self.references.as_ref().map(one),
+            vectors: self.vectors.iter().map(|column| column.row(row)).collect(),
+        }
     }
 
     /// Bytes of the values, without the overhead of the columns.
     pub fn byte_len(&self) -> usize {
         const ID_AND_TIMES: usize = 32;
         let vectors: usize = self.vectors.iter().map(Vectors::byte_len).sum();
-        self.len() * ID_AND_TIMES + self.properties.byte_len() + vectors
+        let references = self.references.as_ref().map_or(0, TextColumn::byte_len);
+        self.len() * ID_AND_TIMES + self.properties.byte_len() + references + vectors
     }
 }
 
@@ -139,6 +164,27 @@ impl Vectors {
             Self::Multi(MultiVectorColumn::default())
         } else {
             Self::Single(VectorColumn::default())
+        }
+    }
+
+    fn row(&self, row: usize) -> Self {
+        match self {
+            Self::Single(column) => {
+                let mut single = VectorColumn::default();
+                match column.get(row) {
+                    Some(vector) => single.push(vector),
+                    None => single.push_absent(),
+                }
+                Self::Single(single)
+            }
+            Self::Multi(column) => {
+                let mut single = MultiVectorColumn::default();
+                match column.get(row) {
+                    Some(vectors) => single.push(vectors),
+                    None => single.push_absent(),
+                }
+                Self::Multi(single)
+            }
         }
     }
 
@@ -335,12 +381,13 @@ mod tests {
         };
         let spaces = [space(None, false), space(Some("m"), true)];
         let build = |len: u128| {
-            let mut batch = Batch::new(&spaces);
+            let mut batch = Batch::new(&spaces, true);
             for n in 0..len {
                 batch.ids.push(Uuid::from_u128(n));
                 batch.creation_times.push(1);
                 batch.update_times.push(2);
                 batch.properties.push("{}");
+                batch.references.as_mut().unwrap().push("");
                 let (Vectors::Single(single), [Vectors::Multi(multi)]) =
                     batch.vectors.split_first_mut().unwrap()
                 else {
@@ -355,7 +402,7 @@ mod tests {
         batch.truncate(2);
         assert_eq!(batch, build(2));
         batch.truncate(0);
-        assert_eq!(batch, Batch::new(&spaces));
+        assert_eq!(batch, Batch::new(&spaces, true));
     }
 
     #[test]

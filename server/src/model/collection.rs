@@ -1,5 +1,7 @@
 //! A collection's schema, as far as reading and writing its objects needs it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,9 +31,15 @@ pub struct Property {
     pub list: bool,
     /// The properties of an object; empty for other kinds.
     pub nested: Vec<Property>,
+    /// The collections that a reference may point to; empty for other kinds.
+    pub targets: Vec<String>,
 }
 
 impl Property {
+    pub fn new(name: &str, kind: ValueKind, list: bool) -> Self {
+        Self { name: name.to_owned(), kind, list, nested: Vec::new(), targets: Vec::new() }
+    }
+
     /// Whether anything nested in it, at any depth, is like that.
     pub fn any_nested(&self, like: &impl Fn(&Self) -> bool) -> bool {
         self.nested.iter().any(|nested| like(nested) || nested.any_nested(like))
@@ -88,6 +96,9 @@ impl VectorSpace {
     }
 }
 
+/// The index type of a vector whose index was dropped.
+const DROPPED: &str = "none";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireClass {
@@ -143,12 +154,35 @@ impl Collection {
         })
     }
 
-    /// The collection with another name; the schema is renamed too.
-    pub fn renamed(&self, name: &str) -> Self {
-        let mut renamed = self.clone();
-        name.clone_into(&mut renamed.name);
-        renamed.schema["class"] = Value::String(name.to_owned());
-        renamed
+    /// The collection with the name it has in `names`, and with references to the names their targets have there.
+    pub fn renamed(&self, names: &BTreeMap<String, String>) -> Result<Self> {
+        let mut schema = self.schema.clone();
+        let rename = |value: &mut Value| {
+            if let Some(new) = value.as_str().and_then(|old| names.get(old)) {
+                *value = Value::String(new.clone());
+            }
+        };
+        rename(&mut schema["class"]);
+        for property in schema["properties"].as_array_mut().into_iter().flatten() {
+            // The names of data types begin with a small letter, so they cannot be taken for collections.
+            property["dataType"].as_array_mut().into_iter().flatten().for_each(rename);
+        }
+        Self::from_schema(schema)
+    }
+
+    /// The collection without its reference properties.
+    pub fn without_references(&self) -> Result<Self> {
+        let mut schema = self.schema.clone();
+        let references: BTreeSet<_> = self.references().map(|property| property.name.as_str()).collect();
+        if let Some(properties) = schema["properties"].as_array_mut() {
+            properties
+                .retain(|property| property["name"].as_str().is_none_or(|name| !references.contains(name)));
+        }
+        Self::from_schema(schema)
+    }
+
+    pub fn references(&self) -> impl Iterator<Item = &Property> {
+        self.properties.iter().filter(|property| property.kind == ValueKind::Reference)
     }
 
     /// What decides whether an object fits the collection.
@@ -159,7 +193,22 @@ impl Collection {
     }
 
     pub fn has_references(&self) -> bool {
-        self.properties.iter().any(|property| property.kind == ValueKind::Reference)
+        self.references().next().is_some()
+    }
+
+    /// The names of vectors whose index was dropped. Weaviate still shows what it has not cleaned away of them.
+    pub fn dropped_vectors(&self) -> Vec<&str> {
+        let named = self.schema["vectorConfig"].as_object().into_iter().flatten();
+        named
+            .filter(|(_, config)| config["vectorIndexType"] == DROPPED)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// Whether objects expire, and searches leave out those that have.
+    pub fn hides_expired_objects(&self) -> bool {
+        let config = &self.schema["objectTtlConfig"];
+        config["enabled"] == true && config["filterExpiredObjects"] == true
     }
 
     pub fn has(&self, kind: ValueKind) -> bool {
@@ -182,7 +231,8 @@ fn parse_property(class: &str, wire: WireProperty) -> Result<Property> {
     };
     let [data_type] = wire.data_type.as_slice() else {
         // Only a reference can have several types: the collections it may point to.
-        return Ok(Property { name: wire.name, kind: ValueKind::Reference, list: true, nested: Vec::new() });
+        let reference = Property::new(&wire.name, ValueKind::Reference, true);
+        return Ok(Property { targets: wire.data_type, ..reference });
     };
     let list = data_type.ends_with("[]");
     let kind = match data_type.strip_suffix("[]").unwrap_or(data_type) {
@@ -202,7 +252,9 @@ fn parse_property(class: &str, wire: WireProperty) -> Result<Property> {
         other => return Err(unknown(other)),
     };
     let nested = parse_properties(class, wire.nested_properties.unwrap_or_default())?;
-    Ok(Property { name: wire.name, kind, list: list || kind == ValueKind::Reference, nested })
+    let is_reference = kind == ValueKind::Reference;
+    let targets = if is_reference { wire.data_type } else { Vec::new() };
+    Ok(Property { name: wire.name, kind, list: list || is_reference, nested, targets })
 }
 
 fn vector_spaces(schema: &Value) -> Vec<VectorSpace> {
@@ -218,6 +270,8 @@ fn vector_spaces(schema: &Value) -> Vec<VectorSpace> {
         });
     }
     let named = schema["vectorConfig"].as_object().into_iter().flatten();
+    // What is left of a vector whose index was dropped is no place for vectors any more.
+    let named = named.filter(|(_, config)| config["vectorIndexType"] != DROPPED);
     let mut named: Vec<_> = named
         .map(|(name, config)| VectorSpace {
             name: Some(name.clone()),

@@ -31,6 +31,14 @@ impl Selection {
         Ok(Self { include: terms("collections", include)?, exclude: terms("exclude", exclude)? })
     }
 
+    /// What it means beyond exact names: `*` if nothing is named at all.
+    pub fn patterns(&self) -> Vec<&str> {
+        if self.include.is_empty() {
+            return vec!["*"];
+        }
+        self.include.iter().filter_map(Term::pattern).collect()
+    }
+
     /// The names that are meant, in the order given. A term that matches nothing is an error: it is far more often a
     /// typing mistake than a wish for nothing.
     pub fn apply<'a>(
@@ -70,6 +78,13 @@ impl Term {
         Pattern::new(text)
             .map(Self::Glob)
             .map_err(|error| Error::invalid(field, format!("\"{text}\" is not a pattern")).caused_by(error))
+    }
+
+    fn pattern(&self) -> Option<&str> {
+        match self {
+            Self::Name(_) => None,
+            Self::Glob(pattern) => Some(pattern.as_str()),
+        }
     }
 
     fn matches(&self, name: &str) -> bool {

@@ -1,22 +1,29 @@
 //! Backup: plan, read, check, commit.
 //!
-//! `source` decides what is read and refuses what cannot be read whole, `reading` moves the objects, `settle` makes sure
+//! `source` decides what is read, and what of it is known not to be whole; `reading` moves the objects, `settle` makes sure
 //! afterwards that they are all there. The backup exists from the moment its manifest is created, which is the last write.
 
+mod coverage;
 mod reading;
+mod remarks;
 mod settle;
 mod source;
+mod tenants;
+mod waking;
 
 use chrono::Utc;
 
 use super::{Access, JobContext, Outcome, Phase, Plan};
 use crate::archive::{
-    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CommitSummary, Repository,
+    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
+    Manifest, Repository,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::model::Selection;
 use crate::weaviate::Cluster;
-use source::Source;
+use reading::Copying;
+use source::{Selected, Source};
+pub use waking::put_back_leftovers;
 
 /// What to back up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +35,32 @@ pub struct BackupRequest {
     pub backup_id: Option<BackupId>,
     pub schema_only: bool,
     pub without_vectors: bool,
+    pub inactive_tenants: InactiveTenants,
     pub dry_run: bool,
 }
 
+/// What becomes of tenants that are not active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InactiveTenants {
+    /// They are left out, and the backup is not whole.
+    #[default]
+    Report,
+    /// They are left out, which is what is wanted.
+    Skip,
+    /// They are activated, read, and put back.
+    Activate,
+}
+
 impl BackupRequest {
-    fn kind(&self) -> BackupKind {
-        if self.schema_only {
+    fn kind(&self, complete: bool) -> BackupKind {
+        if !complete {
+            BackupKind::Partial
+        } else if self.schema_only {
             BackupKind::Schema
-        } else if self.without_vectors || !self.tenants.is_empty() {
+        } else if self.without_vectors
+            || !self.tenants.is_empty()
+            || self.inactive_tenants == InactiveTenants::Skip
+        {
             BackupKind::Subset
         } else {
             BackupKind::Full
@@ -62,9 +87,9 @@ pub async fn backup(
     job.progress.set_backup_id(id.as_str());
     let cluster = job.cluster(cluster);
     job.or_stop(repository.check_writable(&id)).await?;
-    let names = job.or_stop(source::select(&cluster, request)).await?;
-    let _lock = job.lock(&names, Access::Shared)?;
-    let sources = job.or_stop(source::plan(job, &cluster, request, &names)).await?;
+    let selected = job.or_stop(source::select(&cluster, request)).await?;
+    let _lock = job.lock(&selected.names, Access::Shared)?;
+    let sources = job.or_stop(source::plan(job, &cluster, request, &selected)).await?;
     if request.dry_run {
         let collections = sources.iter().map(|source| source.planned(request)).collect();
         job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
@@ -73,34 +98,37 @@ pub async fn backup(
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?;
     let committed = async {
-        let (summary, collections) = copy(job, &cluster, &writer, request, sources).await?;
+        let permissions = &selected.permissions;
+        let copying = Copying { job, cluster: &cluster, repository, writer: &writer, request, permissions };
+        let (summary, collections) = copy(&copying, &selected, sources).await?;
         job.progress.set_phase(Phase::Committing);
         writer.commit(summary, collections).await
     };
     match committed.await {
+        Ok(manifest) if manifest.kind == BackupKind::Partial => Ok(Outcome::Partial(partial(&manifest))),
         Ok(_) => Ok(Outcome::Complete),
         Err(error) => Err(discard(writer, error).await),
     }
 }
 
-type Copied = (CommitSummary, Vec<crate::archive::CollectionManifest>);
+type Copied = (CommitSummary, Vec<CollectionManifest>);
 
-async fn copy(
-    job: &JobContext,
-    cluster: &Cluster,
-    writer: &BackupWriter,
-    request: &BackupRequest,
-    sources: Vec<Source>,
-) -> Result<Copied> {
+async fn copy(copying: &Copying<'_>, selected: &Selected, sources: Vec<Source>) -> Result<Copied> {
+    let Copying { job, cluster, request, .. } = copying;
     let start_time = Utc::now();
     job.progress.set_phase(Phase::Reading);
+    for gap in &selected.gaps {
+        job.progress.warn("collections_unseen", gap.clone(), cluster.name());
+    }
     let mut collections = Vec::with_capacity(sources.len());
     for source in sources {
         job.check_stop()?;
-        collections.push(reading::copy_collection(job, cluster, writer, request, source).await?);
+        collections.push(copying.copy(source).await?);
     }
+    let complete = selected.gaps.is_empty() && collections.iter().all(|collection| collection.complete);
     let summary = CommitSummary {
-        kind: request.kind(),
+        kind: request.kind(complete),
+        notes: selected.gaps.clone(),
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },
         start_time,
@@ -110,6 +138,19 @@ async fn copy(
     // The last moment to turn back: what follows makes the backup visible.
     job.check_stop()?;
     Ok((summary, collections))
+}
+
+fn partial(manifest: &Manifest) -> Error {
+    let short: Vec<_> = manifest.collections.iter().filter(|collection| !collection.complete).collect();
+    let names: Vec<_> = short.iter().take(5).map(|collection| collection.name.as_str()).collect();
+    let text = match (manifest.notes.as_slice(), names.as_slice()) {
+        (_, [_, ..]) => format!("backup {} does not hold all of {}", manifest.id, names.join(", ")),
+        (notes, []) => format!("backup {} may lack collections: {}", manifest.id, notes.join("; ")),
+    };
+    Error::new(Kind::BackupIncomplete, text).hint(format!(
+        "the warnings say what is missing; `selvedge show {}` shows what is there",
+        manifest.id
+    ))
 }
 
 /// Takes away what a backup that failed has written. That this can fail too must not hide why the backup failed.

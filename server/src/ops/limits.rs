@@ -1,46 +1,20 @@
-//! What can be backed up and restored exactly, and what is refused because it cannot.
+//! What cannot be copied exactly, and is said.
 
-use crate::error::{Error, Kind, Result};
-use crate::model::{Collection, Property, ValueKind};
-use crate::weaviate::Version;
+use crate::model::{Collection, ValueKind};
 
-/// Refuses a collection whose objects this version of Selvedge would lose a part of.
-pub fn check_exact(collection: &Collection) -> Result<()> {
-    if collection.has_references() {
-        Err(unsupported(collection, "it has cross-references"))
-    } else if collection.has(ValueKind::BlobHash) {
-        Err(unsupported(collection, "it has a blobHash property, of which Weaviate keeps only the hash"))
-    } else if collection.vector_spaces.iter().any(|space| space.index_type == "none") {
-        Err(unsupported(
-            collection,
-            "the index of one of its vectors was dropped, and Weaviate cannot create it so",
-        ))
-    } else if collection.schema["objectTtlConfig"]["enabled"] == true {
-        Err(unsupported(collection, "its objects expire (objectTtlConfig)"))
-    } else {
-        Ok(())
+/// What a backup of this collection lacks however whole it is, a sentence each.
+pub fn losses_of_backup(collection: &Collection) -> Vec<String> {
+    let dropped = collection.dropped_vectors();
+    if dropped.is_empty() {
+        return Vec::new();
     }
+    vec![format!(
+        "the index of {} was dropped, so its vectors are on their way out of Weaviate and are not in the backup",
+        dropped.iter().map(|name| format!("vector \"{name}\"")).collect::<Vec<_>>().join(" and ")
+    )]
 }
 
-/// Refuses a collection whose objects Weaviate would not show all of; see `properties_request` of `weaviate::read`.
-pub fn check_visible(collection: &Collection, version: Version) -> Result<()> {
-    let hidden = |property: &&Property| {
-        property.has_capital_parts()
-            && (property.any_nested(&Property::is_blob) || !version.shows_whole_objects())
-    };
-    let Some(property) = collection.properties.iter().find(hidden) else { return Ok(()) };
-    let reason = format!(
-        "Weaviate {version} does not show all parts of property \"{}\", whose names begin with a capital",
-        property.name
-    );
-    Err(unsupported(collection, &reason))
-}
-
-fn unsupported(collection: &Collection, reason: &str) -> Error {
-    let name = &collection.name;
-    Error::new(
-        Kind::CollectionUnsupported,
-        format!("collection \"{name}\" cannot be copied exactly yet: {reason}"),
-    )
-    .hint(format!("leave it out with --exclude {name}"))
+/// Whether it has values of which Weaviate keeps only a hash, and takes nothing but the original.
+pub fn has_hashes(collection: &Collection) -> bool {
+    collection.has(ValueKind::BlobHash)
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::Plan;
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub enum Phase {
     Clearing,
     Checking,
     Committing,
+    WritingReferences,
+    Finishing,
 }
 
 /// The live progress of one job, shared by its workers and its watchers.
@@ -46,6 +49,50 @@ struct Slow {
     warnings: Vec<Warning>,
     waiting_for: String,
     plan: Option<Plan>,
+    findings: Findings,
+}
+
+/// What a verification found not to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// The first of them.
+    pub listed: Vec<Finding>,
+    pub total: u64,
+    /// How many are listed at most.
+    pub limit: usize,
+    /// How many there are of each kind, but for those that are not described.
+    kinds: Vec<(FindingKind, u64)>,
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: FindingKind,
+    /// Empty if it is about the backup as a whole.
+    pub collection: String,
+    pub tenant: Option<String>,
+    pub object: Option<Uuid>,
+    /// The property, vector, setting or file. May be empty.
+    pub part: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    FileMissing,
+    FileExtra,
+    FileTruncated,
+    FileAltered,
+    RowsUnsound,
+    NotRestorable,
+    CollectionMissing,
+    TenantMissing,
+    ObjectMissing,
+    TenantExtra,
+    ObjectExtra,
+    ObjectChanged,
+    SchemaChanged,
+    TenantUnreadable,
 }
 
 /// Something a person should know although it did not stop the job.
@@ -117,6 +164,7 @@ pub struct ProgressSnapshot {
     pub warnings: Vec<Warning>,
     pub waiting_for: String,
     pub plan: Option<Plan>,
+    pub findings: Findings,
     pub retries: u64,
     pub moved: Option<DateTime<Utc>>,
 }
@@ -138,6 +186,37 @@ impl Progress {
 
     pub fn set_plan(&self, plan: Plan) {
         self.slow().plan = Some(plan);
+    }
+
+    /// How many findings are to be listed. The others are counted.
+    pub fn list_findings(&self, limit: usize) {
+        self.slow().findings.limit = limit;
+    }
+
+    pub fn find(&self, finding: Finding) {
+        let findings = &mut self.slow().findings;
+        findings.total += 1;
+        match findings.kinds.iter_mut().find(|(kind, _)| *kind == finding.kind) {
+            Some((_, count)) => *count += 1,
+            None => findings.kinds.push((finding.kind, 1)),
+        }
+        if findings.listed.len() < findings.limit {
+            findings.listed.push(finding);
+        }
+    }
+
+    /// Counts findings that are not described.
+    pub fn find_more(&self, count: u64) {
+        self.slow().findings.total += count;
+    }
+
+    /// Of these kinds, all that are described.
+    pub fn count_findings(&self, wanted: impl Fn(FindingKind) -> bool) -> u64 {
+        self.slow().findings.kinds.iter().filter(|(kind, _)| wanted(*kind)).map(|(_, count)| count).sum()
+    }
+
+    pub fn findings(&self) -> u64 {
+        self.slow().findings.total
     }
 
     /// Adds a collection to the job. For backup and clear, `target` is empty.
@@ -181,6 +260,7 @@ impl Progress {
             warnings: slow.warnings.clone(),
             waiting_for: slow.waiting_for.clone(),
             plan: slow.plan.clone(),
+            findings: slow.findings.clone(),
             retries: self.retries.load(Relaxed),
             moved: i64::try_from(moved).ok().filter(|ms| *ms > 0).and_then(DateTime::from_timestamp_millis),
             collections,
@@ -232,6 +312,11 @@ impl CollectionCounters {
             tenants_expected: AtomicU64::new(0),
             moved,
         }
+    }
+
+    /// For work that nobody watches.
+    pub fn unseen() -> Self {
+        Self::new("", "", Arc::default())
     }
 
     pub fn set_state(&self, state: CollectionState) {

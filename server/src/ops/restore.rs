@@ -1,23 +1,31 @@
-//! Restore: plan, create the collections, write the objects, count.
+//! Restore: plan, create the collections, write the objects, then their references, compare, finish.
 //!
 //! Everything that can be refused is refused by `target` before anything is written. `creating` undoes itself if a
-//! collection does not come out as it was; `writing` moves the objects.
+//! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
+//! are there, `finishing` sets what must come last.
 
+mod checking;
 mod creating;
+mod finishing;
 mod refused;
+mod requirements;
+mod settings;
 mod target;
 mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Access, CollectionState, JobContext, Outcome, Phase, Plan};
-use crate::archive::{BackupId, Repository};
+use super::{Access, CollectionCounters, CollectionState, JobContext, Outcome, Phase, Plan};
+use crate::archive::{BackupId, BackupReader, Repository};
 use crate::error::{Error, Kind, Result};
 use crate::model::Selection;
 use crate::weaviate::Cluster;
+use checking::Checking;
 use refused::Refused;
-use target::Target;
+pub use settings::Settings;
+use target::{Target, Targets};
+use writing::Content;
 
 /// What to restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +37,20 @@ pub struct RestoreRequest {
     /// Empty for all.
     pub tenants: Vec<String>,
     pub schema_only: bool,
+    pub without_references: bool,
+    pub settings: Settings,
+    pub check: Check,
     pub dry_run: bool,
+}
+
+/// How the result is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Check {
+    None,
+    Count,
+    /// Count, and compare the content.
+    #[default]
+    Digest,
 }
 
 /// Creates collections on `cluster` from a backup in `repository`.
@@ -45,55 +66,126 @@ pub async fn restore(
     let names = target::names(backup.manifest(), request)?;
     let locked: Vec<_> = names.values().cloned().collect();
     let _lock = job.lock(&locked, Access::Exclusive)?;
-    let targets = job.or_stop(target::plan(job, &cluster, &backup, request, &names)).await?;
+    let targets = job.or_stop(target::plan(job, &cluster, &backup, request, names)).await?;
     if request.dry_run {
-        let collections = targets.iter().map(Target::planned).collect();
+        let collections = targets.all.iter().map(Target::planned).collect();
         job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
         return Ok(Outcome::Complete);
     }
     job.progress.set_phase(Phase::CreatingSchema);
-    let targets: Arc<[Target]> = targets.into();
+    let targets = Arc::new(targets);
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(&targets))).await?;
     let mut refused = Refused::default();
-    let filled = fill(job, &cluster, &targets, &mut refused).await;
-    let list = if refused.total > 0 { Some(refused.save(repository, &job.job_id).await) } else { None };
-    if let Err(error) = filled {
-        let list = list
-            .and_then(Result::ok)
-            .map(|list| format!("{list} in the repository lists what Weaviate refused"));
-        return Err(list.into_iter().fold(with_leftovers(error, &targets), Error::also));
-    }
-    for target in targets.iter() {
+    let filled = fill(job, &cluster, &targets, request.check, &mut refused).await;
+    let list = if refused.is_empty() { None } else { Some(refused.save(repository, &job.job_id).await) };
+    let gaps = match filled {
+        Ok(gaps) => gaps,
+        Err(error) => {
+            let list = list
+                .and_then(Result::ok)
+                .map(|list| format!("{list} in the repository lists what Weaviate refused"));
+            return Err(list.into_iter().fold(with_leftovers(error, &targets), Error::also));
+        }
+    };
+    for target in &targets.all {
         target.warn_of_losses(job);
     }
-    match list.transpose()? {
-        None => Ok(Outcome::Complete),
-        Some(list) => Ok(Outcome::Partial(
-            Error::new(Kind::ObjectsRefused, format!("Weaviate refused {} objects for good", refused.total))
-                .hint(format!("the warnings say why, and {list} in the repository lists them; everything else was restored")),
-        )),
-    }
+    Ok(outcome(&refused, list.transpose()?, &gaps))
 }
 
-async fn fill(job: &JobContext, cluster: &Cluster, targets: &[Target], refused: &mut Refused) -> Result<()> {
-    for target in targets {
+/// Whether the backup could be restored to the cluster, with everything that can be told without writing.
+pub async fn check_restorable(
+    cluster: &Cluster,
+    backup: &BackupReader,
+    selection: &Selection,
+    rename: &BTreeMap<String, String>,
+) -> Result<()> {
+    let request = RestoreRequest {
+        backup_id: backup.manifest().id.clone(),
+        collections: selection.clone(),
+        rename: rename.clone(),
+        tenants: Vec::new(),
+        schema_only: false,
+        without_references: false,
+        settings: Settings::default(),
+        check: Check::default(),
+        dry_run: true,
+    };
+    let names = target::names(backup.manifest(), &request)?;
+    let unseen = |_: &str, _: &str| Arc::new(CollectionCounters::unseen());
+    target::plan_beside_existing(cluster, backup, &request, names, &unseen).await.map(drop)
+}
+
+fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome {
+    let list = list.unwrap_or_default();
+    if refused.objects + refused.references > 0 {
+        let mut text = match (refused.objects, refused.references) {
+            (objects, 0) => format!("Weaviate refused {objects} objects for good"),
+            (0, references) => format!("Weaviate refused {references} references for good"),
+            (objects, references) => {
+                format!("Weaviate refused {objects} objects and {references} references for good")
+            }
+        };
+        text += &gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
+        return Outcome::Partial(Error::new(Kind::ObjectsRefused, text).hint(format!(
+            "the warnings say why, and {list} in the repository lists them; everything else was restored"
+        )));
+    }
+    let mut gaps = gaps.to_vec();
+    if refused.altered > 0 {
+        gaps.push(format!("{} objects were stored without something, listed in {list}", refused.altered));
+    }
+    if gaps.is_empty() {
+        return Outcome::Complete;
+    }
+    let error = Error::new(Kind::RestoreIncomplete, gaps.join("; "));
+    Outcome::Partial(error.hint("the warnings say more; everything else was restored"))
+}
+
+/// Returns what could not be brought back, beyond what was refused.
+async fn fill(
+    job: &JobContext,
+    cluster: &Cluster,
+    targets: &Targets,
+    check: Check,
+    refused: &mut Refused,
+) -> Result<Vec<String>> {
+    for target in &targets.all {
         job.check_stop()?;
         job.progress.set_phase(Phase::Writing);
         target.counters.set_state(CollectionState::Running);
-        let result = writing::fill(job, cluster, target, refused).await;
-        target.counters.set_state(match &result {
-            Ok(true) => CollectionState::Done,
-            Ok(false) => CollectionState::Partial,
-            Err(_) => CollectionState::Failed,
-        });
-        result?;
+        mark(target, writing::fill(job, cluster, targets, target, Content::Objects, refused).await)?;
     }
-    Ok(())
+    // Only now there is everything that references point to.
+    for target in targets.all.iter().filter(|target| target.has_references()) {
+        job.check_stop()?;
+        job.progress.set_phase(Phase::WritingReferences);
+        mark(target, writing::fill(job, cluster, targets, target, Content::References, refused).await)?;
+    }
+    let mut gaps = Vec::new();
+    for target in &targets.all {
+        job.check_stop()?;
+        job.progress.set_phase(Phase::Checking);
+        let checking = Checking { job, cluster, targets, target, refused };
+        mark(target, checking.check(check).await)?;
+        job.progress.set_phase(Phase::Finishing);
+        gaps.extend(mark(target, finishing::finish(job, cluster, target).await)?);
+        let whole = refused.of(&target.collection.name).is_whole();
+        target.counters.set_state(if whole { CollectionState::Done } else { CollectionState::Partial });
+    }
+    Ok(gaps)
+}
+
+fn mark<T>(target: &Target, result: Result<T>) -> Result<T> {
+    if result.is_err() {
+        target.counters.set_state(CollectionState::Failed);
+    }
+    result
 }
 
 /// Whoever starts the restore again would be refused because of what this one has made.
-fn with_leftovers(error: Error, targets: &[Target]) -> Error {
-    let names: Vec<_> = targets.iter().map(|target| target.collection.name.as_str()).collect();
+fn with_leftovers(error: Error, targets: &Targets) -> Error {
+    let names: Vec<_> = targets.all.iter().map(|target| target.collection.name.as_str()).collect();
     error.also(format!(
         "the job created {} and did not fill all of it: delete what it created before you restore again",
         names.join(", ")

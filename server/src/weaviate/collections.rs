@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Cluster;
+use super::{Cluster, Creation};
 use crate::error::{Error, Kind, Result};
 use crate::model::Collection;
-
-/// What Weaviate reads of a `shardingConfig`; the rest of what it returns is computed.
-const SHARDING_INPUTS: [&str; 5] = ["virtualPerPhysical", "desiredCount", "key", "strategy", "function"];
 
 impl Cluster {
     /// The schemas of all collections that the key may see, by name.
@@ -67,41 +64,105 @@ impl Cluster {
         Ok(aliases)
     }
 
-    /// Creates a collection from a schema as Weaviate returns it, and reads it back.
+    /// Creates a collection from a schema as Weaviate returns it, and reads it back. All that it refers to is there.
     pub async fn create_collection(&self, schema: &Value) -> Result<Collection> {
-        self.begin_collection(schema).await?;
-        self.finish_collection(schema).await
+        let creation = Creation::new(schema, |_| true);
+        self.begin_collection(&creation).await?;
+        self.complete_collection(&creation).await?;
+        self.finish_collection(&creation).await
     }
 
     /// The first step of creating a collection: once it has succeeded there is one, and it is ours.
-    pub async fn begin_collection(&self, schema: &Value) -> Result<()> {
-        let name = name_of(schema);
-        let action = format!("create collection \"{name}\"");
-        let (first, then) = creation_steps(schema);
-        if then.is_some() && !self.connect().await?.version.can_add_named_vectors() {
+    pub async fn begin_collection(&self, creation: &Creation) -> Result<()> {
+        let action = creating(creation);
+        if creation.then.is_some() && !self.connect().await?.version.can_add_named_vectors() {
             return Err(Error::new(
                 Kind::CollectionUnsupported,
                 format!("cannot {action}: this version of Weaviate cannot give it both an unnamed vector and named ones"),
             )
             .hint("restore to Weaviate 1.31 or later"));
         }
-        self.post_collection(&action, name, &first).await
+        self.post_collection(&action, &creation.name, &creation.post).await
     }
 
-    /// The rest: what Weaviate does not take at once. Returns what came of it.
-    pub async fn finish_collection(&self, schema: &Value) -> Result<Collection> {
-        let name = name_of(schema);
-        let action = format!("create collection \"{name}\"");
-        if let (_, Some(whole)) = creation_steps(schema) {
-            let path = format!("/v1/schema/{name}");
-            self.retrying(|| self.rest.put(&action, &path, &whole)).await?;
+    /// The second step, when all that it refers to is there: afterwards it can take objects. Returns what came of it.
+    pub async fn complete_collection(&self, creation: &Creation) -> Result<Collection> {
+        let action = creating(creation);
+        for property in &creation.properties {
+            self.add_property(&action, &creation.name, property).await?;
         }
+        if let Some(settings) = &creation.then {
+            self.update_collection(&action, &creation.name, settings).await?;
+        }
+        self.created(&creation.name).await
+    }
+
+    /// The last step, when all objects are there. Returns what came of it.
+    pub async fn finish_collection(&self, creation: &Creation) -> Result<Collection> {
+        if let Some(settings) = &creation.last {
+            let action = format!("set what comes last of collection \"{}\"", creation.name);
+            self.update_collection(&action, &creation.name, settings).await?;
+        }
+        self.created(&creation.name).await
+    }
+
+    /// Puts settings in place of those the collection has. Everything else has to be sent as it is, what Weaviate keeps for
+    /// itself included.
+    async fn update_collection(&self, action: &str, name: &str, settings: &Map<String, Value>) -> Result<()> {
+        let mut schema = self.created(name).await?.schema;
+        for (setting, value) in settings {
+            schema[setting.as_str()] = value.clone();
+        }
+        let path = format!("/v1/schema/{name}");
+        self.retrying(|| self.rest.put(action, &path, &schema)).await.map(drop)
+    }
+
+    /// A repeated POST finds what the first one added although its answer was lost.
+    async fn add_property(&self, action: &str, collection: &str, property: &Value) -> Result<()> {
+        let path = format!("/v1/schema/{collection}/properties");
+        let result = self.retrying(|| self.rest.post(action, &path, property)).await;
+        match result {
+            Err(error) if error.kind() == Kind::WeaviateRefused => {
+                let there = self.collection(collection).await?;
+                let mut there = there.iter().flat_map(|collection| &collection.properties);
+                if there.any(|other| property["name"] == other.name) { Ok(()) } else { Err(error) }
+            }
+            other => other.map(drop),
+        }
+    }
+
+    async fn created(&self, name: &str) -> Result<Collection> {
         self.collection(name).await?.ok_or_else(|| {
             Error::new(
                 Kind::SchemaMismatch,
                 format!("collection \"{name}\" is not there although Weaviate created it"),
             )
         })
+    }
+
+    /// Where each of these aliases points, if it exists.
+    pub async fn all_aliases(&self) -> Result<BTreeMap<String, String>> {
+        if !self.connect().await?.version.has_aliases() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.retrying(|| self.rest.get("read the aliases", "/v1/aliases", &[])).await?;
+        let found = found.unwrap_or_default();
+        let aliases = found["aliases"].as_array().into_iter().flatten();
+        let pair =
+            |alias: &Value| Some((alias["alias"].as_str()?.to_owned(), alias["class"].as_str()?.to_owned()));
+        Ok(aliases.filter_map(pair).collect())
+    }
+
+    pub async fn create_alias(&self, alias: &str, collection: &str) -> Result<()> {
+        let action = format!("create alias \"{alias}\" of collection \"{collection}\"");
+        let body = json!({"alias": alias, "class": collection});
+        match self.retrying(|| self.rest.post(&action, "/v1/aliases", &body)).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Kind::WeaviateVersionUnsupported,
+                format!("cannot {action}: this version of Weaviate has no aliases"),
+            )),
+        }
     }
 
     /// A repeated POST may find what the first one made although its answer was lost. It is taken for ours only if nothing
@@ -146,72 +207,6 @@ impl Cluster {
     }
 }
 
-fn name_of(schema: &Value) -> &str {
-    schema["class"].as_str().unwrap_or_default()
-}
-
-/// What to POST, and what to PUT afterwards if Weaviate does not take everything at once.
-fn creation_steps(schema: &Value) -> (Value, Option<Value>) {
-    let mut class = schema.as_object().cloned().unwrap_or_default();
-    if class.get("multiTenancyConfig").is_some_and(|config| config["enabled"] == true) {
-        // Weaviate returns a zeroed one, and refuses any.
-        class.remove("shardingConfig");
-    } else if let Some(Value::Object(sharding)) = class.get_mut("shardingConfig") {
-        sharding.retain(|name, _| SHARDING_INPUTS.contains(&name.as_str()));
-    }
-    if let Some(Value::Array(properties)) = class.get_mut("properties") {
-        properties.iter_mut().filter_map(Value::as_object_mut).for_each(strip_internal);
-    }
-    if let Some(Value::Object(named)) = class.get_mut("vectorConfig") {
-        // What is left of a vector whose index was dropped cannot be created.
-        named.retain(|_, config| config["vectorIndexType"] != "none");
-    }
-    let has_legacy =
-        class.get("vectorIndexType").and_then(Value::as_str).is_some_and(|index| !index.is_empty());
-    let has_named =
-        class.get("vectorConfig").and_then(Value::as_object).is_some_and(|named| !named.is_empty());
-    if !(has_legacy && has_named) {
-        return (Value::Object(class), None);
-    }
-    let whole = Value::Object(class.clone());
-    class.remove("vectorConfig");
-    (Value::Object(class), Some(whole))
-}
-
-fn strip_internal(property: &mut Map<String, Value>) {
-    property.remove("searchableBlockmax");
-    property.remove("bucketGeneration");
-    if property.contains_key("indexFilterable") {
-        // The flag it replaced; both together are refused.
-        property.remove("indexInverted");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn computed_settings_are_not_sent() {
-        let (post, put) = creation_steps(&json!({
-            "class": "A",
-            "shardingConfig": {"desiredCount": 3, "actualCount": 3, "virtualPerPhysical": 128, "actualVirtualCount": 384},
-        }));
-        assert_eq!(post["shardingConfig"], json!({"desiredCount": 3, "virtualPerPhysical": 128}));
-        assert_eq!(put, None);
-        let (post, _) = creation_steps(
-            &json!({"multiTenancyConfig": {"enabled": true}, "shardingConfig": {"desiredCount": 0}}),
-        );
-        assert_eq!(post.get("shardingConfig"), None);
-    }
-
-    #[test]
-    fn unnamed_and_named_vectors_take_two_steps() {
-        let both = json!({"class": "A", "vectorIndexType": "hnsw", "vectorConfig": {"a": {"vectorIndexType": "hnsw"}}});
-        let (post, put) = creation_steps(&both);
-        assert_eq!(post, json!({"class": "A", "vectorIndexType": "hnsw"}));
-        assert_eq!(put, Some(both));
-    }
+fn creating(creation: &Creation) -> String {
+    format!("create collection \"{}\"", creation.name)
 }

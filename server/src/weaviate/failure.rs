@@ -22,13 +22,18 @@ const TEXTS: &[(&str, Kind)] = &[
     // A value that Weaviate took for something else when it read it from disk; see `properties_to_json`.
     ("invalid type: *models.", Kind::CollectionUnsupported),
     ("invalid type: models.", Kind::CollectionUnsupported),
+    // One that it cannot read at all.
+    ("enrich schema datatypes", Kind::CollectionUnsupported),
     ("no read replica found", Kind::ShardsUnavailable),
     // What asking a shard of a dead node for its status gives.
     ("resolve node name", Kind::ShardsUnavailable),
     ("inconsistent consistency levels", Kind::ShardsUnavailable),
     ("not enough memory", Kind::WeaviateOverloaded),
     ("store is read-only", Kind::WeaviateOverloaded),
+    ("READONLY", Kind::WeaviateOverloaded),
     ("cannot reach enough replicas", Kind::WeaviateOverloaded),
+    ("no write replica found", Kind::WeaviateOverloaded),
+    ("impossible to satisfy consistency level", Kind::ShardsUnavailable),
     ("connect: Post", Kind::WeaviateOverloaded),
     ("connection refused", Kind::WeaviateOverloaded),
     ("Node not ready", Kind::WeaviateOverloaded),
@@ -43,9 +48,29 @@ pub fn kind_of_text(text: &str) -> Option<Kind> {
     TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, kind)| *kind)
 }
 
+/// Whether a shard takes no writes for the moment.
+pub fn is_about_read_only(text: &str) -> bool {
+    text.contains("store is read-only") || text.contains("READONLY")
+}
+
+/// Whether an object was refused because it has an empty list of dates and its shard is on another node.
+pub fn is_about_empty_dates(text: &str) -> bool {
+    text.contains("parse as time array")
+}
+
+/// Whether replicas could not be asked to agree, because one of them is down.
+pub fn is_about_replicas(text: &str) -> bool {
+    const TEXTS: [&str; 3] = [
+        "inconsistent consistency levels",
+        "impossible to satisfy consistency level",
+        "cannot achieve consistency level",
+    ];
+    TEXTS.iter().any(|part| text.contains(part))
+}
+
 /// Whether an object that was refused with this text may be accepted later.
 pub fn is_transient_text(text: &str) -> bool {
-    kind_of_text(text) == Some(Kind::WeaviateOverloaded)
+    matches!(kind_of_text(text), Some(Kind::WeaviateOverloaded | Kind::ShardsUnavailable))
 }
 
 /// The error for a REST answer that is not a success.

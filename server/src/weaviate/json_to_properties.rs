@@ -64,17 +64,21 @@ fn put(
     let mut scalar = |kind| {
         scalars.fields.insert(property.name.clone(), ProtoValue { kind: Some(kind) });
     };
+    if property.kind == ValueKind::BlobHash {
+        // Weaviate would take the hash for a blob, and hash it.
+        return Ok(());
+    }
     if json == "null" {
         scalar(Scalar::NullValue(0));
     } else if property.list {
         put_list(out, property, json)?;
     } else {
         match property.kind {
-            ValueKind::Text | ValueKind::Date | ValueKind::Uuid | ValueKind::Blob | ValueKind::BlobHash => {
+            ValueKind::Text | ValueKind::Date | ValueKind::Uuid | ValueKind::Blob => {
                 scalar(Scalar::StringValue(parse(json)?));
             }
             // Weaviate keeps integers as doubles, so this loses nothing that was not lost before.
-            ValueKind::Int => scalar(Scalar::NumberValue(parse::<i64>(json)? as f64)),
+            ValueKind::Int => scalar(Scalar::NumberValue(parse(json)?)),
             ValueKind::Number => scalar(Scalar::NumberValue(parse(json)?)),
             ValueKind::Boolean => scalar(Scalar::BoolValue(parse(json)?)),
             ValueKind::GeoCoordinates => scalar(geo(json)?),
@@ -83,7 +87,9 @@ fn put(
                 value: Some(object(&property.nested, json)?),
                 prop_name: property.name.clone(),
             }),
-            ValueKind::Reference => return Err(Unfit("a reference among the properties".to_owned())),
+            ValueKind::BlobHash | ValueKind::Reference => {
+                return Err(Unfit("a value that is no ordinary property".to_owned()));
+            }
         }
     }
     Ok(())
@@ -97,11 +103,13 @@ fn put_list(out: &mut ObjectPropertiesValue, property: &Property, json: &str) ->
         return Ok(());
     }
     match property.kind {
-        ValueKind::Text | ValueKind::Date | ValueKind::Uuid | ValueKind::Blob | ValueKind::BlobHash => {
+        ValueKind::Text | ValueKind::Date | ValueKind::Uuid | ValueKind::Blob => {
             out.text_array_properties.push(TextArrayProperties { values: all(&items)?, prop_name });
         }
         ValueKind::Int => {
-            out.int_array_properties.push(IntArrayProperties { values: all(&items)?, prop_name });
+            // One that is too large for 64 bits becomes the largest, which Weaviate's double turns into it again.
+            let values = all::<f64>(&items)?.into_iter().map(|value| value as i64).collect();
+            out.int_array_properties.push(IntArrayProperties { values, prop_name });
         }
         ValueKind::Number => {
             let values: Vec<f64> = all(&items)?;
@@ -117,7 +125,7 @@ fn put_list(out: &mut ObjectPropertiesValue, property: &Property, json: &str) ->
                 items.iter().map(|item| object(&property.nested, item.get())).collect::<Result<_, _>>()?;
             out.object_array_properties.push(ObjectArrayProperties { values, prop_name });
         }
-        ValueKind::GeoCoordinates | ValueKind::PhoneNumber | ValueKind::Reference => {
+        ValueKind::GeoCoordinates | ValueKind::PhoneNumber | ValueKind::BlobHash | ValueKind::Reference => {
             return Err(Unfit("a list of a kind that Weaviate has no lists of".to_owned()));
         }
     }
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
 
     fn property(name: &str, kind: ValueKind, list: bool) -> Property {
-        Property { name: name.to_owned(), kind, list, nested: Vec::new() }
+        Property::new(name, kind, list)
     }
 
     #[test]
@@ -220,7 +228,7 @@ mod tests {
             Property { nested: nested.clone(), ..property("object", ValueKind::Object, false) },
             Property { nested, ..property("objects", ValueKind::Object, true) },
         ];
-        let json = r#"{"text":"a\nb","int":-7,"ints":[9007199254740993],"numbers":[-0.0,5e-324],"none":[],
+        let json = r#"{"text":"a\nb","int":-7,"ints":[9007199254740992,9223372036854775808],"numbers":[-0.0,5e-324],"none":[],
             "geo":{"latitude":52.3,"longitude":4.9},"object":{"n":[],"gone":null},"objects":[{"n":[1.5]},{}]}"#;
         let out = object_properties(&properties, json).unwrap();
         let scalars = out.non_ref_properties.unwrap().fields;
@@ -228,7 +236,7 @@ mod tests {
         assert_eq!(scalars["int"].kind, Some(Scalar::NumberValue(-7.0)));
         let Some(Scalar::StructValue(geo)) = &scalars["geo"].kind else { panic!() };
         assert_eq!(geo.fields["latitude"].kind, Some(Scalar::NumberValue(f64::from(52.3_f32))));
-        assert_eq!(out.int_array_properties[0].values, [9_007_199_254_740_993]);
+        assert_eq!(out.int_array_properties[0].values, [9_007_199_254_740_992, i64::MAX]);
         assert_eq!(out.number_array_properties[0].values_bytes[..8], (-0.0_f64).to_le_bytes());
         assert_eq!(out.empty_list_props, ["none"]);
         let object = out.object_properties[0].value.as_ref().unwrap();

@@ -214,13 +214,14 @@ fn write_number(out: &mut String, value: f64) -> Result<(), Malformed> {
     write_display(out, number)
 }
 
-/// Weaviate keeps integers as doubles and converts them back here. A stored 2^63 (which the conversion wraps round) cannot
-/// be told from a stored -2^63, so neither is believed.
+/// The integer -2^63, which Weaviate also answers for one that is too large: it keeps integers as doubles, and converting
+/// 2^63 back wraps round. So neither is believed; over REST the two can be told apart.
+pub const AMBIGUOUS_INTEGER: &str =
+    "the integer -2^63, which Weaviate also answers for one that is too large";
+
 fn write_int(out: &mut String, value: i64) -> Result<(), Malformed> {
     if value == i64::MIN {
-        return Err(Malformed(
-            "the integer -2^63, which Weaviate also answers for one that is too large".to_owned(),
-        ));
+        return Err(Malformed(AMBIGUOUS_INTEGER.to_owned()));
     }
     write_display(out, value)
 }
@@ -230,7 +231,7 @@ fn write_display(out: &mut String, value: impl std::fmt::Display) -> Result<(), 
 }
 
 /// Appends a JSON string. Most texts have nothing to escape.
-fn write_text(out: &mut String, text: &str) {
+pub fn write_text(out: &mut String, text: &str) {
     if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         out.reserve(text.len() + 2);
         out.push('"');

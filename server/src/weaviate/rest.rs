@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -45,8 +45,23 @@ impl Rest {
         self.call(action, self.request(Method::GET, path).query(query)).await
     }
 
+    /// The text of the answer to a GET; `None` if there is no such thing.
+    pub async fn get_text(&self, action: &str, path: &str, query: &[(&str, &str)]) -> Result<Option<String>> {
+        self.send(action, self.request(Method::GET, path).query(query)).await
+    }
+
     pub async fn post(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
         self.call(action, self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A POST of a body that is JSON already.
+    pub async fn post_text(&self, action: &str, path: &str, body: String) -> Result<Option<Value>> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.call(action, request.body(body)).await
+    }
+
+    pub async fn patch(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        self.call(action, self.request(Method::PATCH, path).json(body)).await
     }
 
     pub async fn put(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
@@ -63,6 +78,22 @@ impl Rest {
     }
 
     async fn call(&self, action: &str, request: RequestBuilder) -> Result<Option<Value>> {
+        match self.send(action, request).await? {
+            None => Ok(None),
+            Some(body) if body.trim().is_empty() => Ok(Some(Value::Null)),
+            Some(body) => serde_json::from_str(&body).map(Some).map_err(|error| {
+                Error::new(
+                    Kind::WeaviateUnreachable,
+                    format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base),
+                )
+                .hint("check the server's --weaviate-url")
+                .caused_by(error)
+            }),
+        }
+    }
+
+    /// The body of a success; `None` for 404.
+    async fn send(&self, action: &str, request: RequestBuilder) -> Result<Option<String>> {
         let transport = |error| failure::from_transport(action, &self.base, error);
         let response = request.send().await.map_err(transport)?;
         let status = response.status();
@@ -73,17 +104,7 @@ impl Rest {
         if !status.is_success() {
             return Err(failure::from_rest(action, status, &body));
         }
-        if body.trim().is_empty() {
-            return Ok(Some(Value::Null));
-        }
-        serde_json::from_str(&body).map(Some).map_err(|error| {
-            Error::new(
-                Kind::WeaviateUnreachable,
-                format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base),
-            )
-            .hint("check the server's --weaviate-url")
-            .caused_by(error)
-        })
+        Ok(Some(body))
     }
 }
 

@@ -9,20 +9,29 @@ use super::Cluster;
 use crate::error::{Error, Kind, Result};
 use crate::model::Collection;
 
+/// What is known of the shards of a collection that nothing was found missing of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardCoverage {
+    /// Every one of them has a live replica.
+    Proven,
+    /// The key may neither read the shards' statuses nor the nodes.
+    Unknown,
+}
+
 impl Cluster {
     /// [`Cluster::check_shards`], repeated only while Weaviate does not answer.
-    pub async fn check_shards_now(&self, collection: &Collection) -> Result<()> {
+    pub async fn check_shards_now(&self, collection: &Collection) -> Result<ShardCoverage> {
         self.retrying(|| self.check_shards(collection)).await
     }
 
     /// Waits, as long as a call may be repeated, until every shard can be read.
-    pub async fn await_shards(&self, collection: &Collection) -> Result<()> {
+    pub async fn await_shards(&self, collection: &Collection) -> Result<ShardCoverage> {
         let mut pauses = self.pauses();
         loop {
             let error = match self.check_shards(collection).await {
-                Ok(()) => {
+                Ok(coverage) => {
                     self.observe_proceeding();
-                    return Ok(());
+                    return Ok(coverage);
                 }
                 Err(error) if error.is_transient() || error.kind() == Kind::ShardsUnavailable => error,
                 Err(error) => return Err(error),
@@ -36,9 +45,9 @@ impl Cluster {
     /// Fails with `ShardsUnavailable` unless every shard of the collection has a live replica.
     ///
     /// A multi-tenant collection always passes: reading a tenant whose node is gone fails by itself.
-    pub async fn check_shards(&self, collection: &Collection) -> Result<()> {
+    pub async fn check_shards(&self, collection: &Collection) -> Result<ShardCoverage> {
         if collection.multi_tenant {
-            return Ok(());
+            return Ok(ShardCoverage::Proven);
         }
         let name = &collection.name;
         let missing = |text: String| {
@@ -50,27 +59,38 @@ impl Cluster {
         };
         let action = format!("read the shards of collection \"{name}\"");
         let statuses = self.rest.get(&action, &format!("/v1/schema/{name}/shards"), &[]).await;
-        let statuses = statuses.map_err(|error| match error.kind() {
-            Kind::ShardsUnavailable | Kind::WeaviateRefused => missing(error.to_string()),
-            _ => error,
-        })?;
-        let live = statuses.as_ref().and_then(|statuses| statuses.as_array()).map_or(0, Vec::len) as u64;
-        if live == 0 {
-            // While it starts, Weaviate knows no shard, or not even the collection.
-            return Err(Error::new(
-                Kind::WeaviateOverloaded,
-                format!("cannot {action}: Weaviate shows none"),
-            ));
-        }
-        if live < collection.shards {
-            return Err(missing(format!("{live} of {} answer", collection.shards)));
-        }
+        let may_read = match statuses {
+            Ok(statuses) => {
+                let statuses = statuses.as_ref().and_then(|statuses| statuses.as_array());
+                let live = statuses.map_or(0, Vec::len) as u64;
+                if live == 0 {
+                    // While it starts, Weaviate knows no shard, or not even the collection.
+                    let text = format!("cannot {action}: Weaviate shows none");
+                    return Err(Error::new(Kind::WeaviateOverloaded, text));
+                }
+                if live < collection.shards {
+                    return Err(missing(format!("{live} of {} answer", collection.shards)));
+                }
+                true
+            }
+            Err(error) if error.kind() == Kind::WeaviatePermissionDenied => false,
+            // Only one replica of each shard was asked. What counts is whether the nodes that are left have all shards.
+            Err(error) if collection.replication_factor > 1 && error.kind() == Kind::ShardsUnavailable => {
+                false
+            }
+            Err(error) => {
+                return Err(match error.kind() {
+                    Kind::ShardsUnavailable | Kind::WeaviateRefused => missing(error.to_string()),
+                    _ => error,
+                });
+            }
+        };
         let on_nodes = self.shards_on_nodes(name).await?;
         // Without the permission to read nodes, Weaviate answers with no shards at all, which proves nothing.
         if on_nodes > 0 && on_nodes < collection.shards {
             return Err(missing(format!("the nodes have {on_nodes} of {}", collection.shards)));
         }
-        Ok(())
+        Ok(if may_read || on_nodes > 0 { ShardCoverage::Proven } else { ShardCoverage::Unknown })
     }
 
     /// How many different shards of a collection the live nodes report.

@@ -82,7 +82,12 @@ impl Cluster {
     }
 
     /// Sets the status of tenants. Weaviate takes at most 100 of them at once.
-    async fn set_tenant_status(&self, collection: &str, names: &[&str], status: TenantStatus) -> Result<()> {
+    pub async fn set_tenant_status(
+        &self,
+        collection: &str,
+        names: &[&str],
+        status: TenantStatus,
+    ) -> Result<()> {
         const PUT_CHUNK: usize = 100;
         let action = format!("set the status of tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");

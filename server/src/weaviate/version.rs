@@ -63,6 +63,18 @@ impl Version {
         self >= Self::new(1, 36, 0)
     }
 
+    /// Listing objects over REST, the named vectors of those on other nodes are missing. (Bounds of the bug as read from
+    /// the server's sources; 1.34 and 1.35 never got the mend.)
+    pub fn rest_loses_named_vectors(self) -> bool {
+        let between = |from: (u32, u32, u32), mended: (u32, u32, u32)| {
+            self >= Self::new(from.0, from.1, from.2) && self < Self::new(mended.0, mended.1, mended.2)
+        };
+        between((1, 34, 11), (1, 35, 0))
+            || between((1, 35, 4), (1, 36, 22))
+            || between((1, 37, 0), (1, 37, 13))
+            || between((1, 38, 0), (1, 38, 4))
+    }
+
     /// Adding named vectors to a collection that exists.
     pub fn can_add_named_vectors(self) -> bool {
         self >= Self::new(1, 31, 0)

@@ -16,6 +16,12 @@ pub enum Field<'a> {
 #[derive(Debug)]
 pub struct Malformed(pub String);
 
+impl From<serde_json::Error> for Malformed {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl From<DecodeError> for Malformed {
     fn from(error: DecodeError) -> Self {
         Self(error.to_string())

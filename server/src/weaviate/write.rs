@@ -1,5 +1,8 @@
 //! Writing objects: requests of `BatchObjects`, and what became of each object.
 
+mod over_rest;
+mod request;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -7,12 +10,15 @@ use bytes::Bytes;
 use prost::Message;
 use selvedge_proto::weaviate::vectors::VectorType;
 use selvedge_proto::weaviate::{BatchObject, BatchObjectsRequest, Vectors as WireVectors};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Cluster, failure, json_to_properties};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Batch, Collection, Property, VectorSpace, Vectors};
+use crate::model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors, parse_references};
+use request::Body;
+pub use request::WriteRequest;
 
 /// What a request should weigh at most, and hold at most. Larger ones are not faster, and each is in memory a few times
 /// over while it is made and sent.
@@ -27,10 +33,12 @@ pub struct ObjectWriter {
     collection: String,
     properties: Vec<Property>,
     spaces: Vec<VectorSpace>,
+    /// Whether a module would make a legacy vector for an object that comes without one.
+    makes_vectors: bool,
     max_message: usize,
 }
 
-/// An object that Weaviate refused for good.
+/// An object that Weaviate refused for good, or a reference of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub id: Uuid,
@@ -38,25 +46,47 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// A request that is ready to be sent, as often as need be.
-#[derive(Default)]
-pub struct WriteRequest {
-    ids: Vec<Uuid>,
-    objects: Vec<BatchObject>,
-    /// Encoded size.
-    pub bytes: usize,
+/// What became of the objects of a request that were not simply stored.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Not stored.
+    pub refused: Vec<Refusal>,
+    /// Stored without something that Weaviate does not take.
+    pub altered: Vec<Refusal>,
+}
+
+/// Empty lists that an object is to get after it was stored.
+pub(super) struct EmptyLists {
+    pub id: Uuid,
+    /// Empty without multi-tenancy.
+    pub tenant: String,
+    pub properties: Vec<String>,
 }
 
 impl ObjectWriter {
     /// `spaces` are those that batches have columns for.
     pub async fn new(cluster: &Cluster, collection: &Collection, spaces: &[VectorSpace]) -> Result<Self> {
+        let is_made = |space: &VectorSpace| space.name.is_none() && space.vectorizer != "none";
         Ok(Self {
             cluster: cluster.clone(),
             collection: collection.name.clone(),
             properties: collection.properties.clone(),
             spaces: spaces.to_vec(),
+            makes_vectors: collection.vector_spaces.iter().any(is_made),
             max_message: cluster.connect().await?.max_message,
         })
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub fn collection(&self) -> &str {
+        &self.collection
+    }
+
+    pub fn property(&self, name: &str) -> Option<&Property> {
+        self.properties.iter().find(|property| property.name == name)
     }
 
     /// Cuts a batch into runs of rows that make a request of a good size each.
@@ -66,50 +96,46 @@ impl ObjectWriter {
         (0..batch.len()).step_by(step).map(|start| start..(start + step).min(batch.len())).collect()
     }
 
-    /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message. Also returns the
-    /// objects that are too large even alone.
+    /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message, or some of them
+    /// can only be written over REST. Also returns the objects that are too large even alone.
     pub fn requests(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
-        rows: Range<usize>,
+        rows: impl IntoIterator<Item = usize>,
     ) -> Result<(Vec<WriteRequest>, Vec<Refusal>)> {
         let (mut requests, mut refusals) = (Vec::new(), Vec::new());
-        let mut open = WriteRequest::default();
+        let (mut over_grpc, mut over_rest) = (WriteRequest::grpc(), WriteRequest::rest());
         for row in rows {
-            let (id, object) = (batch.ids[row], self.object(tenant, batch, row)?);
+            let id = batch.ids[row];
+            if self.needs_rest(batch, row) {
+                over_rest.push_json(id, self.object_json(tenant, batch, row)?);
+                continue;
+            }
+            let object = self.object(tenant, batch, row)?;
             let bytes = object.encoded_len() + FRAMING;
             if bytes > self.max_message {
-                let reason = format!(
-                    "it has {bytes} bytes, more than Weaviate takes in one message ({})",
-                    self.max_message
-                );
+                let limit = self.max_message;
+                let reason =
+                    format!("it has {bytes} bytes, more than Weaviate takes in one message ({limit})");
                 refusals.push(Refusal { id, reason });
                 continue;
             }
-            if open.bytes + bytes > self.max_message {
-                requests.push(std::mem::take(&mut open));
+            if over_grpc.bytes + bytes > self.max_message {
+                requests.push(std::mem::replace(&mut over_grpc, WriteRequest::grpc()));
             }
-            open.bytes += bytes;
-            open.ids.push(id);
-            open.objects.push(object);
+            over_grpc.push(id, object, bytes);
         }
-        if open.len() > 0 {
-            requests.push(open);
-        }
+        requests.extend([over_grpc, over_rest].into_iter().filter(|request| !request.is_empty()));
         Ok((requests, refusals))
     }
 
     fn object(&self, tenant: Option<&str>, batch: &Batch, row: usize) -> Result<BatchObject> {
         let id = batch.ids[row];
         let json = batch.properties.get(row);
-        let properties = json_to_properties::object_properties(&self.properties, json).map_err(|error| {
-            let collection = &self.collection;
-            Error::new(
-                Kind::BackupCorrupt,
-                format!("object {id} does not fit collection \"{collection}\": {}", error.0),
-            )
-        })?;
+        let mut properties = json_to_properties::object_properties(&self.properties, json)
+            .map_err(|error| self.unfit(id, &error.0))?;
+        properties.empty_list_props.extend(self.empty_references(batch, row)?);
         let mut object = BatchObject {
             uuid: id.to_string(),
             properties: Some(properties),
@@ -131,25 +157,40 @@ impl ObjectWriter {
         Ok(object)
     }
 
+    /// The reference properties of an object that hold an empty list. The others come later, in requests of their own.
+    fn empty_references(&self, batch: &Batch, row: usize) -> Result<Vec<String>> {
+        let Some(column) = &batch.references else { return Ok(Vec::new()) };
+        let lists = parse_references(column.get(row)).map_err(|text| self.unfit(batch.ids[row], &text))?;
+        let empty = lists.into_iter().filter(|(name, list)| list.is_empty() && self.property(name).is_some());
+        Ok(empty.map(|(name, _)| name).collect())
+    }
+
+    pub(super) fn unfit(&self, id: Uuid, text: &str) -> Error {
+        let collection = &self.collection;
+        Error::new(
+            Kind::BackupCorrupt,
+            format!("object {id} does not fit collection \"{collection}\": {text}"),
+        )
+    }
+
     /// Writes a request, and repeats what fails in a way that may pass, until `stop` is cancelled or patience ends.
-    /// Returns the objects that were refused for good. Writing an object twice does no harm: the id decides.
-    pub async fn write(&self, mut request: WriteRequest, stop: &CancellationToken) -> Result<Vec<Refusal>> {
-        let mut refused = Vec::new();
+    /// Writing an object twice does no harm: the id decides.
+    pub async fn write(&self, mut request: WriteRequest, stop: &CancellationToken) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let mut lists = Vec::new();
         let mut pauses = self.cluster.pauses();
         loop {
             let error = match self.send(&request).await {
                 Ok(errors) => {
-                    let (later, never): (Vec<_>, Vec<_>) =
-                        errors.into_iter().partition(|(_, reason)| failure::is_transient_text(reason));
-                    refused.extend(
-                        never.into_iter().map(|(index, reason)| Refusal { id: request.ids[index], reason }),
-                    );
-                    let Some((_, reason)) = later.first() else {
+                    let (again, never) = self.sort(&mut request, errors, &mut lists);
+                    outcome.refused.extend(never);
+                    let Some((_, reason)) = again.first() else {
                         self.cluster.observe_proceeding();
-                        return Ok(refused);
+                        outcome.altered = self.add_empty_lists(lists).await?;
+                        return Ok(outcome);
                     };
                     let error = Error::new(Kind::WeaviateOverloaded, format!("{}: {reason}", self.action()));
-                    request.keep(later.iter().map(|(index, _)| *index));
+                    request.keep(again.iter().map(|(index, _)| *index));
                     error
                 }
                 Err(error) if error.is_transient() => error,
@@ -163,10 +204,75 @@ impl ObjectWriter {
         }
     }
 
+    /// Those that are worth another try, and those that are not.
+    fn sort(
+        &self,
+        request: &mut WriteRequest,
+        errors: Vec<(usize, String)>,
+        lists: &mut Vec<EmptyLists>,
+    ) -> (Vec<(usize, String)>, Vec<Refusal>) {
+        // Weaviate reports a read-only shard for the first of its objects only: the others are not stored either.
+        if let Some((_, reason)) = errors.iter().find(|(_, reason)| failure::is_about_read_only(reason)) {
+            let (reason, all) = (reason.clone(), 0..request.len());
+            return (all.map(|index| (index, reason.clone())).collect(), Vec::new());
+        }
+        let dropped = self.drop_empty_dates(request, &errors);
+        let (mut again, mut never) = (Vec::new(), Vec::new());
+        for (index, reason) in errors {
+            let about_dates = !dropped.is_empty() && failure::is_about_empty_dates(&reason);
+            if about_dates || failure::is_transient_text(&reason) {
+                again.push((index, reason));
+            } else {
+                never.push(Refusal { id: request.ids[index], reason });
+            }
+        }
+        lists.extend(dropped);
+        (again, never)
+    }
+
+    /// On a node other than the one that is asked, Weaviate cannot store a new object with an empty list of dates, and refuses
+    /// all objects of the same shard with the one that has it. But it can add the list to an object that is there.
+    fn drop_empty_dates(&self, request: &mut WriteRequest, errors: &[(usize, String)]) -> Vec<EmptyLists> {
+        let about_dates = errors.iter().filter(|(_, reason)| failure::is_about_empty_dates(reason));
+        about_dates.filter_map(|(index, _)| request.drop_empty_lists(*index, &self.date_lists())).collect()
+    }
+
+    /// Adds empty lists to objects that were stored without them. Returns those that still lack them.
+    async fn add_empty_lists(&self, lists: Vec<EmptyLists>) -> Result<Vec<Refusal>> {
+        let mut lacking = Vec::new();
+        for EmptyLists { id, tenant, properties } in lists {
+            let empty: BTreeMap<_, _> = properties.iter().map(|name| (name.as_str(), json!([]))).collect();
+            let mut body = json!({"class": self.collection, "id": id, "properties": empty});
+            if !tenant.is_empty() {
+                body["tenant"] = tenant.into();
+            }
+            let action = format!("{}: add empty lists", self.action());
+            let path = format!("/v1/objects/{}/{id}", self.collection);
+            match self.cluster.retrying(|| self.cluster.rest.patch(&action, &path, &body)).await {
+                Ok(_) => {}
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    let reason = format!("stored without its empty list of dates: {error}");
+                    lacking.push(Refusal { id, reason });
+                }
+            }
+        }
+        Ok(lacking)
+    }
+
+    fn date_lists(&self) -> Vec<&str> {
+        let is_dates = |property: &&Property| property.kind == ValueKind::Date && property.list;
+        self.properties.iter().filter(is_dates).map(|property| property.name.as_str()).collect()
+    }
+
     /// Sends once. Returns the place in the request and the reason of each object that was refused.
     async fn send(&self, request: &WriteRequest) -> Result<Vec<(usize, String)>> {
-        // Cheap: vectors are shared, not copied.
-        let message = BatchObjectsRequest { objects: request.objects.clone(), consistency_level: None };
+        let objects = match &request.body {
+            // Cheap: vectors are shared, not copied.
+            Body::Grpc(objects) => objects.clone(),
+            Body::Rest(objects) => return self.send_json(objects).await,
+        };
+        let message = BatchObjectsRequest { objects, consistency_level: None };
         let reply = self.cluster.grpc().batch_objects(Cluster::request(message)).await;
         let reply = reply.map_err(|status| self.cluster.failed(&self.action(), status))?.into_inner();
         // By place, so that an object that is reported twice counts once.
@@ -175,14 +281,14 @@ impl ObjectWriter {
         errors
             .into_iter()
             .map(|(index, text)| match usize::try_from(index) {
-                Ok(place) if place < request.ids.len() => Ok((place, text)),
+                Ok(place) if place < request.len() => Ok((place, text)),
                 _ => Err(Error::new(
                     Kind::WeaviateUnintelligible,
                     format!(
                         "{}: Weaviate reports an error for object {} of {}",
                         self.action(),
                         index,
-                        request.ids.len()
+                        request.len()
                     ),
                 )),
             })
@@ -191,21 +297,6 @@ impl ObjectWriter {
 
     fn action(&self) -> String {
         format!("write to collection \"{}\"", self.collection)
-    }
-}
-
-impl WriteRequest {
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Keeps only the objects at these places.
-    fn keep(&mut self, places: impl Iterator<Item = usize>) {
-        let mut places: Vec<_> = places.collect();
-        places.sort_unstable();
-        places.dedup();
-        self.ids = places.iter().map(|place| self.ids[*place]).collect();
-        self.objects = places.iter().map(|place| std::mem::take(&mut self.objects[*place])).collect();
     }
 }
 
@@ -235,21 +326,5 @@ fn encode_vector(column: &Vectors, row: usize) -> Option<(Bytes, VectorType)> {
 fn extend_le(bytes: &mut Vec<u8>, vector: &[f32]) {
     for float in vector {
         bytes.extend_from_slice(&float.to_le_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_repeated_keeps_ids_and_objects_together() {
-        let id = Uuid::from_u128;
-        let object = |n| BatchObject { uuid: id(n).to_string(), ..BatchObject::default() };
-        let mut request =
-            WriteRequest { ids: (0..4).map(id).collect(), objects: (0..4).map(object).collect(), bytes: 0 };
-        request.keep([3, 1, 3].into_iter());
-        assert_eq!(request.ids, [id(1), id(3)]);
-        assert_eq!(request.objects, [object(1), object(3)]);
     }
 }

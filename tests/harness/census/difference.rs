@@ -17,7 +17,8 @@ pub(super) fn between(before: &Census, after: &Census, renames: &[(&str, &str)])
         expected.insert(renamed);
         match after.collections.get(renamed) {
             Some(later) => {
-                found.extend(of_collections(collection, later).map(|text| format!("{renamed}: {text}")));
+                let expected = collection.redirected(renames);
+                found.extend(of_collections(&expected, later).map(|text| format!("{renamed}: {text}")));
             }
             None => found.push(format!("{renamed}: the collection is missing")),
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::references::without_links;
 use super::{Object, Vector};
 
 #[derive(Deserialize)]
@@ -42,7 +43,8 @@ impl TryFrom<Listed<'_>> for Object {
         for (name, json) in listed.vectors.unwrap_or_default() {
             vectors.insert(name, vector(json.get())?);
         }
-        Ok(Self { properties: properties.map(|(name, value)| (name, value.to_string())).collect(), vectors })
+        let properties = properties.map(|(name, value)| (name, without_links(value).to_string()));
+        Ok(Self { properties: properties.collect(), vectors })
     }
 }
 

@@ -82,3 +82,51 @@ async fn one_changed_object_among_many_is_found() -> anyhow::Result<()> {
     assert!(found.iter().all(|line| line.contains(id) || line.contains("tenant-4")), "{found:?}");
     Ok(())
 }
+
+#[test]
+fn references_are_beacons_in_order() {
+    let one = |beacons: &[&str]| {
+        let list: Vec<_> = beacons
+            .iter()
+            .map(|end| json!({"beacon": format!("weaviate://localhost/{end}"), "href": format!("/v1/{end}")}))
+            .collect();
+        let mut census = census("A", &json!({"id": "1", "properties": {"r": list}}).to_string());
+        census.collections.get_mut("A").expect("A").schema =
+            json!({"properties": [{"name": "r", "dataType": ["A", "B"]}]});
+        census
+    };
+    let before = one(&["A/1", "B/2", "B/2"]);
+    assert_eq!(before.differences(&before, &[]), [""; 0]);
+    for after in [one(&["B/2", "A/1", "B/2"]), one(&["A/1", "B/2"])] {
+        assert_eq!(before.differences(&after, &[]).len(), 1);
+    }
+    let mut after = one(&["Z/1", "B/2", "B/2"]);
+    let mut renamed = after.collections.remove("A").expect("A");
+    renamed.schema = json!({"properties": [{"name": "r", "dataType": ["Z", "B"]}]});
+    after.collections.insert("Z".to_owned(), renamed);
+    assert_eq!(before.differences(&after, &[("A", "Z")]), [""; 0]);
+    assert_eq!(after.differences(&before, &[("Z", "B")]).len(), 2);
+}
+
+#[tokio::test]
+async fn seeded_references_are_counted() -> anyhow::Result<()> {
+    let stand_in = StandIn::start(StandInOptions::default()).await?;
+    let rest = Rest::new(&stand_in.rest_url());
+    let names = seed::references(&rest, "Linked", 40).await?;
+    let before = Census::take(&rest, &names).await?;
+    assert_eq!((before.collections(), before.objects()), (2, 80));
+    let texts: Vec<&String> = before
+        .collections
+        .values()
+        .flat_map(|collection| collection.objects.values())
+        .flat_map(|object| object.properties.iter().filter(|(name, _)| *name != "text").map(|(_, text)| text))
+        .collect();
+    assert!(texts.len() > 40 && texts.iter().all(|text| !text.contains("href")), "{texts:?}");
+
+    // What is written again has no references any more.
+    let id = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    rest.write(&[json!({"class": "Linked", "id": id, "properties": {"text": "number 2"}})]).await?;
+    let object = rest.get(&format!("/v1/objects/Linked/{id}")).await?;
+    assert_eq!(object["properties"], json!({"text": "number 2"}));
+    Ok(())
+}

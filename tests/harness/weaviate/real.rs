@@ -31,6 +31,8 @@ pub(super) struct RealServer {
 struct Launch {
     binary: PathBuf,
     env: Vec<(String, String)>,
+    /// Its name in the cluster.
+    node: String,
     ports: Ports,
     folder: TempDir,
     api_key: Option<String>,
@@ -44,30 +46,36 @@ struct Ports {
     /// The next one after `gossip`: older servers insist.
     data: u16,
     raft: u16,
+    /// The next one after `raft`: other nodes take it for granted.
     raft_rpc: u16,
 }
 
 impl Ports {
     fn free() -> anyhow::Result<Self> {
         // All are held until all are found, so that none is found twice.
-        let (gossip, data) = loop {
-            let first = listen(0)?;
-            if let Some(next) = port(&first)?.checked_add(1)
-                && let Ok(second) = listen(next)
-            {
-                break (first, second);
-            }
-        };
-        let others = [listen(0)?, listen(0)?, listen(0)?, listen(0)?];
-        let [rest, grpc, raft, raft_rpc] = &others;
+        let (gossip, data) = neighbours()?;
+        let (raft, raft_rpc) = neighbours()?;
+        let (rest, grpc) = (listen(0)?, listen(0)?);
         Ok(Self {
-            rest: port(rest)?,
-            grpc: port(grpc)?,
+            rest: port(&rest)?,
+            grpc: port(&grpc)?,
             gossip: port(&gossip)?,
             data: port(&data)?,
-            raft: port(raft)?,
-            raft_rpc: port(raft_rpc)?,
+            raft: port(&raft)?,
+            raft_rpc: port(&raft_rpc)?,
         })
+    }
+}
+
+/// A free port, and the next one, also free.
+fn neighbours() -> anyhow::Result<(TcpListener, TcpListener)> {
+    loop {
+        let first = listen(0)?;
+        if let Some(next) = port(&first)?.checked_add(1)
+            && let Ok(second) = listen(next)
+        {
+            return Ok((first, second));
+        }
     }
 }
 
@@ -109,7 +117,7 @@ impl Launch {
         let mut settings = vec![
             ("PERSISTENCE_DATA_PATH", self.folder.path().join("data").display().to_string()),
             ("GRPC_PORT", grpc.to_string()),
-            ("CLUSTER_HOSTNAME", "node1".into()),
+            ("CLUSTER_HOSTNAME", self.node.clone()),
             ("CLUSTER_ADVERTISE_ADDR", "127.0.0.1".into()),
             ("CLUSTER_BIND_ADDR", "127.0.0.1".into()),
             ("CLUSTER_GOSSIP_BIND_PORT", gossip.to_string()),
@@ -141,12 +149,41 @@ impl Launch {
 }
 
 impl RealServer {
+    /// Three nodes of one cluster, all of them ready.
+    pub async fn start_three(binary: PathBuf) -> anyhow::Result<[Self; 3]> {
+        let ports = [Ports::free()?, Ports::free()?, Ports::free()?];
+        let join: Vec<_> =
+            ports.iter().enumerate().map(|(at, ports)| format!("node{}:{}", at + 1, ports.raft)).collect();
+        let node = |at: usize| {
+            let mut env = vec![
+                ("CLUSTER_IN_LOCALHOST".to_owned(), "true".to_owned()),
+                ("RAFT_JOIN".to_owned(), join.join(",")),
+                ("RAFT_BOOTSTRAP_EXPECT".to_owned(), "3".to_owned()),
+            ];
+            if at > 0 {
+                env.push(("CLUSTER_JOIN".to_owned(), format!("127.0.0.1:{}", ports[0].gossip)));
+            }
+            let folder = tempfile::Builder::new().prefix("selvedge-weaviate-").tempdir()?;
+            let node = format!("node{}", at + 1);
+            let command =
+                Launch { binary: binary.clone(), env, node, ports: ports[at], folder, api_key: None };
+            anyhow::Ok(Self { child: command.spawn()?, command, client: http_client() })
+        };
+        let mut nodes = [node(0)?, node(1)?, node(2)?];
+        // None is ready before all are there.
+        for node in &mut nodes {
+            node.ready().await?;
+        }
+        Ok(nodes)
+    }
+
     pub async fn start(binary: PathBuf, options: &WeaviateOptions) -> anyhow::Result<Self> {
         for attempt in 1.. {
             let folder = tempfile::Builder::new().prefix("selvedge-weaviate-").tempdir()?;
             let command = Launch {
                 binary: binary.clone(),
                 env: options.env.clone(),
+                node: "node1".to_owned(),
                 ports: Ports::free()?,
                 folder,
                 api_key: options.api_key.clone(),

@@ -215,3 +215,62 @@ POST /v1/batch/objects {"objects":[{"class":"Single","id":"00000000-0000-0000-00
 GET /v1/objects/Single/00000000-0000-0000-0000-000000000001?include=vector
 GET /v1/objects/Single/00000000-0000-0000-0000-000000000001
 "#;
+
+pub const REFERENCES: &str = r#"
+POST /v1/schema {"class":"Tgt"}
+POST /v1/schema {"class":"Src","properties":[{"name":"t","dataType":["text"]},{"name":"r","dataType":["Tgt"]},{"name":"s","dataType":["Src"],"disableDuplicatedReferences":true},{"name":"n","dataType":["Nope"]}]}
+POST /v1/schema {"class":"Src","properties":[{"name":"t","dataType":["text"]},{"name":"r","dataType":["Tgt"],"description":""},{"name":"s","dataType":["Src"],"disableDuplicatedReferences":true},{"name":"x","dataType":["Tgt"],"disableDuplicatedReferences":false}]}
+GET /v1/schema/Src
+POST /v1/schema/src/properties {"name":"m","dataType":["Src","Tgt"],"description":"later"}
+POST /v1/schema/Src/properties {"name":"n","dataType":["Tgt","Nope"]}
+POST /v1/schema/Src/properties {"name":"n","dataType":["Tgt","bad name"]}
+POST /v1/schema/Src/properties {"name":"n","dataType":["Tgt"],"tokenization":"word"}
+POST /v1/schema/Src/properties {"name":"n"}
+POST /v1/schema {"class":"MtSrc","multiTenancyConfig":{"enabled":true},"properties":[{"name":"r","dataType":["Tgt"]},{"name":"m","dataType":["Src","Tgt"]}]}
+POST /v1/schema/MtSrc/tenants [{"name":"a"},{"name":"b","activityStatus":"COLD"}]
+POST /v1/batch/objects {"objects":[{"class":"Src","id":"00000000-0000-0000-0000-00000000000a","properties":{"t":"x","m":[]}},{"class":"MtSrc","id":"00000000-0000-0000-0000-00000000000a","tenant":"a"}]}
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"},{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"},{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b"},{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/s","to":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a"},{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/s","to":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a"}]
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000a
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000b/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/nope","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/t","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/m","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Nope/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Nope/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Nope/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/nope","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/t","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/m","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b","tenant":"a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a","tenant":"a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b","tenant":"a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b","tenant":"b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b","tenant":"nope"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000b/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b","tenant":"a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/MtSrc/00000000-0000-0000-0000-00000000000a/m","to":"weaviate://localhost/00000000-0000-0000-0000-00000000000b","tenant":"a"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a","to":"weaviate://localhost/Tgt/b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/a/b/c"}]
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/b/r","to":"weaviate://localhost/b"}]
+POST /v1/batch/references [{"from":"weaviate://other/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://other/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/references [{"from":"weaviate://localhost","to":"weaviate://localhost"}]
+POST /v1/batch/references [{}]
+POST /v1/batch/references [{"from":"foo"}]
+POST /v1/batch/references []
+POST /v1/batch/references?consistency_level=FEW [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000a/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000a
+GET /v1/objects/MtSrc/00000000-0000-0000-0000-00000000000a?tenant=a
+POST /v1/batch/objects {"objects":[{"class":"Src","id":"00000000-0000-0000-0000-00000000000c","properties":{"t":"x"}}]}
+POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-0000-00000000000c/r","to":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
+POST /v1/batch/objects {"objects":[{"class":"Src","id":"00000000-0000-0000-0000-00000000000c","properties":{"t":"x"}}]}
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
+POST /v1/schema {"class":"Quant","properties":[{"name":"b","dataType":["int"]},{"name":"a","dataType":["int"]}]}
+PUT /v1/schema/Quant {"class":"Quant","vectorizer":"none","vectorIndexType":"hnsw","vectorIndexConfig":{"bq":{"enabled":true}},"properties":[{"name":"b","dataType":["int"],"indexFilterable":true,"indexRangeFilters":false,"indexSearchable":false},{"name":"a","dataType":["int"],"indexFilterable":true,"indexRangeFilters":false,"indexSearchable":false}]}
+GET /v1/schema/Quant
+PUT /v1/schema/Flat {"class":"Flat","vectorIndexType":"flat","vectorIndexConfig":{"distance":"dot","bq":{"enabled":false}}}
+POST /v1/schema {"class":"X4","vectorConfig":{"a":{"vectorizer":{"none":{}}}},"moduleConfig":{"generative-foo":{}}}
+POST /v1/schema {"class":"X4","properties":[{"name":"a","dataType":["text"],"moduleConfig":{"text2vec-openai":{"skip":true}}}]}
+DELETE /v1/schema/Named/vectors/a/index
+"#;

@@ -69,7 +69,8 @@ impl OnCall {
         self.put(Action::LoseAnswer);
     }
 
-    /// Refuses these objects of a batch with this text; the others are stored.
+    /// Refuses these objects of a batch with this text; the others are stored. The same with references, which go by the
+    /// id of the object that they are added to.
     pub fn refuse_objects(self, objects: Objects, text: &str) {
         self.put(Action::RefuseObjects(objects, text.into()));
     }

@@ -1,6 +1,7 @@
 //! `Search`, as far as a cursor goes.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use chrono::Utc;
 use prost::Message;
 use selvedge_proto::weaviate::vectors::VectorType;
 use selvedge_proto::weaviate::{
@@ -14,13 +15,19 @@ use super::{no_such_class, value};
 use crate::stand_in::Shared;
 use crate::stand_in::contents::Class;
 use crate::stand_in::objects::{Object, Vector, misread, page};
-use crate::stand_in::schema::vector_names;
+use crate::stand_in::rights::{Asked, Rights};
+use crate::stand_in::schema::{has_expired, vector_names};
 
 /// `QUERY_DEFAULTS_LIMIT`.
 const DEFAULT_LIMIT: usize = 10;
 
-pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<SearchReply, Status> {
+pub(super) fn search(
+    shared: &Shared,
+    request: &SearchRequest,
+    rights: &Rights,
+) -> Result<SearchReply, Status> {
     let mut store = shared.contents.lock();
+    rights.demand("read", Asked::Data(&store.name_of(&request.collection), &request.tenant, "*"))?;
     let class = store.resolve_mut(&request.collection).ok_or_else(|| no_such_class(&request.collection))?;
     let selected = select(class, request.properties.as_ref()).map_err(Status::unknown)?;
     let (after, limit) = bounds(request, shared.options.max_results)?;
@@ -36,7 +43,10 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<SearchR
         })?;
     }
     let metadata = request.metadata.clone().unwrap_or_default();
-    let results = found.iter().map(|object| result(class, object, &selected, &metadata));
+    // The page has been cut already: it may come back shorter than it was asked for, even empty.
+    let now = Utc::now().timestamp_millis();
+    let kept = found.iter().filter(|object| !has_expired(&class.config, object, now));
+    let results = kept.map(|object| result(class, object, &selected, &metadata));
     let mut results = results.collect::<Result<Vec<_>, _>>()?;
     if !shared.version.is_recent() {
         let vectors = results

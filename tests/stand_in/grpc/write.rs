@@ -15,15 +15,25 @@ use uuid::Uuid;
 use crate::stand_in::Shared;
 use crate::stand_in::faults::RefusedObjects;
 use crate::stand_in::objects::{Incoming, Vector, put_all};
+use crate::stand_in::rights::{Asked, Rights};
 use crate::stand_in::schema::Fields;
 
 pub(super) fn store(
     shared: &Shared,
     request: BatchObjectsRequest,
     refused: &RefusedObjects,
+    rights: &Rights,
 ) -> BatchObjectsReply {
-    let incoming = request.objects.into_iter().map(read).collect();
-    let outcomes = put_all(&mut shared.contents.lock(), incoming, refused);
+    let mut store = shared.contents.lock();
+    // Other than everywhere else, a missing right is an error of the object.
+    let allowed = |incoming: Incoming| {
+        let class = store.name_of(&incoming.class);
+        let asked = Asked::Data(&class, &incoming.tenant, "*");
+        let outcome = rights.demand("update", asked).and_then(|()| rights.demand("create", asked));
+        outcome.map(|()| incoming).map_err(|refusal| refusal.text())
+    };
+    let incoming = request.objects.into_iter().map(|object| read(object).and_then(allowed)).collect();
+    let outcomes = put_all(&mut store, incoming, refused);
     let refusals =
         outcomes.into_iter().enumerate().filter_map(|(index, outcome)| Some((index, outcome.err()?)));
     BatchObjectsReply {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::reference::are_references;
 use crate::stand_in::json::shortest;
 use crate::stand_in::schema::{Fields, Kind, Property};
 
@@ -41,11 +42,7 @@ pub(crate) fn misread(property: &Property, value: &Value) -> Result<Option<Misre
             Ok(Some(Misread::Geo))
         }
         (Kind::Object, Value::Object(fields)) if is_phone(fields) => Ok(Some(Misread::Phone)),
-        (Kind::ObjectArray, Value::Array(items))
-            if !items.is_empty() && items.iter().all(|item| item["beacon"].is_string()) =>
-        {
-            Ok(Some(Misread::References))
-        }
+        (Kind::ObjectArray, value) if are_references(value) => Ok(Some(Misread::References)),
         _ => Ok(None),
     }
 }

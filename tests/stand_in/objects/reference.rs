@@ -1,13 +1,11 @@
 //! References: beacons in, beacons and links out.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
+use super::beacon::{self, LOCAL, Target};
 use crate::stand_in::contents::{Class, Store};
 use crate::stand_in::json::{go_text, go_type};
-use crate::stand_in::schema::{Kind, Property};
-
-const LOCAL: &str = "weaviate://localhost/";
+use crate::stand_in::schema::{Fields, Property};
 
 /// The beacons as stored; a target has to exist already.
 pub(super) fn accept(
@@ -37,9 +35,9 @@ fn beacon(
     };
     let text =
         fields.get("beacon").and_then(Value::as_str).ok_or("beacon property is not a string: <nil>")?;
-    let (target, id) = parse(text)?;
+    let Target { host, class: target, id } = beacon::target(text)?;
     let target = match (target, property.data_type.as_slice()) {
-        (None, [only]) => Some(only.as_str()),
+        (None, [only]) => Some(only.clone()),
         (target, _) => target,
     };
     if fields.keys().any(|name| name != "beacon" && name != "href") {
@@ -51,10 +49,13 @@ fn beacon(
             go_text(item)
         ));
     }
+    if host != LOCAL {
+        return Err("unrecognized cross-ref ref format".into());
+    }
     let holds = |class: &Class| {
         class.holders(tenant).chain(class.holders("")).any(|partition| partition.objects.contains_key(&id))
     };
-    let exists = match target {
+    let exists = match &target {
         Some(target) => store.classes.get(target).is_some_and(holds),
         None => store.classes.values().any(holds),
     };
@@ -65,28 +66,22 @@ fn beacon(
             property.name
         ));
     }
-    let target = target.map(|target| format!("{target}/")).unwrap_or_default();
-    Ok(json!({"beacon": format!("{LOCAL}{target}{id}")}))
+    Ok(json!({"beacon": Target { host, class: target, id }.to_string()}))
 }
 
-fn parse(beacon: &str) -> Result<(Option<&str>, Uuid), String> {
-    let path = beacon.strip_prefix(LOCAL).unwrap_or(beacon);
-    let (class, id) = match path.split_once('/') {
-        Some((class, id)) => (Some(class), id),
-        None => (None, path),
-    };
-    let id = Uuid::parse_str(id).map_err(|_| {
-        format!("invalid cref URI: path must be of format '<class>/<uuid>', but got '{path}'")
-    })?;
-    Ok((class, id))
+/// How a stored value is told to be one; an empty list is not.
+pub(super) fn are_references(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_some_and(|items| !items.is_empty() && items.iter().all(|item| item["beacon"].is_string()))
 }
 
 /// Reading adds a link to each beacon.
-pub(crate) fn with_hrefs(properties: &[Property], fields: &mut crate::stand_in::schema::Fields) {
-    for property in properties.iter().filter(|property| property.kind == Kind::Reference) {
-        for item in fields.get_mut(&property.name).and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(path) = item["beacon"].as_str().and_then(|beacon| beacon.strip_prefix(LOCAL)) {
-                item["href"] = json!(format!("/v1/objects/{path}"));
+pub(crate) fn with_hrefs(fields: &mut Fields) {
+    for value in fields.values_mut().filter(|value| are_references(value)) {
+        for item in value.as_array_mut().into_iter().flatten() {
+            if let Some(Ok(target)) = item["beacon"].as_str().map(beacon::target) {
+                item["href"] = json!(format!("/v1/objects/{}", target.path()));
             }
         }
     }

@@ -56,7 +56,11 @@ pub(super) fn accept(class: &Class, incoming: &Incoming) -> Result<Accepted, Str
     }
     let legacy = legacy.filter(|values| !values.is_empty());
     let configured = vector_names(&class.config);
+    let is_dropped = |name: &str| vector_settings(&class.config, name).is_some_and(|found| found.is_dropped);
     match (legacy, configured.as_slice()) {
+        (Some(_), [only]) if !has_legacy && is_dropped(only) => {
+            Err(format!("vector index not found for {only}"))
+        }
         (Some(values), [only]) if !has_legacy => {
             let named = BTreeMap::from([(only.clone(), Vector::Single(values))]);
             Ok(Accepted { legacy: None, named })
@@ -70,6 +74,9 @@ pub(super) fn accept(class: &Class, incoming: &Incoming) -> Result<Accepted, Str
                     "collection {} does not have configuration for vector {name}",
                     class.name()
                 ));
+            }
+            if let Some(name) = named.keys().find(|name| is_dropped(name)) {
+                return Err(format!("vector index for {name} was dropped; writes targeting it are rejected"));
             }
             // An empty list in JSON is nothing, but in Protobuf a vector of no dimensions.
             named.retain(|_, vector| {

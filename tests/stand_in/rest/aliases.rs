@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::{Parameters, Server, answer, parse};
+use super::{Caller, Parameters, Server, answer, parse};
 use crate::stand_in::contents::Store;
 use crate::stand_in::refusal::{Outcome, Refusal};
+use crate::stand_in::rights::Asked;
 use crate::stand_in::schema::class_name;
 use crate::stand_in::{Shared, json};
 
@@ -26,18 +27,24 @@ fn show(alias: &str, class: &str) -> Value {
     json!({"alias": alias, "class": class})
 }
 
-async fn all(State(shared): Server, Query(parameters): Parameters) -> Response {
+/// Without a word about aliases that the caller may not see.
+async fn all(State(shared): Server, Extension(rights): Caller, Query(parameters): Parameters) -> Response {
     let wanted = parameters.get("class").map(|name| class_name(name));
     let store = shared.contents.lock();
-    let aliases =
+    let asked_for =
         store.aliases.iter().filter(|(_, class)| wanted.as_ref().is_none_or(|wanted| wanted == *class));
+    let aliases = asked_for.filter(|(alias, class)| rights.may("read", Asked::Alias(class, alias)));
     json::respond(&json!({"aliases": aliases.map(|(alias, class)| show(alias, class)).collect::<Vec<_>>()}))
 }
 
-async fn one(State(shared): Server, Path(alias): Path<String>) -> Response {
+async fn one(State(shared): Server, Extension(rights): Caller, Path(alias): Path<String>) -> Response {
     let alias = class_name(&alias);
     let store = shared.contents.lock();
-    answer(store.aliases.get(&alias).map(|class| show(&alias, class)).ok_or(Refusal::Bare(404)))
+    let found = store.aliases.get(&alias).ok_or(Refusal::Bare(404));
+    answer(found.and_then(|class| {
+        rights.demand("read", Asked::Alias(class, &alias))?;
+        Ok(show(&alias, class))
+    }))
 }
 
 async fn add(State(shared): Server, body: Bytes) -> Response {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::{Parameters, Server};
+use super::{Caller, Parameters, Server};
 use crate::stand_in::contents::Class;
 use crate::stand_in::refusal::Refusal;
+use crate::stand_in::rights::{Asked, Rights};
 use crate::stand_in::schema::class_name;
 use crate::stand_in::tenants::Status;
 use crate::stand_in::{Shared, json};
@@ -19,16 +20,22 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/v1/nodes", get(all)).route("/v1/nodes/{class}", get(one))
 }
 
-async fn all(State(shared): Server, Query(parameters): Parameters) -> Response {
-    nodes(&shared, &parameters, None)
+async fn all(State(shared): Server, Extension(rights): Caller, Query(parameters): Parameters) -> Response {
+    nodes(&shared, &rights, &parameters, None)
 }
 
-async fn one(State(shared): Server, Path(class): Path<String>, Query(parameters): Parameters) -> Response {
-    nodes(&shared, &parameters, Some(&class_name(&class)))
+async fn one(
+    State(shared): Server,
+    Extension(rights): Caller,
+    Path(class): Path<String>,
+    Query(parameters): Parameters,
+) -> Response {
+    nodes(&shared, &rights, &parameters, Some(&class_name(&class)))
 }
 
 fn nodes(
     shared: &Shared,
+    rights: &Rights,
     parameters: &std::collections::BTreeMap<String, String>,
     wanted: Option<&str>,
 ) -> Response {
@@ -36,6 +43,13 @@ fn nodes(
     if !["minimal", "verbose"].contains(&output) {
         let text = format!("invalid output: \"{output}\", possible values are: \"minimal\", \"verbose\"");
         return Refusal::invalid(text).into_response();
+    }
+    let asked = match (output, wanted) {
+        ("minimal", _) => Some(Asked::MinimalNodes),
+        (_, wanted) => wanted.map(Asked::VerboseNodes),
+    };
+    if let Some(Err(refusal)) = asked.map(|asked| rights.demand("read", asked)) {
+        return refusal.into_response();
     }
     let store = shared.contents.lock();
     if let Some(name) = wanted.filter(|name| !store.classes.contains_key(*name)) {
@@ -51,10 +65,13 @@ fn nodes(
     if output == "verbose" {
         let classes =
             store.classes.values().filter(|class| wanted.is_none_or(|wanted| wanted == class.name()));
-        let shards: Vec<Value> = classes.flat_map(shards).collect();
+        let held = classes.clone().flat_map(shards).count();
+        let seen = classes.filter(|class| rights.may("read", Asked::VerboseNodes(class.name())));
+        let shards: Vec<Value> = seen.flat_map(shards).collect();
         let objects: u64 = shards.iter().filter_map(|shard| shard["objectCount"].as_u64()).sum();
         node["stats"] = json!({"objectCount": objects, "shardCount": shards.len()});
-        if !shards.is_empty() {
+        // None at all is null, none that may be seen is an empty list.
+        if held > 0 {
             node["shards"] = shards.into();
         }
     }

@@ -12,11 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Parameters, Server, parse};
+use super::{Caller, Parameters, Server, parse};
 use crate::stand_in::contents::Class;
 use crate::stand_in::faults::RefusedObjects;
-use crate::stand_in::objects::{Incoming, Object, Shown, as_rest_reads, page, put_all, shown, with_hrefs};
+use crate::stand_in::objects::{
+    Incoming, Object, Shown, as_rest_reads, merge_into, page, put_all, shown, with_hrefs,
+};
 use crate::stand_in::refusal::{Outcome, Refusal};
+use crate::stand_in::rights::Asked;
 use crate::stand_in::{Shared, json};
 
 /// `QUERY_DEFAULTS_LIMIT` over REST.
@@ -26,7 +29,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/batch/objects", post(batch))
         .route("/v1/objects", get(list))
-        .route("/v1/objects/{class}/{id}", get(one).delete(delete))
+        .route("/v1/objects/{class}/{id}", get(one).delete(delete).patch(merge))
 }
 
 #[derive(Deserialize)]
@@ -101,10 +104,14 @@ fn result(mut echo: Value, outcome: Result<Object, String>) -> Value {
     echo
 }
 
-async fn list(State(shared): Server, Query(parameters): Parameters) -> Response {
+async fn list(State(shared): Server, Extension(rights): Caller, Query(parameters): Parameters) -> Response {
     let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
     let (name, tenant) = (parameter("class"), parameter("tenant"));
     let mut store = shared.contents.lock();
+    // The right on one tenant is not enough, not even for that tenant.
+    if let Err(refusal) = rights.demand("read", Asked::Data(&store.name_of(name), "*", "*")) {
+        return refusal.within(|text| format!("msg:{text} code:403 err:{text}")).into_response();
+    }
     let Some(class) = store.resolve_mut(name) else { return Refusal::Bare(404).into_response() };
     let (after, limit) = match bounds(parameter("after"), parameters.get("limit"), shared.options.max_results)
     {
@@ -189,12 +196,13 @@ fn show<'a>(
             ),
         )
     })?;
-    with_hrefs(&class.properties, &mut properties);
+    with_hrefs(&mut properties);
     Ok(shown(class.name(), tenant, object, vectors).with_properties(properties))
 }
 
 async fn one(
     State(shared): Server,
+    Extension(rights): Caller,
     Path((name, id)): Path<(String, String)>,
     Query(parameters): Parameters,
 ) -> Response {
@@ -203,6 +211,10 @@ async fn one(
     let vectors =
         parameters.get("include").is_some_and(|include| include.split(',').any(|part| part == "vector"));
     let mut store = shared.contents.lock();
+    let asked_id = id.to_string();
+    if let Err(refusal) = rights.demand("read", Asked::Data(&store.name_of(&name), tenant, &asked_id)) {
+        return refusal.into_response();
+    }
     let Some(class) = store.resolve_mut(&name) else { return Refusal::Bare(404).into_response() };
     let found = match class.readable(tenant) {
         Ok(partitions) => partitions.iter().find_map(|partition| partition.objects.get(&id)).cloned(),
@@ -217,6 +229,20 @@ async fn one(
     match show(class, tenant, &object, vectors, 0) {
         Ok(shown) => json::respond(&shown),
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Sets the properties that are named, and leaves the others.
+async fn merge(State(shared): Server, Path((class, id)): Path<(String, String)>, body: Bytes) -> Response {
+    let Ok(id) = Uuid::parse_str(&id) else { return not_an_id(&id) };
+    let incoming = match parse::<Incoming>(&body, "body") {
+        Ok(incoming) => Incoming { class, id: Some(id), ..incoming },
+        Err(refusal) => return refusal.into_response(),
+    };
+    match merge_into(&mut shared.contents.lock(), &incoming) {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => Refusal::Bare(404).into_response(),
+        Err(text) => Refusal::invalid(text).into_response(),
     }
 }
 

@@ -1,16 +1,17 @@
 //! `/v1/schema` but tenants.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::{Server, answer, parse};
+use super::{Caller, Server, answer, parse};
 use crate::stand_in::refusal::Refusal;
+use crate::stand_in::rights::Asked;
 use crate::stand_in::schema::{self, Fields, class_name};
 use crate::stand_in::tenants::Status;
 use crate::stand_in::{Shared, json};
@@ -23,9 +24,11 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/schema/{class}/shards", get(shards))
 }
 
-async fn all(State(shared): Server) -> Response {
+/// Without a word about classes that the caller may not see.
+async fn all(State(shared): Server, Extension(rights): Caller) -> Response {
     let store = shared.contents.lock();
-    let classes: Vec<&Fields> = store.classes.values().map(|class| &class.config).collect();
+    let seen = store.classes.values().filter(|class| rights.may("read", Asked::Collection(class.name())));
+    let classes: Vec<&Fields> = seen.map(|class| &class.config).collect();
     json::respond(&json!({"classes": classes}))
 }
 
@@ -36,8 +39,12 @@ async fn create(State(shared): Server, body: Bytes) -> Response {
     )
 }
 
-async fn one(State(shared): Server, Path(name): Path<String>) -> Response {
-    match shared.contents.lock().resolve(&name) {
+async fn one(State(shared): Server, Extension(rights): Caller, Path(name): Path<String>) -> Response {
+    let store = shared.contents.lock();
+    if let Err(refusal) = rights.demand("read", Asked::Collection(&store.name_of(&name))) {
+        return refusal.into_response();
+    }
+    match store.resolve(&name) {
         Some(class) => json::respond(&class.config),
         None => Refusal::Bare(404).into_response(),
     }
@@ -60,9 +67,28 @@ async fn add_property(State(shared): Server, Path(name): Path<String>, body: Byt
     answer(parse(&body, "body").and_then(add))
 }
 
-async fn shards(State(shared): Server, Path(name): Path<String>) -> Response {
+/// Where the server has it at all, it has to be switched on.
+pub(super) async fn drop_vector(
+    State(shared): Server,
+    Path((class, vector)): Path<(String, String)>,
+) -> Response {
+    if !shared.options.drops_vectors {
+        let text = "alter schema drop vector index endpoint is experimental and disabled by default, set the \
+                    environment variable ENABLE_EXPERIMENTAL_ALTER_SCHEMA_DROP_VECTOR_INDEX_ENDPOINT=true to enable it";
+        return Refusal::Said(500, text.into()).into_response();
+    }
+    match schema::drop_vector(&mut shared.contents.lock(), &class, &vector) {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn shards(State(shared): Server, Extension(rights): Caller, Path(name): Path<String>) -> Response {
     let store = shared.contents.lock();
     let name = class_name(&name);
+    if let Err(refusal) = rights.demand("read", Asked::Tenant(&store.name_of(&name), "*")) {
+        return refusal.into_response();
+    }
     let Some(class) = store.resolve(&name) else {
         let text = format!("cannot get shards status for a non-existing index for {name}: not found");
         return Refusal::Said(404, text).into_response();

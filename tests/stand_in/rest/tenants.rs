@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::Value;
 
-use super::{Server, answer, parse};
+use super::{Caller, Server, answer, parse};
 use crate::stand_in::refusal::Refusal;
+use crate::stand_in::rights::Asked;
 use crate::stand_in::{Shared, json, tenants};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -20,12 +21,14 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/schema/{class}/tenants/{tenant}", get(one))
 }
 
-async fn all(State(shared): Server, Path(class): Path<String>) -> Response {
+/// Without a word about tenants that the caller may not see.
+async fn all(State(shared): Server, Extension(rights): Caller, Path(class): Path<String>) -> Response {
     let store = shared.contents.lock();
     answer(tenants::of(&store, &class).map(|class| {
         class
             .partitions
             .iter()
+            .filter(|(name, _)| rights.may("read", Asked::Tenant(class.name(), name)))
             .map(|(name, partition)| tenants::show(name, partition))
             .collect::<Vec<_>>()
             .into()
@@ -35,6 +38,7 @@ async fn all(State(shared): Server, Path(class): Path<String>) -> Response {
 /// HEAD is the same without the body, and all that older servers have.
 async fn one(
     State(shared): Server,
+    Extension(rights): Caller,
     method: Method,
     Path((class, tenant)): Path<(String, String)>,
 ) -> Response {
@@ -42,6 +46,9 @@ async fn one(
         return Refusal::Coded(405, 405, "method GET is not allowed, but [HEAD] are".into()).into_response();
     }
     let store = shared.contents.lock();
+    if let Err(refusal) = rights.demand("read", Asked::Tenant(&store.name_of(&class), &tenant)) {
+        return refusal.into_response();
+    }
     match tenants::of(&store, &class).map(|class| class.partitions.get(&tenant)) {
         Ok(Some(partition)) => json::respond(&tenants::show(&tenant, partition)),
         Ok(None) => Refusal::Bare(404).into_response(),

@@ -14,7 +14,9 @@ pub(super) fn complete(given: &Fields, version: Version, modules: &[String]) -> 
         }
     }
     if let Some(ttl) = given.get("objectTtlConfig").filter(|ttl| ttl.is_object() && version.is_recent()) {
-        class.insert("objectTtlConfig".into(), time_to_live(ttl)?);
+        let defaults =
+            json!({"enabled": false, "defaultTtl": 0, "deleteOn": "", "filterExpiredObjects": false});
+        class.insert("objectTtlConfig".into(), overlaid(defaults, ttl.as_object()));
     }
     class.entry("properties").or_insert(Value::Null);
     class.insert("multiTenancyConfig".into(), tenancy(given)?);
@@ -49,17 +51,6 @@ fn tenancy(given: &Fields) -> Result<Value, String> {
         }
     }
     Ok(tenancy)
-}
-
-fn time_to_live(given: &Value) -> Result<Value, String> {
-    let defaults = json!({"enabled": false, "defaultTtl": 0, "deleteOn": "", "filterExpiredObjects": false});
-    let ttl = overlaid(defaults, given.as_object());
-    if ttl["enabled"] == json!(true) {
-        return Err("ObjectTTLConfig: enabling objectTTL requires a running background scheduler. Set \
-                    OBJECTS_TTL_DELETE_SCHEDULE to activate it"
-            .into());
-    }
-    Ok(ttl)
 }
 
 fn inverted_index(given: &Fields, version: Version) -> Result<Value, String> {
@@ -159,6 +150,13 @@ fn vectors(class: &mut Fields, given: &Fields, version: Version, modules: &[Stri
             all.insert(name.clone(), named_vector(name, entry, version, modules)?);
         }
         class.insert("vectorConfig".into(), all.into());
+        if let Some(name) = object(given, "moduleConfig")
+            .into_iter()
+            .flat_map(Fields::keys)
+            .find(|name| modules.iter().all(|module| module != *name))
+        {
+            return Err(format!("module with name {name} doesn't exist"));
+        }
     }
     if !legacy {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Property, class_name, complete, property, tenancy, update};
+use super::{Fields, Property, class_name, complete, property, tenancy, ttl, update};
 use crate::stand_in::contents::{Class, Store};
 use crate::stand_in::refusal::{Outcome, Refusal};
 
@@ -27,23 +27,34 @@ pub(crate) fn create(store: &mut Store, body: &Fields) -> Outcome<Value> {
     if !properties.is_empty() {
         config.insert("properties".into(), properties.into());
     }
+    ttl::check(&mut config, store.ttl, false).map_err(Refusal::invalid)?;
     let shards = config["shardingConfig"]["actualCount"].as_u64().unwrap_or_default();
     store.classes.insert(name, Class::new(config.clone(), shards));
     Ok(config.into())
 }
 
+/// Does not know aliases.
 pub(crate) fn add_property(store: &mut Store, class: &str, body: &Value) -> Outcome<Value> {
-    let Some(config) = store.resolve(class).map(|class| class.config.clone()) else {
-        return Err(Refusal::invalid(format!("class \"{}\": not found", class_name(class))));
+    let class = class_name(class);
+    let Some(config) = store.classes.get(&class).map(|class| class.config.clone()) else {
+        return Err(Refusal::invalid(if store.version.is_recent() {
+            format!("class \"{class}\": not found")
+        } else {
+            "class is nil: not found".into()
+        }));
     };
     if body["name"].as_str().is_none_or(str::is_empty) {
         return Err(Refusal::invalid("property must contain name"));
     }
+    if body["dataType"].is_null() {
+        return Err(Refusal::invalid("property must contain dataType"));
+    }
     let property = property::complete(body, store.version, &|target| store.classes.contains_key(target))
         .map_err(Refusal::invalid)?;
+    check_modules(store, &config, &property)?;
     let property = vectorized(property, &config);
     check_unused(&config, &property, &Property::all(&config))?;
-    let class = store.resolve_mut(class).expect("it was there above");
+    let class = store.classes.get_mut(&class).expect("it was there above");
     let mut all = class.config["properties"].as_array().cloned().unwrap_or_default();
     all.push(property.clone());
     class.config.insert("properties".into(), all.into());
@@ -91,7 +102,8 @@ fn complete_properties(store: &Store, config: &Fields) -> Outcome<Vec<Value>> {
     for given in config["properties"].as_array().into_iter().flatten() {
         let property = property::complete(given, store.version, &exists).map_err(|text| {
             // A class and its properties come in one piece: the layer that knows all classes says it in its own words.
-            let whole = text.ends_with("reference property to nonexistent class");
+            let whole =
+                store.version.is_recent() && text.ends_with("reference property to nonexistent class");
             Refusal::invalid(if whole {
                 "bad request: reference property to nonexistent class".into()
             } else {
@@ -99,6 +111,7 @@ fn complete_properties(store: &Store, config: &Fields) -> Outcome<Vec<Value>> {
             })
         })?;
         check_unused(config, &property, &taken)?;
+        check_modules(store, config, &property)?;
         taken.extend(Property::read(&property));
         done.push(vectorized(property, config));
     }
@@ -116,12 +129,31 @@ fn check_unused(config: &Fields, property: &Value, taken: &[Property]) -> Outcom
     Ok(())
 }
 
+/// Settings for a vectorizer that is there, but that this class does not use. Those for unknown modules do no harm.
+fn check_modules(store: &Store, config: &Fields, property: &Value) -> Outcome<()> {
+    let used = vectorizers(config);
+    let is_stray = |module: &&String| {
+        module.contains("2vec") && store.modules.contains(module) && !used.contains(module)
+    };
+    let given = property["moduleConfig"].as_object();
+    match given.into_iter().flat_map(Fields::keys).find(is_stray) {
+        Some(module) if store.version.is_recent() => {
+            Err(Refusal::invalid(format!("vectorizer \"{module}\" not configured for any of target vectors")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn vectorizers(config: &Fields) -> Vec<String> {
+    let class_level = config.get("vectorizer").and_then(Value::as_str).map(String::from);
+    let names = super::vector_names(config);
+    let named = names.iter().filter_map(|name| super::vector_settings(config, name));
+    class_level.into_iter().chain(named.map(|vector| vector.vectorizer.to_owned())).collect()
+}
+
 /// A vectorizer notes at each property whether it reads it.
 fn vectorized(mut property: Value, config: &Fields) -> Value {
-    let class_level = config.get("vectorizer").and_then(Value::as_str).map(String::from);
-    let named = super::vector_names(config);
-    let named = named.iter().filter_map(|name| super::vector_settings(config, name));
-    for module in class_level.into_iter().chain(named.map(|vector| vector.vectorizer.to_owned())) {
+    for module in vectorizers(config) {
         if module != "none" {
             let entry = property["moduleConfig"][&module].take();
             let mut settings = json!({"skip": false, "vectorizePropertyName": false});

@@ -7,6 +7,24 @@ use crate::stand_in::Version;
 
 const DISTANCES: [&str; 5] = ["cosine", "dot", "l2-squared", "manhattan", "hamming"];
 const QUANTIZERS: [&str; 4] = ["pq", "bq", "sq", "rq"];
+/// How a setting is called in refusals, and where it is; quantizers may be turned on later only where they are not here.
+const FIXED_HNSW: [(&str, &str); 6] = [
+    ("efConstruction", "/efConstruction"),
+    ("maxConnections", "/maxConnections"),
+    ("cleanupIntervalSeconds", "/cleanupIntervalSeconds"),
+    ("distance", "/distance"),
+    ("multivector enabled", "/multivector/enabled"),
+    ("muvera enabled", "/multivector/muvera/enabled"),
+];
+const FIXED_FLAT: [(&str, &str); 6] = [
+    ("distance", "/distance"),
+    ("pq.cache", "/pq/cache"),
+    ("pq", "/pq/enabled"),
+    ("bq", "/bq/enabled"),
+    ("rq", "/rq/enabled"),
+    ("rq.bits", "/rq/bits"),
+];
+const FIXED_HFRESH: [(&str, &str); 2] = [("distance", "/distance"), ("replicas", "/replicas")];
 const CACHE: u64 = 1_000_000_000_000;
 
 /// The settings as they are stored: unknown ones dropped, missing ones added.
@@ -57,10 +75,21 @@ pub(super) fn complete(kind: &str, given: Option<&Value>, version: Version) -> R
 }
 
 /// What must not change in an update, with the first difference.
-pub(super) fn immutable_change(old: &Value, new: &Value) -> Option<String> {
-    ["efConstruction", "maxConnections", "cleanupIntervalSeconds", "distance"].iter().find_map(|name| {
-        let (old, new) = (&old[*name], &new[*name]);
-        let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+pub(super) fn immutable_change(kind: &str, old: &Value, new: &Value) -> Option<String> {
+    let fixed: &[(&str, &str)] = match kind {
+        "flat" => &FIXED_FLAT,
+        "hfresh" => &FIXED_HFRESH,
+        _ => &FIXED_HNSW,
+    };
+    let on = |settings: &Value| settings["rq"]["enabled"] == json!(true);
+    let bits = kind == "hnsw" && on(old) && on(new);
+    fixed.iter().chain(bits.then_some(&("rq bits", "/rq/bits"))).find_map(|(name, path)| {
+        let (old, new) = (old.pointer(path), new.pointer(path));
+        let shown = |value: Option<&Value>| {
+            value
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), String::from))
+                .unwrap_or_default()
+        };
         (old != new).then(|| {
             format!("{name} is immutable: attempted change from \"{}\" to \"{}\"", shown(old), shown(new))
         })

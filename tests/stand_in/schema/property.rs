@@ -39,9 +39,14 @@ pub(super) fn complete(
     tokenize(&mut fields, kind)?;
     index(&mut fields, kind)?;
     fields.retain(|key, value| {
-        KEPT.contains(&key.as_str()) && *value != json!(false) || INDEX_FLAGS.contains(&key.as_str())
+        KEPT.contains(&key.as_str()) && !is_blank(value) || INDEX_FLAGS.contains(&key.as_str())
     });
     Ok(fields.into())
+}
+
+/// What is not shown, whether it was given or not.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || [json!(""), json!([])].contains(value)
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -73,7 +78,8 @@ fn check_type(
         .and_then(Value::as_array)
         .map(|types| types.iter().filter_map(Value::as_str).map(String::from).collect())
         .unwrap_or_default();
-    let invalid = |why: &str| format!("property '{name}': invalid dataType: [{}]: {why}", types.join(" "));
+    let listed = if version.is_recent() { format!("[{}]: ", types.join(" ")) } else { String::new() };
+    let invalid = |why: &str| format!("property '{name}': invalid dataType: {listed}{why}");
     if types.is_empty() {
         return Err(invalid("dataType must have at least one element"));
     }
@@ -81,8 +87,16 @@ fn check_type(
         Some(Kind::BlobHash) if !version.has_blob_hash() => {
             Err(invalid("unknown primitive data type 'blobHash'"))
         }
-        Some(Kind::Reference) if !types.iter().all(|target| class_exists(target)) => {
-            Err(invalid("reference property to nonexistent class"))
+        Some(Kind::Reference) => {
+            for target in &types {
+                if !super::create::is_name(target, 255, |first| first.is_ascii_uppercase()) {
+                    return Err(invalid(&format!("'{target}' is not a valid class name")));
+                }
+                if !class_exists(target) {
+                    return Err(invalid("reference property to nonexistent class"));
+                }
+            }
+            Ok(Kind::Reference)
         }
         Some(kind) => Ok(kind),
         None => Err(invalid(&format!("unknown primitive data type '{}'", types[0]))),
@@ -154,6 +168,12 @@ fn tokenize(fields: &mut Fields, kind: Kind) -> Result<(), String> {
         !kind.is_text() || !known.contains(given)
     });
     match refused {
+        Some(_) if kind == Kind::Reference => {
+            return Err("tokenization is not allowed for reference data type".into());
+        }
+        Some(_) if kind.is_nested() => {
+            return Err("tokenization is not allowed for object/object[] data types".into());
+        }
         Some(_) if !kind.is_text() => {
             return Err(format!("tokenization is not allowed for data type '{type_name}'"));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, complete, index, tenancy};
+use super::{Fields, complete, dropped, index, tenancy, ttl};
 use crate::stand_in::contents::Store;
 use crate::stand_in::refusal::{Outcome, Refusal};
 
@@ -15,8 +15,9 @@ pub(super) fn extend(object: &mut Value, more: Option<&Fields>) {
     }
 }
 
+/// An update also sorts the properties, which its answer does not show yet.
 pub(crate) fn update(store: &mut Store, path_name: &str, body: &Fields) -> Outcome<Value> {
-    let (version, modules) = (store.version, store.modules.clone());
+    let (version, modules, expires) = (store.version, store.modules.clone(), store.ttl);
     let Some(class) = store.classes.get_mut(path_name) else { return Err(Refusal::Bare(404)) };
     let name = super::class_name(body.get("class").and_then(Value::as_str).unwrap_or_default());
     if name != path_name {
@@ -37,12 +38,19 @@ pub(crate) fn update(store: &mut Store, path_name: &str, body: &Fields) -> Outco
             "not enough replicas in shard \"{shard}\" to increase replication factor to {factor} for class \"{name}\""
         )));
     }
+    let kept = dropped::take(&class.config, &mut given)?;
     let mut next = complete::complete(&given, version, &modules).map_err(Refusal::invalid)?;
+    dropped::put_back(&class.config, &mut next, kept);
+    ttl::check(&mut next, expires, true).map_err(Refusal::invalid)?;
     forget_defaults(&mut next, &given);
     check_immutable(&class.config, &next, version.is_recent())?;
     describe_properties(&mut next, &class.config)?;
+    let answer = next.clone();
+    if let Some(properties) = next["properties"].as_array_mut().filter(|_| version.is_recent()) {
+        properties.sort_by_key(|property| property["name"].to_string());
+    }
     class.config = next;
-    Ok(class.config.clone().into())
+    Ok(answer.into())
 }
 
 /// Unlike a new class, an updated one gets no defaults for these: what is left out is gone.
@@ -78,8 +86,9 @@ fn check_immutable(old: &Fields, new: &Fields, is_recent: bool) -> Outcome<()> {
             ));
         }
     }
+    let kind = old.get("vectorIndexType").and_then(Value::as_str).unwrap_or_default();
     if let (Some(old), Some(new)) = (old.get("vectorIndexConfig"), new.get("vectorIndexConfig"))
-        && let Some(change) = index::immutable_change(old, new)
+        && let Some(change) = index::immutable_change(kind, old, new)
     {
         return refused(format!("validate vector index config: {change}"));
     }
@@ -117,7 +126,24 @@ fn check_named_vectors(old: &Fields, new: &Fields, is_recent: bool) -> Outcome<(
         let (Some(old), Some(new)) = (entry(old), entry(new)) else {
             return refused(format!("missing config for vector \"{name}\""));
         };
-        if let Some(change) = index::immutable_change(&old["vectorIndexConfig"], &new["vectorIndexConfig"]) {
+        let kinds = [&old, &new].map(|entry| entry["vectorIndexType"].as_str().unwrap_or_default());
+        if kinds[0] != kinds[1] {
+            return refused(format!(
+                "vector index type of vector \"{name}\" is immutable: attempted change from \"{}\" to \"{}\"",
+                kinds[0], kinds[1]
+            ));
+        }
+        let vectorizers = [&old, &new].map(|entry| {
+            entry["vectorizer"].as_object().and_then(|all| all.keys().next()).cloned().unwrap_or_default()
+        });
+        if vectorizers[0] != vectorizers[1] {
+            return refused(format!(
+                "vectorizer of vector \"{name}\" is immutable: attempted change from \"{}\" to \"{}\"",
+                vectorizers[0], vectorizers[1]
+            ));
+        }
+        let settings = [&old, &new].map(|entry| &entry["vectorIndexConfig"]);
+        if let Some(change) = index::immutable_change(kinds[0], settings[0], settings[1]) {
             return refused(format!("invalid update for vector \"{name}\": {change}"));
         }
     }

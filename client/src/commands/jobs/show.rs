@@ -39,6 +39,7 @@ fn render(job: &Job) -> String {
         lines.push(format!("\n{}", collections(&job.collections)));
     }
     lines.extend(job.warnings.iter().map(|warning| format!("warning: {}", report::warning(warning))));
+    lines.extend(report::findings(job));
     if let Some(failure) = &job.failure {
         lines.push(format!("{}: {}", failure.reason().id(), failure.message));
         if !failure.hint.is_empty() {
@@ -71,5 +72,6 @@ mod tests {
     fn jobs_in_full() {
         snapshot("jobs_show_running", render(&example::running()));
         snapshot("jobs_show_partial", render(&example::partial()));
+        snapshot("jobs_show_differing", render(&example::differing()));
     }
 }

@@ -47,7 +47,7 @@ async fn discarding_leaves_nothing_on_disk() {
     let collection = collection("Article", false);
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     let writer = backup.add_collection(&collection, &[], &collection.vector_spaces).await.unwrap();
-    assert!(write_rows(&writer, &collection, 300).await.unwrap().len() > 1);
+    assert!(write_rows(&writer, &collection, 300).await.unwrap().files.len() > 1);
     let mut aborted = writer.data_writer();
     for _ in 0..20 {
         aborted.append(None, super::samples::batch(&collection, 0..10)).await.unwrap();

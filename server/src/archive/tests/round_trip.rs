@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::samples::{batch, bits, collection, id, memory, small, summary, write_backup, write_rows};
 use crate::archive::write_data::Limits;
-use crate::archive::{CollectionReader, Repository};
+use crate::archive::{CollectionReader, Completeness, Repository};
 use crate::model::{Batch, Collection};
 
 /// All objects, in the order of the files, each with its tenant.
@@ -112,8 +112,8 @@ async fn a_backup_without_vectors_has_no_columns_for_them() {
     let bare = Batch { vectors: Vec::new(), ..batch(&collection, 0..5) };
     data.append(None, bare.clone()).await.unwrap();
     assert!(data.append(None, batch(&collection, 5..6)).await.is_err());
-    let files = data.finish().await.unwrap();
-    let manifest = writer.finish(files, None, Vec::new()).await.unwrap();
+    let written = data.finish().await.unwrap();
+    let manifest = writer.finish(written, None, Completeness::default()).await.unwrap();
     backup.commit(summary(), vec![manifest]).await.unwrap();
 
     let reader = repository.open_backup(&id("b")).await.unwrap().collection("Article").await.unwrap();
@@ -131,8 +131,8 @@ async fn a_batch_that_is_encoded_in_slices_comes_back_whole() {
     let large = batch(&collection, 0..20_000);
     assert!(large.byte_len() > 1 << 20);
     data.append(None, large).await.unwrap();
-    let files = data.finish().await.unwrap();
-    let manifest = writer.finish(files, None, Vec::new()).await.unwrap();
+    let written = data.finish().await.unwrap();
+    let manifest = writer.finish(written, None, Completeness::default()).await.unwrap();
     backup.commit(summary(), vec![manifest]).await.unwrap();
     let reader = repository.open_backup(&id("b")).await.unwrap().collection("Article").await.unwrap();
     assert_eq!(rows(&collection, &read(&reader, None).await).len(), 20_000);
@@ -144,8 +144,8 @@ async fn nothing_appended_nothing_written() {
     let collection = collection("Article", false);
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     let writer = backup.add_collection(&collection, &[], &collection.vector_spaces).await.unwrap();
-    assert_eq!(write_rows(&writer, &collection, 0).await.unwrap(), []);
+    assert_eq!(write_rows(&writer, &collection, 0).await.unwrap().files, []);
     let mut data = writer.data_writer();
     data.append(None, batch(&collection, 0..0)).await.unwrap();
-    assert_eq!((data.bytes_written(), data.finish().await.unwrap()), (0, Vec::new()));
+    assert_eq!((data.bytes_written(), data.finish().await.unwrap().files), (0, Vec::new()));
 }

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::archive::write_data::Limits;
 use crate::archive::{
-    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionWriter, CommitSummary, DataFile,
-    Manifest, Repository, TenantRecord,
+    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionWriter, CommitSummary, Completeness,
+    Manifest, Repository, TenantRecord, Written,
 };
 use crate::error::Result;
 use crate::model::{Batch, Collection, TenantStatus, Vectors};
@@ -22,6 +22,7 @@ pub fn summary() -> CommitSummary {
         start_time: Utc::now(),
         end_time: Utc::now(),
         options: BackupOptions::default(),
+        notes: Vec::new(),
     }
 }
 
@@ -38,7 +39,7 @@ pub fn memory(limits: Limits) -> Repository {
 pub fn collection(name: &str, multi_tenant: bool) -> Collection {
     let schema = json!({
         "class": name,
-        "properties": [{"name": "text", "dataType": ["text"]}],
+        "properties": [{"name": "text", "dataType": ["text"]}, {"name": "by", "dataType": ["Author"]}],
         "vectorIndexType": "hnsw",
         "vectorConfig": {
             "colour": {"vectorIndexType": "flat", "vectorizer": {"none": {}}, "vectorIndexConfig": {}},
@@ -53,12 +54,16 @@ pub fn collection(name: &str, multi_tenant: bool) -> Collection {
 
 /// Objects with every kind of vector: there, absent, empty, and floats that only survive as bits.
 pub fn batch(collection: &Collection, rows: std::ops::Range<u32>) -> Batch {
-    let mut batch = Batch::new(&collection.vector_spaces);
+    let mut batch = Batch::new(&collection.vector_spaces, collection.has_references());
     for row in rows {
         batch.ids.push(Uuid::from_u128(u128::from(row) << 64 | 7));
         batch.creation_times.push(1_700_000_000_000 + i64::from(row));
         batch.update_times.push(-i64::from(row));
         batch.properties.push(&format!("{{\"text\":\"größe {row}\"}}"));
+        if let Some(references) = &mut batch.references {
+            let beacon = format!("weaviate://localhost/Author/{}", Uuid::from_u128(row.into()));
+            references.push(&if row % 3 == 0 { String::new() } else { format!("{{\"by\":[\"{beacon}\"]}}") });
+        }
         for vectors in &mut batch.vectors {
             push_vector(vectors, row);
         }
@@ -94,11 +99,7 @@ pub fn bits(batch: &Batch) -> String {
 }
 
 /// Writes objects 0 to `rows` in batches of ten.
-pub async fn write_rows(
-    writer: &CollectionWriter,
-    collection: &Collection,
-    rows: u32,
-) -> Result<Vec<DataFile>> {
+pub async fn write_rows(writer: &CollectionWriter, collection: &Collection, rows: u32) -> Result<Written> {
     let mut data = writer.data_writer();
     for first in (0..rows).step_by(10) {
         let tenant = format!("tenant-{}", first / 30);
@@ -122,18 +123,20 @@ pub async fn write_backup(
     let written = async {
         let writer =
             backup.add_collection(collection, &["Alias".to_owned()], &collection.vector_spaces).await?;
-        let files = write_rows(&writer, collection, rows).await?;
+        let written = write_rows(&writer, collection, rows).await?;
         let tenant = |name: &str, rows, left_out| TenantRecord {
             name: name.to_owned(),
             status: if rows > 0 { TenantStatus::Hot } else { TenantStatus::Cold },
             rows: (rows > 0).then_some(rows),
             left_out,
+            digest: None,
         };
         let tenants = vec![
             tenant("tenant-0", 30, None),
             tenant("asleep", 0, Some("the tenant is inactive".to_owned())),
         ];
-        writer.finish(files, collection.multi_tenant.then_some(tenants), vec!["a note".to_owned()]).await
+        let completeness = Completeness { gaps: Vec::new(), notes: vec!["a note".to_owned()] };
+        writer.finish(written, collection.multi_tenant.then_some(tenants), completeness).await
     };
     let committed = match written.await {
         Ok(manifest) => backup.commit(summary(), vec![manifest]).await,

@@ -27,6 +27,7 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         without_vectors: manifest.options.without_vectors,
         objects: manifest.objects(),
         bytes: manifest.bytes(),
+        notes: manifest.notes.clone(),
         collections: manifest.collections.iter().map(collection).collect(),
     }
 }
@@ -36,6 +37,7 @@ fn kind(kind: BackupKind) -> v1::BackupKind {
         BackupKind::Full => v1::BackupKind::Full,
         BackupKind::Schema => v1::BackupKind::Schema,
         BackupKind::Subset => v1::BackupKind::Subset,
+        BackupKind::Partial => v1::BackupKind::Partial,
     }
 }
 
@@ -48,7 +50,9 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         multi_tenant,
         tenants_covered,
         tenants_total,
+        complete,
         notes,
+        digest,
         blake3: _,
     } = manifest;
     v1::BackupCollection {
@@ -60,5 +64,7 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         tenants_covered: *tenants_covered,
         tenants_total: *tenants_total,
         notes: notes.clone(),
+        content_digest: digest.map(|digest| digest.fingerprint()).unwrap_or_default(),
+        complete: *complete,
     }
 }

@@ -6,7 +6,10 @@ use super::timestamp;
 use crate::error::Error;
 use crate::grpc::status;
 use crate::jobs::{Job, Rate, Request, State, View};
-use crate::ops::{CollectionSnapshot, CollectionState, Counts, Phase, Plan, PlannedCollection, Warning};
+use crate::ops::{
+    CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Phase, Plan, PlannedCollection,
+    Warning,
+};
 
 pub fn job(job: &Job, view: &View) -> v1::Job {
     let (assignment, progress, lifecycle) = (&job.assignment, &view.progress, &view.lifecycle);
@@ -31,6 +34,8 @@ pub fn job(job: &Job, view: &View) -> v1::Job {
         warnings: progress.warnings.iter().map(warning).collect(),
         plan: progress.plan.as_ref().map(plan),
         failure: lifecycle.failure.as_deref().map(failure),
+        findings: progress.findings.listed.iter().map(finding).collect(),
+        findings_total: progress.findings.total,
     }
 }
 
@@ -39,6 +44,7 @@ fn kind(request: &Request) -> v1::JobKind {
         Request::Backup(_) => v1::JobKind::Backup,
         Request::Restore(_) => v1::JobKind::Restore,
         Request::Clear(_) => v1::JobKind::Clear,
+        Request::Verify(_) => v1::JobKind::Verify,
     }
 }
 
@@ -64,6 +70,8 @@ fn phase(phase: Phase) -> v1::JobPhase {
         Phase::Clearing => v1::JobPhase::Clearing,
         Phase::Checking => v1::JobPhase::Checking,
         Phase::Committing => v1::JobPhase::Committing,
+        Phase::WritingReferences => v1::JobPhase::WritingReferences,
+        Phase::Finishing => v1::JobPhase::Finishing,
     }
 }
 
@@ -120,6 +128,37 @@ fn warning(warning: &Warning) -> v1::Warning {
         text: text.clone(),
         subjects: subjects.clone(),
         count: *count,
+    }
+}
+
+fn finding(finding: &Finding) -> v1::Finding {
+    let Finding { kind, collection, tenant, object, part, text } = finding.clone();
+    v1::Finding {
+        kind: finding_kind(kind).into(),
+        collection,
+        tenant: tenant.unwrap_or_default(),
+        object_id: object.map(|id| id.to_string()).unwrap_or_default(),
+        part,
+        text,
+    }
+}
+
+fn finding_kind(kind: FindingKind) -> v1::FindingKind {
+    match kind {
+        FindingKind::FileMissing => v1::FindingKind::FileMissing,
+        FindingKind::FileExtra => v1::FindingKind::FileExtra,
+        FindingKind::FileTruncated => v1::FindingKind::FileTruncated,
+        FindingKind::FileAltered => v1::FindingKind::FileAltered,
+        FindingKind::RowsUnsound => v1::FindingKind::RowsUnsound,
+        FindingKind::NotRestorable => v1::FindingKind::NotRestorable,
+        FindingKind::CollectionMissing => v1::FindingKind::CollectionMissing,
+        FindingKind::TenantMissing => v1::FindingKind::TenantMissing,
+        FindingKind::ObjectMissing => v1::FindingKind::ObjectMissing,
+        FindingKind::TenantExtra => v1::FindingKind::TenantExtra,
+        FindingKind::ObjectExtra => v1::FindingKind::ObjectExtra,
+        FindingKind::ObjectChanged => v1::FindingKind::ObjectChanged,
+        FindingKind::SchemaChanged => v1::FindingKind::SchemaChanged,
+        FindingKind::TenantUnreadable => v1::FindingKind::TenantUnreadable,
     }
 }
 

@@ -8,11 +8,16 @@ use super::summary;
 use crate::archive::BackupId;
 use crate::error::{Error, Result};
 use crate::model::{Selection, is_pattern};
-use crate::ops::{BackupRequest, ClearRequest, RestoreRequest};
+use crate::ops::{
+    BackupRequest, Check, ClearRequest, InactiveTenants, Level, RestoreRequest, Settings, VerifyRequest,
+};
 
 const MAX_REQUEST_ID: usize = 128;
 /// Of the name of a collection in Weaviate.
 const MAX_COLLECTION_NAME: usize = 255;
+/// Findings of a verification that are listed.
+const DEFAULT_FINDINGS: usize = 20;
+const MAX_FINDINGS: usize = 1000;
 
 /// A call that starts a job: the request, and what belongs to the call rather than to the request.
 #[derive(Debug)]
@@ -27,15 +32,22 @@ pub struct Call<R> {
 pub type BackupCall = Call<BackupRequest>;
 pub type RestoreCall = Call<RestoreRequest>;
 pub type ClearCall = Call<ClearRequest>;
+pub type VerifyCall = Call<VerifyRequest>;
 
 pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
     let summary = summary::backup(&wire);
+    let inactive_tenants = match known("inactive_tenants", wire.inactive_tenants)? {
+        v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
+        v1::InactiveTenants::Skip => InactiveTenants::Skip,
+        v1::InactiveTenants::Activate => InactiveTenants::Activate,
+    };
     let request = BackupRequest {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         tenants: distinct("tenants", wire.tenants)?,
         backup_id: if wire.backup_id.is_empty() { None } else { Some(backup_id(&wire.backup_id)?) },
         schema_only: wire.schema_only,
         without_vectors: wire.without_vectors,
+        inactive_tenants,
         dry_run: wire.dry_run,
     };
     let request_id = request_id(wire.request_id)?;
@@ -44,13 +56,48 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
 
 pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
     let summary = summary::restore(&wire);
+    let check = match known("check", wire.check)? {
+        v1::RestoreCheck::None => Check::None,
+        v1::RestoreCheck::Count => Check::Count,
+        v1::RestoreCheck::Unspecified | v1::RestoreCheck::Digest => Check::Digest,
+    };
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         rename: rename(wire.rename)?,
         tenants: distinct("tenants", wire.tenants)?,
         schema_only: wire.schema_only,
+        without_references: wire.without_references,
+        settings: settings(wire.settings)?,
+        check,
         dry_run: wire.dry_run,
+    };
+    let request_id = request_id(wire.request_id)?;
+    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+}
+
+pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<VerifyCall> {
+    let summary = summary::verify(&wire);
+    let level = match (known("level", wire.level)?, wire.against_live) {
+        (v1::VerifyLevel::Unspecified, true) => Level::AgainstLive,
+        (_, true) => {
+            let text = "`level` and `against_live` are two different verifications";
+            return Err(Error::invalid("level", text).hint("leave one of them out"));
+        }
+        (v1::VerifyLevel::Unspecified | v1::VerifyLevel::Files, false) => Level::Files,
+        (v1::VerifyLevel::Rows, false) => Level::Rows,
+        (v1::VerifyLevel::Restorable, false) => Level::Restorable,
+    };
+    let max_findings = match wire.max_findings {
+        0 => DEFAULT_FINDINGS,
+        wanted => (wanted as usize).min(MAX_FINDINGS),
+    };
+    let request = VerifyRequest {
+        backup_id: backup_id(&wire.backup_id)?,
+        level,
+        collections: Selection::new(&wire.collections, &wire.exclude)?,
+        rename: rename(wire.rename)?,
+        max_findings,
     };
     let request_id = request_id(wire.request_id)?;
     Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
@@ -88,6 +135,34 @@ pub fn backup_id(text: &str) -> Result<BackupId> {
             .hint("`selvedge list` shows the backups there are"));
     }
     text.parse()
+}
+
+/// An enum value that this version knows: what a newer client means by another one cannot be guessed.
+fn known<T: TryFrom<i32>>(field: &'static str, value: i32) -> Result<T> {
+    T::try_from(value).map_err(|_| Error::invalid(field, format!("`{field}` is {value}, which is not known")))
+}
+
+fn settings(wire: HashMap<String, String>) -> Result<Settings> {
+    let mut settings = Settings::default();
+    for (key, value) in wire {
+        let wrong =
+            |what: &str| Error::invalid("settings", format!("setting \"{key}\" is \"{value}\": {what}"));
+        let number = || match value.parse() {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => Err(wrong("it must be a number of 1 or more")),
+        };
+        match key.as_str() {
+            "vectorizer" if value == "none" => settings.no_vectorizer = true,
+            "vectorizer" => return Err(wrong("it can only be set to \"none\"")),
+            "replication_factor" => settings.replication_factor = number()?,
+            "shards" => settings.shards = number()?,
+            _ => {
+                return Err(Error::invalid("settings", format!("there is no setting \"{key}\""))
+                    .hint("there are vectorizer, replication_factor and shards"));
+            }
+        }
+    }
+    Ok(settings)
 }
 
 fn request_id(text: String) -> Result<Option<String>> {
@@ -168,6 +243,20 @@ mod tests {
             change(&mut request);
             backup_call(request).map(|_| ())
         };
+        let restore_with = |key: &str, value: &str| {
+            let settings = [(key.to_owned(), value.to_owned())].into();
+            restore_call(v1::RestoreRequest { settings, ..restore(&[]) }).map(|_| ())
+        };
+        let verify = |level: v1::VerifyLevel| {
+            let backup_id = "b".to_owned();
+            let request = v1::VerifyBackupRequest {
+                backup_id,
+                level: level.into(),
+                against_live: true,
+                ..Default::default()
+            };
+            verify_call(request).map(|_| ())
+        };
         let cases = [
             ("collections", backup(|request| request.collections = names(&["[z"]))),
             ("exclude", backup(|request| request.exclude = names(&[""]))),
@@ -177,6 +266,11 @@ mod tests {
             ("backup_id", restore_call(v1::RestoreRequest::default()).map(|_| ())),
             ("rename", restore_call(restore(&[("A", "lower")])).map(|_| ())),
             ("rename", restore_call(restore(&[("A", "C"), ("B", "C")])).map(|_| ())),
+            ("inactive_tenants", backup(|request| request.inactive_tenants = 9)),
+            ("settings", restore_with("shards", "0")),
+            ("settings", restore_with("vectorizer", "text2vec")),
+            ("settings", restore_with("colour", "red")),
+            ("level", verify(v1::VerifyLevel::Rows)),
             ("collections", clear_call(clear(&[])).map(|_| ())),
             ("collections", clear_call(clear(&["Article*"])).map(|_| ())),
             ("collections", clear_call(clear(&["Article", "Article"])).map(|_| ())),

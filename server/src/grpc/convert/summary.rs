@@ -33,6 +33,22 @@ pub fn restore(request: &v1::RestoreRequest) -> String {
     text
 }
 
+pub fn verify(request: &v1::VerifyBackupRequest) -> String {
+    let what = selection(&request.collections, &request.exclude, "all collections");
+    match (request.against_live, request.level()) {
+        (true, _) => format!("compare {what} of backup {} with the cluster", request.backup_id),
+        (false, v1::VerifyLevel::Rows) => {
+            format!("verify the rows of {what} of backup {}", request.backup_id)
+        }
+        (false, v1::VerifyLevel::Restorable) => {
+            format!("verify that {what} of backup {} can be restored", request.backup_id)
+        }
+        (false, v1::VerifyLevel::Unspecified | v1::VerifyLevel::Files) => {
+            format!("verify the files of {what} of backup {}", request.backup_id)
+        }
+    }
+}
+
 pub fn clear(request: &v1::ClearRequest) -> String {
     format!("clear {}{}", list(&request.collections), tenants(&request.tenants))
 }

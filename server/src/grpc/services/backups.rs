@@ -7,10 +7,14 @@ use tonic::{Request, Response, Status};
 use crate::archive::{Page, Repository};
 use crate::error;
 use crate::grpc::status::refusal;
+use crate::grpc::watch::{Watch, watch};
 use crate::grpc::{Places, convert};
+use crate::jobs::{Assignment, Job, Registry};
+use crate::{jobs, ops};
 
 pub struct Backups {
     pub places: Arc<Places>,
+    pub registry: Arc<Registry>,
 }
 
 #[tonic::async_trait]
@@ -35,6 +39,29 @@ impl BackupService for Backups {
         let id = convert::backup_id(&request.backup_id).map_err(refusal)?;
         let manifest = repository.manifest(&id).await.map_err(refusal)?;
         Ok(Response::new(v1::GetBackupResponse { backup: Some(convert::backup(&manifest)) }))
+    }
+
+    type VerifyBackupStream = Watch<v1::VerifyBackupResponse>;
+
+    async fn verify_backup(
+        &self,
+        request: Request<v1::VerifyBackupRequest>,
+    ) -> Result<Response<Self::VerifyBackupStream>, Status> {
+        let call = convert::verify_call(request.into_inner()).map_err(refusal)?;
+        let job = self.start_verify(call).map_err(refusal)?;
+        Ok(Response::new(watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
+    }
+}
+
+impl Backups {
+    fn start_verify(&self, call: convert::VerifyCall) -> error::Result<Arc<Job>> {
+        let (cluster, live) = self.places.cluster(&call.cluster)?;
+        let (repository, source) = self.places.repository(&call.repository)?;
+        let request = jobs::Request::Verify(call.request.clone());
+        let assignment = Assignment { request, summary: call.summary, cluster, repository };
+        self.registry.start(call.request_id, assignment, move |context| async move {
+            ops::verify(&context, &live, &source, &call.request).await
+        })
     }
 }
 

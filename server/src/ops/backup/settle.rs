@@ -3,27 +3,60 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BackupRequest;
-use super::reading::Tally;
-use super::source::{Part, Source};
+use super::remarks::Remarks;
+use super::source::Source;
+use super::tenants::left_out;
 use crate::archive::TenantRecord;
 use crate::error::{Error, Kind, Result};
-use crate::model::Tenant;
-use crate::weaviate::{Cluster, compare_schemas};
+use crate::model::{Collection, Dimensions, Tenant};
+use crate::ops::lanes::{Misreadings, Part, Tally};
+use crate::weaviate::{Cluster, Misreading, compare_schemas};
 
-/// Compares what was read with what is there. Writes under the backup are no failure, but they are told. Fewer objects than
-/// there were both before and after are one: Weaviate did not show everything, or so much was written that nobody can tell.
-pub async fn check(cluster: &Cluster, source: &Source, tally: &Tally) -> Result<Vec<String>> {
+pub const READ_AT_ONE: &str = "it has several replicas and was read from any one of each shard: objects that only another \
+                               replica has would be missing";
+/// Reasons of remarks.
+const CHANGED: &str = "changed_while_reading";
+const MISREAD: &str = "value_misread";
+/// Values that are named in a note, after which they are only counted.
+const NAMED: usize = 10;
+
+/// Compares what was read with what is there. Writes under the backup are no failure, but they are told.
+pub async fn check(cluster: &Cluster, source: &Source, tally: &Tally, remarks: &mut Remarks) -> Result<()> {
     // At once, and not as soon as all shards are back: while one was away, what it has was not shown.
     cluster.check_shards_now(&source.collection).await?;
-    let mut notes = Vec::new();
-    let now = recount(cluster, source, tally).await?;
-    for (part, now) in source.parts.iter().zip(now) {
-        let read = tally.parts.get(&part.tenant).copied().unwrap_or_default();
-        if read.rows < part.objects.min(now) {
-            return Err(incomplete(source, part, read.rows, now));
+    if let Some(text) = compare(cluster, &source.collection, &source.contents.parts, tally).await? {
+        remarks.note(CHANGED, text);
+    }
+    if source.collection.multi_tenant {
+        let tenants = cluster.tenants(&source.collection.name).await?;
+        let known: BTreeSet<_> = source.contents.tenants.iter().map(|tenant| &tenant.name).collect();
+        let new = tenants.iter().filter(|tenant| !known.contains(&tenant.name)).count();
+        if new > 0 {
+            let note = format!("{new} tenants were created while it was read, and are not in the backup");
+            remarks.note(CHANGED, note);
         }
-        if notes.is_empty() && (read.rows != part.objects || read.rows != now || read.young > 0) {
-            notes.push(format!(
+    }
+    Ok(())
+}
+
+/// Fewer objects than there were both before and after are a failure: Weaviate did not show everything, or so much was
+/// written that nobody can tell. Otherwise returns what to note, if writes were seen.
+pub async fn compare(
+    cluster: &Cluster,
+    collection: &Collection,
+    parts: &[Part],
+    tally: &Tally,
+) -> Result<Option<String>> {
+    let mut note = None;
+    let now = recount(cluster, collection, parts, tally).await?;
+    for (part, now) in parts.iter().zip(now) {
+        let read = tally.parts.get(&part.tenant).copied().unwrap_or_default();
+        let seen = read.rows + read.unreadable;
+        if seen < part.objects.min(now) {
+            return Err(incomplete(collection, part, seen, now));
+        }
+        if note.is_none() && (seen != part.objects || seen != now || read.young > 0) {
+            note = Some(format!(
                 "objects were written or deleted while {} was read ({} before, {} read, {now} after, {} of them written \
                  meanwhile): the backup is not a point-in-time image",
                 part.tenant.as_ref().map_or("it".to_owned(), |tenant| format!("tenant \"{tenant}\"")),
@@ -33,38 +66,34 @@ pub async fn check(cluster: &Cluster, source: &Source, tally: &Tally) -> Result<
             ));
         }
     }
-    if source.collection.multi_tenant {
-        let tenants = cluster.tenants(&source.collection.name).await?;
-        let known: BTreeSet<_> = source.tenants.iter().map(|tenant| &tenant.name).collect();
-        let new = tenants.iter().filter(|tenant| !known.contains(&tenant.name)).count();
-        if new > 0 {
-            notes.push(format!("{new} tenants were created while it was read, and are not in the backup"));
-        }
-    }
-    Ok(notes)
+    Ok(note)
 }
 
 /// Counts again what was not read because it was empty, and what is not as it was; the rest has just been counted by
 /// reading it.
-async fn recount(cluster: &Cluster, source: &Source, tally: &Tally) -> Result<Vec<u64>> {
-    let name = &source.collection.name;
-    if !source.collection.multi_tenant {
+async fn recount(
+    cluster: &Cluster,
+    collection: &Collection,
+    parts: &[Part],
+    tally: &Tally,
+) -> Result<Vec<u64>> {
+    let name = &collection.name;
+    if !collection.multi_tenant {
         return Ok(vec![cluster.count(name, None).await?]);
     }
     let rows = |part: &Part| tally.parts.get(&part.tenant).map_or(0, |read| read.rows);
     let doubtful = |part: &&Part| part.objects == 0 || rows(part) != part.objects;
-    let doubtful: Vec<_> =
-        source.parts.iter().filter(doubtful).filter_map(|part| part.tenant.as_deref()).collect();
+    let doubtful: Vec<_> = parts.iter().filter(doubtful).filter_map(|part| part.tenant.as_deref()).collect();
     let counts = cluster.count_tenants(name, doubtful.iter().copied()).await?;
     let counted: BTreeMap<_, _> = doubtful.into_iter().zip(counts).collect();
     let now = |part: &Part| {
         part.tenant.as_deref().and_then(|tenant| counted.get(tenant).copied()).unwrap_or(part.objects)
     };
-    Ok(source.parts.iter().map(now).collect())
+    Ok(parts.iter().map(now).collect())
 }
 
 /// A change of the schema's shape under the backup would leave objects that do not fit it. Other changes are noted.
-pub async fn check_unchanged(cluster: &Cluster, source: &Source) -> Result<Vec<String>> {
+pub async fn check_unchanged(cluster: &Cluster, source: &Source, remarks: &mut Remarks) -> Result<()> {
     let name = &source.collection.name;
     let hint = "start the backup again when the schema has settled";
     let Some(now) = cluster.collection(name).await? else {
@@ -75,15 +104,42 @@ pub async fn check_unchanged(cluster: &Cluster, source: &Source) -> Result<Vec<S
         .hint(hint));
     };
     let differences = compare_schemas(&source.collection.schema, &now.schema);
-    let Some(difference) = differences.first() else { return Ok(Vec::new()) };
-    if now.shape() == source.collection.shape() {
-        return Ok(vec![format!("the schema changed while it was read, but not its shape: {difference}")]);
+    let Some(difference) = differences.first() else { return Ok(()) };
+    if now.shape() != source.collection.shape() {
+        return Err(Error::new(
+            Kind::SchemaChanged,
+            format!("the schema of collection \"{name}\" changed while it was read: {difference}"),
+        )
+        .hint(hint));
     }
-    Err(Error::new(
-        Kind::SchemaChanged,
-        format!("the schema of collection \"{name}\" changed while it was read: {difference}"),
-    )
-    .hint(hint))
+    let note = format!("the schema changed while it was read, but not its shape: {difference}");
+    remarks.note(CHANGED, note);
+    Ok(())
+}
+
+/// What Weaviate did not show as it is: each by id and property, up to a few.
+pub fn tell_misreadings(misread: &Misreadings, remarks: &mut Remarks) {
+    for misreading in misread.samples.iter().take(NAMED) {
+        let Misreading { id, property, loss } = misreading;
+        let text = format!("object {id}, property \"{property}\": {loss}; what is stored cannot be told");
+        remarks.gap(MISREAD, text);
+    }
+    let more = misread.total.saturating_sub(NAMED as u64);
+    if more > 0 {
+        remarks.gap(MISREAD, format!("{more} more values that Weaviate does not show as they are stored"));
+    }
+}
+
+/// An index cannot hold vectors of several dimensions, so these could not be restored.
+pub fn tell_dimensions(dimensions: &Dimensions, remarks: &mut Remarks) {
+    for odd in dimensions.mixed().iter().take(NAMED) {
+        let name = if odd.vector.is_empty() { "vectors" } else { odd.vector.as_str() };
+        let text = format!(
+            "{name}: {} objects have {} dimensions and others do not, such as object {}; a restore will refuse that",
+            odd.objects, odd.dimension, odd.sample
+        );
+        remarks.note("mixed_dimensions", text);
+    }
 }
 
 /// The tenants as the backup records them: all of the collection's, and which of them it holds.
@@ -91,27 +147,29 @@ pub fn tenant_records(source: &Source, request: &BackupRequest, tally: &Tally) -
     if !source.collection.multi_tenant {
         return None;
     }
-    let covered: BTreeSet<_> = source.parts.iter().filter_map(|part| part.tenant.as_deref()).collect();
+    let contents = &source.contents;
+    let active = contents.parts.iter().filter_map(|part| part.tenant.as_deref());
+    let covered: BTreeSet<_> = active.chain(contents.asleep.iter().map(String::as_str)).collect();
     let record = |tenant: &Tenant| {
-        let chosen = request.tenants.is_empty() || request.tenants.contains(&tenant.name);
         let rows = || tally.parts.get(&Some(tenant.name.clone())).map_or(0, |read| read.rows);
         TenantRecord {
             name: tenant.name.clone(),
             status: tenant.status,
             rows: covered.contains(tenant.name.as_str()).then(rows),
-            left_out: (!chosen).then(|| "not chosen".to_owned()),
+            left_out: left_out(tenant, request),
+            digest: None,
         }
     };
-    Some(source.tenants.iter().map(record).collect())
+    Some(contents.tenants.iter().map(record).collect())
 }
 
-fn incomplete(source: &Source, part: &Part, read: u64, now: u64) -> Error {
+fn incomplete(collection: &Collection, part: &Part, read: u64, now: u64) -> Error {
     let tenant = part.tenant.as_ref().map_or(String::new(), |tenant| format!(" of tenant \"{tenant}\""));
     Error::new(
         Kind::CountMismatch,
         format!(
             "Weaviate showed {read} objects{tenant} of collection \"{}\", but counted {} before and {now} after",
-            source.collection.name, part.objects
+            collection.name, part.objects
         ),
     )
     .hint("check that all nodes are up and replicas agree; if it is written to a lot, pause the writers; then start again")

@@ -1,5 +1,7 @@
 //! Emptying one collection, and proving that it is empty and otherwise the same.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -75,8 +77,9 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
 /// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
 async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> Result<()> {
     let probe = format!("SelvedgeProbe{}", &Uuid::new_v4().simple().to_string()[..12]);
-    let (cluster, wanted) = (cluster.clone(), collection.renamed(&probe));
     let name = collection.name.clone();
+    let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
+    let cluster = cluster.clone();
     let proof = async move {
         let made = cluster.create_collection(&wanted.schema).await;
         cluster.drop_collection(&probe).await.map_err(|error| {

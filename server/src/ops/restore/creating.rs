@@ -2,37 +2,48 @@
 
 use std::sync::Arc;
 
-use super::target::Target;
+use serde_json::Value;
+
+use super::target::{Target, Targets};
 use crate::error::{Error, Kind, Result};
 use crate::ops::JobContext;
 use crate::weaviate::{Cluster, Difference, compare_schemas};
 
 /// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
-pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<[Target]>) -> Result<()> {
+pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
-    for target in targets.iter() {
-        if let Err(error) = create(&job, &cluster, target, &mut created).await {
-            return Err(undo(&cluster, &created, error).await);
-        }
+    match create(&job, &cluster, &targets.all, &mut created).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(undo(&cluster, &created, error).await),
     }
-    Ok(())
 }
 
 async fn create<'a>(
     job: &JobContext,
     cluster: &Cluster,
-    target: &'a Target,
+    targets: &'a [Target],
     created: &mut Vec<&'a str>,
 ) -> Result<()> {
-    job.check_stop()?;
-    let (name, wanted) = (&target.collection.name, &target.collection.schema);
-    cluster.begin_collection(wanted).await?;
-    // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
-    created.push(name);
-    let made = cluster.finish_collection(wanted).await?;
+    for target in targets {
+        job.check_stop()?;
+        cluster.begin_collection(&target.creation).await?;
+        // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
+        created.push(&target.collection.name);
+    }
+    for target in targets {
+        job.check_stop()?;
+        let made = cluster.complete_collection(&target.creation).await?;
+        compare(job, &target.collection.name, &target.creation.initial, &made.schema)?;
+        cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
+    }
+    Ok(())
+}
+
+/// Fails if the collection would not be the same; warns of the rest.
+pub fn compare(job: &JobContext, name: &str, wanted: &Value, made: &Value) -> Result<()> {
     let (fatal, minor): (Vec<_>, Vec<_>) =
-        compare_schemas(wanted, &made.schema).into_iter().partition(|difference| difference.matters);
+        compare_schemas(wanted, made).into_iter().partition(|difference| difference.matters);
     if !fatal.is_empty() {
         let texts: Vec<_> = fatal.iter().take(5).map(ToString::to_string).collect();
         return Err(Error::new(
@@ -42,7 +53,7 @@ async fn create<'a>(
         .hint("the target may be an older version of Weaviate, or configured differently"));
     }
     minor.iter().for_each(|difference| warn(job, name, difference));
-    cluster.create_tenants(name, &target.tenants).await
+    Ok(())
 }
 
 fn warn(job: &JobContext, name: &str, difference: &Difference) {

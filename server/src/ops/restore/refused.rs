@@ -1,4 +1,4 @@
-//! The objects of a restore that Weaviate refused for good.
+//! What Weaviate refused of a restore for good.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::archive::Repository;
 use crate::error::{Error, Result};
+use crate::model::Content;
 use crate::weaviate::Refusal;
 
 /// Refusals that are listed; all are counted.
@@ -17,35 +18,83 @@ const FILE: &str = "refused.jsonl";
 /// How many there are, and the first of them.
 #[derive(Debug, Default)]
 pub struct Refused {
-    pub total: u64,
-    /// By collection and tenant.
-    counts: BTreeMap<(String, Option<String>), u64>,
-    listed: Vec<RefusedObject>,
+    pub objects: u64,
+    pub references: u64,
+    pub altered: u64,
+    collections: BTreeMap<String, RefusedOfCollection>,
+    listed: Vec<Listed>,
+}
+
+/// What was refused of one collection.
+#[derive(Debug, Default)]
+pub struct RefusedOfCollection {
+    /// Of the objects that are missing.
+    pub missing: Content,
+    /// Objects that are missing, references that are, and objects that lack something.
+    pub objects: u64,
+    pub references: u64,
+    pub altered: u64,
+}
+
+impl RefusedOfCollection {
+    pub fn is_whole(&self) -> bool {
+        self.objects + self.references + self.altered == 0
+    }
+
+    /// Whether everything that is there should be as it was.
+    pub fn is_comparable(&self) -> bool {
+        self.references + self.altered == 0
+    }
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    Object,
+    Reference,
+    /// The object was stored without it.
+    PartOfObject,
 }
 
 #[derive(Debug, Serialize)]
-struct RefusedObject {
+struct Listed {
     collection: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
     id: Uuid,
+    what: What,
     reason: String,
 }
 
 impl Refused {
-    pub fn add(&mut self, collection: &str, tenant: Option<String>, refusal: Refusal) {
-        self.total += 1;
-        *self.counts.entry((collection.to_owned(), tenant.clone())).or_default() += 1;
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    pub fn add(&mut self, collection: &str, tenant: Option<&str>, what: What, refusal: Refusal) {
+        let of_collection = self.collections.entry(collection.to_owned()).or_default();
+        let (total, count) = match what {
+            What::Object => (&mut self.objects, &mut of_collection.objects),
+            What::Reference => (&mut self.references, &mut of_collection.references),
+            What::PartOfObject => (&mut self.altered, &mut of_collection.altered),
+        };
+        *total += 1;
+        *count += 1;
         if self.listed.len() < LISTED {
-            let collection = collection.to_owned();
-            self.listed.push(RefusedObject { collection, tenant, id: refusal.id, reason: refusal.reason });
+            let (collection, tenant) = (collection.to_owned(), tenant.map(str::to_owned));
+            self.listed.push(Listed { collection, tenant, id: refusal.id, what, reason: refusal.reason });
         }
     }
 
-    /// How many objects of a collection without tenants, or of a tenant, were refused.
-    pub fn of(&self, collection: &str, tenant: Option<&str>) -> u64 {
-        let key = (collection.to_owned(), tenant.map(str::to_owned));
-        self.counts.get(&key).copied().unwrap_or(0)
+    /// Takes note of the content of objects that are missing.
+    pub fn add_missing(&mut self, collection: &str, missing: Content) {
+        self.collections.entry(collection.to_owned()).or_default().missing.merge(missing);
+    }
+
+    pub fn of(&self, collection: &str) -> &RefusedOfCollection {
+        static NOTHING: std::sync::LazyLock<RefusedOfCollection> = std::sync::LazyLock::new(Default::default);
+        self.collections.get(collection).unwrap_or(&NOTHING)
     }
 
     /// Writes the list into the repository, one JSON object a line, and says where.

@@ -4,25 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::RestoreRequest;
-use crate::archive::{BackupReader, CollectionReader, Manifest};
+use super::requirements::{refuse_mixed_dimensions, refuse_vectorizing};
+use crate::archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, Tenant, TenantStatus};
-use crate::ops::limits::check_exact;
+use crate::ops::limits::has_hashes;
 use crate::ops::{CollectionCounters, JobContext, PlannedCollection};
-use crate::weaviate::Cluster;
+use crate::weaviate::{Cluster, Creation};
+
+/// Everything that is to be made.
+pub struct Targets {
+    /// In an order in which references find what they point to, as far as there is one.
+    pub all: Vec<Target>,
+    /// The names on the target, by the names in the backup.
+    pub names: BTreeMap<String, String>,
+}
 
 /// A collection that is to be made.
 pub struct Target {
     pub source: CollectionReader,
-    /// With the name it gets.
+    /// With the name and the settings it gets.
     pub collection: Collection,
-    /// The tenants it gets.
+    pub creation: Creation,
+    /// The tenants it gets, with the status they have in the end.
     pub tenants: Vec<Tenant>,
     /// Rows by tenant, or under `None`. Empty for a schema-only restore.
     pub rows: BTreeMap<Option<String>, u64>,
     /// Only the objects of these tenants; `None` for all.
     pub chosen: Option<Arc<BTreeSet<String>>>,
     pub with_data: bool,
+    /// Aliases of the original, and what they point to on the cluster if they are there.
+    pub aliases: Vec<(String, Option<String>)>,
     pub counters: Arc<CollectionCounters>,
 }
 
@@ -59,38 +71,130 @@ pub async fn plan(
     cluster: &Cluster,
     backup: &BackupReader,
     request: &RestoreRequest,
-    names: &BTreeMap<String, String>,
-) -> Result<Vec<Target>> {
+    names: BTreeMap<String, String>,
+) -> Result<Targets> {
     cluster.connect().await?;
-    refuse_existing(cluster, names).await?;
-    let mut targets = Vec::with_capacity(names.len());
-    for (old, new) in names {
-        let source = backup.collection(old).await?;
-        check_exact(source.collection())?;
+    refuse_existing(cluster, &names).await?;
+    let counters = |old: &str, new: &str| job.progress.add_collection(old, new);
+    plan_beside_existing(cluster, backup, request, names, &counters).await
+}
+
+/// Makes the counters of a collection, from its name in the backup and on the target.
+pub type MakeCounters<'a> = &'a (dyn Fn(&str, &str) -> Arc<CollectionCounters> + Sync);
+
+/// As [`plan`], whatever collections there are already.
+pub async fn plan_beside_existing(
+    cluster: &Cluster,
+    backup: &BackupReader,
+    request: &RestoreRequest,
+    names: BTreeMap<String, String>,
+    make_counters: MakeCounters<'_>,
+) -> Result<Targets> {
+    cluster.connect().await?;
+    let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    let aliases = cluster.all_aliases().await?;
+    let mut sources = Vec::with_capacity(names.len());
+    for old in names.keys() {
+        sources.push(read_source(backup, old, request, &names).await?);
+    }
+    let mut there: BTreeSet<_> = existing;
+    refuse_dangling(&sources, &there, &names)?;
+    let mut all = Vec::with_capacity(sources.len());
+    for (source, collection) in in_order(sources, &there) {
+        let old = source.collection().name.clone();
+        let (tenants, chosen) = choose_tenants(&source, &old, request)?;
         let with_data = !request.schema_only;
-        if with_data {
-            source.check_files().await?;
-            // Each row group is checked again when it is written. This is so that damage is found while there is nothing
-            // yet that a restore would leave behind; hashing is far faster than writing.
-            source.check_data().await?;
-            refuse_vectorizing(&source)?;
-        }
-        let (tenants, chosen) = choose_tenants(&source, old, request)?;
         let rows = if with_data { rows(&source, chosen.as_deref()) } else { BTreeMap::new() };
-        let counters = job.progress.add_collection(old, new);
+        let counters = make_counters(&old, &collection.name);
         counters.expect_objects(rows.values().sum(), true);
         counters.expect_tenants(tenants.len() as u64);
-        targets.push(Target {
-            collection: source.collection().renamed(new),
+        let creation = Creation::new(&collection.schema, |name| there.contains(name));
+        there.insert(collection.name.clone());
+        let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
+        let aliases = source.aliases().iter().map(points).collect();
+        all.push(Target {
             source,
+            collection,
+            creation,
             tenants,
             rows,
             chosen,
             with_data,
+            aliases,
             counters,
         });
     }
-    Ok(targets)
+    Ok(Targets { all, names })
+}
+
+/// A collection of the backup, checked, and as it is to be on the target.
+async fn read_source(
+    backup: &BackupReader,
+    old: &str,
+    request: &RestoreRequest,
+    names: &BTreeMap<String, String>,
+) -> Result<(CollectionReader, Collection)> {
+    let source = backup.collection(old).await?;
+    let mut collection = request.settings.apply(&source.collection().renamed(names)?)?;
+    if request.without_references {
+        collection = collection.without_references()?;
+    }
+    if !request.schema_only {
+        source.check_files().await?;
+        // Each row group is checked again when it is written. This is so that damage is found while there is nothing yet
+        // that a restore would leave behind; hashing is far faster than writing.
+        source.check_data().await?;
+        refuse_vectorizing(&source, &collection)?;
+        refuse_mixed_dimensions(&source, &collection)?;
+    }
+    Ok((source, collection))
+}
+
+/// A reference can only be created where its targets are.
+fn refuse_dangling(
+    sources: &[(CollectionReader, Collection)],
+    existing: &BTreeSet<String>,
+    names: &BTreeMap<String, String>,
+) -> Result<()> {
+    for (_, collection) in sources {
+        for property in collection.references() {
+            let is_missing =
+                |target: &&String| !existing.contains(*target) && !names.values().any(|name| name == *target);
+            if let Some(missing) = property.targets.iter().find(is_missing) {
+                return Err(Error::new(
+                    Kind::ReferenceTargetMissing,
+                    format!(
+                        "property \"{}\" of collection \"{}\" refers to \"{missing}\", which is neither restored nor on \
+                         the cluster",
+                        property.name, collection.name
+                    ),
+                )
+                .hint("restore that one too, or leave references out with --without-references"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Those first that others refer to, as long as they do not refer to each other.
+fn in_order(
+    mut sources: Vec<(CollectionReader, Collection)>,
+    existing: &BTreeSet<String>,
+) -> Vec<(CollectionReader, Collection)> {
+    let mut there = existing.clone();
+    let mut ordered = Vec::with_capacity(sources.len());
+    while !sources.is_empty() {
+        let is_ready = |(_, collection): &(CollectionReader, Collection)| {
+            let mut targets = collection.references().flat_map(|property| &property.targets);
+            targets.all(|target| *target == collection.name || there.contains(target))
+        };
+        // In a circle, somebody has to go first.
+        let next = sources.iter().position(is_ready).unwrap_or(0);
+        let source = sources.remove(next);
+        there.insert(source.1.name.clone());
+        ordered.push(source);
+    }
+    ordered
 }
 
 async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) -> Result<()> {
@@ -105,34 +209,6 @@ async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) ->
         format!("on cluster \"{}\" there is already: {}", cluster.name(), existing.join(", ")),
     )
     .hint("restore under another name with --rename Old=New, or delete the collection first"))
-}
-
-/// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original.
-fn refuse_vectorizing(source: &CollectionReader) -> Result<()> {
-    let collection = source.collection();
-    let written: BTreeSet<_> = source.spaces().iter().map(|space| space.name.as_deref()).collect();
-    let without = source.rows_without_vector();
-    for space in collection.vector_spaces.iter().filter(|space| space.vectorizer != "none") {
-        let name = space.name.as_deref();
-        let rows = if written.contains(&name) {
-            without.get(name.unwrap_or_default()).copied().unwrap_or(0)
-        } else {
-            source.files().iter().map(|file| file.rows).sum()
-        };
-        if rows > 0 {
-            return Err(Error::new(
-                Kind::CollectionUnsupported,
-                format!(
-                    "{rows} objects of collection \"{}\" are in the backup without {}, and {} would make them one",
-                    collection.name,
-                    space.label(),
-                    space.vectorizer
-                ),
-            )
-            .hint("this version cannot restore them as they were; restore the other collections by name"));
-        }
-    }
-    Ok(())
 }
 
 type Chosen = Option<Arc<BTreeSet<String>>>;
@@ -153,10 +229,8 @@ fn choose_tenants(
         .hint("name the multi-tenant collections, or leave this one out with --exclude"));
     };
     let held = records.iter().filter(|record| record.left_out.is_none());
-    let tenant = |record: &crate::archive::TenantRecord| Tenant {
-        name: record.name.clone(),
-        status: creatable(record.status),
-    };
+    let tenant =
+        |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
     if request.tenants.is_empty() {
         return Ok((held.map(tenant).collect(), None));
     }
@@ -191,6 +265,19 @@ fn rows(source: &CollectionReader, chosen: Option<&BTreeSet<String>>) -> BTreeMa
 }
 
 impl Target {
+    pub fn has_references(&self) -> bool {
+        self.with_data && self.collection.has_references() && self.source.collection().has_references()
+    }
+
+    /// The status a tenant needs to be filled.
+    pub fn tenants_at_first(&self) -> Vec<Tenant> {
+        let at_first = |tenant: &Tenant| match self.rows.get(&Some(tenant.name.clone())) {
+            Some(rows) if *rows > 0 => Tenant { status: TenantStatus::Hot, ..tenant.clone() },
+            _ => tenant.clone(),
+        };
+        self.tenants.iter().map(at_first).collect()
+    }
+
     /// What a dry run shows.
     pub fn planned(&self) -> PlannedCollection {
         PlannedCollection {
@@ -200,7 +287,7 @@ impl Target {
             objects: self.rows.values().sum(),
             objects_exact: true,
             tenants: self.tenants.len() as u64,
-            notes: self.losses().into_iter().map(|(_, text)| text.to_owned()).collect(),
+            notes: self.losses().into_iter().map(|(_, text)| text).collect(),
         }
     }
 
@@ -210,31 +297,41 @@ impl Target {
         }
     }
 
-    /// What Weaviate has no way to take back.
-    fn losses(&self) -> Vec<(&'static str, &'static str)> {
+    /// What Weaviate has no way to take back, and what the backup does not hold.
+    fn losses(&self) -> Vec<(&'static str, String)> {
         let mut losses = Vec::new();
+        let mut lose = |reason, text: &str| losses.push((reason, text.to_owned()));
         if self.rows.values().any(|rows| *rows > 0) {
-            losses.push((
+            lose(
                 "timestamps_not_restored",
                 "Weaviate sets the creation and update times of restored objects anew; the originals are in the backup",
-            ));
-            if self.source.spaces().len() < self.collection.vector_spaces.len() {
-                losses.push((
+            );
+            if self.source.spaces().len() < self.source.collection().vector_spaces.len() {
+                lose(
                     "vectors_not_in_backup",
                     "objects come back without vectors: the backup was made without them",
-                ));
+                );
+            }
+            if has_hashes(&self.collection) {
+                lose(
+                    "hashes_not_restored",
+                    "blobHash properties come back empty: Weaviate takes only blobs, of which it kept only the hashes; these \
+                     are in the backup",
+                );
             }
         }
-        if !self.source.aliases().is_empty() {
-            losses.push(("aliases_not_restored", "aliases that pointed at the collection are not created"));
+        let records = self.source.tenants().unwrap_or_default();
+        let missing =
+            records.iter().filter(|record| record.left_out.as_ref().is_some_and(|why| why != "not chosen"));
+        let missing = missing.count();
+        if missing > 0 {
+            let text = format!("{missing} tenants are not in the backup, and are not created");
+            losses.push(("tenants_not_in_backup", text));
         }
-        let offloaded =
-            self.source.tenants().unwrap_or_default().iter().filter(|tenant| tenant.left_out.is_none());
-        if offloaded.into_iter().any(|tenant| creatable(tenant.status) != tenant.status) {
-            losses.push((
-                "tenants_created_inactive",
-                "tenants that were offloaded are created as inactive ones",
-            ));
+        if records.iter().any(|record| record.left_out.is_none() && creatable(record.status) != record.status)
+        {
+            let text = "tenants that were offloaded are created as inactive ones".to_owned();
+            losses.push(("tenants_created_inactive", text));
         }
         losses
     }

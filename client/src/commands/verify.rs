@@ -1,0 +1,115 @@
+//! `selvedge verify`
+
+use selvedge_proto::v1::{VerifyBackupRequest, VerifyLevel};
+
+use super::{Session, run_job};
+use crate::failure::Failure;
+use crate::follow::{Call, request_id};
+use crate::pairs;
+
+/// Prove that a backup is whole, or that a cluster holds what it holds.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The id of the backup; `selvedge list` lists them.
+    pub backup: String,
+    /// Collections of the backup by name or pattern (`*`, `?`, `[a-z]`); without any, all.
+    #[arg(value_name = "COLLECTION")]
+    pub collections: Vec<String>,
+    /// Leave out what this name or pattern matches; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// How deep to look; each level does what the one before does, and more [default: files].
+    #[arg(long, conflicts_with = "against_live")]
+    pub level: Option<Level>,
+    /// Compare the cluster with the backup instead, by content digest.
+    #[arg(long)]
+    pub against_live: bool,
+    /// The cluster has a collection under another name; may be repeated.
+    #[arg(long, value_name = "OLD=NEW", value_parser = pairs::parse_rename)]
+    pub rename: Vec<(String, String)>,
+    /// List up to this many findings, at most 1000.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
+    pub max_findings: u32,
+    /// Return as soon as the job has started.
+    #[arg(long)]
+    pub detach: bool,
+}
+
+/// How deep to look.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Level {
+    /// Every file is there with the bytes that were written, and no other.
+    Files,
+    /// Every row decodes, fits the schema, and has the content digest that was recorded.
+    Rows,
+    /// A restore to the cluster could be planned, collections that exist there aside.
+    Restorable,
+}
+
+impl From<Level> for VerifyLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Files => Self::Files,
+            Level::Rows => Self::Rows,
+            Level::Restorable => Self::Restorable,
+        }
+    }
+}
+
+pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let request = VerifyBackupRequest {
+        repository: session.options.repository(),
+        backup_id: args.backup,
+        level: args.level.map_or(VerifyLevel::Unspecified, VerifyLevel::from).into(),
+        against_live: args.against_live,
+        cluster: session.options.cluster(),
+        collections: args.collections,
+        exclude: args.exclude,
+        rename: pairs::by_key("--rename", args.rename)
+            .map_err(|failure| failure.hint("verify it twice, once with each name"))?,
+        max_findings: args.max_findings,
+        request_id: request_id(),
+    };
+    run_job(Call::Verify(request), args.detach, session).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ExitCode;
+    use crate::scripted::{Step, User, example, run};
+
+    async fn requested(line: &str) -> VerifyBackupRequest {
+        let mut ran = run(line, [vec![Step::Job(example::verified())]], User::default()).await;
+        assert_eq!(ran.exit, ExitCode::Done, "{}", ran.err);
+        ran.requests.verifies.remove(0)
+    }
+
+    #[tokio::test]
+    async fn arguments_become_the_request() {
+        let plain = requested("verify b").await;
+        assert_eq!((plain.backup_id.as_str(), plain.max_findings), ("b", 20));
+        assert_eq!(plain.level(), VerifyLevel::Unspecified);
+        assert!(!plain.against_live && !plain.request_id.is_empty());
+
+        let deep = requested("verify b A* --exclude Ab --level rows --max-findings 3").await;
+        assert_eq!((deep.level(), deep.max_findings), (VerifyLevel::Rows, 3));
+        assert_eq!((deep.collections, deep.exclude), (vec!["A*".to_owned()], vec!["Ab".to_owned()]));
+
+        let live = requested("verify b --against-live --rename A=B --cluster other").await;
+        assert!(live.against_live);
+        assert_eq!((live.cluster.as_str(), live.rename["A"].as_str()), ("other", "B"));
+    }
+
+    #[tokio::test]
+    async fn two_names_for_one_collection_are_refused() {
+        let ran = run("verify b --rename A=B --rename A=C", [], User::default()).await;
+        assert_eq!(ran.exit, ExitCode::Usage);
+        assert!(ran.err.contains("next: verify it twice"), "{}", ran.err);
+    }
+}

@@ -1,0 +1,99 @@
+//! The services of the scripted server.
+
+use selvedge_proto::v1::backup_service_server::BackupService;
+use selvedge_proto::v1::collection_service_server::CollectionService;
+use selvedge_proto::v1::job_service_server::JobService;
+use selvedge_proto::v1::*;
+use tonic::{Request, Response, Status};
+
+use super::{JobStream, Scripted, example};
+
+#[tonic::async_trait]
+impl CollectionService for Scripted {
+    type BackupStream = JobStream<BackupResponse>;
+    type RestoreStream = JobStream<RestoreResponse>;
+    type ClearStream = JobStream<ClearResponse>;
+
+    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let request = request.into_inner();
+        let call = format!("backup {}", request.request_id);
+        self.requests().backups.push(request);
+        self.answer(call, |job| BackupResponse { job: Some(job) })
+    }
+
+    async fn restore(
+        &self,
+        request: Request<RestoreRequest>,
+    ) -> Result<Response<Self::RestoreStream>, Status> {
+        self.requests().restores.push(request.into_inner());
+        self.answer("restore".to_owned(), |job| RestoreResponse { job: Some(job) })
+    }
+
+    async fn clear(&self, request: Request<ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
+        self.requests().clears.push(request.into_inner());
+        self.answer("clear".to_owned(), |job| ClearResponse { job: Some(job) })
+    }
+
+    async fn list_collections(
+        &self,
+        _: Request<ListCollectionsRequest>,
+    ) -> Result<Response<ListCollectionsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+#[tonic::async_trait]
+impl BackupService for Scripted {
+    type VerifyBackupStream = JobStream<VerifyBackupResponse>;
+
+    async fn list_backups(
+        &self,
+        _: Request<ListBackupsRequest>,
+    ) -> Result<Response<ListBackupsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_backup(&self, _: Request<GetBackupRequest>) -> Result<Response<GetBackupResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn verify_backup(
+        &self,
+        request: Request<VerifyBackupRequest>,
+    ) -> Result<Response<Self::VerifyBackupStream>, Status> {
+        self.requests().verifies.push(request.into_inner());
+        self.answer("verify".to_owned(), |job| VerifyBackupResponse { job: Some(job) })
+    }
+}
+
+#[tonic::async_trait]
+impl JobService for Scripted {
+    type WatchJobStream = JobStream<WatchJobResponse>;
+
+    async fn list_jobs(
+        &self,
+        request: Request<ListJobsRequest>,
+    ) -> Result<Response<ListJobsResponse>, Status> {
+        // Two pages.
+        Ok(Response::new(match request.into_inner().page_token.as_str() {
+            "" => ListJobsResponse { jobs: vec![example::running()], next_page_token: "2".to_owned() },
+            _ => ListJobsResponse { jobs: vec![example::succeeded()], next_page_token: String::new() },
+        }))
+    }
+
+    async fn get_job(&self, _: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn watch_job(
+        &self,
+        request: Request<WatchJobRequest>,
+    ) -> Result<Response<Self::WatchJobStream>, Status> {
+        let id = request.into_inner().job_id;
+        self.answer(format!("watch {id}"), |job| WatchJobResponse { job: Some(job) })
+    }
+
+    async fn cancel_job(&self, _: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
+        Ok(Response::new(CancelJobResponse { job: Some(example::running()) }))
+    }
+}

@@ -1,0 +1,96 @@
+//! Which tenants are read, and what becomes of those that are not active.
+
+use super::remarks::Remarks;
+use super::{BackupRequest, InactiveTenants};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Collection, Tenant, TenantStatus};
+use crate::ops::lanes::Part;
+use crate::weaviate::Cluster;
+
+/// The reason of the remark on tenants that were left out.
+const LEFT_OUT: &str = "tenants_left_out";
+/// Names in a sentence.
+const NAMES: usize = 5;
+
+/// The tenants that are meant.
+#[derive(Debug, Default)]
+pub struct Choice {
+    pub active: Vec<String>,
+    /// To be woken, read, and put back.
+    pub asleep: Vec<String>,
+    pub remarks: Remarks,
+}
+
+/// Sorts the tenants that the request means by what is done with them.
+pub fn choose(collection: &Collection, tenants: &[Tenant], request: &BackupRequest) -> Result<Choice> {
+    let mut choice = Choice::default();
+    let (mut inactive, mut offloaded) = (Vec::new(), Vec::new());
+    for tenant in named(collection, tenants, &request.tenants)? {
+        let names = match tenant.status {
+            TenantStatus::Hot => &mut choice.active,
+            TenantStatus::Cold if request.inactive_tenants == InactiveTenants::Activate => &mut choice.asleep,
+            TenantStatus::Cold => &mut inactive,
+            TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => &mut offloaded,
+        };
+        names.push(tenant.name.clone());
+    }
+    for (left_out, status) in [(inactive, "inactive"), (offloaded, "offloaded")] {
+        if !left_out.is_empty() {
+            let (count, all) = (left_out.len(), tenants.len());
+            let text =
+                format!("{count} of {all} tenants are {status} and were left out: {}", list(&left_out));
+            match request.inactive_tenants {
+                InactiveTenants::Report | InactiveTenants::Activate => choice.remarks.gap(LEFT_OUT, text),
+                InactiveTenants::Skip => choice.remarks.note(LEFT_OUT, text),
+            }
+        }
+    }
+    Ok(choice)
+}
+
+/// Why the objects of a tenant are not in the backup, if they are not.
+pub fn left_out(tenant: &Tenant, request: &BackupRequest) -> Option<String> {
+    let chosen = request.tenants.is_empty() || request.tenants.contains(&tenant.name);
+    let woken = request.inactive_tenants == InactiveTenants::Activate;
+    match tenant.status {
+        _ if !chosen => Some("not chosen".to_owned()),
+        _ if request.schema_only => None,
+        TenantStatus::Hot => None,
+        TenantStatus::Cold if woken => None,
+        status => Some(status.to_string()),
+    }
+}
+
+fn named<'t>(collection: &Collection, tenants: &'t [Tenant], wanted: &[String]) -> Result<Vec<&'t Tenant>> {
+    if wanted.is_empty() {
+        return Ok(tenants.iter().collect());
+    }
+    let name = &collection.name;
+    if !collection.multi_tenant {
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        )
+        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+    }
+    let find = |wanted: &String| {
+        tenants.iter().find(|tenant| tenant.name == *wanted).ok_or_else(|| {
+            Error::new(Kind::TenantNotFound, format!("collection \"{name}\" has no tenant \"{wanted}\""))
+                .hint("tenants' names are case-sensitive")
+        })
+    };
+    wanted.iter().map(find).collect()
+}
+
+/// Counts the objects of active tenants.
+pub async fn count(cluster: &Cluster, collection: &str, tenants: &[String]) -> Result<Vec<Part>> {
+    let counts = cluster.count_tenants(collection, tenants.iter().map(String::as_str)).await?;
+    let part = |(tenant, objects): (&String, u64)| Part { tenant: Some(tenant.clone()), objects };
+    Ok(tenants.iter().zip(counts).map(part).collect())
+}
+
+fn list(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names[..names.len().min(NAMES)].join(", ") + &more
+}

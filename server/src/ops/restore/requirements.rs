@@ -1,0 +1,62 @@
+//! What Weaviate could not hold as it was, found out from the backup's lists.
+
+use std::collections::BTreeSet;
+
+use crate::archive::CollectionReader;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Collection, VectorSpace};
+
+/// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original. For the
+/// unnamed vector it can be told not to; for a named one it cannot.
+pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection) -> Result<()> {
+    let written: BTreeSet<_> = source.spaces().iter().map(|space| space.name.as_deref()).collect();
+    let without = source.rows_without_vector();
+    let is_made = |space: &&VectorSpace| space.vectorizer != "none";
+    for space in target.vector_spaces.iter().filter(is_made) {
+        let Some(name) = space.name.as_deref() else { continue };
+        let rows = if written.contains(&Some(name)) {
+            without.get(name).copied().unwrap_or(0)
+        } else {
+            source.files().iter().map(|file| file.rows).sum()
+        };
+        if rows > 0 {
+            return Err(Error::new(
+                Kind::CollectionUnsupported,
+                format!(
+                    "{rows} objects of collection \"{}\" are in the backup without {}, and {} would make them one",
+                    target.name,
+                    space.label(),
+                    space.vectorizer
+                ),
+            )
+            .hint("restore it with --set vectorizer=none, which makes no vectors, now or later"));
+        }
+    }
+    Ok(())
+}
+
+/// An index takes vectors of one dimension only.
+pub fn refuse_mixed_dimensions(source: &CollectionReader, target: &Collection) -> Result<()> {
+    let indexed = |vector: &str| {
+        let config = match vector {
+            "" => &target.schema["vectorIndexConfig"],
+            name => &target.schema["vectorConfig"][name]["vectorIndexConfig"],
+        };
+        config["skip"] != true
+    };
+    let Some(odd) = source.mixed_dimensions().iter().find(|count| indexed(&count.vector)) else {
+        return Ok(());
+    };
+    let vector =
+        if odd.vector.is_empty() { "the vector".to_owned() } else { format!("vector \"{}\"", odd.vector) };
+    let tenant = if odd.tenant.is_empty() { String::new() } else { format!(" of tenant \"{}\"", odd.tenant) };
+    Err(Error::new(
+        Kind::CollectionUnsupported,
+        format!(
+            "{vector} has {} dimensions in {} objects of collection \"{}\", such as {}{tenant}, and another number in the \
+             rest: an index takes only one",
+            odd.dimension, odd.objects, target.name, odd.sample
+        ),
+    )
+    .hint("mend these objects and back the collection up again, or restore it with a server that skips the index"))
+}

@@ -1,0 +1,135 @@
+//! One range of ids, page by page.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::grpc::Failure;
+use super::{ObjectReader, Page, Source};
+use crate::error::{Kind, Result};
+use crate::model::UuidRange;
+
+/// What a page should weigh. Large pages save Weaviate work, small ones keep memory flat and progress even.
+const PAGE_BYTES: usize = 6 << 20;
+/// Measured: larger pages are slower, whatever they weigh.
+const MAX_PAGE_OBJECTS: u32 = 1000;
+/// The first page tells how heavy objects are, so it must not assume that they are light.
+const FIRST_PAGE_OBJECTS: u32 = 16;
+
+/// Reads the objects of one range, in the order of their ids.
+pub struct RangeReader {
+    reader: Arc<ObjectReader>,
+    tenant: String,
+    range: UuidRange,
+    after: Option<Uuid>,
+    limit: u32,
+    done: bool,
+}
+
+impl ObjectReader {
+    /// Reads one range of a collection, or of one of its tenants.
+    pub fn range(self: &Arc<Self>, tenant: Option<&str>, range: UuidRange) -> RangeReader {
+        RangeReader {
+            reader: Arc::clone(self),
+            tenant: tenant.unwrap_or_default().to_owned(),
+            range,
+            after: range.cursor(),
+            limit: FIRST_PAGE_OBJECTS,
+            done: false,
+        }
+    }
+}
+
+impl RangeReader {
+    /// The next page, or `None` at the end. Repeats what fails for a moment; may be dropped at any time.
+    pub async fn next(&mut self) -> Result<Option<Page>> {
+        if self.done {
+            return Ok(None);
+        }
+        let mut page = self.fetch().await?;
+        if !page.unreadable.is_empty() {
+            return Ok(Some(self.skip_unreadable(page)));
+        }
+        let Some(last) = page.batch.ids.last().copied() else {
+            self.done = true;
+            return Ok(None);
+        };
+        let full = page.batch.len() as u32 >= self.limit;
+        let previous = self.after.replace(last);
+        self.limit = self.next_limit(previous, page.batch.len(), page.bytes);
+        let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
+        // A short page is the last one; so is one that reaches beyond the range.
+        self.done = !full || inside < page.batch.len() || self.after == Some(self.range.last);
+        page.batch.truncate(inside);
+        page.misread.retain(|misreading| self.range.contains(&misreading.id));
+        if page.batch.is_empty() { Ok(None) } else { Ok(Some(page)) }
+    }
+
+    /// Goes on behind an object that cannot be read, if it is in the range at all.
+    fn skip_unreadable(&mut self, mut page: Page) -> Page {
+        page.unreadable.retain(|object| self.range.contains(&object.id));
+        match page.unreadable.last() {
+            Some(object) => self.after = Some(object.id),
+            None => self.done = true,
+        }
+        page
+    }
+
+    async fn fetch(&mut self) -> Result<Page> {
+        if self.reader.source != Source::Grpc {
+            return self.fetch_over_rest().await;
+        }
+        loop {
+            let (reader, tenant, after, limit) = (&self.reader, &self.tenant, self.after, self.limit);
+            let outcome = reader
+                .cluster
+                .retrying(async || match reader.grpc_page(tenant, after, limit).await {
+                    Ok(page) => Ok(Ok(page)),
+                    Err(Failure::Other(error)) => Err(error),
+                    Err(other) => Ok(Err(other)),
+                })
+                .await?;
+            match outcome {
+                Ok(page) => return Ok(page),
+                Err(Failure::TooLarge) => self.limit = (self.limit / 2).max(1),
+                Err(Failure::Misread | Failure::Other(_)) => return self.fetch_over_rest().await,
+            }
+        }
+    }
+
+    /// A page that cannot be read is tried in smaller pieces, until it is clear which object it is.
+    async fn fetch_over_rest(&mut self) -> Result<Page> {
+        loop {
+            let (reader, tenant, after, limit) = (&self.reader, &self.tenant, self.after, self.limit);
+            let page = reader.cluster.retrying(async || reader.rest_page(tenant, after, limit).await).await;
+            match page {
+                Err(error) if error.kind() == Kind::CollectionUnsupported => {
+                    if self.limit > 1 {
+                        self.limit = (self.limit / 2).max(1);
+                        continue;
+                    }
+                    let unreadable = vec![reader.find_unreadable(tenant, after, &error).await?];
+                    return Ok(Page { batch: reader.batch(), bytes: 0, misread: Vec::new(), unreadable });
+                }
+                page => return page,
+            }
+        }
+    }
+
+    /// As many objects as weigh `PAGE_BYTES`, but not many more than the range seems to have left: what a page reads
+    /// beyond its range is read in vain.
+    fn next_limit(&self, previous: Option<Uuid>, objects: usize, bytes: usize) -> u32 {
+        let by_weight = PAGE_BYTES / (bytes / objects.max(1)).max(1);
+        let by_weight = u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, MAX_PAGE_OBJECTS);
+        let before = previous.map_or(1.0, |id| self.range.fraction_after(&id));
+        let after = self.after.map_or(0.0, |id| self.range.fraction_after(&id));
+        let read = before - after;
+        if read <= 0.0 {
+            return by_weight;
+        }
+        let left = objects as f64 * after / read;
+        // A tenth and a few more, so that a range of evenly spread ids ends with this page.
+        let by_range = (left * 1.1 + 32.0).min(f64::from(MAX_PAGE_OBJECTS));
+        by_weight.min(by_range as u32)
+    }
+}

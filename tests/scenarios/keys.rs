@@ -1,0 +1,100 @@
+//! Keys that may not see everything.
+
+use std::sync::Arc;
+
+use anyhow::ensure;
+use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::rest::Rest;
+use selvedge_tests::harness::seed;
+use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions};
+use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::{Key, Permission, StandInOptions};
+use serde_json::{Value, json};
+
+use crate::round_trip::same;
+
+const ROOT: &str = "root-key";
+const CONFINED: &str = "confined-key";
+
+/// Collections beginning with `Book` and, of `Customer`, two tenants.
+fn permissions() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    vec![
+        ("read_collections", "collections", "Book*", "*"),
+        ("read_data", "data", "Book*", "*"),
+        ("read_tenants", "tenants", "Book*", "*"),
+        ("read_collections", "collections", "Customer", "*"),
+        ("read_tenants", "tenants", "Customer", "tenant-1"),
+        ("read_tenants", "tenants", "Customer", "tenant-2"),
+        ("read_data", "data", "Customer", "tenant-1"),
+        ("read_data", "data", "Customer", "tenant-2"),
+    ]
+}
+
+/// A Weaviate with access control, a key that may do everything, and one that is confined.
+async fn guarded(flavour: Flavour) -> anyhow::Result<(Weaviate, Rest)> {
+    let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let confined = permissions()
+        .into_iter()
+        .map(|(action, _, collection, tenant)| Permission::on(action, collection).tenant(tenant));
+    let key = Key { key: CONFINED.into(), user: "confined".into(), permissions: confined.collect() };
+    let options = WeaviateOptions {
+        api_key: Some(ROOT.to_owned()),
+        env: vec![
+            setting("AUTHENTICATION_APIKEY_ALLOWED_KEYS", &format!("{ROOT},{CONFINED}")),
+            setting("AUTHENTICATION_APIKEY_USERS", "root,confined"),
+            setting("AUTHORIZATION_RBAC_ENABLED", "true"),
+            setting("AUTHORIZATION_RBAC_ROOT_USERS", "root"),
+        ],
+        stand_in: StandInOptions { keys: vec![key], ..StandInOptions::default() },
+        ..WeaviateOptions::default()
+    };
+    let weaviate = Weaviate::start(flavour, options).await?;
+    let rest = Rest::new(&weaviate.rest_url()).with_key(ROOT);
+    if flavour == Flavour::Real {
+        let permission = |(action, domain, collection, tenant): (&str, &str, &str, &str)| json!({"action": action, domain: {"collection": collection, "tenant": tenant}});
+        let permissions: Value = permissions().into_iter().map(permission).collect();
+        rest.post("/v1/authz/roles", &json!({"name": "reader", "permissions": permissions})).await?;
+        let assign = json!({"roles": ["reader"], "userType": "db"});
+        rest.post("/v1/authz/users/confined/assign", &assign).await?;
+    }
+    Ok((weaviate, rest))
+}
+
+pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut World) -> anyhow::Result<()> {
+    if !world.since(1, 29) {
+        return Ok(());
+    }
+    let (weaviate, rest) = guarded(world.weaviate.flavour()).await?;
+    for name in ["Book", "Bookshop", "Secret"] {
+        seed::every_type(&rest, name, 12).await?;
+    }
+    seed::tenanted(&rest, "Customer", 6).await?;
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(CONFINED)).await?;
+
+    // What it sees of all there is.
+    let ran = guarded.refuse(&["backup", "--id", "all"], 5, "may not read all").await?;
+    ensure!(ran.err.contains("read_collections on \"Book*\", \"Customer\""), "{}", ran.err);
+    let shown = guarded.succeed(&["show", "all"]).await?.out;
+    ensure!(shown.contains("partial") && !shown.contains("Secret"), "{shown}");
+    ensure!(shown.contains("may not read all tenants"), "{shown}");
+
+    // Exactly what it may see: nothing is missing, and nothing is said to be.
+    guarded.succeed(&["backup", "Book", "Bookshop", "--id", "named"]).await?;
+    guarded.succeed(&["backup", "Book*", "--id", "pattern"]).await?;
+    let tenants = ["--tenant", "tenant-1", "--tenant", "tenant-2"];
+    guarded.succeed(&[&["backup", "Customer", "--id", "tenants"][..], &tenants].concat()).await?;
+    // What it may not see is not there for it.
+    guarded.refuse(&["backup", "Secret"], 1, "Secret").await?;
+    guarded.refuse(&["backup", "Customer", "--tenant", "tenant-3"], 1, "tenant-3").await?;
+
+    let names = ["Book", "Bookshop"];
+    let before = Census::take(&rest, &names).await?;
+    guarded.serve_again(None, Some(ROOT)).await?;
+    guarded.succeed(&["backup", "--id", "whole"]).await?;
+    for name in names {
+        rest.drop_class(name).await?;
+    }
+    guarded.succeed(&["restore", "named"]).await?;
+    same(&before, &Census::take(&rest, &names).await?)
+}
