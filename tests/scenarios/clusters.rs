@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::rest::Rest;
 use selvedge_tests::harness::seed::{self, Dice};
 use selvedge_tests::harness::weaviate::cluster_of_three;
 use selvedge_tests::harness::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::round_trip::same;
 
@@ -74,7 +75,7 @@ pub async fn three_nodes_and_one_that_dies() -> anyhow::Result<()> {
 async fn fill(world: &World) -> anyhow::Result<Vec<String>> {
     let rest = &world.rest;
     seed::sharded(rest, "Sharded", 4, 3_000).await?;
-    seed::tenanted(rest, "Customer", 12).await?;
+    tenanted(rest).await?;
     seed::references(rest, "Book", 60).await?;
     let properties =
         json!([{"name": "text", "dataType": ["text"]}, {"name": "dates", "dataType": ["date[]"]}]);
@@ -88,6 +89,19 @@ async fn fill(world: &World) -> anyhow::Result<Vec<String>> {
     };
     rest.write(&(0..500).map(object).collect::<Vec<_>>()).await?;
     Ok(["Sharded", "Customer", "Book", "BookOther", "Replicated"].map(str::to_owned).to_vec())
+}
+
+/// With plain objects: some of those that seeds make could not be written to another node.
+async fn tenanted(rest: &Rest) -> anyhow::Result<()> {
+    let properties = json!([{"name": "text", "dataType": ["text"]}]);
+    rest.create(&json!({"class": "Customer", "multiTenancyConfig": {"enabled": true}, "properties": properties})).await?;
+    let names: Vec<_> = (0..12).map(|number| format!("tenant-{number}")).collect();
+    let tenants: Value = names.iter().map(|name| json!({"name": name})).collect();
+    rest.post("/v1/schema/Customer/tenants", &tenants).await?;
+    let mut dice = Dice::of("customer");
+    let mut object = |tenant: &String| json!({"class": "Customer", "tenant": tenant, "id": dice.uuid(), "properties": {"text": "t"}});
+    let objects: Vec<_> = names.iter().flat_map(|tenant| std::iter::repeat_n(tenant, 20)).map(&mut object).collect();
+    rest.write(&objects).await
 }
 
 async fn await_missing_node(world: &World) -> anyhow::Result<()> {
