@@ -19,8 +19,8 @@ use crate::config::{Config, Options, RepositoryConfig};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::{self, Health, Places};
 use crate::jobs::{Limits, Registry};
-use crate::ops;
-use crate::weaviate::ClusterConfig;
+use crate::ops::{self, Leftover};
+use crate::weaviate::{Cluster, ClusterConfig};
 
 pub use signals::shutdown_signal;
 
@@ -82,14 +82,27 @@ impl App {
         }
     }
 
-    /// Puts back the tenants that a server which died had activated. Without such there is nothing to do, and nobody is
-    /// asked.
-    async fn put_back_tenants(places: Arc<Places>) {
-        for cluster in places.clusters() {
-            // Weaviate may be starting too.
-            let patient = cluster.patient();
-            for repository in places.repositories() {
-                match ops::put_back_leftovers(&patient, repository).await {
+    /// The tenants that a server which died had activated.
+    async fn leftovers(&self) -> Vec<Leftover> {
+        let mut found = Vec::new();
+        for repository in self.places.repositories() {
+            match ops::leftovers(repository).await {
+                Ok(leftovers) => found.extend(leftovers),
+                Err(error) => tracing::error!(
+                    repository = repository.name(), %error,
+                    "cannot find out whether tenants were left active by a server that died"
+                ),
+            }
+        }
+        found
+    }
+
+    /// Puts them back, each on its cluster, as soon as that can be reached.
+    async fn put_back(places: Arc<Places>, leftovers: Vec<Leftover>) {
+        let clusters: Vec<_> = places.clusters().map(Cluster::patient).collect();
+        for leftover in leftovers {
+            for cluster in &clusters {
+                match leftover.put_back(cluster).await {
                     Ok(0) => {}
                     Ok(count) => tracing::info!(
                         cluster = cluster.name(),
@@ -111,8 +124,8 @@ impl App {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
         let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
-        let leftovers = Self::put_back_tenants(Arc::clone(&self.places));
-        let _leftovers = AbortOnDropHandle::new(tokio::spawn(leftovers));
+        let put_back = Self::put_back(Arc::clone(&self.places), self.leftovers().await);
+        let _put_back = AbortOnDropHandle::new(tokio::spawn(put_back));
         let stop = CancellationToken::new();
         let server = transport(routes, listener, stop.clone().cancelled_owned());
         let mut server = AbortOnDropHandle::new(tokio::spawn(server));

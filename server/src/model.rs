@@ -8,8 +8,9 @@ mod range;
 mod reference;
 mod selection;
 mod tenant;
+mod vectors;
 
-pub use batch::{Batch, MultiVectorColumn, TextColumn, VectorColumn, Vectors};
+pub use batch::{Batch, TextColumn};
 pub use collection::{Collection, Property, ValueKind, VectorSpace};
 pub use digest::{Buckets, Content, Digest, Digester, Unfit, bucket_of};
 pub use dimensions::{DimensionCount, Dimensions};
@@ -17,3 +18,4 @@ pub use range::UuidRange;
 pub use reference::{Beacon, References, parse_references, rename_references};
 pub use selection::{Selection, is_pattern};
 pub use tenant::{Tenant, TenantStatus};
+pub use vectors::{MultiVectorColumn, VectorColumn, Vectors};

@@ -5,6 +5,7 @@ mod backup;
 mod clear;
 mod compare;
 mod context;
+mod findings;
 mod inspect;
 mod lanes;
 mod limits;
@@ -13,14 +14,15 @@ mod progress;
 mod restore;
 mod verify;
 
-pub use backup::{BackupRequest, InactiveTenants, backup, put_back_leftovers};
+pub use backup::{BackupRequest, InactiveTenants, Leftover, backup, leftovers};
 pub use clear::{ClearRequest, clear};
 pub use context::{Access, CollectionLocks, JobContext, LockGuard, Stop};
+pub use findings::{Finding, FindingKind, Findings};
 pub use inspect::{CollectionSummary, list_collections};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
-    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Findings, Phase,
-    Progress, ProgressSnapshot, Warning,
+    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot,
+    Warning,
 };
 pub use restore::{Check, RestoreRequest, Settings, restore};
 pub use verify::{Level, VerifyRequest, verify};

@@ -32,7 +32,18 @@ pub fn print(bench: &Bench<'_>, rates: Rates, few: usize, memory: [u64; 2]) {
     println!("{:<28} {:>10.0}", "bare gRPC drain, 2 lanes", rates.drain);
     println!("{:<28} {:>10.0} {:>8.2}", "selvedge backup", rates.backup, rates.backup / rates.drain);
     println!("{:<28} {:>10.0}", "bare BatchObjects, 4 at once", rates.load);
-    println!("{:<28} {:>10.0} {:>8.2}", "selvedge restore", rates.restore, rates.restore / rates.load);
+    println!(
+        "{:<28} {:>10.0} {:>8.2}",
+        "selvedge restore, counted",
+        rates.restore,
+        rates.restore / rates.load
+    );
+    println!(
+        "{:<28} {:>10.0} {:>8.2}",
+        "its comparison by digest",
+        rates.compare,
+        rates.compare / rates.drain
+    );
     println!();
     let [of_few, of_all] = memory.map(|bytes| bytes as f64 / f64::from(1 << 20));
     println!(

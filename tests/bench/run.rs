@@ -30,7 +30,10 @@ pub struct Rates {
     pub drain: f64,
     pub backup: f64,
     pub load: f64,
+    /// Writing and counting.
     pub restore: f64,
+    /// The comparison that a restore ends with unless it is told not to.
+    pub compare: f64,
 }
 
 impl Bench<'_> {
@@ -83,9 +86,11 @@ impl Bench<'_> {
             report::progress_of_server("backup", backup, server.peak_memory()?);
             rates.backup = rates.backup.max(backup);
         }
-        let restore = self.restore(server, &last, objects).await?;
+        let (restore, compare) = self.restore(server, &last, objects).await?;
         report::progress_of_server("restore", restore, server.peak_memory()?);
+        report::progress_of_server("compare", compare, server.peak_memory()?);
         rates.restore = rates.restore.max(restore);
+        rates.compare = rates.compare.max(compare);
         // Enough room for the next round.
         std::fs::remove_dir_all(self.stage.repository().join("backups"))?;
         Ok(())
@@ -116,16 +121,20 @@ impl Bench<'_> {
         Ok(rate(objects, start))
     }
 
-    /// Beside the source, and gone afterwards.
-    async fn restore(&self, server: &ServerProcess, id: &str, objects: usize) -> anyhow::Result<f64> {
+    /// Beside the source, compared with the backup, and gone afterwards.
+    async fn restore(&self, server: &ServerProcess, id: &str, objects: usize) -> anyhow::Result<(f64, f64)> {
         let (source, copy) = (self.stage.name("Source"), self.stage.name("Copy"));
+        let rename = format!("{source}={copy}");
         let start = Instant::now();
-        self.selvedge(server, &["restore", id, "--rename", &format!("{source}={copy}")]).await?;
-        let rate = rate(objects, start);
+        self.selvedge(server, &["restore", id, "--rename", &rename, "--verify", "count"]).await?;
+        let restored = rate(objects, start);
+        let start = Instant::now();
+        self.selvedge(server, &["verify", id, "--rename", &rename, "--against-live"]).await?;
+        let compared = rate(objects, start);
         let there = self.stage.rest.count(&copy, None).await?;
         ensure!(there == objects, "{there} of {objects} objects were restored");
         self.stage.rest.drop_class(&copy).await?;
-        Ok(rate)
+        Ok((restored, compared))
     }
 
     async fn selvedge(&self, server: &ServerProcess, arguments: &[&str]) -> anyhow::Result<()> {

@@ -94,13 +94,17 @@ async fn fill(world: &World) -> anyhow::Result<Vec<String>> {
 /// With plain objects: some of those that seeds make could not be written to another node.
 async fn tenanted(rest: &Rest) -> anyhow::Result<()> {
     let properties = json!([{"name": "text", "dataType": ["text"]}]);
-    rest.create(&json!({"class": "Customer", "multiTenancyConfig": {"enabled": true}, "properties": properties})).await?;
+    rest.create(
+        &json!({"class": "Customer", "multiTenancyConfig": {"enabled": true}, "properties": properties}),
+    )
+    .await?;
     let names: Vec<_> = (0..12).map(|number| format!("tenant-{number}")).collect();
     let tenants: Value = names.iter().map(|name| json!({"name": name})).collect();
     rest.post("/v1/schema/Customer/tenants", &tenants).await?;
     let mut dice = Dice::of("customer");
     let mut object = |tenant: &String| json!({"class": "Customer", "tenant": tenant, "id": dice.uuid(), "properties": {"text": "t"}});
-    let objects: Vec<_> = names.iter().flat_map(|tenant| std::iter::repeat_n(tenant, 20)).map(&mut object).collect();
+    let objects: Vec<_> =
+        names.iter().flat_map(|tenant| std::iter::repeat_n(tenant, 20)).map(&mut object).collect();
     rest.write(&objects).await
 }
 

@@ -118,7 +118,9 @@ pub async fn woken_ones_are_put_back_after_the_server_died(world: &mut World) ->
     // What a server leaves behind that dies while it reads them.
     let folder = world.folder().join("jobs/01a20975-0000-7000-8000-000000000000");
     std::fs::create_dir_all(&folder)?;
-    let woken = json!({"cluster": "default", "collection": "Customer", "tenants": sleepers});
+    let address = world.weaviate.rest_url();
+    let woken =
+        json!({"cluster": "default", "address": address, "collection": "Customer", "tenants": sleepers});
     std::fs::write(folder.join("woken-Customer.json"), woken.to_string())?;
     set(&world.rest, &sleepers, "HOT").await?;
     world.serve_again(None, None).await?;

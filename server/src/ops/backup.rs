@@ -23,7 +23,7 @@ use crate::model::Selection;
 use crate::weaviate::Cluster;
 use reading::Copying;
 use source::{Selected, Source};
-pub use waking::put_back_leftovers;
+pub use waking::{Leftover, leftovers};
 
 /// What to back up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +52,12 @@ pub enum InactiveTenants {
 }
 
 impl BackupRequest {
-    fn kind(&self, complete: bool) -> BackupKind {
+    fn kind(&self, complete: bool, tenants_left_out: bool) -> BackupKind {
         if !complete {
             BackupKind::Partial
         } else if self.schema_only {
             BackupKind::Schema
-        } else if self.without_vectors
-            || !self.tenants.is_empty()
-            || self.inactive_tenants == InactiveTenants::Skip
-        {
+        } else if self.without_vectors || !self.tenants.is_empty() || tenants_left_out {
             BackupKind::Subset
         } else {
             BackupKind::Full
@@ -126,8 +123,9 @@ async fn copy(copying: &Copying<'_>, selected: &Selected, sources: Vec<Source>) 
         collections.push(copying.copy(source).await?);
     }
     let complete = selected.gaps.is_empty() && collections.iter().all(|collection| collection.complete);
+    let tenants_left_out = collections.iter().any(|of| of.tenants_covered < of.tenants_total);
     let summary = CommitSummary {
-        kind: request.kind(complete),
+        kind: request.kind(complete, tenants_left_out),
         notes: selected.gaps.clone(),
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },

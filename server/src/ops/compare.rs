@@ -126,7 +126,15 @@ impl Comparison<'_> {
             reader: Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?),
             counters: Arc::clone(&self.counters),
         };
-        reading.run(parts, sinks).await.map(drop)
+        let tally = reading.run(parts, sinks).await?;
+        if tally.misread.total > 0 {
+            let text = format!(
+                "{} values are not shown by Weaviate as they are stored, so only what it shows was compared",
+                tally.misread.total
+            );
+            self.job.progress.warn("not_comparable", text, self.live.name.clone());
+        }
+        Ok(())
     }
 
     /// Of the live collection, with the names that the backup knows. A value's hash depends on its own property only, so

@@ -104,7 +104,9 @@ impl Reading<'_> {
         let tally = self.gather(&work, running, sinks).await;
         // A lane that was stopped says so; why is the job's to say.
         self.job.check_stop()?;
-        tally
+        let mut tally = tally?;
+        tally.parts.extend(empty.into_iter().map(|part| (part.tenant.clone(), PartTally::default())));
+        Ok(tally)
     }
 
     /// Waits for all lanes, watching the shards meanwhile. The first failure stops the others, and is the one to report.
@@ -185,7 +187,9 @@ impl Work {
                 self.counters.add_objects(page.batch.len() as u64);
                 self.counters.add_bytes_read(page.bytes as u64);
                 tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
-                sink.take(tenant, page.batch).await?;
+                if !page.batch.is_empty() {
+                    sink.take(tenant, page.batch).await?;
+                }
             }
             if task.left.fetch_sub(1, Relaxed) == 1 && tenant.is_some() {
                 self.counters.add_tenants(1);

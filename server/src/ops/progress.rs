@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::Plan;
+use super::{Findings, Plan};
 use crate::error::Error;
 use crate::weaviate::RetryObserver;
 
@@ -50,49 +49,6 @@ struct Slow {
     waiting_for: String,
     plan: Option<Plan>,
     findings: Findings,
-}
-
-/// What a verification found not to hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Findings {
-    /// The first of them.
-    pub listed: Vec<Finding>,
-    pub total: u64,
-    /// How many are listed at most.
-    pub limit: usize,
-    /// How many there are of each kind, but for those that are not described.
-    kinds: Vec<(FindingKind, u64)>,
-}
-
-/// Something that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: FindingKind,
-    /// Empty if it is about the backup as a whole.
-    pub collection: String,
-    pub tenant: Option<String>,
-    pub object: Option<Uuid>,
-    /// The property, vector, setting or file. May be empty.
-    pub part: String,
-    pub text: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FindingKind {
-    FileMissing,
-    FileExtra,
-    FileTruncated,
-    FileAltered,
-    RowsUnsound,
-    NotRestorable,
-    CollectionMissing,
-    TenantMissing,
-    ObjectMissing,
-    TenantExtra,
-    ObjectExtra,
-    ObjectChanged,
-    SchemaChanged,
-    TenantUnreadable,
 }
 
 /// Something a person should know although it did not stop the job.
@@ -188,35 +144,9 @@ impl Progress {
         self.slow().plan = Some(plan);
     }
 
-    /// How many findings are to be listed. The others are counted.
-    pub fn list_findings(&self, limit: usize) {
-        self.slow().findings.limit = limit;
-    }
-
-    pub fn find(&self, finding: Finding) {
-        let findings = &mut self.slow().findings;
-        findings.total += 1;
-        match findings.kinds.iter_mut().find(|(kind, _)| *kind == finding.kind) {
-            Some((_, count)) => *count += 1,
-            None => findings.kinds.push((finding.kind, 1)),
-        }
-        if findings.listed.len() < findings.limit {
-            findings.listed.push(finding);
-        }
-    }
-
-    /// Counts findings that are not described.
-    pub fn find_more(&self, count: u64) {
-        self.slow().findings.total += count;
-    }
-
-    /// Of these kinds, all that are described.
-    pub fn count_findings(&self, wanted: impl Fn(FindingKind) -> bool) -> u64 {
-        self.slow().findings.kinds.iter().filter(|(kind, _)| wanted(*kind)).map(|(_, count)| count).sum()
-    }
-
-    pub fn findings(&self) -> u64 {
-        self.slow().findings.total
+    /// What a verification finds.
+    pub fn with_findings<T>(&self, work: impl FnOnce(&mut Findings) -> T) -> T {
+        work(&mut self.slow().findings)
     }
 
     /// Adds a collection to the job. For backup and clear, `target` is empty.

@@ -44,7 +44,7 @@ pub async fn verify(
     request: &VerifyRequest,
 ) -> Result<Outcome> {
     job.progress.set_backup_id(request.backup_id.as_str());
-    job.progress.list_findings(request.max_findings);
+    job.progress.with_findings(|findings| findings.set_limit(request.max_findings));
     let cluster = job.cluster(cluster);
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = names(&backup, request)?;
@@ -53,8 +53,8 @@ pub async fn verify(
         return against_live::compare(job, &cluster, &backup, request, &names).await;
     }
     backup::check(job, &backup, request, &names).await?;
-    if job.progress.findings() > 0 {
-        let count = job.progress.findings();
+    let count = count(job);
+    if count > 0 {
         return Err(Error::new(
             Kind::BackupCorrupt,
             format!("backup {} does not hold: {count} findings", request.backup_id),
@@ -97,7 +97,16 @@ fn of_collection(kind: FindingKind, collection: &str, part: &str, text: String) 
     Finding { kind, collection, tenant: None, object: None, part, text }
 }
 
+fn find(job: &JobContext, finding: Finding) {
+    job.progress.with_findings(|findings| findings.add(finding));
+}
+
+/// How many findings there are.
+fn count(job: &JobContext) -> u64 {
+    job.progress.with_findings(|findings| findings.total)
+}
+
 /// What a collection's state is, after these findings.
 fn state(before: u64, job: &JobContext) -> CollectionState {
-    if job.progress.findings() > before { CollectionState::Failed } else { CollectionState::Done }
+    if count(job) > before { CollectionState::Failed } else { CollectionState::Done }
 }

@@ -52,6 +52,19 @@ impl Traps {
         Self(properties.iter().filter_map(trap).collect())
     }
 
+    /// The value without the links that Weaviate adds to what it takes for references. None if it has none.
+    pub fn without_links(&self, property: &str, value: &RawValue) -> Option<String> {
+        if !matches!(self.0.get(property), Some(Trap::Many)) || !value.get().contains("\"href\"") {
+            return None;
+        }
+        many(value)?;
+        let mut elements: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(value.get()).ok()?;
+        for element in &mut elements {
+            element.remove("href");
+        }
+        serde_json::to_string(&elements).ok()
+    }
+
     /// What may be wrong with a value that REST has shown.
     pub fn check(&self, id: Uuid, property: &str, value: &RawValue) -> Option<Misreading> {
         let loss = match self.0.get(property)? {
@@ -104,6 +117,8 @@ mod tests {
         assert!(doubted("links", r#"[{"beacon":"b"},{"beacon":"c"}]"#));
         assert!(!doubted("links", r#"[{"beacon":"b","note":"n"}]"#));
         assert!(!doubted("links", "[]"));
+        let linked = RawValue::from_string(r#"[{"beacon":"b","href":"/v1/b"}]"#.to_owned()).unwrap();
+        assert_eq!(traps.without_links("links", &linked).as_deref(), Some(r#"[{"beacon":"b"}]"#));
         assert!(!doubted("plain", r#"{"latitude":1.5,"longitude":2}"#));
     }
 }

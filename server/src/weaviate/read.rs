@@ -24,21 +24,25 @@ pub struct ObjectReader {
     cluster: Cluster,
     collection: Collection,
     source: Source,
+    /// What REST shows of vectors cannot be trusted: take them from gRPC, whatever the rest comes from.
+    vectors_over_grpc: bool,
+    /// Vectors that are not kept, because their index was dropped.
+    dropped: Vec<String>,
     /// Everything of a gRPC request but where it starts.
     template: SearchRequest,
     spaces: Vec<VectorSpace>,
     traps: Traps,
     /// Set when the servers cannot agree, as with a replica that is down: from then on any one replica will do.
     at_one: AtomicBool,
+    /// Set when a page was read over REST, which asks one replica.
+    over_rest: AtomicBool,
 }
 
-/// Where objects come from.
+/// Where objects come from. A page that gRPC cannot show comes from REST in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Grpc,
     Rest,
-    /// REST, but their vectors from gRPC.
-    RestAndGrpc,
 }
 
 /// A page of objects.
@@ -47,6 +51,9 @@ pub struct Page {
     pub batch: Batch,
     /// Bytes of Weaviate's answer.
     pub bytes: usize,
+    /// How many objects Weaviate listed, and the last of them: some may be gone, and not in the batch.
+    pub listed: usize,
+    pub last: Option<Uuid>,
     /// Values that may not be what is stored.
     pub misread: Vec<Misreading>,
     /// Objects that Weaviate could not show at all, and that are not in the batch.
@@ -60,11 +67,15 @@ impl ObjectReader {
         let spaces = if vectors { collection.vector_spaces.clone() } else { Vec::new() };
         Ok(Self {
             cluster: cluster.clone(),
-            source: Source::of(collection, &spaces, version),
+            source: Source::of(collection, version),
+            vectors_over_grpc: spaces.iter().any(|space| space.name.is_some())
+                && version.rest_loses_named_vectors(),
+            dropped: collection.dropped_vectors().into_iter().map(str::to_owned).collect(),
             template: grpc::template(collection, vectors),
             spaces,
             traps: Traps::of(&collection.properties),
             at_one: AtomicBool::new(false),
+            over_rest: AtomicBool::new(false),
             collection: collection.clone(),
         })
     }
@@ -76,7 +87,8 @@ impl ObjectReader {
 
     /// Whether replicas were not asked to agree although there are several.
     pub fn read_at_one(&self) -> bool {
-        self.collection.replication_factor > 1 && (self.source != Source::Grpc || self.at_one.load(Relaxed))
+        let at_one = self.at_one.load(Relaxed) || self.over_rest.load(Relaxed);
+        self.collection.replication_factor > 1 && at_one
     }
 
     fn batch(&self) -> Batch {
@@ -104,16 +116,11 @@ impl ObjectReader {
 }
 
 impl Source {
-    fn of(collection: &Collection, spaces: &[VectorSpace], version: Version) -> Self {
+    fn of(collection: &Collection, version: Version) -> Self {
         let over_rest = collection.has_references()
             || collection.hides_expired_objects()
             || collection.properties.iter().any(|property| is_hidden(property, version));
-        let named = spaces.iter().any(|space| space.name.is_some());
-        match over_rest {
-            false => Self::Grpc,
-            true if named && version.rest_loses_named_vectors() => Self::RestAndGrpc,
-            true => Self::Rest,
-        }
+        if over_rest { Self::Rest } else { Self::Grpc }
     }
 }
 
@@ -138,7 +145,7 @@ mod tests {
     fn grpc_is_left_only_where_it_must_be() {
         let source = |schema: serde_json::Value, version: &str| {
             let collection = Collection::from_schema(schema).unwrap();
-            Source::of(&collection, &collection.vector_spaces, Version::parse(version).unwrap())
+            Source::of(&collection, Version::parse(version).unwrap())
         };
         let named = json!({"v": {"vectorIndexType": "hnsw", "vectorizer": {"none": {}}}});
         let plain =
@@ -146,8 +153,7 @@ mod tests {
         let references =
             json!({"class": "A", "properties": [{"name": "r", "dataType": ["A"]}], "vectorConfig": named});
         assert_eq!(source(plain.clone(), "1.38.0"), Source::Grpc);
-        assert_eq!(source(references.clone(), "1.39.0"), Source::Rest);
-        assert_eq!(source(references, "1.38.3"), Source::RestAndGrpc);
+        assert_eq!(source(references, "1.39.0"), Source::Rest);
         let mut expiring = plain;
         expiring["objectTtlConfig"] = json!({"enabled": true, "filterExpiredObjects": true});
         assert_eq!(source(expiring, "1.39.0"), Source::Rest);

@@ -4,7 +4,6 @@
 //! references away, and all are sent anew.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +28,13 @@ struct Reference {
     beacon: String,
 }
 
+impl Reference {
+    fn refusal(&self, text: &str) -> Refusal {
+        let Self { id, property, beacon } = self;
+        Refusal { id: *id, reason: format!("reference \"{property}\" to {beacon}: {text}") }
+    }
+}
+
 impl ObjectWriter {
     /// Writes the references of some rows of a batch, whose objects are there already. `names` are the collections' names
     /// on the target, by those in the batch. Returns those that were refused for good.
@@ -36,13 +42,13 @@ impl ObjectWriter {
         &self,
         tenant: Option<&str>,
         batch: &Batch,
-        rows: Range<usize>,
+        rows: Vec<usize>,
         names: &BTreeMap<String, String>,
         stop: &CancellationToken,
     ) -> Result<Vec<Refusal>> {
         let mut refused = Vec::new();
-        for request in self.reference_requests(batch, rows, names)? {
-            refused.extend(self.write_some(tenant, batch, &request, stop).await?);
+        for mut request in self.reference_requests(batch, rows, names)? {
+            refused.extend(self.write_some(tenant, batch, &mut request, stop).await?);
         }
         Ok(refused)
     }
@@ -50,7 +56,7 @@ impl ObjectWriter {
     fn reference_requests(
         &self,
         batch: &Batch,
-        rows: Range<usize>,
+        rows: Vec<usize>,
         names: &BTreeMap<String, String>,
     ) -> Result<Vec<ReferenceRequest>> {
         let Some(column) = &batch.references else { return Ok(Vec::new()) };
@@ -101,22 +107,22 @@ impl ObjectWriter {
         &self,
         tenant: Option<&str>,
         batch: &Batch,
-        request: &ReferenceRequest,
+        request: &mut ReferenceRequest,
         stop: &CancellationToken,
     ) -> Result<Vec<Refusal>> {
+        let mut refused = Vec::new();
         let mut pauses = self.cluster().pauses();
         loop {
             let error = match self.send_references(tenant, request).await {
-                Ok(refusals) => {
-                    let later = refusals.iter().find(|refusal| failure::is_transient_text(&refusal.reason));
-                    let Some(later) = later else {
+                Ok(failures) => {
+                    let later = failures.iter().find(|(_, text)| failure::is_transient_text(text));
+                    let Some((_, text)) = later else {
                         self.cluster().observe_proceeding();
-                        return Ok(refusals);
+                        refused
+                            .extend(failures.iter().map(|(at, text)| request.references[*at].refusal(text)));
+                        return Ok(refused);
                     };
-                    Error::new(
-                        Kind::WeaviateOverloaded,
-                        format!("{}: {}", self.reference_action(), later.reason),
-                    )
+                    Error::new(Kind::WeaviateOverloaded, format!("{}: {text}", self.reference_action()))
                 }
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error),
@@ -126,31 +132,35 @@ impl ObjectWriter {
             if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Err(error);
             }
-            self.take_away(tenant, batch, &request.rows, stop).await?;
+            let kept = self.take_away(tenant, batch, &request.rows, stop).await?;
+            // What could not be written anew still has the references it got, so none may be added.
+            let is_kept = |reference: &Reference| kept.iter().any(|refusal| refusal.id == reference.id);
+            request.references.retain(|reference| !is_kept(reference));
+            refused.extend(kept);
         }
     }
 
-    /// Writes objects again, as they are without references.
+    /// Writes objects again, as they are without references. Returns those that were refused.
     async fn take_away(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
         rows: &[usize],
         stop: &CancellationToken,
-    ) -> Result<()> {
-        let (requests, _) = self.requests(tenant, batch, rows.iter().copied())?;
+    ) -> Result<Vec<Refusal>> {
+        let (requests, mut refused) = self.requests(tenant, batch, rows.iter().copied())?;
         for request in requests {
-            // What is refused now was refused before, and told.
-            self.write(request, stop).await?;
+            refused.extend(self.write(request, stop).await?.refused);
         }
-        Ok(())
+        Ok(refused)
     }
 
+    /// Sends once. Returns the place and Weaviate's words for each reference that failed.
     async fn send_references(
         &self,
         tenant: Option<&str>,
         request: &ReferenceRequest,
-    ) -> Result<Vec<Refusal>> {
+    ) -> Result<Vec<(usize, String)>> {
         let collection = self.collection();
         let item = |reference: &Reference| {
             let Reference { id, property, beacon } = reference;
@@ -174,21 +184,12 @@ impl ObjectWriter {
                 ),
             ));
         }
-        let refused = request.references.iter().zip(results).filter_map(|(reference, result)| {
-            let errors = &result["result"]["errors"]["error"];
-            let text = errors[0]["message"].as_str();
+        let failure = |(place, result): (usize, &Value)| {
+            let text = result["result"]["errors"]["error"][0]["message"].as_str();
             let failed = result["result"]["status"] == "FAILED" || text.is_some();
-            failed.then(|| Refusal {
-                id: reference.id,
-                reason: format!(
-                    "reference \"{}\" to {}: {}",
-                    reference.property,
-                    reference.beacon,
-                    text.unwrap_or("refused")
-                ),
-            })
-        });
-        Ok(refused.collect())
+            failed.then(|| (place, text.unwrap_or("refused").to_owned()))
+        };
+        Ok(results.iter().enumerate().filter_map(failure).collect())
     }
 
     fn reference_action(&self) -> String {

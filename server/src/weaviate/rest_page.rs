@@ -72,7 +72,10 @@ impl<'c> Columns<'c> {
                 }
                 super::properties_to_json::write_text(text, name);
                 text.push(':');
-                text.push_str(value.get());
+                match self.traps.without_links(name, value) {
+                    Some(cleaned) => text.push_str(&cleaned),
+                    None => text.push_str(value.get()),
+                }
                 misread.extend(self.traps.check(object.id, name, value));
             }
             text.push('}');

@@ -111,6 +111,18 @@ fn ids_tenants_references_and_vectors_count() {
 }
 
 #[test]
+fn changed_members_are_named_by_what_they_are() {
+    let digester = Digester::new(&schema(), &[]);
+    let was = r#"{"geo":{"latitude":52.3,"longitude":4.9},"hash":"aa","number":1,"phone":{"input":"1"},"text":"a"}"#;
+    let is = r#"{"geo":{"longitude":4.9,"latitude":52.299999},"number":1.0,"phone":{"input":"1","valid":true},"text":"b"}"#;
+    assert_eq!(digester.changed_properties(was, is), ["text"]);
+    assert_eq!(digester.changed_properties(was, "{}"), ["geo", "number", "phone", "text"]);
+    let to = |beacon: &str| format!(r#"{{"by":["weaviate://localhost/{beacon}"]}}"#);
+    assert!(digester.changed_references(&to("Author/7c1e"), &to("7c1e")).is_empty());
+    assert_eq!(digester.changed_references(&to("Author/7c1e"), ""), ["by"]);
+}
+
+#[test]
 fn what_does_not_fit_is_told_with_the_object() {
     for json in [r#"{"none":1}"#, r#"{"text":1}"#, r#"{"numbers":1}"#, r#"{"text":"","int":1}"#, "[]", "{} 1"]
     {

@@ -1,9 +1,11 @@
 //! A value as the bytes that are hashed: a tag for its type, then what it is. Two values have the same bytes only if they
 //! are the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::is_digested;
@@ -81,6 +83,28 @@ pub fn put_references(out: &mut Vec<u8>, properties: &[Property], json: &str) ->
         out.push(END);
     }
     Ok(!lists.is_empty())
+}
+
+/// The members that differ in two JSON objects, by what `put` makes of each of them alone. What it does not understand
+/// differs.
+pub fn changed(was: &str, is: &str, put: impl Fn(&mut Vec<u8>, &str) -> Result<(), Unfit>) -> Vec<String> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let parse = |json: &str| serde_json::from_str::<Members>(json).unwrap_or_default();
+    let (was, is) = (parse(was), parse(is));
+    let bytes = |members: &Members, name: &String| {
+        let json = match members.get(name) {
+            Some(value) => format!("{{{}:{value}}}", serde_json::Value::from(name.as_str())),
+            None => "{}".to_owned(),
+        };
+        let mut out = Vec::new();
+        put(&mut out, &json).ok().map(|()| out)
+    };
+    let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let differs = |name: &&&String| {
+        let (before, after) = (bytes(&was, name), bytes(&is, name));
+        before != after || before.is_none()
+    };
+    names.iter().filter(differs).map(|name| (**name).clone()).collect()
 }
 
 /// Properties in the order in which objects have them, at every depth.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::remarks::Remarks;
 use super::source::{Contents, Source};
 use super::waking::{WAVE, while_awake};
 use super::{BackupRequest, settle, tenants};
@@ -50,8 +51,8 @@ impl Copying<'_> {
             reader: Arc::clone(&reader),
             counters: Arc::clone(&source.counters),
         };
-        let (tally, written) = self.read(&reading, &source.contents, &target).await?;
         let mut remarks = source.contents.remarks.clone();
+        let (tally, written) = self.read(&reading, &source.contents, &target, &mut remarks).await?;
         if !request.schema_only {
             job.or_stop(settle::check(cluster, source, &tally, &mut remarks)).await?;
             settle::tell_misreadings(&tally.misread, &mut remarks);
@@ -66,12 +67,13 @@ impl Copying<'_> {
         target.finish(written, records, remarks.into_completeness()).await
     }
 
-    /// The active tenants first, then the others wave by wave.
+    /// The active tenants first, then the others wave by wave. What a wave has to say is added to the remarks.
     async fn read(
         &self,
         reading: &Reading<'_>,
         contents: &Contents,
         target: &CollectionWriter,
+        remarks: &mut Remarks,
     ) -> Result<(Tally, Written)> {
         let counters = &reading.counters;
         let lane = || DataSink { writer: target.data_writer(), counters: Arc::clone(counters), counted: 0 };
@@ -81,7 +83,7 @@ impl Copying<'_> {
             tally.add(reading.run(&contents.parts, &mut sinks).await?);
             for wave in contents.asleep.chunks(WAVE) {
                 self.job.check_stop()?;
-                tally.add(self.read_wave(reading, wave, &mut sinks).await?);
+                tally.add(self.read_wave(reading, wave, &mut sinks, remarks).await?);
             }
             Ok(())
         };
@@ -108,16 +110,24 @@ impl Copying<'_> {
         reading: &Reading<'_>,
         wave: &[String],
         sinks: &mut Vec<DataSink>,
+        remarks: &mut Remarks,
     ) -> Result<Tally> {
         let Self { job, cluster, .. } = self;
         let name = &reading.collection.name;
-        while_awake(job, cluster, self.repository, name, wave, async {
-            let parts: Vec<Part> = job.or_stop(tenants::count(cluster, name, wave)).await?;
+        // The plan is some waves old.
+        let now = job.or_stop(cluster.tenants(name)).await?;
+        let (asleep, awake) = tenants::still_there(wave, &now, remarks);
+        let all = [asleep.as_slice(), &awake].concat();
+        while_awake(job, cluster, self.repository, name, &asleep, async {
+            let parts: Vec<Part> = job.or_stop(tenants::count(cluster, name, &all)).await?;
             let expected = reading.counters.counts().objects_expected;
             let more: u64 = parts.iter().map(|part| part.objects).sum();
             reading.counters.expect_objects(expected + more, false);
             let tally = reading.run(&parts, sinks).await?;
-            job.or_stop(settle::compare(cluster, reading.collection, &parts, &tally)).await?;
+            let changed = settle::compare(cluster, reading.collection, &parts, &tally);
+            if let Some(text) = job.or_stop(changed).await? {
+                remarks.note(settle::CHANGED, text);
+            }
             Ok(tally)
         })
         .await

@@ -15,7 +15,7 @@ use crate::weaviate::{Cluster, Misreading, compare_schemas};
 pub const READ_AT_ONE: &str = "it has several replicas and was read from any one of each shard: objects that only another \
                                replica has would be missing";
 /// Reasons of remarks.
-const CHANGED: &str = "changed_while_reading";
+pub const CHANGED: &str = "changed_while_reading";
 const MISREAD: &str = "value_misread";
 /// Values that are named in a note, after which they are only counted.
 const NAMED: usize = 10;
@@ -149,14 +149,20 @@ pub fn tenant_records(source: &Source, request: &BackupRequest, tally: &Tally) -
     }
     let contents = &source.contents;
     let active = contents.parts.iter().filter_map(|part| part.tenant.as_deref());
-    let covered: BTreeSet<_> = active.chain(contents.asleep.iter().map(String::as_str)).collect();
+    // One that was to be woken may have been gone by then.
+    let woken = contents.asleep.iter().filter(|tenant| tally.parts.contains_key(&Some((*tenant).clone())));
+    let covered: BTreeSet<_> = active.chain(woken.map(String::as_str)).collect();
+    let gone = |tenant: &Tenant| {
+        let is_gone = !request.schema_only && !covered.contains(tenant.name.as_str());
+        is_gone.then(|| "gone before it was read".to_owned())
+    };
     let record = |tenant: &Tenant| {
         let rows = || tally.parts.get(&Some(tenant.name.clone())).map_or(0, |read| read.rows);
         TenantRecord {
             name: tenant.name.clone(),
             status: tenant.status,
             rows: covered.contains(tenant.name.as_str()).then(rows),
-            left_out: left_out(tenant, request),
+            left_out: left_out(tenant, request).or_else(|| gone(tenant)),
             digest: None,
         }
     };

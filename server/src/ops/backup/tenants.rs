@@ -1,5 +1,7 @@
 //! Which tenants are read, and what becomes of those that are not active.
 
+use std::collections::BTreeMap;
+
 use super::remarks::Remarks;
 use super::{BackupRequest, InactiveTenants};
 use crate::error::{Error, Kind, Result};
@@ -46,6 +48,23 @@ pub fn choose(collection: &Collection, tenants: &[Tenant], request: &BackupReque
         }
     }
     Ok(choice)
+}
+
+/// Of tenants that were to be woken: those that are still inactive, and those that are active by now. The others are told.
+pub fn still_there(wave: &[String], now: &[Tenant], remarks: &mut Remarks) -> (Vec<String>, Vec<String>) {
+    let statuses: BTreeMap<_, _> = now.iter().map(|tenant| (&tenant.name, tenant.status)).collect();
+    let (mut asleep, mut awake) = (Vec::new(), Vec::new());
+    for tenant in wave {
+        match statuses.get(tenant) {
+            Some(TenantStatus::Cold) => asleep.push(tenant.clone()),
+            Some(TenantStatus::Hot) => awake.push(tenant.clone()),
+            Some(status) => {
+                remarks.gap(LEFT_OUT, format!("tenant \"{tenant}\" is {status} by now and was left out"));
+            }
+            None => remarks.note(LEFT_OUT, format!("tenant \"{tenant}\" was deleted before it was read")),
+        }
+    }
+    (asleep, awake)
 }
 
 /// Why the objects of a tenant are not in the backup, if they are not.

@@ -1,5 +1,7 @@
 //! Tenants that are inactive, woken a few at a time, and put back whatever happens.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,9 @@ const PREFIX: &str = "woken-";
 /// What is written down before tenants are woken, so that a server that finds it can put them back.
 #[derive(Debug, Serialize, Deserialize)]
 struct Woken {
-    /// By its name in the server's configuration.
+    /// By its name in the server's configuration, and its address: another cluster may have the same name elsewhere.
     cluster: String,
+    address: String,
     collection: String,
     tenants: Vec<String>,
 }
@@ -36,6 +39,7 @@ pub async fn while_awake<T>(
     let file = format!("{PREFIX}{collection}.json");
     let woken = Woken {
         cluster: cluster.name().to_owned(),
+        address: cluster.rest_url().to_owned(),
         collection: collection.to_owned(),
         tenants: tenants.to_vec(),
     };
@@ -60,46 +64,57 @@ pub async fn while_awake<T>(
 }
 
 impl Woken {
-    async fn put_back(&self, cluster: &Cluster) -> Result<()> {
-        let names: Vec<_> = self.tenants.iter().map(String::as_str).collect();
-        let result = cluster.set_tenant_status(&self.collection, &names, TenantStatus::Cold).await;
-        result.map_err(|error| {
-            error
-                .context(format_args!(
-                    "{} tenants of collection \"{}\" that were activated could not be deactivated again",
-                    names.len(),
-                    self.collection
-                ))
-                .hint("the server does it at its next start; or deactivate them in Weaviate")
-        })
-    }
-
-    /// As [`Woken::put_back`], for what a server left behind: what has been dropped since needs nothing.
-    async fn put_back_later(mut self, cluster: &Cluster) -> Result<usize> {
+    /// Those that are active; what has been dropped or offloaded since needs nothing. Returns how many there were.
+    async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
         let there = match cluster.tenants(&self.collection).await {
             Ok(tenants) => tenants,
             Err(error) if error.kind() == Kind::CollectionNotFound => return Ok(0),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.still_awake(error)),
         };
-        let is_awake =
-            |name: &String| there.iter().any(|tenant| tenant.name == *name && tenant.status.is_active());
-        self.tenants.retain(is_awake);
-        self.put_back(cluster).await.map(|()| self.tenants.len())
+        let woken: BTreeSet<_> = self.tenants.iter().collect();
+        let active = there.iter().filter(|tenant| tenant.status.is_active() && woken.contains(&tenant.name));
+        let names: Vec<_> = active.map(|tenant| tenant.name.as_str()).collect();
+        let result = cluster.set_tenant_status(&self.collection, &names, TenantStatus::Cold).await;
+        result.map(|()| names.len()).map_err(|error| self.still_awake(error))
+    }
+
+    fn still_awake(&self, error: Error) -> Error {
+        error
+            .context(format_args!(
+                "{} tenants of collection \"{}\" that were activated could not be deactivated again",
+                self.tenants.len(),
+                self.collection
+            ))
+            .hint("the server does it at its next start; or deactivate them in Weaviate")
     }
 }
 
-/// Puts back the tenants that a server which died had woken on this cluster. Returns how many.
-pub async fn put_back_leftovers(cluster: &Cluster, repository: &Repository) -> Result<usize> {
-    let mut count = 0;
-    for (job_id, file) in repository.job_files(PREFIX).await? {
-        let Some(bytes) = repository.job_file(&job_id, &file).await? else { continue };
+/// Tenants that a server which died had woken.
+pub struct Leftover {
+    repository: Repository,
+    job_id: String,
+    file: String,
+}
+
+/// What a server left behind. To be looked for before jobs are taken: they leave such files too, while they run.
+pub async fn leftovers(repository: &Repository) -> Result<Vec<Leftover>> {
+    let files = repository.job_files(PREFIX).await?.into_iter();
+    Ok(files.map(|(job_id, file)| Leftover { repository: repository.clone(), job_id, file }).collect())
+}
+
+impl Leftover {
+    /// Puts the tenants back if they are on this cluster. Returns how many.
+    pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
+        let Self { repository, job_id, file } = self;
+        let Some(bytes) = repository.job_file(job_id, file).await? else { return Ok(0) };
         let woken: Woken = serde_json::from_slice(&bytes).map_err(|error| {
             Error::internal(format!("jobs/{job_id}/{file} is not a list of tenants")).caused_by(error)
         })?;
-        if woken.cluster == cluster.name() {
-            count += woken.put_back_later(cluster).await?;
-            repository.delete_job_file(&job_id, &file).await?;
+        if woken.cluster != cluster.name() || woken.address != cluster.rest_url() {
+            return Ok(0);
         }
+        let count = woken.put_back(cluster).await?;
+        repository.delete_job_file(job_id, file).await?;
+        Ok(count)
     }
-    Ok(count)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Comparison, Lens, Part, Verdict};
 use crate::error::Result;
-use crate::model::{Batch, Digest, UuidRange, Vectors, bucket_of};
+use crate::model::{Batch, Content, Digest, UuidRange, Vectors, bucket_of};
 use crate::ops::lanes::{LANES, Sink};
 use crate::ops::{Finding, FindingKind};
 use crate::weaviate::ObjectReader;
@@ -53,13 +53,20 @@ impl Area {
 }
 
 impl Comparison<'_> {
-    /// Names what differs, up to `limit` objects.
-    pub async fn differences(&self, verdict: &Verdict, limit: usize) -> Result<Differences> {
-        let area = self.area(verdict);
+    /// Names what differs, up to `limit` objects. `found` is what the cluster holds.
+    pub async fn differences(&self, verdict: &Verdict, found: &Content, limit: usize) -> Result<Differences> {
+        let area = self.area(verdict, found);
         let mut live = self.digests(&area).await?;
-        let mut differences = Differences { complete: area.complete, ..Differences::default() };
-        let mut changed = Vec::new();
-        self.search_backup(&area, &mut live, limit, &mut differences, &mut changed).await?;
+        let mut search = Search {
+            comparison: self,
+            area: &area,
+            limit,
+            found: Differences::default(),
+            changed: Vec::new(),
+        };
+        search.backup(&mut live).await?;
+        let Search { found: mut differences, changed, .. } = search;
+        differences.complete = area.complete;
         let mut extra: Vec<_> = live.into_keys().collect();
         extra.sort();
         for (tenant, id) in extra {
@@ -75,41 +82,35 @@ impl Comparison<'_> {
         Ok(differences)
     }
 
-    fn area(&self, verdict: &Verdict) -> Area {
-        let expected = |bucket: &usize| self.source.buckets().map_or(0, |all| all.get(*bucket).objects);
+    /// As much of what differs as can be looked at object by object.
+    fn area(&self, verdict: &Verdict, found: &Content) -> Area {
         match verdict {
             Verdict::Same => Area { parts: Vec::new(), buckets: None, complete: true },
             Verdict::Buckets(differing) => {
-                let mut sum = 0;
-                let fits = |bucket: &&usize| {
-                    sum += expected(bucket);
-                    sum <= MAX_OBJECTS
-                };
-                let mut chosen: BTreeSet<_> = differing.iter().take_while(fits).copied().collect();
-                chosen.extend(differing.first());
-                let complete = chosen.len() == differing.len();
-                let parts = vec![Part {
-                    tenant: None,
-                    objects: self.source.files().iter().map(|file| file.rows).sum(),
-                }];
-                Area { parts, buckets: Some(chosen), complete }
+                let expected = |bucket: usize| self.source.buckets().map_or(0, |all| all.get(bucket).objects);
+                let weight = |bucket: &usize| expected(*bucket).max(found.buckets.get(*bucket).objects);
+                let chosen = as_many_as_fit(differing, weight);
+                let objects = self.source.files().iter().map(|file| file.rows).sum();
+                Area {
+                    parts: vec![Part { tenant: None, objects }],
+                    buckets: Some(chosen.iter().copied().collect()),
+                    complete: chosen.len() == differing.len(),
+                }
             }
             Verdict::Tenants(differing) => {
                 let records = self.source.tenants().unwrap_or_default();
                 let rows: BTreeMap<_, _> =
                     records.iter().map(|record| (&record.name, record.rows.unwrap_or(0))).collect();
-                let mut sum = 0;
-                let mut parts = Vec::new();
-                for tenant in differing {
-                    let objects = rows.get(tenant).copied().unwrap_or(0);
-                    sum += objects;
-                    if !parts.is_empty() && sum > MAX_OBJECTS {
-                        break;
-                    }
-                    parts.push(Part { tenant: Some(tenant.clone()), objects: objects.max(1) });
+                let there = |tenant: &String| found.tenants.get(tenant).map_or(0, |digest| digest.objects);
+                let weight = |tenant: &String| rows.get(tenant).copied().unwrap_or(0).max(there(tenant));
+                let chosen = as_many_as_fit(differing, weight);
+                let part =
+                    |tenant: &String| Part { tenant: Some(tenant.clone()), objects: weight(tenant).max(1) };
+                Area {
+                    parts: chosen.iter().map(part).collect(),
+                    buckets: None,
+                    complete: chosen.len() == differing.len(),
                 }
-                let complete = parts.len() == differing.len();
-                Area { parts, buckets: None, complete }
             }
         }
     }
@@ -123,58 +124,6 @@ impl Comparison<'_> {
         let mut sinks: Vec<_> = (0..LANES).map(|_| sink()).collect();
         self.read(&area.parts, &mut sinks).await?;
         Ok(sinks.into_iter().flat_map(|sink| sink.found).collect())
-    }
-
-    /// Goes through the backup's data, and takes out of `live` what is found there.
-    async fn search_backup(
-        &self,
-        area: &Area,
-        live: &mut HashMap<Key, Digest>,
-        limit: usize,
-        differences: &mut Differences,
-        changed: &mut Vec<Changed>,
-    ) -> Result<()> {
-        let tenants: BTreeSet<_> = area.parts.iter().filter_map(|part| part.tenant.clone()).collect();
-        let wanted = self.source.tenants().map(|_| Arc::new(tenants));
-        for file in self.source.files() {
-            let mut data = self.job.or_stop(self.source.open(file, wanted.clone())).await?;
-            while let Some(batches) = self.job.or_stop(data.next()).await? {
-                for (tenant, mut batch) in batches {
-                    if !self.references {
-                        batch.references = None;
-                    }
-                    let mut odd = Vec::new();
-                    let digester = self.source.digester();
-                    let looked = digester.each(tenant.as_deref(), &batch, |row, id, digest| {
-                        if area.holds(&id) && live.remove(&(tenant.clone(), id)) != Some(digest) {
-                            odd.push((row, id, digest));
-                        }
-                    });
-                    looked.map_err(|unfit| self.lens(digester.clone()).unfit(&unfit.0))?;
-                    for (row, id, _) in odd {
-                        differences.total += 1;
-                        if differences.findings.len() + changed.len() < limit {
-                            let object = Changed { tenant: tenant.clone(), batch: batch.row(row) };
-                            match self.live_object(&tenant, id).await? {
-                                Some(_) => changed.push(object),
-                                None => {
-                                    let text = "the backup has it, the cluster does not";
-                                    let kind = FindingKind::ObjectMissing;
-                                    differences.findings.push(self.finding(
-                                        kind,
-                                        tenant.clone(),
-                                        id,
-                                        "",
-                                        text,
-                                    ));
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// One object as the cluster has it, as the backup would have it.
@@ -191,10 +140,16 @@ impl Comparison<'_> {
         let Changed { tenant, batch: was } = object;
         let id = was.ids[0];
         let Some(is) = self.live_object(&tenant, id).await? else { return Ok(Vec::new()) };
-        let mut parts = changed_members(was.properties.get(0), is.properties.get(0), "property");
+        let digester = self.source.digester();
+        let mut parts: Vec<_> = digester
+            .changed_properties(was.properties.get(0), is.properties.get(0))
+            .into_iter()
+            .map(|name| described(was.properties.get(0), is.properties.get(0), name, "property"))
+            .collect();
         let references = |batch: &Batch| batch.references.as_ref().map(|column| column.get(0).to_owned());
         let [before, after] = [&was, &is].map(|batch| references(batch).unwrap_or_default());
-        parts.extend(changed_members(&before, &after, "reference"));
+        let changed = digester.changed_references(&before, &after).into_iter();
+        parts.extend(changed.map(|name| described(&before, &after, name, "reference")));
         parts.extend(self.changed_vectors(&was, &is));
         if parts.is_empty() {
             // It was changed back while the cluster was read.
@@ -239,23 +194,91 @@ impl Comparison<'_> {
     }
 }
 
-/// What is different in two JSON objects, member by member.
-fn changed_members(was: &str, is: &str, what: &str) -> Vec<(String, String)> {
-    let parse = |json: &str| serde_json::from_str::<BTreeMap<String, Value>>(json).unwrap_or_default();
-    let (was, is) = (parse(was), parse(is));
-    let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
-    let text = |value: Option<&Value>| value.map(Value::to_string);
-    let changed = names.into_iter().filter(|name| text(was.get(*name)) != text(is.get(*name)));
-    changed
-        .map(|name| {
-            let how = match (was.get(name), is.get(name)) {
-                (Some(_), None) => "is missing",
-                (None, _) => "is new",
-                (Some(_), Some(_)) => "is another",
-            };
-            (name.clone(), format!("{what} \"{name}\" {how}"))
-        })
-        .collect()
+/// The first of them, at least one, that together weigh no more than can be looked at.
+fn as_many_as_fit<T>(all: &[T], weight: impl Fn(&T) -> u64) -> &[T] {
+    let mut sum = 0;
+    let fits = |one: &&T| {
+        sum += weight(one);
+        sum <= MAX_OBJECTS
+    };
+    let count = all.iter().take_while(fits).count();
+    &all[..count.max(1).min(all.len())]
+}
+
+/// A search of the backup's data for what differs from the cluster's.
+struct Search<'a> {
+    comparison: &'a Comparison<'a>,
+    area: &'a Area,
+    limit: usize,
+    found: Differences,
+    /// Objects that both have.
+    changed: Vec<Changed>,
+}
+
+impl Search<'_> {
+    /// Takes out of `live` what the backup has too.
+    async fn backup(&mut self, live: &mut HashMap<Key, Digest>) -> Result<()> {
+        let Comparison { job, source, .. } = self.comparison;
+        let tenants: BTreeSet<_> = self.area.parts.iter().filter_map(|part| part.tenant.clone()).collect();
+        let wanted = source.tenants().map(|_| Arc::new(tenants));
+        for file in source.files() {
+            let mut data = job.or_stop(source.open(file, wanted.clone())).await?;
+            while let Some(batches) = job.or_stop(data.next()).await? {
+                for (tenant, batch) in batches {
+                    self.batch(tenant, batch, live).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn batch(
+        &mut self,
+        tenant: Option<String>,
+        mut batch: Batch,
+        live: &mut HashMap<Key, Digest>,
+    ) -> Result<()> {
+        let comparison = self.comparison;
+        if !comparison.references {
+            batch.references = None;
+        }
+        let mut odd = Vec::new();
+        let digester = comparison.source.digester();
+        let looked = digester.each(tenant.as_deref(), &batch, |row, id, digest| {
+            if self.area.holds(&id) && live.remove(&(tenant.clone(), id)) != Some(digest) {
+                odd.push((row, id));
+            }
+        });
+        looked.map_err(|unfit| comparison.lens(digester.clone()).unfit(&unfit.0))?;
+        for (row, id) in odd {
+            self.found.total += 1;
+            if self.found.findings.len() + self.changed.len() >= self.limit {
+                continue;
+            }
+            if comparison.live_object(&tenant, id).await?.is_some() {
+                self.changed.push(Changed { tenant: tenant.clone(), batch: batch.row(row) });
+                continue;
+            }
+            let text = "the backup has it, the cluster does not";
+            let finding = comparison.finding(FindingKind::ObjectMissing, tenant.clone(), id, "", text);
+            self.found.findings.push(finding);
+        }
+        Ok(())
+    }
+}
+
+/// A member that differs in two JSON objects, and how.
+fn described(was: &str, is: &str, name: String, what: &str) -> (String, String) {
+    let has = |json: &str| {
+        serde_json::from_str::<BTreeMap<String, Value>>(json).is_ok_and(|members| members.contains_key(&name))
+    };
+    let how = match (has(was), has(is)) {
+        (true, false) => "is missing",
+        (false, _) => "is new",
+        (true, true) => "is another",
+    };
+    let text = format!("{what} \"{name}\" {how}");
+    (name, text)
 }
 
 /// The bits of an object's floats, one list for each of its vectors there.

@@ -8,6 +8,7 @@ use super::Check;
 use super::refused::Refused;
 use super::target::{Target, Targets};
 use crate::error::{Error, Kind, Result};
+use crate::model::Content;
 use crate::ops::compare::{Comparison, Expected, Verdict};
 use crate::ops::{CollectionCounters, JobContext};
 use crate::weaviate::Cluster;
@@ -94,13 +95,13 @@ impl Checking<'_> {
             return Ok(());
         }
         let references = target.collection.has_references();
-        let expected = if references { expected } else { expected.without_references() };
         let expected = expected.without(&refused.missing);
+        let expected = if references { expected } else { expected.without_references() };
         let comparison = self.comparison(references);
         let found = comparison.content(&expected.parts()).await?;
         match expected.compare(&found) {
             Verdict::Same => Ok(()),
-            verdict => Err(self.mismatch(&comparison, &verdict).await),
+            verdict => Err(self.mismatch(&comparison, &verdict, &found).await),
         }
     }
 
@@ -119,7 +120,7 @@ impl Checking<'_> {
         }
     }
 
-    async fn mismatch(&self, comparison: &Comparison<'_>, verdict: &Verdict) -> Error {
+    async fn mismatch(&self, comparison: &Comparison<'_>, verdict: &Verdict, found: &Content) -> Error {
         let name = &self.target.collection.name;
         let text = format!(
             "collection \"{name}\" does not hold what the backup holds, although as many objects are there"
@@ -128,7 +129,7 @@ impl Checking<'_> {
             Error::new(Kind::ContentMismatch, text)
                 .hint("check that nobody else writes to it, then restore again; `selvedge verify --against-live` compares the two")
         };
-        match comparison.differences(verdict, NAMED).await {
+        match comparison.differences(verdict, found, NAMED).await {
             Ok(found) => {
                 let named: BTreeSet<_> = found.findings.into_iter().map(|finding| finding.text).collect();
                 let named: Vec<_> = named.into_iter().take(NAMED).collect();

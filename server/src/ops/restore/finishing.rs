@@ -36,7 +36,14 @@ async fn create_aliases(job: &JobContext, cluster: &Cluster, target: &Target) ->
             None if !has_aliases => {
                 gaps.push(format!("alias \"{alias}\" of \"{name}\" is not created: this Weaviate has none"));
             }
-            None => cluster.create_alias(alias, name).await?,
+            None => match cluster.create_alias(alias, name).await {
+                Ok(()) => {}
+                Err(error) if error.is_transient() => return Err(error),
+                // A repeated call finds what the first one made.
+                Err(_) if cluster.aliases(name).await?.contains(alias) => {}
+                // Everything else is there: an alias is no reason to throw it away.
+                Err(error) => gaps.push(error.to_string()),
+            },
         }
     }
     Ok(gaps)

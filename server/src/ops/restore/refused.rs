@@ -1,6 +1,7 @@
 //! What Weaviate refused of a restore for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -30,6 +31,8 @@ pub struct Refused {
 pub struct RefusedOfCollection {
     /// Of the objects that are missing.
     pub missing: Content,
+    /// Which these are, by tenant.
+    pub ids: Arc<BTreeSet<(Option<String>, Uuid)>>,
     /// Objects that are missing, references that are, and objects that lack something.
     pub objects: u64,
     pub references: u64,
@@ -81,6 +84,9 @@ impl Refused {
         };
         *total += 1;
         *count += 1;
+        if what == What::Object {
+            Arc::make_mut(&mut of_collection.ids).insert((tenant.map(str::to_owned), refusal.id));
+        }
         if self.listed.len() < LISTED {
             let (collection, tenant) = (collection.to_owned(), tenant.map(str::to_owned));
             self.listed.push(Listed { collection, tenant, id: refusal.id, what, reason: refusal.reason });

@@ -2,22 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use crate::archive::CollectionReader;
+use crate::archive::{CollectionReader, DataFile};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, VectorSpace};
 
+/// The tenants that are restored; None for all.
+type Chosen<'a> = Option<&'a BTreeSet<String>>;
+
 /// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original. For the
 /// unnamed vector it can be told not to; for a named one it cannot.
-pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection) -> Result<()> {
+pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection, chosen: Chosen<'_>) -> Result<()> {
+    let holds = |file: &&DataFile| {
+        chosen.is_none_or(|chosen| file.tenants.iter().any(|span| chosen.contains(&span.tenant)))
+    };
+    let files = || source.files().iter().filter(holds);
     let written: BTreeSet<_> = source.spaces().iter().map(|space| space.name.as_deref()).collect();
-    let without = source.rows_without_vector();
     let is_made = |space: &&VectorSpace| space.vectorizer != "none";
     for space in target.vector_spaces.iter().filter(is_made) {
         let Some(name) = space.name.as_deref() else { continue };
         let rows = if written.contains(&Some(name)) {
-            without.get(name).copied().unwrap_or(0)
+            files().filter_map(|file| file.without_vector.get(name)).sum()
         } else {
-            source.files().iter().map(|file| file.rows).sum()
+            files().map(|file| file.rows).sum::<u64>()
         };
         if rows > 0 {
             return Err(Error::new(
@@ -36,7 +42,11 @@ pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection) -> Res
 }
 
 /// An index takes vectors of one dimension only.
-pub fn refuse_mixed_dimensions(source: &CollectionReader, target: &Collection) -> Result<()> {
+pub fn refuse_mixed_dimensions(
+    source: &CollectionReader,
+    target: &Collection,
+    chosen: Chosen<'_>,
+) -> Result<()> {
     let indexed = |vector: &str| {
         let config = match vector {
             "" => &target.schema["vectorIndexConfig"],
@@ -44,7 +54,9 @@ pub fn refuse_mixed_dimensions(source: &CollectionReader, target: &Collection) -
         };
         config["skip"] != true
     };
-    let Some(odd) = source.mixed_dimensions().iter().find(|count| indexed(&count.vector)) else {
+    let is_chosen = |tenant: &String| chosen.is_none_or(|chosen| chosen.contains(tenant));
+    let mut mixed = source.mixed_dimensions().iter();
+    let Some(odd) = mixed.find(|count| indexed(&count.vector) && is_chosen(&count.tenant)) else {
         return Ok(());
     };
     let vector =
@@ -58,5 +70,5 @@ pub fn refuse_mixed_dimensions(source: &CollectionReader, target: &Collection) -
             odd.dimension, odd.objects, target.name, odd.sample
         ),
     )
-    .hint("mend these objects and back the collection up again, or restore it with a server that skips the index"))
+    .hint("mend these objects in the source and back the collection up again, or make a backup --without-vectors"))
 }

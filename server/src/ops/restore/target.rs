@@ -7,7 +7,7 @@ use super::RestoreRequest;
 use super::requirements::{refuse_mixed_dimensions, refuse_vectorizing};
 use crate::archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Collection, Tenant, TenantStatus};
+use crate::model::{Collection, Property, Tenant, TenantStatus};
 use crate::ops::limits::has_hashes;
 use crate::ops::{CollectionCounters, JobContext, PlannedCollection};
 use crate::weaviate::{Cluster, Creation};
@@ -33,6 +33,8 @@ pub struct Target {
     /// Only the objects of these tenants; `None` for all.
     pub chosen: Option<Arc<BTreeSet<String>>>,
     pub with_data: bool,
+    /// What the backup itself lacks.
+    pub gaps: Vec<String>,
     /// Aliases of the original, and what they point to on the cluster if they are there.
     pub aliases: Vec<(String, Option<String>)>,
     pub counters: Arc<CollectionCounters>,
@@ -112,6 +114,9 @@ pub async fn plan_beside_existing(
         there.insert(collection.name.clone());
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
         let aliases = source.aliases().iter().map(points).collect();
+        let mut summaries = backup.manifest().collections.iter();
+        let summary = summaries.find(|summary| summary.name == old && !summary.complete);
+        let gaps = summary.map_or_else(Vec::new, |summary| summary.notes.clone());
         all.push(Target {
             source,
             collection,
@@ -120,6 +125,7 @@ pub async fn plan_beside_existing(
             rows,
             chosen,
             with_data,
+            gaps,
             aliases,
             counters,
         });
@@ -144,8 +150,10 @@ async fn read_source(
         // Each row group is checked again when it is written. This is so that damage is found while there is nothing yet
         // that a restore would leave behind; hashing is far faster than writing.
         source.check_data().await?;
-        refuse_vectorizing(&source, &collection)?;
-        refuse_mixed_dimensions(&source, &collection)?;
+        let chosen: BTreeSet<_> = request.tenants.iter().cloned().collect();
+        let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
+        refuse_vectorizing(&source, &collection, chosen)?;
+        refuse_mixed_dimensions(&source, &collection, chosen)?;
     }
     Ok((source, collection))
 }
@@ -156,10 +164,14 @@ fn refuse_dangling(
     existing: &BTreeSet<String>,
     names: &BTreeMap<String, String>,
 ) -> Result<()> {
-    for (_, collection) in sources {
+    for (source, collection) in sources {
         for property in collection.references() {
-            let is_missing =
-                |target: &&String| !existing.contains(*target) && !names.values().any(|name| name == *target);
+            // What is restored under the name of another collection is not that collection.
+            let is_missing = |target: &&String| {
+                let restored = names.iter().find(|(_, new)| new == target);
+                let is_it = restored.is_some_and(|(old, new)| old == new || refers(source, property, old));
+                !existing.contains(*target) && !is_it
+            };
             if let Some(missing) = property.targets.iter().find(is_missing) {
                 return Err(Error::new(
                     Kind::ReferenceTargetMissing,
@@ -174,6 +186,12 @@ fn refuse_dangling(
         }
     }
     Ok(())
+}
+
+/// Whether a property referred to the collection of this name in the backup.
+fn refers(source: &CollectionReader, property: &Property, name: &str) -> bool {
+    let mut properties = source.collection().references();
+    properties.any(|old| old.name == property.name && old.targets.iter().any(|target| target == name))
 }
 
 /// Those first that others refer to, as long as they do not refer to each other.
@@ -320,6 +338,8 @@ impl Target {
                 );
             }
         }
+        let incomplete = |gap: &String| ("backup_incomplete", format!("the backup is not whole: {gap}"));
+        losses.extend(self.gaps.iter().map(incomplete));
         let records = self.source.tenants().unwrap_or_default();
         let missing =
             records.iter().filter(|record| record.left_out.as_ref().is_some_and(|why| why != "not chosen"));

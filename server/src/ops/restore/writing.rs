@@ -123,12 +123,16 @@ impl Filling<'_> {
             stop: self.job.stop_token().clone(),
         };
         let (content, names) = (self.content, self.targets.names.clone());
+        let missing = Arc::clone(&self.refused.of(&self.target.collection.name).ids);
         self.requests.spawn(async move {
             let _place = place;
             match content {
                 Content::Objects => writing.objects(tenant, &batch, rows).await,
                 Content::References => {
                     let Writing { writer, stop, .. } = writing;
+                    // An object that was refused has no references either.
+                    let rows: Vec<_> =
+                        rows.filter(|row| !missing.contains(&(tenant.clone(), batch.ids[*row]))).collect();
                     let written =
                         writer.write_references(tenant.as_deref(), &batch, rows, &names, &stop).await?;
                     let refusals = written.into_iter().map(|refusal| (What::Reference, refusal)).collect();

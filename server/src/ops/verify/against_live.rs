@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{VerifyRequest, of_collection, state};
 use crate::archive::BackupReader;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Collection, Digest};
+use crate::model::{Collection, Content, Digest};
 use crate::ops::compare::{Comparison, Expected, Verdict};
 use crate::ops::{Access, CollectionCounters, CollectionState, Finding, FindingKind, JobContext, Outcome};
 use crate::weaviate::{Cluster, compare_schemas};
@@ -42,16 +42,15 @@ pub async fn compare(
     for (old, new, counters) in work {
         job.check_stop()?;
         counters.set_state(CollectionState::Running);
-        let before = job.progress.findings();
+        let before = super::count(job);
         complete &= live.compare(old, new, &counters).await?;
         counters.set_state(state(before, job));
     }
-    let count = job.progress.findings();
+    let count = super::count(job);
     if count == 0 {
         return Ok(Outcome::Complete);
     }
-    let only_unreadable = job.progress.count_findings(|kind| kind != FindingKind::TenantUnreadable) == 0;
-    if only_unreadable {
+    if job.progress.with_findings(|findings| findings.are_only(FindingKind::TenantUnreadable)) {
         let text = format!(
             "what could be compared is the same, but {count} tenants are not active and could not be"
         );
@@ -118,7 +117,7 @@ impl Live<'_> {
         job.or_stop(cluster.check_shards_now(&comparison.live)).await?;
         match expected.compare(&found) {
             Verdict::Same => Ok(true),
-            verdict => self.name_differences(old, &comparison, &verdict).await,
+            verdict => self.name_differences(old, &comparison, &verdict, &found).await,
         }
     }
 
@@ -127,8 +126,9 @@ impl Live<'_> {
         old: &str,
         comparison: &Comparison<'_>,
         verdict: &Verdict,
+        content: &Content,
     ) -> Result<bool> {
-        let found = comparison.differences(verdict, self.request.max_findings).await?;
+        let found = comparison.differences(verdict, content, self.request.max_findings).await?;
         let objects: BTreeSet<_> =
             found.findings.iter().map(|finding| (&finding.tenant, finding.object)).collect();
         let unnamed = found.total.saturating_sub(objects.len() as u64);
@@ -137,7 +137,7 @@ impl Live<'_> {
             self.find(of_collection(FindingKind::ObjectChanged, old, "", text));
         }
         found.findings.into_iter().for_each(|finding| self.find(finding));
-        self.job.progress.find_more(unnamed);
+        self.job.progress.with_findings(|findings| findings.add_undescribed(unnamed));
         Ok(found.complete)
     }
 
@@ -167,13 +167,14 @@ impl Live<'_> {
                 }
             }
         }
-        for tenant in there.keys().filter(|name| !records.iter().any(|record| record.name == **name)) {
+        let known: BTreeSet<_> = records.iter().map(|record| &record.name).collect();
+        for tenant in there.keys().filter(|name| !known.contains(name)) {
             find(FindingKind::TenantExtra, tenant, "is on the cluster, but not in the backup".to_owned());
         }
         Ok(readable)
     }
 
     fn find(&self, finding: Finding) {
-        self.job.progress.find(finding);
+        super::find(self.job, finding);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Level, VerifyRequest, of_collection, of_damage, state};
+use super::{Level, VerifyRequest, count, find, of_collection, of_damage, state};
 use crate::archive::{BackupReader, CollectionManifest, CollectionReader};
 use crate::error::{Kind, Result};
 use crate::model::Content;
@@ -27,13 +27,13 @@ pub async fn check(
     for (summary, counters) in work {
         job.check_stop()?;
         counters.set_state(CollectionState::Running);
-        let before = job.progress.findings();
+        let before = count(job);
         readers.extend(check_collection(job, backup, request, summary, &counters).await?);
         counters.set_state(state(before, job));
     }
     // Of collections that were not looked into, nothing is known.
     for damage in job.or_stop(backup.extra_files(&readers)).await? {
-        job.progress.find(of_damage("", damage));
+        find(job, of_damage("", damage));
     }
     Ok(())
 }
@@ -49,7 +49,7 @@ async fn check_collection(
     let name = &summary.name;
     let damages = job.or_stop(backup.damaged_lists(summary)).await?;
     if !damages.is_empty() {
-        damages.into_iter().for_each(|damage| job.progress.find(of_damage(name, damage)));
+        damages.into_iter().for_each(|damage| find(job, of_damage(name, damage)));
         return Ok(None);
     }
     let reader = job.or_stop(backup.collection(name)).await?;
@@ -69,7 +69,7 @@ async fn check_collection(
         sound &= damage.is_none();
         counters.add_objects(file.rows);
         counters.add_bytes_read(file.bytes);
-        damage.into_iter().for_each(|damage| job.progress.find(of_damage(name, damage)));
+        damage.into_iter().for_each(|damage| find(job, of_damage(name, damage)));
     }
     if request.level >= Level::Rows && sound {
         check_sums(job, &reader, summary, &content);
@@ -81,7 +81,7 @@ async fn check_collection(
 fn check_sums(job: &JobContext, reader: &CollectionReader, summary: &CollectionManifest, content: &Content) {
     let name = &summary.name;
     let unsound = |part: &str, text: String| {
-        job.progress.find(of_collection(FindingKind::RowsUnsound, name, part, text));
+        find(job, of_collection(FindingKind::RowsUnsound, name, part, text));
     };
     if summary.digest.is_some_and(|digest| digest != content.total()) {
         unsound("backup.json", format!("the rows of {name} are not those whose digest is in backup.json"));
@@ -116,8 +116,7 @@ pub async fn check_restorable(
             | Kind::BackupCorrupt
             | Kind::InvalidRequest
     ) {
-        let finding = of_collection(FindingKind::NotRestorable, "", "", error.to_string());
-        job.progress.find(finding);
+        find(job, of_collection(FindingKind::NotRestorable, "", "", error.to_string()));
     }
     Err(error)
 }

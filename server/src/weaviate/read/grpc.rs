@@ -74,7 +74,8 @@ impl ObjectReader {
                 Err(error) => return Err(Failure::Other(self.undecodable(tenant, id, error))),
             }
         }
-        Ok(Page { batch, bytes, misread: Vec::new(), unreadable: Vec::new() })
+        let listed = batch.len();
+        Ok(Page { batch, bytes, listed, last, misread: Vec::new(), unreadable: Vec::new() })
     }
 
     pub(super) async fn search(
@@ -83,7 +84,8 @@ impl ObjectReader {
         mut request: SearchRequest,
     ) -> Result<SearchReply, Failure> {
         let limit = request.limit;
-        if self.at_one.load(Relaxed) {
+        let at_one = self.at_one.load(Relaxed);
+        if at_one {
             request.consistency_level = Some(ConsistencyLevel::One.into());
         }
         let status = match self.cluster.grpc().search(Cluster::request(request)).await {
@@ -93,7 +95,8 @@ impl ObjectReader {
         };
         let replicas_disagree = failure::is_about_replicas(status.message());
         let error = self.cluster.failed(&self.action(tenant), status);
-        if replicas_disagree && !self.at_one.swap(true, Relaxed) {
+        if replicas_disagree && !at_one {
+            self.at_one.store(true, Relaxed);
             // Some replica is down, and another one has all that there is.
             let text = format!("{error}; reading from any one replica instead");
             return Err(Failure::Other(Error::new(Kind::WeaviateOverloaded, text)));
@@ -151,7 +154,7 @@ impl ObjectReader {
 
     /// False for a vector whose index was dropped.
     pub(super) fn is_kept(&self, vector: &str) -> bool {
-        !self.collection.dropped_vectors().contains(&vector)
+        !self.dropped.iter().any(|name| name == vector)
     }
 }
 

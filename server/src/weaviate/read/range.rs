@@ -15,6 +15,8 @@ const PAGE_BYTES: usize = 6 << 20;
 const MAX_PAGE_OBJECTS: u32 = 1000;
 /// The first page tells how heavy objects are, so it must not assume that they are light.
 const FIRST_PAGE_OBJECTS: u32 = 16;
+/// Over REST, nothing limits how heavy a page may be.
+const FIRST_REST_PAGE_OBJECTS: u32 = 4;
 
 /// Reads the objects of one range, in the order of their ids.
 pub struct RangeReader {
@@ -34,7 +36,10 @@ impl ObjectReader {
             tenant: tenant.unwrap_or_default().to_owned(),
             range,
             after: range.cursor(),
-            limit: FIRST_PAGE_OBJECTS,
+            limit: match self.source {
+                Source::Grpc => FIRST_PAGE_OBJECTS,
+                Source::Rest => FIRST_REST_PAGE_OBJECTS,
+            },
             done: false,
         }
     }
@@ -50,19 +55,19 @@ impl RangeReader {
         if !page.unreadable.is_empty() {
             return Ok(Some(self.skip_unreadable(page)));
         }
-        let Some(last) = page.batch.ids.last().copied() else {
+        let Some(last) = page.last else {
             self.done = true;
             return Ok(None);
         };
-        let full = page.batch.len() as u32 >= self.limit;
+        let full = page.listed as u32 >= self.limit;
         let previous = self.after.replace(last);
-        self.limit = self.next_limit(previous, page.batch.len(), page.bytes);
+        self.limit = self.next_limit(previous, page.listed, page.bytes);
         let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
-        // A short page is the last one; so is one that reaches beyond the range.
-        self.done = !full || inside < page.batch.len() || self.after == Some(self.range.last);
+        // A short page is the last one; so is one that reaches the end of the range or beyond.
+        self.done = !full || last >= self.range.last;
         page.batch.truncate(inside);
         page.misread.retain(|misreading| self.range.contains(&misreading.id));
-        if page.batch.is_empty() { Ok(None) } else { Ok(Some(page)) }
+        Ok(Some(page))
     }
 
     /// Goes on behind an object that cannot be read, if it is in the range at all.
@@ -101,17 +106,27 @@ impl RangeReader {
     async fn fetch_over_rest(&mut self) -> Result<Page> {
         loop {
             let (reader, tenant, after, limit) = (&self.reader, &self.tenant, self.after, self.limit);
-            let page = reader.cluster.retrying(async || reader.rest_page(tenant, after, limit).await).await;
+            let page = reader
+                .cluster
+                .retrying(async || match reader.rest_page(tenant, after, limit).await {
+                    Ok(page) => Ok(Some(page)),
+                    Err(Failure::TooLarge | Failure::Misread) => Ok(None),
+                    Err(Failure::Other(error)) => Err(error),
+                })
+                .await;
             match page {
+                Ok(Some(page)) => return Ok(page),
+                Ok(None) => self.limit = (self.limit / 2).max(1),
                 Err(error) if error.kind() == Kind::CollectionUnsupported => {
                     if self.limit > 1 {
                         self.limit = (self.limit / 2).max(1);
                         continue;
                     }
                     let unreadable = vec![reader.find_unreadable(tenant, after, &error).await?];
-                    return Ok(Page { batch: reader.batch(), bytes: 0, misread: Vec::new(), unreadable });
+                    let (batch, misread) = (reader.batch(), Vec::new());
+                    return Ok(Page { batch, bytes: 0, listed: 0, last: None, misread, unreadable });
                 }
-                page => return page,
+                Err(error) => return Err(error),
             }
         }
     }

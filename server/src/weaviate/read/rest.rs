@@ -1,55 +1,80 @@
 //! Pages over REST: the listing with the cursor.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 
+use prost::Message;
 use selvedge_proto::weaviate::{MetadataResult, PropertiesRequest, SearchRequest};
 use uuid::Uuid;
 
 use super::grpc::Failure;
-use super::{ObjectReader, Page, Source, cursor};
+use super::{ObjectReader, Page, cursor};
 use crate::error::{Error, Kind, Result};
-use crate::model::Batch;
 use crate::weaviate::misread::Misreading;
 use crate::weaviate::rest_page::{Columns, RestObject, RestPage};
+use crate::weaviate::wire::Malformed;
 
 impl ObjectReader {
-    pub async fn rest_page(&self, tenant: &str, after: Option<Uuid>, limit: u32) -> Result<Page> {
-        let with_vectors = !self.spaces.is_empty() && self.source != Source::RestAndGrpc;
-        let text = self.list(tenant, after, limit, with_vectors).await?;
-        let page: RestPage<'_> = serde_json::from_str(&text).map_err(|error| {
+    pub async fn rest_page(&self, tenant: &str, after: Option<Uuid>, limit: u32) -> Result<Page, Failure> {
+        self.over_rest.store(true, Relaxed);
+        let with_vectors = !self.spaces.is_empty() && !self.vectors_over_grpc;
+        let text = self.list(tenant, after, limit, with_vectors).await.map_err(Failure::Other)?;
+        let listing: RestPage<'_> = serde_json::from_str(&text).map_err(|error| {
             let action = self.action(tenant);
-            Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"))
-                .caused_by(error)
+            let text = format!("cannot {action}: unexpected answer");
+            Failure::Other(Error::new(Kind::WeaviateUnintelligible, text).caused_by(error))
         })?;
-        let mut vectors = match self.source {
-            Source::RestAndGrpc => Some(self.vectors(tenant, after, limit).await?),
-            Source::Grpc | Source::Rest => None,
-        };
-        let columns = Columns::new(&self.collection, &self.spaces, &self.traps);
-        let (mut batch, mut misread) = (self.batch(), Vec::new());
-        for object in &page.objects {
-            if batch.ids.last().copied().or(after).is_some_and(|last| object.id <= last) {
-                let error = crate::weaviate::wire::Malformed("it comes out of order".to_owned());
-                return Err(self.undecodable(tenant, object.id, error));
-            }
-            let pushed = match &mut vectors {
-                None => columns
-                    .push(&mut batch, object, &mut misread)
-                    .and_then(|()| columns.push_vectors(&mut batch, object)),
-                Some(vectors) => match vectors.remove(&object.id) {
-                    // The two were not read at the same moment: only if nobody wrote in between do they belong together.
-                    Some(found) if found.last_update_time_unix == object.last_update_time_unix => columns
-                        .push(&mut batch, object, &mut misread)
-                        .and_then(|()| self.push_vectors(&mut batch, &found)),
-                    _ => {
-                        self.push_single(tenant, object.id, &columns, &mut batch, &mut misread).await?;
-                        Ok(())
-                    }
-                },
-            };
-            pushed.map_err(|error| self.undecodable(tenant, object.id, error))?;
+        let mut bytes = text.len();
+        let mut vectors = None;
+        if self.vectors_over_grpc {
+            let (found, size) = self.vectors(tenant, after, limit).await?;
+            bytes += size;
+            vectors = Some(found);
         }
-        Ok(Page { batch, bytes: text.len(), misread, unreadable: Vec::new() })
+        let columns = Columns::new(&self.collection, &self.spaces, &self.traps);
+        let mut page = Page {
+            batch: self.batch(),
+            bytes,
+            listed: listing.objects.len(),
+            last: listing.objects.last().map(|object| object.id),
+            misread: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let mut last = after;
+        for object in &listing.objects {
+            if last.is_some_and(|last| object.id <= last) {
+                let error = Malformed("it comes out of order".to_owned());
+                return Err(Failure::Other(self.undecodable(tenant, object.id, error)));
+            }
+            last = Some(object.id);
+            let pushed = self.push(tenant, object, vectors.as_mut(), &columns, &mut page).await;
+            pushed.map_err(Failure::Other)?;
+        }
+        Ok(page)
+    }
+
+    /// Appends a listed object, with its vectors from wherever they can be trusted.
+    async fn push(
+        &self,
+        tenant: &str,
+        object: &RestObject<'_>,
+        vectors: Option<&mut BTreeMap<Uuid, MetadataResult>>,
+        columns: &Columns<'_>,
+        page: &mut Page,
+    ) -> Result<()> {
+        let found = match vectors {
+            None => None,
+            Some(vectors) => match vectors.remove(&object.id) {
+                // The two were not read at the same moment: only if nobody wrote in between do they belong together.
+                Some(found) if found.last_update_time_unix == object.last_update_time_unix => Some(found),
+                _ => return self.push_single(tenant, object.id, columns, page).await,
+            },
+        };
+        let pushed = columns.push(&mut page.batch, object, &mut page.misread).and_then(|()| match found {
+            Some(found) => self.push_vectors(&mut page.batch, &found),
+            None => columns.push_vectors(&mut page.batch, object),
+        });
+        pushed.map_err(|error| self.undecodable(tenant, object.id, error))
     }
 
     async fn list(&self, tenant: &str, after: Option<Uuid>, limit: u32, vectors: bool) -> Result<String> {
@@ -69,13 +94,13 @@ impl ObjectReader {
         })
     }
 
-    /// The vectors of the same page, by id.
+    /// The vectors of the same page by id, and how many bytes they came in.
     async fn vectors(
         &self,
         tenant: &str,
         after: Option<Uuid>,
         limit: u32,
-    ) -> Result<BTreeMap<Uuid, MetadataResult>> {
+    ) -> Result<(BTreeMap<Uuid, MetadataResult>, usize), Failure> {
         let request = SearchRequest {
             tenant: tenant.to_owned(),
             after: cursor(after),
@@ -85,12 +110,14 @@ impl ObjectReader {
         };
         let reply = match self.search(tenant, request).await {
             Ok(reply) => reply,
-            Err(Failure::Other(error)) => return Err(error),
             // Each object is then read by itself.
-            Err(Failure::TooLarge | Failure::Misread) => return Ok(BTreeMap::new()),
+            Err(Failure::Misread) => return Ok((BTreeMap::new(), 0)),
+            Err(failure) => return Err(failure),
         };
+        let bytes = reply.encoded_len();
         let found = reply.results.into_iter().filter_map(|result| result.metadata);
-        Ok(found.filter_map(|metadata| Some((Uuid::try_parse(&metadata.id).ok()?, metadata))).collect())
+        let by_id = found.filter_map(|metadata| Some((Uuid::try_parse(&metadata.id).ok()?, metadata)));
+        Ok((by_id.collect(), bytes))
     }
 
     /// Appends one object as it is now; nothing if it is gone.
@@ -99,8 +126,7 @@ impl ObjectReader {
         tenant: &str,
         id: Uuid,
         columns: &Columns<'_>,
-        batch: &mut Batch,
-        misread: &mut Vec<Misreading>,
+        page: &mut Page,
     ) -> Result<()> {
         let path = format!("/v1/objects/{}/{id}", self.collection.name);
         let mut query = vec![("include", "vector")];
@@ -112,8 +138,8 @@ impl ObjectReader {
         };
         let parsed: Result<RestObject<'_>, _> = serde_json::from_str(&text);
         let pushed = parsed.map_err(Into::into).and_then(|object| {
-            columns.push(batch, &object, misread)?;
-            columns.push_vectors(batch, &object)
+            columns.push(&mut page.batch, &object, &mut page.misread)?;
+            columns.push_vectors(&mut page.batch, &object)
         });
         pushed.map_err(|error| self.undecodable(tenant, id, error))
     }
@@ -136,10 +162,20 @@ impl ObjectReader {
                 Err(error) => return Err(error),
             }
         }
+        let id = Uuid::from_u128(low);
+        if self.collection.shards > 1 {
+            // Each shard has a next object of its own, so what lies before this one may be sound.
+            let name = &self.collection.name;
+            return Err(Error::new(
+                Kind::CollectionUnsupported,
+                format!("object {id} of collection \"{name}\" cannot be shown by Weaviate, nor what is listed with it: {error}"),
+            )
+            .hint(format!("remove the object's misread property in Weaviate, or leave it out with --exclude {name}")));
+        }
         let text = error.to_string();
         let property = text.split_once("property \"").and_then(|(_, rest)| rest.split_once('"'));
         Ok(Misreading {
-            id: Uuid::from_u128(low),
+            id,
             property: property.map_or_else(String::new, |(name, _)| name.to_owned()),
             loss: format!("Weaviate cannot show the object at all: {text}"),
         })

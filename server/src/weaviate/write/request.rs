@@ -1,5 +1,7 @@
 //! Some objects on their way to Weaviate.
 
+use std::collections::BTreeMap;
+
 use selvedge_proto::weaviate::{BatchObject, batch_object};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -71,7 +73,14 @@ impl WriteRequest {
 
     /// Takes empty lists of these properties out of an object. None if there are none.
     pub(super) fn drop_empty_lists(&mut self, place: usize, properties: &[&str]) -> Option<EmptyLists> {
-        let Body::Grpc(objects) = &mut self.body else { return None };
+        let objects = match &mut self.body {
+            Body::Grpc(objects) => objects,
+            Body::Rest(objects) => {
+                let (json, tenant, dropped) = without_empty_lists(&objects[place], properties)?;
+                objects[place] = json;
+                return Some(EmptyLists { id: self.ids[place], tenant, properties: dropped });
+            }
+        };
         let object = &mut objects[place];
         let batch_object::Properties { empty_list_props, .. } = object.properties.as_mut()?;
         let (dropped, kept): (Vec<_>, Vec<_>) = std::mem::take(empty_list_props)
@@ -81,6 +90,23 @@ impl WriteRequest {
         let lists = EmptyLists { id: self.ids[place], tenant: object.tenant.clone(), properties: dropped };
         (!lists.properties.is_empty()).then_some(lists)
     }
+}
+
+/// An object in JSON without empty lists of these properties, its tenant, and the names of those it had.
+fn without_empty_lists(
+    object: &RawValue,
+    properties: &[&str],
+) -> Option<(Box<RawValue>, String, Vec<String>)> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let mut members: Members = serde_json::from_str(object.get()).ok()?;
+    let mut values: Members = serde_json::from_str(members.get("properties")?.get()).ok()?;
+    let is_empty = |name: &&String| properties.contains(&name.as_str()) && values[*name].get() == "[]";
+    let dropped: Vec<_> = values.keys().filter(is_empty).cloned().collect();
+    values.retain(|name, _| !dropped.contains(name));
+    members.insert("properties".to_owned(), serde_json::value::to_raw_value(&values).ok()?);
+    let tenant = members.get("tenant").and_then(|tenant| serde_json::from_str(tenant.get()).ok());
+    let json = serde_json::value::to_raw_value(&members).ok()?;
+    (!dropped.is_empty()).then(|| (json, tenant.unwrap_or_default(), dropped))
 }
 
 #[cfg(test)]

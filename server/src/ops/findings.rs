@@ -1,0 +1,74 @@
+//! What a verification found not to hold.
+
+use uuid::Uuid;
+
+/// What a verification found not to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// The first of them.
+    pub listed: Vec<Finding>,
+    pub total: u64,
+    /// How many are listed at most.
+    limit: usize,
+    /// Those that are described, by kind.
+    kinds: Vec<(FindingKind, u64)>,
+}
+
+impl Findings {
+    /// How many are to be listed. The others are counted.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub fn add(&mut self, finding: Finding) {
+        self.total += 1;
+        match self.kinds.iter_mut().find(|(kind, _)| *kind == finding.kind) {
+            Some((_, count)) => *count += 1,
+            None => self.kinds.push((finding.kind, 1)),
+        }
+        if self.listed.len() < self.limit {
+            self.listed.push(finding);
+        }
+    }
+
+    /// Counts some that are not described.
+    pub fn add_undescribed(&mut self, count: u64) {
+        self.total += count;
+    }
+
+    /// Whether there are any, and all are of this kind.
+    pub fn are_only(&self, kind: FindingKind) -> bool {
+        self.total > 0 && self.kinds.iter().all(|(other, count)| *other == kind && *count == self.total)
+    }
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: FindingKind,
+    /// Empty if it is about the backup as a whole.
+    pub collection: String,
+    pub tenant: Option<String>,
+    pub object: Option<Uuid>,
+    /// The property, vector, setting or file. May be empty.
+    pub part: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    FileMissing,
+    FileExtra,
+    FileTruncated,
+    FileAltered,
+    RowsUnsound,
+    NotRestorable,
+    CollectionMissing,
+    TenantMissing,
+    ObjectMissing,
+    TenantExtra,
+    ObjectExtra,
+    ObjectChanged,
+    SchemaChanged,
+    TenantUnreadable,
+}
