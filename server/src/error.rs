@@ -144,6 +144,12 @@ impl StdError for Error {
     }
 }
 
+/// "1 object", "2 objects".
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

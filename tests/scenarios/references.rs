@@ -85,7 +85,7 @@ pub async fn those_refused_for_good_make_the_job_partial(world: &mut World) -> a
     let faults = world.stand_in().faults();
     let call = Call::rest("POST", "/v1/batch/references");
     faults.on(call).refuse_objects(Objects::Index(0), "target class not found");
-    let ran = world.refuse(&["restore", "b"], 5, "refused 1 references").await?;
+    let ran = world.refuse(&["restore", "b"], 5, "refused 1 reference").await?;
     ensure!(ran.err.contains("target class not found"), "{}", ran.err);
     for name in names {
         ensure!(world.rest.count(&name, None).await? == 30, "{name} lacks objects");

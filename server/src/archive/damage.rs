@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use object_store::path::Path;
 
 use super::read_backup::{BackupReader, CollectionReader};
-use super::{Checksum, CollectionManifest, DataFile, layout};
+use super::{Checksum, CollectionManifest, DataFile, Manifest, layout};
 use crate::error::{Error, Kind, Result};
 use crate::model::Content;
 
@@ -41,16 +41,29 @@ impl BackupReader {
         let mut damages = Vec::new();
         for (name, checksum) in &collection.blake3 {
             let path = layout::collection_file(&self.manifest().id, &collection.name, name);
-            match self.store().get(&path).await? {
-                None => damages.push(Damage::new(DamageKind::Missing, &path, "is missing")),
-                Some(bytes) if Checksum::of(&bytes) != *checksum => {
-                    let text = "was altered: its checksum is not the one in backup.json";
-                    damages.push(Damage::new(DamageKind::Altered, &path, text));
-                }
-                Some(_) => {}
-            }
+            damages.extend(self.damaged(&path, *checksum).await?);
         }
         Ok(damages)
+    }
+
+    /// Whether `claim.json` is as it was written. Nothing is restored from it.
+    pub async fn damaged_claim(&self) -> Result<Option<Damage>> {
+        let Manifest { id, claim, .. } = self.manifest();
+        match claim {
+            Some(checksum) => self.damaged(&layout::claim(id), *checksum).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn damaged(&self, path: &Path, checksum: Checksum) -> Result<Option<Damage>> {
+        Ok(match self.store().get(path).await? {
+            None => Some(Damage::new(DamageKind::Missing, path, "is missing")),
+            Some(bytes) if Checksum::of(&bytes) != checksum => {
+                let text = "was altered: its checksum is not the one in backup.json";
+                Some(Damage::new(DamageKind::Altered, path, text))
+            }
+            Some(_) => None,
+        })
     }
 
     /// Files in the backup's folder that it does not list. `readers` are those of its collections whose lists are sound;

@@ -26,6 +26,9 @@ pub struct Manifest {
     pub weaviate_version: String,
     /// The job that made it.
     pub job_id: String,
+    /// The checksum of `claim.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Checksum>,
     pub cluster: ClusterIdentity,
     /// What is in it was read between the two.
     pub start_time: DateTime<Utc>,
@@ -117,6 +120,7 @@ impl Manifest {
     pub fn new(
         id: BackupId,
         job_id: String,
+        claim: Checksum,
         summary: CommitSummary,
         collections: Vec<CollectionManifest>,
     ) -> Self {
@@ -127,6 +131,7 @@ impl Manifest {
             selvedge_version: env!("CARGO_PKG_VERSION").to_owned(),
             weaviate_version: summary.weaviate_version,
             job_id,
+            claim: Some(claim),
             cluster: summary.cluster,
             start_time: summary.start_time,
             end_time: summary.end_time,
@@ -225,7 +230,7 @@ mod tests {
     use crate::archive::tests::samples::summary;
 
     fn manifest() -> Manifest {
-        Manifest::new("b".parse().unwrap(), "job".to_owned(), summary(), Vec::new())
+        Manifest::new("b".parse().unwrap(), "job".to_owned(), Checksum::of(b"{}"), summary(), Vec::new())
     }
 
     fn read(text: &str) -> Result<Manifest> {

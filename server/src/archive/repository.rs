@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{Created, Store};
 use super::write_data::Limits;
-use super::{BackupId, BackupReader, BackupWriter, Manifest, layout};
+use super::{BackupId, BackupReader, BackupWriter, Checksum, Manifest, layout};
 use crate::error::{Error, Kind, Result};
 
 /// A place for backups. Clones share it.
@@ -82,13 +82,15 @@ impl Repository {
         let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&claim)
             .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
+        let mut checksum = Checksum::of(&json);
         if let Created::Taken(found) = self.store.create(&layout::claim(id), json.into()).await? {
             let holder = serde_json::from_slice::<Claim>(&found).ok();
             if holder.as_ref().is_none_or(|holder| holder.job_id != job_id) {
                 return Err(self.taken(id, holder.as_ref()));
             }
+            checksum = Checksum::of(&found);
         }
-        Ok(BackupWriter::new(self.store.clone(), id.clone(), job_id.to_owned(), self.limits))
+        Ok(BackupWriter::new(self.store.clone(), id.clone(), job_id.to_owned(), checksum, self.limits))
     }
 
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::store::{Created, Store};
 use super::write_data::Limits;
-use super::{BackupId, CollectionManifest, CollectionWriter, CommitSummary, Manifest, layout};
+use super::{BackupId, Checksum, CollectionManifest, CollectionWriter, CommitSummary, Manifest, layout};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, VectorSpace};
 
@@ -13,12 +13,20 @@ pub struct BackupWriter {
     store: Arc<Store>,
     id: BackupId,
     job_id: String,
+    /// Of `claim.json`.
+    claim: Checksum,
     limits: Limits,
 }
 
 impl BackupWriter {
-    pub(super) fn new(store: Arc<Store>, id: BackupId, job_id: String, limits: Limits) -> Self {
-        Self { store, id, job_id, limits }
+    pub(super) fn new(
+        store: Arc<Store>,
+        id: BackupId,
+        job_id: String,
+        claim: Checksum,
+        limits: Limits,
+    ) -> Self {
+        Self { store, id, job_id, claim, limits }
     }
 
     pub fn id(&self) -> &BackupId {
@@ -55,7 +63,7 @@ impl BackupWriter {
         if names.len() != collections.len() {
             return Err(Error::internal(format!("a collection is twice in backup {}", self.id)));
         }
-        let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), summary, collections);
+        let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), self.claim, summary, collections);
         match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
             Created::Done => Ok(manifest),
             Created::Taken(_) => {

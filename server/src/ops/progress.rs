@@ -259,6 +259,11 @@ impl CollectionCounters {
         self.objects_expected_exact.store(exact, Relaxed);
     }
 
+    /// Some are looked at once more.
+    pub fn expect_more_objects(&self, count: u64) {
+        self.objects_expected.fetch_add(count, Relaxed);
+    }
+
     pub fn expect_tenants(&self, count: u64) {
         self.tenants_expected.store(count, Relaxed);
     }

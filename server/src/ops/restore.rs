@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::{Access, CollectionCounters, CollectionState, JobContext, Outcome, Phase, Plan};
 use crate::archive::{BackupId, BackupReader, Repository};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::model::Selection;
 use crate::weaviate::Cluster;
 use checking::Checking;
@@ -119,13 +119,14 @@ pub async fn check_restorable(
 fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome {
     let list = list.unwrap_or_default();
     if refused.objects + refused.references > 0 {
-        let mut text = match (refused.objects, refused.references) {
-            (objects, 0) => format!("Weaviate refused {objects} objects for good"),
-            (0, references) => format!("Weaviate refused {references} references for good"),
-            (objects, references) => {
-                format!("Weaviate refused {objects} objects and {references} references for good")
-            }
+        let objects = counted(refused.objects, "object");
+        let references = counted(refused.references, "reference");
+        let what = match (refused.objects, refused.references) {
+            (_, 0) => objects,
+            (0, _) => references,
+            _ => format!("{objects} and {references}"),
         };
+        let mut text = format!("Weaviate refused {what} for good");
         text += &gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
         return Outcome::Partial(Error::new(Kind::ObjectsRefused, text).hint(format!(
             "the warnings say why, and {list} in the repository lists them; everything else was restored"

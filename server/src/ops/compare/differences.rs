@@ -122,6 +122,7 @@ impl Comparison<'_> {
         let sink =
             || Listing { lens: self.lens(digester.clone()), buckets: buckets.clone(), found: HashMap::new() };
         let mut sinks: Vec<_> = (0..LANES).map(|_| sink()).collect();
+        self.counters.expect_more_objects(area.parts.iter().map(|part| part.objects).sum());
         self.read(&area.parts, &mut sinks).await?;
         Ok(sinks.into_iter().flat_map(|sink| sink.found).collect())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{VerifyRequest, of_collection, state};
 use crate::archive::BackupReader;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::model::{Collection, Content, Digest};
 use crate::ops::compare::{Comparison, Expected, Verdict};
 use crate::ops::{Access, CollectionCounters, CollectionState, Finding, FindingKind, JobContext, Outcome};
@@ -52,7 +52,8 @@ pub async fn compare(
     }
     if job.progress.with_findings(|findings| findings.are_only(FindingKind::TenantUnreadable)) {
         let text = format!(
-            "what could be compared is the same, but {count} tenants are not active and could not be"
+            "what could be compared is the same, but {} could not be: inactive",
+            counted(count, "tenant")
         );
         let hint = "activate them in Weaviate and compare again";
         return Ok(Outcome::Partial(Error::new(Kind::TenantInactive, text).hint(hint)));
@@ -61,9 +62,10 @@ pub async fn compare(
     Err(Error::new(
         Kind::DifferencesFound,
         format!(
-            "cluster \"{}\" does not hold what backup {} holds: {at_least}{count} differences",
+            "cluster \"{}\" does not hold what backup {} holds: {at_least}{}",
             cluster.name(),
-            request.backup_id
+            request.backup_id,
+            counted(count, "difference"),
         ),
     )
     .hint(format!(

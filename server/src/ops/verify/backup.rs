@@ -31,8 +31,10 @@ pub async fn check(
         readers.extend(check_collection(job, backup, request, summary, &counters).await?);
         counters.set_state(state(before, job));
     }
+    let claim = job.or_stop(backup.damaged_claim()).await?;
     // Of collections that were not looked into, nothing is known.
-    for damage in job.or_stop(backup.extra_files(&readers)).await? {
+    let extra = job.or_stop(backup.extra_files(&readers)).await?;
+    for damage in claim.into_iter().chain(extra) {
         find(job, of_damage("", damage));
     }
     Ok(())
