@@ -13,7 +13,7 @@ pub enum ExitCode {
     Partial = 5,
     /// A backup, what was restored from it, or a cluster compared with it is not what it should be.
     Integrity = 6,
-    /// Interrupted here; a job that was started runs on.
+    /// Interrupted here, or nobody reads the output any more; a job that was started runs on.
     Interrupted = 130,
 }
 
@@ -27,7 +27,7 @@ Exit codes:
     4  refused: it exists, needs confirmation, is in use, or is not permitted
     5  partial: the job ended, but something was left out or refused
     6  integrity: a backup, what was restored from it, or a comparison does not hold
-  130  interrupted here; a job that was started runs on";
+  130  interrupted here, or nobody reads the output; a job that was started runs on";
 
 impl ExitCode {
     pub fn code(self) -> u8 {

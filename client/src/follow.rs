@@ -203,8 +203,15 @@ impl Break {
             (Self::Lost(status), None) => Failure::of_status(&status, url)
                 .hint("`selvedge jobs list` shows whether the job was started, once the server can be reached again"),
             (Self::Lost(status), Some(job)) => {
-                let text = format!("lost the connection to {url}: {}; job {} runs on", status.message(), job.id);
-                Failure::new(ExitCode::Unreachable, text).hint(format!("watch it with `selvedge jobs watch {}`", job.id))
+                let text = format!(
+                    "lost the connection to {url}: {}; job {} may have ended with the server",
+                    status.message(),
+                    job.id
+                );
+                Failure::new(ExitCode::Unreachable, text).hint(format!(
+                    "once the server can be reached again, `selvedge jobs watch {}` shows whether it runs on, and `selvedge list` what is complete",
+                    job.id
+                ))
             }
             (Self::Interrupted, None) => {
                 Failure::new(ExitCode::Interrupted, "the server had not answered yet; a job may have been started")
@@ -216,7 +223,8 @@ impl Break {
             }
             (Self::Unread, job) => {
                 let id = job.map_or("", |job| &job.id);
-                Failure::new(ExitCode::Done, format!("nobody reads the output; job {id} runs on"))
+                let text = format!("nobody reads the output; job {id} runs on");
+                Failure::new(ExitCode::Interrupted, text).hint(format!("watch it with `selvedge jobs watch {id}`"))
             }
         }
     }

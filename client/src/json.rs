@@ -8,7 +8,7 @@ mod job;
 
 use serde::Serialize;
 
-pub use backup::Backup;
+pub use backup::{Backup, DamagedBackup};
 pub use collection::Collection;
 pub use job::Job;
 

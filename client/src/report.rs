@@ -72,7 +72,7 @@ fn result(job: &Job) -> Option<String> {
             let plan = job.plan.as_ref().map(plan::render).unwrap_or_default();
             Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
         }
-        JobState::Succeeded => Some(format!("{}: {}", subject(job), totals(job))),
+        JobState::Succeeded => Some(format!("{}{}: {}", subject(job), wholeness(job), totals(job))),
         JobState::Partial => Some(format!("partial {}: {}", subject(job), totals(job))),
         JobState::Unspecified
         | JobState::Pending
@@ -92,6 +92,15 @@ fn subject(job: &Job) -> String {
         JobKind::Verify if job.state() == JobState::Succeeded => format!("backup {} holds", job.backup_id),
         JobKind::Verify => format!("verification of {}", job.backup_id),
         JobKind::Unspecified => format!("job {}", job.id),
+    }
+}
+
+/// What is restored from a partial backup, or is one, is never told without a word of it.
+fn wholeness(job: &Job) -> &'static str {
+    let is_partial = job.warnings.iter().any(|warning| warning.reason == "backup_incomplete");
+    match job.kind() {
+        JobKind::Restore | JobKind::Verify if is_partial => " (a partial backup: the warnings say what it lacks)",
+        _ => "",
     }
 }
 

@@ -1,5 +1,10 @@
 //! Tables of plain text.
 
+use crate::format;
+
+/// A longer cell is cut: nobody reads it, and it would push all others off the screen.
+const WIDEST: usize = 300;
+
 #[derive(Clone, Copy, Debug)]
 pub enum Align {
     Left,
@@ -19,8 +24,8 @@ impl Table {
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         // A line break in a cell would break the table.
-        self.rows
-            .push(cells.into_iter().map(|cell| crate::format::clean(&cell).replace('\n', " ")).collect());
+        let clean = |cell: String| format::shorten(&format::clean(&cell).replace('\n', " "), WIDEST);
+        self.rows.push(cells.into_iter().map(clean).collect());
     }
 
     /// The lines without the last line break.
@@ -33,11 +38,14 @@ impl Table {
             })
             .collect();
         let render = |cells: &Vec<String>| {
-            let cells =
-                cells.iter().zip(&widths).zip(&self.columns).map(|((cell, &wide), (_, align))| match align {
-                    Align::Left => format!("{cell:<wide$}"),
-                    Align::Right => format!("{cell:>wide$}"),
-                });
+            let cells = cells.iter().zip(&widths).zip(&self.columns).map(|((cell, &wide), (_, align))| {
+                // Not by a format string: what is wider than 65,535 characters would make it panic.
+                let room = " ".repeat(wide - width(cell));
+                match align {
+                    Align::Left => format!("{cell}{room}"),
+                    Align::Right => format!("{room}{cell}"),
+                }
+            });
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         lines.into_iter().map(render).collect::<Vec<_>>().join("\n")
@@ -51,6 +59,13 @@ fn width(cell: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_of_any_length_is_shown_as_far_as_it_helps() {
+        let mut table = Table::new([("NAME", Align::Left), ("NOTE", Align::Right)]);
+        table.row(["N".repeat(100_000), "x".to_owned()]);
+        assert!(table.render().lines().all(|line| line.chars().count() < 400));
+    }
 
     #[test]
     fn columns_are_aligned() {

@@ -15,12 +15,12 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::archive::Repository;
-use crate::config::{Config, Options, RepositoryConfig};
+use crate::config::{Config, Make, Options, RepositoryConfig};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::{self, Health, Places};
 use crate::jobs::{Limits, Registry};
-use crate::ops::{self, Leftover};
-use crate::weaviate::{Cluster, ClusterConfig};
+use crate::ops::{self, Access, Leftover};
+use crate::weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
 
@@ -29,6 +29,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// However long the jobs took to stop, clients get this long to read how they ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A collection that a job uses is looked at again after this.
+const LOCK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The server, ready to serve.
 pub struct App {
@@ -38,10 +40,13 @@ pub struct App {
 }
 
 impl App {
-    /// To be called within a Tokio runtime. Opens the repositories; connects to Weaviate when first needed.
-    pub fn build(config: Config) -> Result<Self> {
-        let open = |RepositoryConfig { name, url }: &RepositoryConfig| Repository::open(name, url);
-        let repositories = config.repositories.iter().map(open).collect::<Result<_>>()?;
+    /// To be called within a Tokio runtime. Opens the repositories, which have to be there or to be made; connects to
+    /// Weaviate when first needed.
+    pub async fn build(config: Config) -> Result<Self> {
+        let mut repositories = Vec::with_capacity(config.repositories.len());
+        for repository in &config.repositories {
+            repositories.push(open(repository).await?);
+        }
         Self::with_parts(config.clusters, repositories, config.options)
     }
 
@@ -82,36 +87,50 @@ impl App {
         }
     }
 
-    /// The tenants that a server which died had activated.
+    /// What servers that died were in the middle of.
     async fn leftovers(&self) -> Vec<Leftover> {
         let mut found = Vec::new();
         for repository in self.places.repositories() {
+            let name = repository.name();
             match ops::leftovers(repository).await {
-                Ok(leftovers) => found.extend(leftovers),
+                Ok(leftovers) => {
+                    for leftover in leftovers {
+                        match leftover {
+                            Ok(leftover) => found.push(leftover),
+                            Err(error) => tracing::error!(repository = name, %error, "a job may be half done"),
+                        }
+                    }
+                }
                 Err(error) => tracing::error!(
-                    repository = repository.name(), %error,
-                    "cannot find out whether tenants were left active by a server that died"
+                    repository = name, %error,
+                    "cannot find out whether a server that died left tenants active or collections missing"
                 ),
             }
         }
         found
     }
 
-    /// Puts them back, each on its cluster, as soon as that can be reached.
-    async fn put_back(places: Arc<Places>, leftovers: Vec<Leftover>) {
-        let clusters: Vec<_> = places.clusters().map(Cluster::patient).collect();
+    /// Finishes it, each on its cluster, as soon as that can be reached.
+    async fn finish(places: Arc<Places>, registry: Arc<Registry>, leftovers: Vec<Leftover>) {
         for leftover in leftovers {
-            for cluster in &clusters {
-                match leftover.put_back(cluster).await {
-                    Ok(0) => {}
-                    Ok(count) => tracing::info!(
-                        cluster = cluster.name(),
-                        count,
-                        "deactivated tenants that a job had activated when the server died"
-                    ),
+            for cluster in places.clusters().filter(|cluster| leftover.is_on(cluster)) {
+                let _alone = loop {
+                    let locks = registry.locks(cluster.name(), leftover.summary());
+                    let collection = [leftover.collection().to_owned()];
+                    match locks.acquire(&leftover.job_id, &collection, Access::Exclusive) {
+                        Ok(guard) => break guard,
+                        Err(_) => tokio::time::sleep(LOCK_AGAIN).await,
+                    }
+                };
+                let (name, job) = (cluster.name(), &leftover.job_id);
+                match leftover.finish(&cluster.patient()).await {
+                    Ok(None) => {}
+                    Ok(Some(done)) => {
+                        tracing::warn!(cluster = name, job, done, "finished what a server that died had begun");
+                    }
                     Err(error) => tracing::error!(
-                        cluster = cluster.name(), %error, next = error.hint_text(),
-                        "tenants that a job had activated when the server died may still be active"
+                        cluster = name, job, %error, next = error.hint_text(),
+                        "cannot finish what a server that died had begun"
                     ),
                 }
             }
@@ -124,8 +143,9 @@ impl App {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
         let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
-        let put_back = Self::put_back(Arc::clone(&self.places), self.leftovers().await);
-        let _put_back = AbortOnDropHandle::new(tokio::spawn(put_back));
+        let (places, registry) = (Arc::clone(&self.places), Arc::clone(&self.registry));
+        let finish = Self::finish(places, registry, self.leftovers().await);
+        let _finish = AbortOnDropHandle::new(tokio::spawn(finish));
         let stop = CancellationToken::new();
         let server = transport(routes, listener, stop.clone().cancelled_owned());
         let mut server = AbortOnDropHandle::new(tokio::spawn(server));
@@ -158,6 +178,34 @@ impl App {
         tracing::info!(running, "stopping: no new jobs are taken, those that run are asked to stop");
         self.registry.drain(self.shutdown_deadline).await;
     }
+}
+
+/// A repository that is there, or is to be made.
+async fn open(config: &RepositoryConfig) -> Result<Repository> {
+    let RepositoryConfig { name, url, make } = config;
+    let is_made = match make {
+        Make::Always => true,
+        Make::IfVacant => Repository::is_vacant(name, url)?,
+        Make::Never => false,
+    };
+    if is_made {
+        let repository = Repository::create(name, url)?;
+        repository.init().await?;
+        return Ok(repository);
+    }
+    let repository = Repository::open(name, url)?;
+    repository.check().await?;
+    Ok(repository)
+}
+
+/// Makes the repositories that the configuration names, those that are there excepted, and says where they are.
+pub async fn init(config: &Config) -> Result<Vec<String>> {
+    let mut made = Vec::new();
+    for repository in &config.repositories {
+        let repository = open(&RepositoryConfig { make: Make::Always, ..repository.clone() }).await?;
+        made.push(repository.url().to_owned());
+    }
+    Ok(made)
 }
 
 async fn transport(

@@ -3,6 +3,8 @@
 //! Every key there is, those of a backup without `backups/<backup-id>/` in front:
 //!
 //! ```text
+//! repository.json                                this is a repository: its format and id; made on purpose, once
+//!
 //! claim.json                                     this id is taken, by this job; created first, create-only
 //! collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
 //! collections/<Collection>/data/<uuid>.parquet   the objects; `columns` tells what is in a file
@@ -31,6 +33,7 @@ mod encode;
 mod layout;
 mod list;
 mod manifest;
+mod marker;
 mod read_backup;
 mod read_data;
 mod repository;

@@ -12,11 +12,13 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::weaviate::ClusterConfig;
 
-pub use flags::Flags;
+pub use flags::{Command, Flags};
 pub use log::{Log, LogFormat};
 
 /// The cluster and the repository that the flags describe, and that requests mean which name none.
 pub const DEFAULT_NAME: &str = "default";
+/// Where backups are kept if nobody says where.
+const DEFAULT_REPOSITORY: &str = "backups";
 
 /// Everything the server is told from outside, checked.
 #[derive(Debug, Clone)]
@@ -34,6 +36,17 @@ pub struct RepositoryConfig {
     /// The name that requests use.
     pub name: String,
     pub url: String,
+    pub make: Make,
+}
+
+/// Whether a place that is no repository is made one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    /// What is not there is not mounted, or not the right place.
+    Never,
+    /// If there is nothing at all at this place, which nobody has chosen.
+    IfVacant,
+    Always,
 }
 
 /// What is not about a place.
@@ -72,11 +85,17 @@ impl Config {
             retry_budget: *flags.retry_budget,
             api_key: key::load(flags.weaviate_api_key_file.as_deref(), key)?,
         };
-        let url = address::repository_url(&flags.repository)?;
+        let named = flags.repository.as_deref();
+        let url = address::repository_url(named.unwrap_or(DEFAULT_REPOSITORY))?;
+        let make = match named {
+            _ if flags.create_repository => Make::Always,
+            Some(_) => Make::Never,
+            None => Make::IfVacant,
+        };
         Ok(Self {
             listen: address::listen(&flags.listen, flags.allow_insecure)?,
             clusters: vec![cluster],
-            repositories: vec![RepositoryConfig { name: DEFAULT_NAME.to_owned(), url }],
+            repositories: vec![RepositoryConfig { name: DEFAULT_NAME.to_owned(), url, make }],
             options: Options {
                 max_jobs: usize::from(flags.max_jobs),
                 shutdown_deadline: *flags.shutdown_deadline,
@@ -106,7 +125,7 @@ impl fmt::Display for Config {
                 writeln!(f, "api_key = \"(set, not shown)\"")?;
             }
         }
-        for RepositoryConfig { name, url } in repositories {
+        for RepositoryConfig { name, url, make: _ } in repositories {
             writeln!(f, "\n[repositories.{name}]\nurl = \"{url}\"")?;
         }
         Ok(())
@@ -141,6 +160,15 @@ mod tests {
         assert_eq!(config.clusters[0].grpc_url, "http://localhost:50051");
         let url = &config.repositories[0].url;
         assert!(url.starts_with("file:///") && url.ends_with("/backups"), "{url}");
+    }
+
+    #[test]
+    fn only_a_place_that_nobody_chose_is_made_a_repository_without_a_word() {
+        let make = |arguments: &[&str]| load(arguments).unwrap().repositories[0].make;
+        assert_eq!(make(&[]), Make::IfVacant);
+        assert_eq!(make(&["--repository", "backups"]), Make::Never);
+        assert_eq!(make(&["--repository", "/mnt/nas", "--create-repository"]), Make::Always);
+        assert_eq!(load(&["init", "--repository", "/mnt/nas"]).unwrap().repositories[0].url, "file:///mnt/nas");
     }
 
     #[test]

@@ -58,13 +58,14 @@ pub struct Error {
     hint: Option<String>,
     /// The field of the request that is at fault, for `InvalidRequest`.
     field: Option<&'static str>,
+    unclear: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// `message` says what happened and to what, without a full stop at the end.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, field: None, cause: None }
+        Self { kind, message: cut(message.into()), hint: None, field: None, unclear: false, cause: None }
     }
 
     /// A request that cannot be right, whatever the state of the cluster.
@@ -80,14 +81,14 @@ impl Error {
 
     /// What to do next, as a sentence.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(cut(hint.into()));
         self
     }
 
     /// One more thing to do next, after what the hint says already.
     pub fn also(mut self, hint: impl Into<String>) -> Self {
         let more = hint.into();
-        self.hint = Some(self.hint.take().map_or(more.clone(), |first| format!("{first}; {more}")));
+        self.hint = Some(cut(self.hint.take().map_or(more.clone(), |first| format!("{first}; {more}"))));
         self
     }
 
@@ -98,7 +99,13 @@ impl Error {
 
     /// Puts what was being done before the message: "context: message".
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        self.message = format!("{context}: {}", self.message);
+        self.message = cut(format!("{context}: {}", self.message));
+        self
+    }
+
+    /// Nobody can tell from what was answered whether it passes or not. A kind that says so goes before this.
+    pub fn unclear(mut self) -> Self {
+        self.unclear = true;
         self
     }
 
@@ -118,6 +125,21 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, Kind::WeaviateUnreachable | Kind::WeaviateOverloaded)
     }
+
+    /// Whether nobody can tell if the same call may succeed a little later.
+    pub fn is_unclear(&self) -> bool {
+        self.unclear && self.kind == Kind::WeaviateRefused
+    }
+}
+
+/// Texts quote names and values of others, which can be of any length. A message has to be read.
+const LONGEST_TEXT: usize = 2_000;
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.replace_range(end.., "…");
+    }
+    text
 }
 
 impl fmt::Display for Error {
@@ -150,9 +172,26 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// The first few of some names: "A, B and 3 more".
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    const SPELLED_OUT: usize = 5;
+    let spelled: Vec<_> = names.iter().take(SPELLED_OUT).map(AsRef::as_ref).collect();
+    let more = names.len() - spelled.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    spelled.join(", ") + &more
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_any_length_are_cut() {
+        let error = Error::new(Kind::CollectionNotFound, "ü".repeat(1 << 20)).hint("x".repeat(1 << 20));
+        let error = error.context("y".repeat(1 << 20)).also("z");
+        assert!(error.to_string().chars().count() <= LONGEST_TEXT + 1);
+        assert!(error.hint_text().is_some_and(|hint| hint.chars().count() <= LONGEST_TEXT + 1));
+    }
 
     #[test]
     fn the_text_holds_the_whole_chain_once() {

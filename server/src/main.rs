@@ -4,8 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use selvedge_server::app::{App, shutdown_signal};
-use selvedge_server::config::{Config, Flags};
+use rustix::fs::Mode;
+use selvedge_server::app::{self, App, shutdown_signal};
+use selvedge_server::config::{Command, Config, Flags};
 use selvedge_server::error::{Error, Kind, Result};
 use tokio::net::TcpListener;
 
@@ -14,6 +15,8 @@ use tokio::net::TcpListener;
 const BLOCKING_THREADS: usize = 2;
 
 fn main() -> ExitCode {
+    // What is in the collections is nobody else's business: files and folders are made for this user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -35,17 +38,32 @@ async fn start() -> ExitCode {
     if flags.print_config {
         return write!(std::io::stdout(), "{config}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    config.log.init();
-    match run(config).await {
+    let done = match flags.command {
+        Some(Command::Init) => init(&config).await,
+        None => {
+            config.log.init();
+            run(config).await
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
 
+/// Says what it made on standard output, like any command.
+async fn init(config: &Config) -> Result<()> {
+    for url in app::init(config).await? {
+        // Whoever does not read it does not want to know.
+        let _ = writeln!(std::io::stdout(), "repository {url}");
+    }
+    Ok(())
+}
+
 async fn run(config: Config) -> Result<()> {
     let shutdown = shutdown_signal()?;
     let address = config.listen;
-    let app = App::build(config)?;
+    let app = App::build(config).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Error::new(Kind::Internal, format!("cannot listen on {address}"))
             .hint("choose another address with --listen, or stop what uses this one")

@@ -8,17 +8,20 @@ mod context;
 mod findings;
 mod inspect;
 mod lanes;
+mod leftover;
 mod limits;
 mod plan;
 mod progress;
 mod restore;
 mod verify;
 
-pub use backup::{BackupRequest, InactiveTenants, Leftover, backup, leftovers};
+pub use backup::{BackupRequest, InactiveTenants, backup};
+use clear::is_probe;
 pub use clear::{ClearRequest, clear};
 pub use context::{Access, CollectionLocks, JobContext, LockGuard, Stop};
 pub use findings::{Finding, FindingKind, Findings};
 pub use inspect::{CollectionSummary, list_collections};
+pub use leftover::{Leftover, leftovers};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot,

@@ -3,15 +3,18 @@
 //! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `failure`,
 //! whether and how long to try again in `retry`, what a version can do in `version`.
 
+mod aliases;
 mod collections;
 mod count;
 mod creation;
 mod failure;
 mod json_to_properties;
+mod line;
 mod misread;
 mod permissions;
 mod properties_to_json;
 mod read;
+mod ready;
 mod references;
 mod rest;
 mod rest_page;
@@ -23,6 +26,7 @@ mod version;
 mod wire;
 mod write;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,12 +36,13 @@ use tokio::sync::OnceCell;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Status};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::error::{Error, Kind, Result};
+pub use aliases::Aliases;
 pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;
@@ -48,10 +53,9 @@ pub use shards::ShardCoverage;
 pub use version::Version;
 pub use write::{ObjectWriter, Refusal, WriteRequest};
 
+use line::Line;
 use rest::Rest;
 
-/// How long Weaviate may take to answer one gRPC call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Weaviate's default limit for a message, for servers that do not say theirs.
 const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
@@ -68,7 +72,7 @@ pub struct ClusterConfig {
     /// Such as `http://localhost:50051`.
     pub grpc_url: String,
     pub api_key: Option<SecretString>,
-    /// How long a job waits, all pauses together, for one call to succeed.
+    /// How long a job waits for one call to succeed, from the first try to the last.
     pub retry_budget: Duration,
 }
 
@@ -77,7 +81,7 @@ pub struct ClusterConfig {
 pub struct Cluster {
     config: Arc<ClusterConfig>,
     rest: Rest,
-    channel: Channel,
+    line: Line,
     authorize: Authorize,
     server: Arc<OnceCell<ServerInfo>>,
     patience: Patience,
@@ -94,19 +98,22 @@ pub struct ServerInfo {
     pub max_message: usize,
 }
 
-type Grpc = WeaviateClient<InterceptedService<Channel, Authorize>>;
+/// A connection on which every call carries the key.
+type Authorized = InterceptedService<Channel, Authorize>;
+type Grpc = WeaviateClient<Authorized>;
 
 impl Cluster {
     /// Checks the addresses; connects later.
     pub fn new(config: ClusterConfig) -> Result<Self> {
         let authorize = Authorize::new(config.api_key.as_ref())?;
+        let patience = Patience::Brief;
         Ok(Self {
-            rest: Rest::new(&config.rest_url, config.api_key.as_ref())?,
-            channel: channel(&config.grpc_url)?,
+            rest: Rest::new(&config.rest_url, config.api_key.as_ref(), patience.call_limit())?,
+            line: Line::new(&config.grpc_url)?,
             config: Arc::new(config),
             authorize,
             server: Arc::new(OnceCell::new()),
-            patience: Patience::Brief,
+            patience,
             observer: None,
         })
     }
@@ -122,23 +129,26 @@ impl Cluster {
     /// The cluster for a job: it waits longer for Weaviate to recover, and `observer` hears of every repeated request.
     pub fn for_job(&self, observer: Arc<dyn RetryObserver>) -> Self {
         Self {
-            patience: Patience::Job(self.config.retry_budget),
             observer: Some(observer),
             // Weaviate may have been upgraded since the last job.
             server: Arc::default(),
-            ..self.clone()
+            ..self.patient()
         }
     }
 
     /// The cluster for work that nobody waits for: it may take as long as a job's.
     pub fn patient(&self) -> Self {
-        Self { patience: Patience::Job(self.config.retry_budget), ..self.clone() }
+        self.with(Patience::Job(self.config.retry_budget))
+    }
+
+    fn with(&self, patience: Patience) -> Self {
+        Self { patience, rest: self.rest.with_limit(patience.call_limit()), ..self.clone() }
     }
 
     /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
     /// early.
     pub async fn connect(&self) -> Result<&ServerInfo> {
-        let hasty = Self { patience: Patience::Brief, ..self.clone() };
+        let hasty = self.with(Patience::Brief);
         self.server.get_or_try_init(|| hasty.greet()).await
     }
 
@@ -161,10 +171,8 @@ impl Cluster {
     }
 
     async fn greet_grpc(&self) -> Result<()> {
-        let mut health = HealthClient::with_interceptor(self.channel.clone(), self.authorize.clone());
-        let mut request = Request::new(HealthCheckRequest::default());
-        request.set_timeout(CONNECT_TIMEOUT);
-        let Err(status) = health.check(request).await else { return Ok(()) };
+        let check = |line| async move { HealthClient::new(line).check(HealthCheckRequest::default()).await };
+        let Err(status) = self.call(check).await else { return Ok(()) };
         let error = self.failed("use Weaviate's gRPC API", status);
         match error.kind() {
             // The call cannot be refused, so whatever answers there is something else.
@@ -181,39 +189,32 @@ impl Cluster {
         }
     }
 
-    fn grpc(&self) -> Grpc {
-        // Pages are sized by bytes well below Weaviate's own limit; only a single object may come near to it.
-        WeaviateClient::with_interceptor(self.channel.clone(), self.authorize.clone())
-            .max_decoding_message_size(MAX_REPLY)
-            .max_encoding_message_size(usize::MAX)
+    /// Makes one call over gRPC. If it is not answered in time, later calls are made on a fresh connection: this one may have
+    /// gone silent.
+    async fn call<T, F>(&self, call: impl FnOnce(Authorized) -> F) -> std::result::Result<T, Status>
+    where
+        F: Future<Output = std::result::Result<Response<T>, Status>>,
+    {
+        let connection = self.line.current();
+        let line = InterceptedService::new(connection.channel.clone(), self.authorize.clone());
+        let limit = self.patience.call_limit();
+        match tokio::time::timeout(limit, call(line)).await {
+            Ok(answer) => answer.map(Response::into_inner),
+            Err(_) => {
+                self.line.replace(&connection);
+                Err(failure::unanswered(limit))
+            }
+        }
     }
 
     fn failed(&self, action: &str, status: Status) -> Error {
         failure::from_status(action, &self.config.grpc_url, status)
     }
-
-    fn request<T>(message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.set_timeout(CALL_TIMEOUT);
-        request
-    }
 }
 
-fn channel(url: &str) -> Result<Channel> {
-    let bad = |error: tonic::transport::Error| {
-        Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a gRPC port"))
-            .hint("write it as http://host:50051 or https://host:443")
-            .caused_by(error)
-    };
-    let mut endpoint = Endpoint::from_shared(url.to_owned())
-        .map_err(bad)?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_adaptive_window(true)
-        .tcp_nodelay(true);
-    if url.starts_with("https://") {
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;
-    }
-    Ok(endpoint.connect_lazy())
+fn grpc(line: Authorized) -> Grpc {
+    // Pages are sized by bytes well below Weaviate's own limit; only a single object may come near to it.
+    WeaviateClient::new(line).max_decoding_message_size(MAX_REPLY).max_encoding_message_size(usize::MAX)
 }
 
 /// Adds the key to every call.

@@ -6,7 +6,10 @@ use super::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::terminal::Label;
-use crate::{format, json, words};
+use crate::{ExitCode, format, json, words};
+
+/// The id of a backup whose manifest cannot be read, and why.
+type Unreadable = (String, String);
 
 pub async fn run(session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let mut backups = Vec::new();
@@ -24,26 +27,42 @@ pub async fn run(session: &mut Session<'_, '_>) -> Result<(), Failure> {
             break;
         }
     }
-    print(&backups, session)?;
     unreadable.sort();
+    print(&backups, &unreadable, session)?;
+    damaged(&unreadable, backups.len())
+}
+
+/// A backup that is damaged is no reason not to show it: it is one that somebody counts on.
+fn damaged(unreadable: &[Unreadable], sound: usize) -> Result<(), Failure> {
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = unreadable.iter().map(|(id, _)| id.as_str()).collect();
+    let all = format::quantity((sound + ids.len()) as u64, "backup");
+    let text = format!("{} of {all} damaged: {}", ids.len(), ids.join(", "));
+    Err(Failure::new(ExitCode::Integrity, text)
+        .hint("bring their backup.json back from a copy of the repository, or make new backups"))
+}
+
+fn print(backups: &[Backup], unreadable: &[Unreadable], session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if session.options.json {
+        backups.iter().try_for_each(|backup| session.print_json(&json::Backup::from(backup)))?;
+        return unreadable
+            .iter()
+            .try_for_each(|(id, damaged)| session.print_json(&json::DamagedBackup { id, damaged }));
+    }
+    if backups.is_empty() && unreadable.is_empty() {
+        session.talk("no backups in this repository");
+        return Ok(());
+    }
+    session.terminal.print(&table(backups, unreadable))?;
     for (id, why) in unreadable {
-        session.terminal.say_labelled(Label::Warning, &format!("backup {id} cannot be read: {why}"));
+        session.terminal.say_labelled(Label::Warning, &format!("backup {id} is damaged: {why}"));
     }
     Ok(())
 }
 
-fn print(backups: &[Backup], session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    if session.options.json {
-        return backups.iter().try_for_each(|backup| session.print_json(&json::Backup::from(backup)));
-    }
-    if backups.is_empty() {
-        session.talk("no backups in this repository");
-        return Ok(());
-    }
-    session.terminal.print(&table(backups))
-}
-
-fn table(backups: &[Backup]) -> String {
+fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("TIME", Align::Left),
@@ -62,6 +81,10 @@ fn table(backups: &[Backup]) -> String {
             format::bytes(backup.bytes),
         ]);
     }
+    for (id, _) in unreadable {
+        let unknown = || "-".to_owned();
+        table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown()]);
+    }
     table.render()
 }
 
@@ -72,6 +95,7 @@ mod tests {
 
     #[test]
     fn a_table_of_backups() {
-        snapshot("list", table(&[example::backup()]));
+        let damaged = ("broken".to_owned(), "backup.json is cut off".to_owned());
+        snapshot("list", table(&[example::backup()], &[damaged]));
     }
 }

@@ -37,6 +37,9 @@ pub struct Args {
     /// How to prove afterwards that the cluster holds what the backup holds.
     #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
     pub check: Check,
+    /// Succeed although the backup itself is partial; without this, restoring what is not whole in it ends partial.
+    #[arg(long)]
+    pub allow_partial: bool,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -82,6 +85,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         check: RestoreCheck::from(args.check).into(),
         without_references: args.without_references,
         settings: pairs::by_key("--set", args.settings)?,
+        allow_partial: args.allow_partial,
     };
     run_job(Call::Restore(request), args.detach, session).await
 }
@@ -107,6 +111,7 @@ mod tests {
         assert_eq!(plain.check(), RestoreCheck::Digest);
         assert!(!plain.without_references && plain.settings.is_empty());
 
+        assert!(!plain.allow_partial && requested("restore b --allow-partial").await.allow_partial);
         let line = "restore b --verify count --without-references --set shards=3 --set vectorizer=none";
         let told = requested(line).await;
         assert_eq!(told.check(), RestoreCheck::Count);

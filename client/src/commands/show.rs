@@ -1,6 +1,6 @@
 //! `selvedge show`
 
-use selvedge_proto::v1::{Backup, BackupCollection, GetBackupRequest};
+use selvedge_proto::v1::{Backup, GetBackupRequest};
 
 use super::Session;
 use crate::failure::Failure;
@@ -9,7 +9,6 @@ use crate::{format, json, words};
 
 /// Enough of a content digest to compare two at a glance; `--json` has all of it.
 const DIGEST_DIGITS: usize = 12;
-const NOT_COMPLETE: &str = "not complete";
 
 /// Show what is in a backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,7 +61,8 @@ fn collections(backup: &Backup) -> String {
         ("TENANTS", Align::Right),
         ("DIGEST", Align::Left),
     ]);
-    let mut notes: String = backup.notes.iter().map(|note| format!("\nnote: {note}")).collect();
+    let mut notes: String = backup.gaps.iter().map(|gap| format!("\nnot complete: {gap}")).collect();
+    notes.extend(backup.notes.iter().map(|note| format!("\nnote: {note}")));
     for collection in &backup.collections {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);
         let tenants = format!("{} of {}", format::count(covered), format::count(total));
@@ -74,7 +74,10 @@ fn collections(backup: &Backup) -> String {
             if collection.multi_tenant { tenants } else { "-".to_owned() },
             digest(&collection.content_digest),
         ]);
-        for note in notes_on(collection) {
+        for gap in &collection.gaps {
+            notes.push_str(&format!("\nnot complete: {}: {gap}", collection.name));
+        }
+        for note in &collection.notes {
             notes.push_str(&format!("\nnote on {}: {note}", collection.name));
         }
     }
@@ -86,13 +89,6 @@ fn digest(content_digest: &str) -> String {
     if digits.is_empty() { "-".to_owned() } else { digits }
 }
 
-/// Its notes, and that it is not complete if they do not say so themselves.
-fn notes_on(collection: &BackupCollection) -> impl Iterator<Item = &str> {
-    let said = collection.notes.iter().any(|note| note.contains(NOT_COMPLETE));
-    let unsaid = (!collection.complete && !said).then_some(NOT_COMPLETE);
-    collection.notes.iter().map(String::as_str).chain(unsaid)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,17 +97,5 @@ mod tests {
     #[test]
     fn a_backup_in_full() {
         snapshot("show", render(&example::backup()));
-    }
-
-    #[test]
-    fn what_is_not_complete_is_said_once() {
-        let shown = |complete, note: &str| {
-            let notes = vec![note.to_owned()];
-            let collection = BackupCollection { complete, notes, ..BackupCollection::default() };
-            notes_on(&collection).collect::<Vec<_>>().join("; ")
-        };
-        assert_eq!(shown(true, "2 writes were seen"), "2 writes were seen");
-        assert_eq!(shown(false, "2 writes were seen"), "2 writes were seen; not complete");
-        assert_eq!(shown(false, "not complete: 1 tenant failed"), "not complete: 1 tenant failed");
     }
 }

@@ -128,6 +128,16 @@ async fn a_server_that_forgot_the_job_was_restarted() {
     assert!(ran.err.contains("the server was restarted, and job 0193-0001 ended with it"), "{}", ran.err);
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_a_server_that_stays_away_nothing_is_claimed() {
+    let lost = || vec![reset()];
+    let answers = [vec![Step::Job(example::running()), reset()], lost(), lost(), lost(), lost(), lost()];
+    let ran = run("backup", answers, User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Unreachable);
+    assert!(ran.err.contains("job 0193-0001 may have ended with the server"), "{}", ran.err);
+    assert!(!ran.err.contains("runs on;"), "{}", ran.err);
+}
+
 #[tokio::test]
 async fn an_interrupted_job_runs_on() {
     let user = User { interrupts_after: Some(300), ..User::default() };
@@ -221,8 +231,9 @@ async fn a_reader_that_leaves_ends_the_watching_but_not_the_job() {
         User::default(),
     )
     .await;
-    assert_eq!(ran.exit, ExitCode::Done);
-    assert_eq!(ran.err, "note: nobody reads the output; job 0193-0001 runs on\n");
+    assert_eq!(ran.exit, ExitCode::Interrupted);
+    let text = "interrupted: nobody reads the output; job 0193-0001 runs on\nnext: watch it with `selvedge jobs watch 0193-0001`\n";
+    assert_eq!(ran.err, text);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub struct Backup {
     without_vectors: bool,
     objects: u64,
     bytes: u64,
+    gaps: Vec<String>,
     notes: Vec<String>,
     collections: Vec<BackupCollection>,
 }
@@ -36,10 +37,19 @@ impl From<&v1::Backup> for Backup {
             without_vectors: backup.without_vectors,
             objects: backup.objects,
             bytes: backup.bytes,
+            gaps: backup.gaps.clone(),
             notes: backup.notes.clone(),
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
         }
     }
+}
+
+/// A backup whose manifest cannot be read.
+#[derive(Serialize)]
+pub struct DamagedBackup<'a> {
+    pub id: &'a str,
+    /// What is wrong with it.
+    pub damaged: &'a str,
 }
 
 #[derive(Serialize)]
@@ -51,6 +61,7 @@ struct BackupCollection {
     multi_tenant: bool,
     tenants_covered: u64,
     tenants_total: u64,
+    gaps: Vec<String>,
     notes: Vec<String>,
     /// 64 hex digits; empty if there is none.
     content_digest: String,
@@ -67,6 +78,7 @@ impl From<&v1::BackupCollection> for BackupCollection {
             multi_tenant: collection.multi_tenant,
             tenants_covered: collection.tenants_covered,
             tenants_total: collection.tenants_total,
+            gaps: collection.gaps.clone(),
             notes: collection.notes.clone(),
             content_digest: collection.content_digest.clone(),
             complete: collection.complete,

@@ -201,7 +201,7 @@ pub fn backup() -> Backup {
     author.multi_tenant = true;
     author.tenants_covered = 1_190;
     author.tenants_total = 1_200;
-    author.notes = vec!["10 tenants are not active and were left out".to_owned()];
+    author.gaps = vec!["10 tenants are not active and were left out".to_owned()];
     author.complete = false;
     Backup {
         id: "20261123-160000-0a1b".to_owned(),
@@ -215,7 +215,8 @@ pub fn backup() -> Backup {
         without_vectors: false,
         objects: 12_345,
         bytes: 47_396_000,
-        notes: vec!["the server's key may not read all collections".to_owned()],
+        gaps: vec!["the server's key may not read all collections".to_owned()],
+        notes: vec!["1 collection created while the backup was made, and not in it: New".to_owned()],
         collections: vec![collection("Article", 10_000, 44_000_000, 3), author],
     }
 }

@@ -9,6 +9,10 @@ pub const SCHEMA: &str = "schema.json";
 pub const FILES: &str = "files.json";
 pub const TENANTS: &str = "tenants.json";
 
+pub fn marker() -> Path {
+    Path::from("repository.json")
+}
+
 pub fn backup_dir(id: &BackupId) -> Path {
     Path::from(BACKUPS).join(id.as_str())
 }
@@ -38,12 +42,15 @@ pub fn jobs_dir() -> Path {
     Path::from("jobs")
 }
 
+/// `name` may have folders in front.
 pub fn job_file(job_id: &str, name: &str) -> Path {
-    jobs_dir().join(job_id).join(name)
+    name.split('/').fold(jobs_dir().join(job_id), |path, part| path.join(part))
 }
 
-/// The job's id and the file's name.
+/// The job's id and the file's name, with its folders.
 pub fn parse_job_file(path: &Path) -> Option<(String, String)> {
     let mut parts = path.parts().skip(1).map(|part| part.as_ref().to_owned());
-    Some((parts.next()?, parts.next()?))
+    let job = parts.next()?;
+    let name: Vec<_> = parts.collect();
+    (!name.is_empty()).then(|| (job, name.join("/")))
 }

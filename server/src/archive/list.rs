@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectMeta;
 
-use super::store::Store;
 use super::{BackupId, Manifest, Repository, layout};
 use crate::error::{Error, Kind, Result};
 
@@ -32,12 +32,15 @@ pub struct BackupPage {
 /// Requests in flight while listing.
 const CONCURRENCY: usize = 16;
 
+/// When backups were made, by their own account: what the store says of files is as old as the last copy of them. A manifest
+/// is never changed, so it is read once, as long as the store says that it is the same.
+pub type Times = BTreeMap<BackupId, (ObjectMeta, DateTime<Utc>)>;
+
 impl Repository {
-    /// Lists committed backups by the time the store gives to their `backup.json`, so that only the manifests of the
-    /// page itself are read.
+    /// Lists committed backups by the time they were made.
     pub async fn list_backups(&self, page: Page) -> Result<BackupPage> {
         let before = page.token.as_deref().map(Position::parse).transpose()?;
-        let mut all = positions(self.store()).await?;
+        let mut all = self.positions().await?;
         all.sort_unstable_by(|a, b| b.cmp(a));
         let start = before.map_or(0, |last| all.partition_point(|position| *position >= last));
         let rest = &all[start..];
@@ -61,27 +64,56 @@ impl Repository {
         }
         Ok(found)
     }
+
+    /// All committed backups; folders without a `backup.json` are none.
+    async fn positions(&self) -> Result<Vec<Position>> {
+        let names = self.store().backup_names().await?;
+        let ids: Vec<_> = names.into_iter().filter_map(|name| BackupId::try_from(name).ok()).collect();
+        let known = self.times();
+        let positions = stream::iter(ids).map(async |id| self.position(id, &known).await);
+        let positions = positions.buffer_unordered(CONCURRENCY);
+        let found: Vec<_> =
+            positions.try_filter_map(|position| async { Ok(position) }).try_collect().await?;
+        let times = found.iter().map(|(position, meta)| (position.id.clone(), (meta.clone(), position.made)));
+        self.set_times(times.collect());
+        Ok(found.into_iter().map(|(position, _)| position).collect())
+    }
+
+    async fn position(&self, id: BackupId, known: &Times) -> Result<Option<(Position, ObjectMeta)>> {
+        let Some(meta) = self.store().head(&layout::manifest(&id)).await? else { return Ok(None) };
+        let made = match known.get(&id) {
+            Some((same, made)) if *same == meta => *made,
+            _ => match self.manifest(&id).await {
+                Ok(manifest) => manifest.end_time,
+                Err(error) if error.kind() == Kind::BackupNotFound => return Ok(None),
+                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
+                // One that cannot be read cannot say when it was made.
+                Err(_) => meta.last_modified,
+            },
+        };
+        Ok(Some((Position { made, id }, meta)))
+    }
 }
 
 /// A committed backup's place in the list.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
-    committed: DateTime<Utc>,
+    made: DateTime<Utc>,
     id: BackupId,
 }
 
 impl Position {
     fn token(&self) -> String {
-        let (seconds, nanos) = (self.committed.timestamp(), self.committed.timestamp_subsec_nanos());
+        let (seconds, nanos) = (self.made.timestamp(), self.made.timestamp_subsec_nanos());
         format!("{seconds}.{nanos}.{}", self.id)
     }
 
     fn parse(token: &str) -> Result<Self> {
         let parse = || {
             let mut parts = token.splitn(3, '.');
-            let committed =
+            let made =
                 DateTime::from_timestamp(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?)?;
-            Some(Self { committed, id: parts.next()?.parse().ok()? })
+            Some(Self { made, id: parts.next()?.parse().ok()? })
         };
         parse().ok_or_else(|| {
             Error::invalid("page_token", "the page token is not one that a list of backups gave").hint(
@@ -89,14 +121,4 @@ impl Position {
             )
         })
     }
-}
-
-/// All committed backups; folders without a `backup.json` are none.
-async fn positions(store: &Store) -> Result<Vec<Position>> {
-    let ids = store.backup_names().await?.into_iter().filter_map(|name| BackupId::try_from(name).ok());
-    let heads = stream::iter(ids.map(|id| async move {
-        let head = store.head(&layout::manifest(&id)).await?;
-        Ok(head.map(|meta| Position { committed: meta.last_modified, id }))
-    }));
-    heads.buffer_unordered(CONCURRENCY).try_filter_map(|position| async { Ok(position) }).try_collect().await
 }

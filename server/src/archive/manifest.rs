@@ -34,7 +34,10 @@ pub struct Manifest {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
-    /// What a person should know of the selection as a whole.
+    /// Why collections that were asked for may be missing as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+    /// What else a person should know of the selection as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     pub collections: Vec<CollectionManifest>,
@@ -87,10 +90,13 @@ pub struct CollectionManifest {
     pub tenants_covered: u64,
     /// Tenants that the collection had.
     pub tenants_total: u64,
-    /// False if something that was asked for is missing; the notes say what.
+    /// False if something that was asked for is missing; the gaps say what.
     #[serde(default = "yes")]
     pub complete: bool,
-    /// What a person should know of its completeness.
+    /// What was asked for and is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+    /// What else a person should know of its completeness.
     pub notes: Vec<String>,
     /// Of all its objects. None if it was made before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +119,7 @@ pub struct CommitSummary {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
+    pub gaps: Vec<String>,
     pub notes: Vec<String>,
 }
 
@@ -136,8 +143,22 @@ impl Manifest {
             start_time: summary.start_time,
             end_time: summary.end_time,
             options: summary.options,
+            gaps: summary.gaps,
             notes: summary.notes,
             collections,
+        }
+    }
+
+    /// Before gaps were told apart, they were among the notes, of which there were no others for a selection as a whole.
+    fn tell_gaps(&mut self) {
+        if self.kind == BackupKind::Partial && self.gaps.is_empty() {
+            let only_selection = self.collections.iter().all(|collection| collection.complete);
+            self.gaps = if only_selection { std::mem::take(&mut self.notes) } else { Vec::new() };
+        }
+        for collection in &mut self.collections {
+            if !collection.complete && collection.gaps.is_empty() {
+                collection.gaps = std::mem::take(&mut collection.notes);
+            }
         }
     }
 
@@ -173,7 +194,8 @@ impl Manifest {
         if !outline.is_seal_of(bytes) {
             return Err(corrupt(id, "backup.json was altered: its checksum does not hold"));
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
+        let mut manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
+        manifest.tell_gaps();
         if manifest.id != *id {
             return Err(corrupt(id, format_args!("its backup.json belongs to backup {}", manifest.id)));
         }

@@ -1,5 +1,5 @@
-use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -8,17 +8,23 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
+use super::list::Times;
 use super::store::{Created, Store};
 use super::write_data::Limits;
 use super::{BackupId, BackupReader, BackupWriter, Checksum, Manifest, layout};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 
 /// A place for backups. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Repository {
     store: Arc<Store>,
     limits: Limits,
+    times: Arc<Mutex<Times>>,
 }
+
+/// Rights of the folders of a repository: what is in the collections is nobody else's business.
+#[cfg(unix)]
+const PRIVATE: u32 = 0o700;
 
 /// `claim.json`: whose an id is before there is a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,20 +34,78 @@ struct Claim {
 }
 
 impl Repository {
-    /// `url` is `file:///absolute/path`, taken as it is and made if it is missing, or `memory://anything`, which is
-    /// gone when the server is.
+    /// `url` is `file:///absolute/path`, taken as it is, or `memory://anything`, which is gone when the server is. Whether
+    /// there is a repository is for [`Repository::check`] to say.
     pub fn open(name: &str, url: &str) -> Result<Self> {
-        let store: Arc<dyn ObjectStore> = match url.split_once("://") {
-            Some(("file", path)) if path.starts_with('/') => Arc::new(open_folder(name, path)?),
-            Some(("memory", _)) => Arc::new(InMemory::new()),
-            Some(("s3" | "gs" | "az", _)) => return Err(unsupported(name, url)),
-            _ => return Err(malformed(name, url)),
-        };
-        Ok(Self::with_store(name, url, store))
+        match Location::parse(name, url)? {
+            Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
+            Location::Folder(path) if !path.is_dir() => Err(Error::new(
+                Kind::RepositoryUnavailable,
+                format!("there is no repository \"{name}\" at {url}: there is no such folder; is it mounted?"),
+            )
+            .hint("mount it, or correct --repository; a new one is made with `selvedge-server init --repository …`")),
+            Location::Folder(path) => Self::in_folder(name, url, path),
+        }
+    }
+
+    /// As [`Repository::open`], with the folder made if it is missing. For a place that is to be a repository.
+    pub fn create(name: &str, url: &str) -> Result<Self> {
+        if let Location::Folder(path) = Location::parse(name, url)? {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, PRIVATE);
+            builder.create(&path).map_err(|error| unusable(name, &path, error.into()))?;
+        }
+        Self::open(name, url)
+    }
+
+    /// Whether there is nothing at all at this place, so that a repository can be made of it without a word.
+    pub fn is_vacant(name: &str, url: &str) -> Result<bool> {
+        match Location::parse(name, url)? {
+            Location::Memory => Ok(true),
+            Location::Folder(path) => match std::fs::read_dir(&path) {
+                Ok(mut entries) => Ok(entries.next().is_none()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+                Err(error) => Err(unusable(name, &path, error.into())),
+            },
+        }
+    }
+
+    fn in_folder(name: &str, url: &str, path: PathBuf) -> Result<Self> {
+        let store =
+            LocalFileSystem::new_with_prefix(&path).map_err(|error| unusable(name, &path, error.into()))?;
+        // Cleaning up removes the folders of a backup with the last of its files.
+        let store = store.with_fsync(true).with_automatic_cleanup(true);
+        let store = Store::in_folder(name, url, path, Arc::new(store));
+        Ok(Self::on(store))
     }
 
     pub fn with_store(name: &str, url: &str, store: Arc<dyn ObjectStore>) -> Self {
-        Self { store: Arc::new(Store::new(name, url, store)), limits: Limits::default() }
+        Self::on(Store::new(name, url, store))
+    }
+
+    fn on(store: Store) -> Self {
+        Self { store: Arc::new(store), limits: Limits::default(), times: Arc::default() }
+    }
+
+    pub(super) fn times(&self) -> Times {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_times(&self, times: Times) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
+    }
+
+    /// Makes the place a repository, unless it is one. What is in it stays.
+    pub async fn init(&self) -> Result<()> {
+        self.store.mark().await
+    }
+
+    /// Fails unless the repository is there, and is the one that was there before. To be called before each job: a file
+    /// system that is not mounted looks like an empty folder.
+    pub async fn check(&self) -> Result<()> {
+        self.store.check().await
     }
 
     #[cfg(test)]
@@ -76,9 +140,7 @@ impl Repository {
 
     /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.
     pub async fn create_backup(&self, id: &BackupId, job_id: &str) -> Result<BackupWriter> {
-        if self.store.head(&layout::manifest(id)).await?.is_some() {
-            return Err(self.exists(id));
-        }
+        self.refuse_existing(id).await?;
         let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&claim)
             .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
@@ -95,11 +157,16 @@ impl Repository {
 
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
     pub async fn check_writable(&self, id: &BackupId) -> Result<()> {
-        if self.store.head(&layout::manifest(id)).await?.is_some() {
-            return Err(self.exists(id));
-        }
+        self.refuse_existing(id).await?;
         match self.store.get(&layout::claim(id)).await? {
             Some(found) => Err(self.taken(id, serde_json::from_slice(&found).ok().as_ref())),
+            None => Ok(()),
+        }
+    }
+
+    async fn refuse_existing(&self, id: &BackupId) -> Result<()> {
+        match self.store.get(&layout::manifest(id)).await? {
+            Some(bytes) => Err(self.exists(id, &bytes)),
             None => Ok(()),
         }
     }
@@ -109,11 +176,10 @@ impl Repository {
         self.store.put(&layout::job_file(job_id, name), bytes.into()).await
     }
 
-    /// The files of all jobs whose names begin like this: the job's id and the file's name.
-    pub async fn job_files(&self, prefix: &str) -> Result<Vec<(String, String)>> {
+    /// The files of all jobs: the job's id and the file's name.
+    pub async fn job_files(&self) -> Result<Vec<(String, String)>> {
         let paths = self.store.list(&layout::jobs_dir()).await?;
-        let named = paths.iter().filter_map(layout::parse_job_file);
-        Ok(named.filter(|(_, name)| name.starts_with(prefix)).collect())
+        Ok(paths.iter().filter_map(layout::parse_job_file).collect())
     }
 
     /// None if there is no such file.
@@ -140,35 +206,58 @@ impl Repository {
         error.hint("list what there is with `selvedge list`")
     }
 
-    fn exists(&self, id: &BackupId) -> Error {
-        Error::new(Kind::BackupExists, format!("backup {id} exists already in {}", self.store.place()))
-            .hint(format!(
-                "choose another id, or leave it out to have one made from the time; if that job has ended without a \
-                 backup, deleting the folder backups/{id} frees the id"
-            ))
+    /// What is there is never to be deleted for the sake of its id.
+    fn exists(&self, id: &BackupId, manifest: &[u8]) -> Error {
+        let what = match Manifest::from_json(id, manifest) {
+            Ok(manifest) => {
+                let collections = counted(manifest.collections.len() as u64, "collection");
+                format!(" (of {}, {collections})", manifest.end_time.format("%Y-%m-%d %H:%M:%S UTC"))
+            }
+            Err(_) => String::new(),
+        };
+        let text = format!("backup {id} exists already in {}{what}", self.store.place());
+        Error::new(Kind::BackupExists, text).hint(format!(
+            "choose another id, or leave it out to have one made from the time; `selvedge show {id}` shows what is there"
+        ))
     }
 
     fn taken(&self, id: &BackupId, holder: Option<&Claim>) -> Error {
-        let holder = holder.map_or("another job".to_owned(), |claim| format!("job {}", claim.job_id));
+        let holder = holder.map_or("another job".to_owned(), |claim| {
+            format!("job {} since {}", claim.job_id, claim.time.format("%Y-%m-%d %H:%M:%S UTC"))
+        });
         let place = self.store.place();
-        Error::new(Kind::BackupExists, format!("the backup id {id} in {place} is taken by {holder}"))
-            .hint("choose another id, or leave it out to have one made from the time")
+        let text = format!("the backup id {id} in {place} is taken by {holder}, which has committed nothing");
+        Error::new(Kind::BackupExists, text).hint(format!(
+            "choose another id, or leave it out to have one made from the time; if no server is making it any more, what a \
+             crash left is in backups/{id}: remove that folder to free the id"
+        ))
     }
 }
 
-fn open_folder(name: &str, path: &str) -> Result<LocalFileSystem> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(
-            Kind::RepositoryUnavailable,
-            format!("repository \"{name}\": cannot use the folder {path}"),
-        )
-        .hint("check that the path is right and that the user selvedge-server runs as may write there")
-        .caused_by(error)
-    };
-    std::fs::create_dir_all(FilePath::new(path)).map_err(|error| failed(error.into()))?;
-    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(error.into()))?;
-    // Cleaning up removes the folders of a backup with the last of its files.
-    Ok(store.with_fsync(true).with_automatic_cleanup(true))
+/// Where a repository is.
+enum Location {
+    Memory,
+    Folder(PathBuf),
+}
+
+impl Location {
+    fn parse(name: &str, url: &str) -> Result<Self> {
+        match url.split_once("://") {
+            Some(("file", path)) if path.starts_with('/') => Ok(Self::Folder(path.into())),
+            Some(("memory", _)) => Ok(Self::Memory),
+            Some(("s3" | "gs" | "az", _)) => Err(unsupported(name, url)),
+            _ => Err(malformed(name, url)),
+        }
+    }
+}
+
+fn unusable(name: &str, path: &FilePath, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::new(
+        Kind::RepositoryUnavailable,
+        format!("repository \"{name}\": cannot use the folder {}", path.display()),
+    )
+    .hint("check that the path is right and that the user selvedge-server runs as may write there")
+    .caused_by(error)
 }
 
 fn unsupported(name: &str, url: &str) -> Error {

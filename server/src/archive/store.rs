@@ -1,15 +1,18 @@
 //! The object store with its failures put into words.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::Checksum;
 use super::layout::BACKUPS;
+use super::marker::KnownId;
 use super::store_error::store_error;
 use crate::error::{Error, Result};
 
@@ -21,8 +24,16 @@ const PIECE: usize = 4 << 20;
 pub struct Store {
     pub name: String,
     pub url: String,
+    pub(super) known: KnownId,
     objects: Arc<dyn ObjectStore>,
+    /// Where it is, if it is a folder of this machine.
+    folder: Option<PathBuf>,
 }
+
+/// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
+/// the same object at once and neither has ended.
+const CREATE_AGAIN: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
 /// What became of a create-only put.
 pub enum Created {
@@ -34,7 +45,13 @@ pub enum Created {
 
 impl Store {
     pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
-        Self { name: name.to_owned(), url: url.to_owned(), objects }
+        let known = KnownId::new();
+        Self { name: name.to_owned(), url: url.to_owned(), known, objects, folder: None }
+    }
+
+    /// A store that is a folder of this machine.
+    pub fn in_folder(name: &str, url: &str, folder: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
+        Self { folder: Some(folder), ..Self::new(name, url, objects) }
     }
 
     /// How messages call it.
@@ -55,13 +72,34 @@ impl Store {
     /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store
     /// says, the object counts as created if it has these bytes.
     pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
-        let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
-        let Err(error) = put else { return Ok(Created::Done) };
-        match self.get(path).await {
-            Ok(Some(found)) if found == bytes => Ok(Created::Done),
-            Ok(Some(found)) if matches!(error, object_store::Error::AlreadyExists { .. }) => {
-                Ok(Created::Taken(found))
+        for pause in CREATE_AGAIN {
+            match self.create_once(path, &bytes).await? {
+                Some(created) => return Ok(created),
+                None => tokio::time::sleep(pause).await,
             }
+        }
+        let taken = object_store::Error::AlreadyExists {
+            path: path.to_string(),
+            source: "it is taken, and nothing is there".into(),
+        };
+        self.create_once(path, &bytes).await?.ok_or_else(|| self.error("write", path, taken))
+    }
+
+    /// None if the object is taken, and yet not there.
+    async fn create_once(&self, path: &Path, bytes: &Bytes) -> Result<Option<Created>> {
+        let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
+        let Err(error) = put else { return Ok(Some(Created::Done)) };
+        let is_taken = matches!(error, object_store::Error::AlreadyExists { .. });
+        let found = self.get(path).await;
+        match found {
+            // A folder loses no answers. What failed there is the way to the disk: the bytes can be read and are not safe.
+            Ok(Some(found)) if found == *bytes && !is_taken && self.folder.is_some() => {
+                self.delete(vec![path.clone()]).await.ok();
+                Err(self.error("write", path, error))
+            }
+            Ok(Some(found)) if found == *bytes => Ok(Some(Created::Done)),
+            Ok(Some(found)) if is_taken => Ok(Some(Created::Taken(found))),
+            Ok(None) if is_taken => Ok(None),
             // The failure to write says more than one to read after it.
             _ => Err(self.error("write", path, error)),
         }
@@ -134,10 +172,21 @@ impl Store {
         failed.map_or(Ok(deleted), Err)
     }
 
-    /// `part_bytes` is the size of the parts, all the same but the last, as some stores want it.
-    pub async fn start_upload(&self, path: &Path, part_bytes: usize) -> Result<WriteMultipart> {
-        let upload =
-            self.objects.put_multipart(path).await.map_err(|error| self.error("write", path, error))?;
-        Ok(WriteMultipart::new_with_chunk_size(upload, part_bytes))
+    pub async fn start_upload(&self, path: &Path) -> Result<Box<dyn MultipartUpload>> {
+        self.objects.put_multipart(path).await.map_err(|error| self.error("write", path, error))
+    }
+
+    /// Removes what is left of a folder that should be gone: files that were never finished are not among those that a list
+    /// shows. Nothing to do where there are no folders.
+    pub async fn remove_remains(&self, dir: &Path) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let remains = dir.parts().fold(folder.clone(), |folder, part| folder.join(part.as_ref()));
+        match tokio::fs::remove_dir_all(&remains).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let source = Box::new(error);
+                Err(self.error("clean up", dir, object_store::Error::Generic { store: "folder", source }))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -5,5 +5,6 @@ mod commit;
 mod damage;
 mod faulty_store;
 mod listing;
+mod marker;
 mod round_trip;
 pub(super) mod samples;

@@ -64,6 +64,8 @@ impl BackupWriter {
             return Err(Error::internal(format!("a collection is twice in backup {}", self.id)));
         }
         let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), self.claim, summary, collections);
+        // What came off while the job ran would take the manifest onto the disk below.
+        self.store.check_again().await?;
         match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
             Created::Done => Ok(manifest),
             Created::Taken(_) => {
@@ -88,6 +90,8 @@ impl BackupWriter {
         paths.retain(|path| *path != claim);
         // The claim goes last: as long as there is something, the id is taken.
         let data = self.store.delete(paths).await?;
-        Ok(data + self.store.delete(vec![claim]).await?)
+        let deleted = data + self.store.delete(vec![claim]).await?;
+        self.store.remove_remains(&layout::backup_dir(&self.id)).await?;
+        Ok(deleted)
     }
 }

@@ -56,6 +56,14 @@ impl CollectionWriter {
         DataWriter::new(self.target.clone())
     }
 
+    /// Deletes what the data writers have written: it is to be read again, or not to be in the backup after all.
+    pub async fn discard(self, written: Written) -> Result<()> {
+        let Target { store, .. } = &*self.target;
+        let mut paths: Vec<_> = written.files.iter().map(|file| self.target.path(&file.name)).collect();
+        paths.push(layout::collection_file(&self.target.backup, &self.target.collection, layout::SCHEMA));
+        store.delete(paths).await.map(drop)
+    }
+
     /// Writes down what the data writers have written. `tenants` are all that the collection has, their digests not yet
     /// filled in; None without multi-tenancy.
     pub async fn finish(
@@ -69,18 +77,24 @@ impl CollectionWriter {
         if tenants.is_some() != target.columns.multi_tenant {
             return Err(Error::internal(format!("tenants do not fit collection \"{}\"", target.collection)));
         }
+        // Rows of tenants that went while they were read, and that the backup does not claim to hold.
+        let is_left_out = |tenant: &&TenantRecord| tenant.rows.is_none();
+        let left_out = tenants.iter().flatten().filter(is_left_out);
+        let strays: u64 =
+            left_out.filter_map(|tenant| content.tenants.get(&tenant.name)).map(|rows| rows.objects).sum();
         // Names begin with the time they were given.
         files.sort_by(|a, b| a.name.cmp(&b.name));
         let mut manifest = CollectionManifest {
             name: target.collection.clone(),
-            objects: files.iter().map(|file| file.rows).sum(),
+            objects: files.iter().map(|file| file.rows).sum::<u64>() - strays,
             bytes: files.iter().map(|file| file.bytes).sum(),
             files: files.len() as u64,
             multi_tenant: target.columns.multi_tenant,
             tenants_covered: 0,
             tenants_total: 0,
             complete: completeness.gaps.is_empty(),
-            notes: [completeness.gaps, completeness.notes].concat(),
+            gaps: completeness.gaps,
+            notes: completeness.notes,
             digest: Some(content.total()),
             blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
         };

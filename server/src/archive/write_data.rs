@@ -138,13 +138,16 @@ impl DataWriter {
         Ok(lane.finished)
     }
 
-    /// Drops what is not finished. Finished files stay until the backup is discarded.
-    pub async fn abort(mut self) {
+    /// Drops what is not finished. Finished files stay, and are told if they are known, until they are discarded.
+    pub async fn abort(mut self) -> Written {
         // A failure has cleaned up by itself.
-        let Ok(Lane { open: Some(open), .. }) = self.settle().await else { return };
-        if let Err(error) = open.abort().await {
+        let Ok(Lane { open, finished }) = self.settle().await else { return Written::default() };
+        if let Some(open) = open
+            && let Err(error) = open.abort().await
+        {
             tracing::warn!(%error, "parts of a data file may be left behind");
         }
+        finished
     }
 
     /// Lets the background write the group as soon as it is done with the one before.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{PutPayload, WriteMultipart};
+use object_store::{MultipartUpload, PutPayload, PutPayloadMut};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::DataFile;
@@ -30,7 +31,7 @@ impl OpenFile {
         let name = format!("{}.parquet", Uuid::now_v7().simple());
         let encoder = Box::new(Encoder::new(target.columns.clone())?);
         let upload =
-            Upload { path: target.path(&name), target: target.clone(), held: Vec::new(), multipart: None };
+            Upload { path: target.path(&name), target: target.clone(), held: PutPayloadMut::new(), parts: None };
         Ok(Self { name, encoder, upload, written })
     }
 
@@ -82,48 +83,72 @@ impl OpenFile {
 struct Upload {
     target: Arc<Target>,
     path: Path,
-    held: Vec<Bytes>,
-    multipart: Option<WriteMultipart>,
+    held: PutPayloadMut,
+    parts: Option<Parts>,
+}
+
+/// Parts of an object that is being sent, one after the other.
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    on_its_way: Option<AbortOnDropHandle<object_store::Result<()>>>,
 }
 
 impl Upload {
-    async fn push(&mut self, bytes: Bytes) -> Result<()> {
-        self.held.push(bytes);
-        let held: usize = self.held.iter().map(Bytes::len).sum();
+    /// All parts have the same size but the last, as some stores want it. One is on its way while the next row group is
+    /// made.
+    async fn push(&mut self, mut bytes: Bytes) -> Result<()> {
         let part_bytes = self.target.limits.part_bytes;
-        if self.multipart.is_none() && held > part_bytes {
-            self.multipart = Some(self.target.store.start_upload(&self.path, part_bytes).await?);
+        while self.held.content_length() + bytes.len() > part_bytes {
+            self.held.push(bytes.split_to(part_bytes - self.held.content_length()));
+            self.send().await?;
         }
-        if let Some(multipart) = &mut self.multipart {
-            for bytes in self.held.drain(..) {
-                // At most one part is on its way while the next row group is made.
-                let sent = multipart.wait_for_capacity(1).await;
-                sent.map_err(|error| self.target.store.error("write", &self.path, error))?;
-                multipart.put(bytes);
-            }
-        }
+        self.held.push(bytes);
         Ok(())
     }
 
-    async fn finish(self) -> Result<()> {
-        let store = &self.target.store;
-        match self.multipart {
-            // On failure it aborts by itself.
-            Some(multipart) => match multipart.finish().await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(store.error("write", &self.path, error)),
-            },
-            None => store.put(&self.path, PutPayload::from_iter(self.held)).await,
+    /// Sends what is held as a part.
+    async fn send(&mut self) -> Result<()> {
+        let Self { target, path, held, parts } = self;
+        let parts = match parts {
+            Some(parts) => parts,
+            None => parts.insert(Parts { upload: target.store.start_upload(path).await?, on_its_way: None }),
+        };
+        let sent = parts.send(std::mem::take(held).into()).await;
+        sent.map_err(|error| target.store.error("write", path, error))
+    }
+
+    async fn finish(mut self) -> Result<()> {
+        if self.parts.is_none() {
+            return self.target.store.put(&self.path, self.held.into()).await;
+        }
+        if let Err(error) = self.send().await {
+            return Err(self.abort_after(error).await);
+        }
+        let Self { target, path, parts, .. } = &mut self;
+        let completed = match parts {
+            Some(parts) => parts.complete().await,
+            None => Ok(()),
+        };
+        match completed {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = target.store.error("write", path, error);
+                // Some stores cannot abort what failed when it was completed, and say so instead of why it failed. What is
+                // left of it is removed with the backup that it was for.
+                if let Err(cleanup) = self.abort().await {
+                    tracing::debug!(%cleanup, "an upload that could not be completed could not be aborted either");
+                }
+                Err(error)
+            }
         }
     }
 
     async fn abort(self) -> Result<()> {
-        match self.multipart {
-            Some(multipart) => multipart
-                .abort()
-                .await
-                .map_err(|error| self.target.store.error("clean up", &self.path, error)),
-            None => Ok(()),
+        let Some(mut parts) = self.parts else { return Ok(()) };
+        drop(parts.on_its_way.take());
+        match parts.upload.abort().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.target.store.error("clean up", &self.path, error)),
         }
     }
 
@@ -136,6 +161,28 @@ impl Upload {
                 error
             }
         }
+    }
+}
+
+impl Parts {
+    /// Waits for the part before.
+    async fn send(&mut self, part: PutPayload) -> object_store::Result<()> {
+        self.settle().await?;
+        let sending = self.upload.put_part(part);
+        self.on_its_way = Some(AbortOnDropHandle::new(tokio::spawn(sending)));
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> object_store::Result<()> {
+        match self.on_its_way.take() {
+            Some(sending) => sending.await.map_err(|error| object_store::Error::JoinError { source: error })?,
+            None => Ok(()),
+        }
+    }
+
+    async fn complete(&mut self) -> object_store::Result<()> {
+        self.settle().await?;
+        self.upload.complete().await.map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use super::LogFormat;
@@ -32,9 +32,15 @@ pub struct Flags {
     #[arg(long, env = "WEAVIATE_API_KEY_FILE", value_name = "FILE")]
     pub weaviate_api_key_file: Option<PathBuf>,
 
-    /// Where backups are kept: a folder, or its URL such as file:///var/lib/selvedge.
-    #[arg(long, env = "SELVEDGE_REPOSITORY", value_name = "URL", default_value = "backups")]
-    pub repository: String,
+    /// Where backups are kept: a folder, or its URL such as file:///var/lib/selvedge [default: the folder backups, which is
+    /// made a repository if there is nothing in it].
+    #[arg(long, global = true, env = "SELVEDGE_REPOSITORY", value_name = "URL")]
+    pub repository: Option<String>,
+
+    /// Make a repository of this place if it is none. Without this, the server does not start where no repository is: it may
+    /// not be mounted.
+    #[arg(long, env = "SELVEDGE_CREATE_REPOSITORY", value_parser = clap::builder::BoolishValueParser::new())]
+    pub create_repository: bool,
 
     /// Listen beyond this machine although there is neither TLS nor a password: whoever reaches the address can read, overwrite
     /// and clear collections.
@@ -61,4 +67,14 @@ pub struct Flags {
     /// Print the configuration that results from flags and environment, without secrets, and exit.
     #[arg(long)]
     pub print_config: bool,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Make a repository of the place that --repository names, and exit. What is there stays as it is.
+    Init,
 }

@@ -13,7 +13,7 @@ pub use job::job;
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{
     BackupCall, ClearCall, RestoreCall, VerifyCall, backup_call, backup_id, clear_call, restore_call,
-    verify_call,
+    selection, verify_call,
 };
 
 use chrono::{DateTime, Utc};

@@ -17,7 +17,7 @@ use super::book::Book;
 use super::locks::LockTable;
 use super::{Assignment, Job};
 use crate::error::{Error, Kind, Result};
-use crate::ops::{JobContext, Outcome};
+use crate::ops::{CollectionLocks, JobContext, Outcome};
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
@@ -120,15 +120,15 @@ impl Registry {
 
     fn context(&self, job: &Job) -> JobContext {
         let Assignment { cluster, summary, .. } = &job.assignment;
-        let locks = self
-            .locks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(cluster.clone())
-            .or_default()
-            .for_job(summary);
+        let locks = self.locks(cluster, summary);
         let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
         JobContext::new(job.id.to_string(), progress, stop, locks, self.uncut.clone())
+    }
+
+    /// The collections of a cluster, for whoever does `summary` with them.
+    pub fn locks(&self, cluster: &str, summary: &str) -> Arc<dyn CollectionLocks> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.entry(cluster.to_owned()).or_default().for_job(summary)
     }
 
     pub fn get(&self, id: &str) -> Result<Arc<Job>> {

@@ -185,11 +185,17 @@ impl Collection {
         self.properties.iter().filter(|property| property.kind == ValueKind::Reference)
     }
 
-    /// What decides whether an object fits the collection.
-    pub fn shape(&self) -> impl PartialEq {
+    /// What decides whether an object fits the collection. The order of properties does not: some versions of Weaviate sort
+    /// them whenever anything is changed.
+    pub fn shape(&self) -> impl PartialEq + use<> {
         let spaces =
             self.vector_spaces.iter().map(|space| (space.name.clone(), space.multi)).collect::<Vec<_>>();
-        (self.properties.clone(), spaces, self.multi_tenant)
+        (by_name(&self.properties), spaces, self.multi_tenant)
+    }
+
+    /// Whether reading a tenant that is not active activates it.
+    pub fn activates_tenants(&self) -> bool {
+        self.multi_tenant && self.schema["multiTenancyConfig"]["autoTenantActivation"] == true
     }
 
     pub fn has_references(&self) -> bool {
@@ -215,6 +221,15 @@ impl Collection {
         let like = |property: &Property| property.kind == kind;
         self.properties.iter().any(|property| like(property) || property.any_nested(&like))
     }
+}
+
+fn by_name(properties: &[Property]) -> Vec<Property> {
+    let mut sorted = properties.to_vec();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    for property in &mut sorted {
+        property.nested = by_name(&property.nested);
+    }
+    sorted
 }
 
 fn parse_properties(class: &str, wire: Vec<WireProperty>) -> Result<Vec<Property>> {
@@ -325,6 +340,16 @@ mod tests {
         let spaces: Vec<_> =
             collection.vector_spaces.iter().map(|s| (s.name.as_deref(), s.multi, &*s.vectorizer)).collect();
         assert_eq!(spaces, [(Some("a"), true, "text2vec-x"), (Some("b"), false, "none")]);
+    }
+
+    #[test]
+    fn the_order_of_properties_is_no_part_of_the_shape() {
+        let of = |properties: Value| {
+            Collection::from_schema(json!({"class": "A", "properties": properties})).unwrap()
+        };
+        let (a, b) = (json!({"name": "a", "dataType": ["text"]}), json!({"name": "b", "dataType": ["int"]}));
+        let [ab, ba, only_a] = [json!([a, b]), json!([b, a]), json!([a])].map(of);
+        assert!(ab.shape() == ba.shape() && ab.shape() != only_a.shape());
     }
 
     #[test]

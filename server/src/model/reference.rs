@@ -55,6 +55,13 @@ impl<'a> Beacon<'a> {
         }
     }
 
+    /// As text that is the same for all that point to the same object: an id means the same in capitals, and Weaviate keeps
+    /// them in some of its calls and not in others.
+    pub fn canonical(&self) -> String {
+        let id = self.id.to_ascii_lowercase();
+        Beacon { collection: self.collection.clone(), id: &id }.to_string()
+    }
+
     /// With the name that its collection has elsewhere.
     pub fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
         if let Some(new) = self.collection.as_deref().and_then(|old| names.get(old)) {
@@ -101,6 +108,7 @@ mod tests {
         let mut by = Property::new("by", ValueKind::Reference, true);
         by.targets = vec!["Author".to_owned()];
         assert_eq!(by.complete(bare).to_string(), full);
+        assert_eq!(by.complete("weaviate://localhost/7C1E").canonical(), full);
         by.targets.push("Editor".to_owned());
         assert_eq!(by.complete(bare).to_string(), bare);
     }

@@ -39,14 +39,25 @@ impl Selection {
         self.include.iter().filter_map(Term::pattern).collect()
     }
 
-    /// The names that are meant, in the order given. A term that matches nothing is an error: it is far more often a
-    /// typing mistake than a wish for nothing.
+    /// Whether this name was given as it is, and not by a pattern.
+    pub fn names(&self, name: &str) -> bool {
+        self.include.iter().any(|term| matches!(term, Term::Name(exact) if exact == name))
+    }
+
+    /// What is to be left out and is not there.
+    pub fn idle_exclusions<'s>(&'s self, names: impl Iterator<Item = &'s str> + Clone) -> Vec<&'s str> {
+        let is_idle = |term: &&Term| !names.clone().any(|name| term.matches(name));
+        self.exclude.iter().filter(is_idle).map(Term::text).collect()
+    }
+
+    /// The names that are meant, in the order given. A term that is to be taken and matches nothing is an error: it is far
+    /// more often a typing mistake than a wish for nothing. One that is to be left out is not: then there is none today.
     pub fn apply<'a>(
         &self,
         names: impl Iterator<Item = &'a str> + Clone,
         place: &str,
     ) -> Result<Vec<&'a str>> {
-        for term in self.include.iter().chain(&self.exclude) {
+        for term in &self.include {
             if !names.clone().any(|name| term.matches(name)) {
                 return Err(term.unmatched(names, place));
             }
@@ -87,6 +98,13 @@ impl Term {
         }
     }
 
+    fn text(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Glob(pattern) => pattern.as_str(),
+        }
+    }
+
     fn matches(&self, name: &str) -> bool {
         match self {
             Self::Name(exact) => exact == name,
@@ -99,10 +117,7 @@ impl Term {
             Self::Glob(pattern) => format!("no collection {place} matches \"{pattern}\""),
             Self::Name(name) => format!("collection \"{name}\" does not exist {place}"),
         };
-        let lower = match self {
-            Self::Name(name) => name.to_lowercase(),
-            Self::Glob(pattern) => pattern.as_str().to_lowercase(),
-        };
+        let lower = self.text().to_lowercase();
         let near = names.into_iter().find(|name| name.to_lowercase() == lower);
         let error = Error::new(Kind::CollectionNotFound, text);
         match near {
@@ -137,12 +152,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_left_out_need_not_be_there() {
+        assert_eq!(apply(&[], &["Tmp*", "Tag"]).unwrap(), ["Article", "ArticleDraft", "Author"]);
+        let selection = Selection::new(&[], &["Tmp*".to_owned(), "Tag".to_owned()]).unwrap();
+        assert_eq!(selection.idle_exclusions(NAMES.into_iter()), ["Tmp*"]);
+    }
+
+    #[test]
     fn what_matches_nothing_is_an_error_with_a_next_step() {
         let error = apply(&["Article", "Zebra*"], &[]).unwrap_err();
         assert_eq!(error.to_string(), "no collection on cluster \"default\" matches \"Zebra*\"");
         let error = apply(&["article"], &[]).unwrap_err();
         assert_eq!(error.hint_text(), Some("names are case-sensitive: did you mean \"Article\"?"));
-        assert_eq!(apply(&[], &["Nope"]).unwrap_err().kind(), Kind::CollectionNotFound);
         assert_eq!(apply(&["[z"], &[]).unwrap_err().kind(), Kind::InvalidRequest);
     }
 }

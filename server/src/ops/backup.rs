@@ -1,9 +1,10 @@
 //! Backup: plan, read, check, commit.
 //!
 //! `source` decides what is read, and what of it is known not to be whole; `reading` moves the objects, `settle` makes sure
-//! afterwards that they are all there. The backup exists from the moment its manifest is created, which is the last write.
+//! afterwards that they are all there, `meanwhile` finds out what came and went. The backup exists from the moment its manifest is created, which is the last write.
 
 mod coverage;
+mod meanwhile;
 mod reading;
 mod remarks;
 mod settle;
@@ -16,14 +17,14 @@ use chrono::Utc;
 use super::{Access, JobContext, Outcome, Phase, Plan};
 use crate::archive::{
     BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
-    Manifest, Repository,
+    Completeness, Manifest, Repository,
 };
 use crate::error::{Error, Kind, Result};
 use crate::model::Selection;
 use crate::weaviate::Cluster;
 use reading::Copying;
 use source::{Selected, Source};
-pub use waking::{Leftover, leftovers};
+pub use waking::Woken;
 
 /// What to back up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,21 +84,26 @@ pub async fn backup(
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
     job.progress.set_backup_id(id.as_str());
     let cluster = job.cluster(cluster);
+    job.or_stop(repository.check()).await?;
     job.or_stop(repository.check_writable(&id)).await?;
     let selected = job.or_stop(source::select(&cluster, request)).await?;
-    let _lock = job.lock(&selected.names, Access::Shared)?;
-    let sources = job.or_stop(source::plan(job, &cluster, request, &selected)).await?;
+    let _lock = job.lock(&selected.names(), Access::Shared)?;
+    let (sources, gone) = job.or_stop(source::plan(job, &cluster, request, &selected)).await?;
     if request.dry_run {
         let collections = sources.iter().map(|source| source.planned(request)).collect();
         job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
         return Ok(Outcome::Complete);
     }
+    // Another job would take the tenants that are awake for a while for active ones.
+    let wakes = |source: &&Source| !source.contents.asleep.is_empty();
+    let waking: Vec<_> = sources.iter().filter(wakes).map(|source| source.collection.name.clone()).collect();
+    let _alone = job.lock(&waking, Access::Exclusive)?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?;
     let committed = async {
         let permissions = &selected.permissions;
         let copying = Copying { job, cluster: &cluster, repository, writer: &writer, request, permissions };
-        let (summary, collections) = copy(&copying, &selected, sources).await?;
+        let (summary, collections) = copy(&copying, &selected, sources, gone).await?;
         job.progress.set_phase(Phase::Committing);
         writer.commit(summary, collections).await
     };
@@ -108,25 +114,41 @@ pub async fn backup(
     }
 }
 
-type Copied = (CommitSummary, Vec<CollectionManifest>);
+type Commit = (CommitSummary, Vec<CollectionManifest>);
 
-async fn copy(copying: &Copying<'_>, selected: &Selected, sources: Vec<Source>) -> Result<Copied> {
+async fn copy(
+    copying: &Copying<'_>,
+    selected: &Selected,
+    sources: Vec<Source>,
+    mut gone: Vec<String>,
+) -> Result<Commit> {
     let Copying { job, cluster, request, .. } = copying;
     let start_time = Utc::now();
     job.progress.set_phase(Phase::Reading);
-    for gap in &selected.gaps {
-        job.progress.warn("collections_unseen", gap.clone(), cluster.name());
-    }
-    let mut collections = Vec::with_capacity(sources.len());
+    let mut copies = Vec::with_capacity(sources.len());
     for source in sources {
         job.check_stop()?;
-        collections.push(copying.copy(source).await?);
+        let name = source.collection.name.clone();
+        match copying.copy(source).await? {
+            Some(copied) => copies.push(copied),
+            None => gone.push(name),
+        }
     }
-    let complete = selected.gaps.is_empty() && collections.iter().all(|collection| collection.complete);
+    let mut remarks = job.or_stop(meanwhile::look(job, cluster, request, selected, &mut copies)).await?;
+    for name in &gone {
+        meanwhile::tell_gone(request, name, &mut remarks);
+    }
+    selected.gaps.iter().for_each(|gap| remarks.gap("collections_unseen", gap.clone()));
+    selected.notes.iter().for_each(|note| remarks.note("selection", note.clone()));
+    remarks.warn(job, cluster.name());
+    let Completeness { gaps, notes } = remarks.into_completeness();
+    let collections: Vec<_> = copies.into_iter().map(|copied| copied.manifest).collect();
+    let complete = gaps.is_empty() && collections.iter().all(|collection| collection.complete);
     let tenants_left_out = collections.iter().any(|of| of.tenants_covered < of.tenants_total);
     let summary = CommitSummary {
         kind: request.kind(complete, tenants_left_out),
-        notes: selected.gaps.clone(),
+        gaps,
+        notes,
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },
         start_time,
@@ -141,9 +163,9 @@ async fn copy(copying: &Copying<'_>, selected: &Selected, sources: Vec<Source>) 
 fn partial(manifest: &Manifest) -> Error {
     let short: Vec<_> = manifest.collections.iter().filter(|collection| !collection.complete).collect();
     let names: Vec<_> = short.iter().take(5).map(|collection| collection.name.as_str()).collect();
-    let text = match (manifest.notes.as_slice(), names.as_slice()) {
-        (_, [_, ..]) => format!("backup {} does not hold all of {}", manifest.id, names.join(", ")),
-        (notes, []) => format!("backup {} may lack collections: {}", manifest.id, notes.join("; ")),
+    let text = match names.as_slice() {
+        [] => format!("backup {} may lack collections: {}", manifest.id, manifest.gaps.join("; ")),
+        names => format!("backup {} does not hold all of {}", manifest.id, names.join(", ")),
     };
     Error::new(Kind::BackupIncomplete, text).hint(format!(
         "the warnings say what is missing; `selvedge show {}` shows what is there",

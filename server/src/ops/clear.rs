@@ -3,6 +3,8 @@
 //! A multi-tenant collection is cleared by deleting its tenants and creating them again; any other by dropping it and
 //! creating it from its own schema, after that schema was saved and proved to be accepted.
 
+mod clearing;
+mod probe;
 mod recreating;
 mod victim;
 
@@ -10,6 +12,8 @@ use super::{Access, CollectionState, JobContext, Outcome, Phase, Plan};
 use crate::archive::Repository;
 use crate::error::{Error, Kind, Result};
 use crate::weaviate::Cluster;
+pub use clearing::Clearing;
+pub use probe::is_probe;
 use victim::Victim;
 
 /// What to clear.
@@ -44,6 +48,7 @@ pub async fn clear(
     request: &ClearRequest,
 ) -> Result<Outcome> {
     let cluster = job.cluster(cluster);
+    job.or_stop(repository.check()).await?;
     let _lock = job.lock(&request.collections, Access::Exclusive)?;
     let victims = job.or_stop(victim::plan(job, &cluster, request)).await?;
     job.progress.set_plan(Plan {

@@ -2,7 +2,7 @@
 
 mod differences;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lanes::{LANES, Part, Reading, Sink};
@@ -73,6 +73,11 @@ impl Expected {
         self
     }
 
+    /// Without these tenants, which cannot be compared.
+    pub fn without_tenants(&mut self, lost: &BTreeSet<String>) {
+        self.tenants.iter_mut().for_each(|tenants| tenants.retain(|tenant, _| !lost.contains(tenant)));
+    }
+
     pub fn objects(&self) -> u64 {
         match &self.tenants {
             Some(tenants) => tenants.values().map(|digest| digest.objects).sum(),
@@ -105,18 +110,18 @@ impl Expected {
 }
 
 impl Comparison<'_> {
-    /// Reads objects of the live collection, and adds them up.
-    pub async fn content(&self, parts: &[Part]) -> Result<Content> {
+    /// Reads objects of the live collection, and adds them up. Also returns the tenants that could not be read any more.
+    pub async fn content(&self, parts: &[Part]) -> Result<(Content, BTreeSet<String>)> {
         let digester = self.digester()?;
         let sink = || Summing { lens: self.lens(digester.clone()), content: Content::default() };
         let mut sinks: Vec<_> = (0..LANES).map(|_| sink()).collect();
-        self.read(parts, &mut sinks).await?;
+        let lost = self.read(parts, &mut sinks).await?;
         let mut content = Content::default();
         sinks.into_iter().for_each(|sink| content.merge(sink.content));
-        Ok(content)
+        Ok((content, lost))
     }
 
-    async fn read<S: Sink>(&self, parts: &[Part], sinks: &mut Vec<S>) -> Result<()> {
+    async fn read<S: Sink>(&self, parts: &[Part], sinks: &mut Vec<S>) -> Result<BTreeSet<String>> {
         // A backup without vectors says nothing of them.
         let vectors = !self.source.spaces().is_empty();
         let reading = Reading {
@@ -134,7 +139,7 @@ impl Comparison<'_> {
             );
             self.job.progress.warn("not_comparable", text, self.live.name.clone());
         }
-        Ok(())
+        Ok(tally.lost)
     }
 
     /// Of the live collection, with the names that the backup knows. A value's hash depends on its own property only, so

@@ -4,9 +4,10 @@
 //! ranges from a common queue; each reads page by page into a sink of its own, so that nothing is shared but the queue,
 //! and memory depends on the number of lanes only.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{CollectionCounters, JobContext};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Batch, Collection, UuidRange};
 use crate::weaviate::{Cluster, Misreading, ObjectReader, Page};
 
@@ -57,6 +58,8 @@ pub struct Reading<'a> {
 pub struct Tally {
     /// By tenant, or under `None`.
     pub parts: BTreeMap<Option<String>, PartTally>,
+    /// Tenants that could not be read any more when their turn came, or in the middle of it: deleted or deactivated.
+    pub lost: BTreeSet<String>,
     pub misread: Misreadings,
 }
 
@@ -88,7 +91,11 @@ impl Reading<'_> {
         self.counters.add_tenants(empty.len() as u64);
         let work = Arc::new(Work {
             reader: Arc::clone(&self.reader),
+            // Reading such a tenant would activate it, and leave it so.
+            watched: self.collection.activates_tenants().then(|| self.cluster.clone()),
+            collection: self.collection.name.clone(),
             queue: Mutex::new(parts.into_iter().flat_map(tasks).collect()),
+            lost: Mutex::default(),
             counters: Arc::clone(&self.counters),
             stop: self.job.stop_token().child_token(),
             started: Utc::now(),
@@ -105,6 +112,7 @@ impl Reading<'_> {
         // A lane that was stopped says so; why is the job's to say.
         self.job.check_stop()?;
         let mut tally = tally?;
+        tally.lost.extend(std::mem::take(&mut *work.lost()));
         tally.parts.extend(empty.into_iter().map(|part| (part.tenant.clone(), PartTally::default())));
         Ok(tally)
     }
@@ -117,8 +125,7 @@ impl Reading<'_> {
         sinks: &mut Vec<S>,
     ) -> Result<Tally> {
         let mut outcome = Ok(Tally::default());
-        let start = tokio::time::Instant::now() + SHARD_CHECK_INTERVAL;
-        let mut ticks = tokio::time::interval_at(start, SHARD_CHECK_INTERVAL);
+        let mut watch = pin!(self.watch_shards());
         loop {
             let result = tokio::select! {
                 joined = running.join_next() => match joined {
@@ -129,11 +136,7 @@ impl Reading<'_> {
                     }
                     Some(Err(panic)) => Err(Error::internal("a reading lane broke off").caused_by(panic)),
                 },
-                _ = ticks.tick() => match self.cluster.check_shards(self.collection).await {
-                    // Weaviate is not well; whoever reads from it notices, and waits.
-                    Err(error) if error.is_transient() => continue,
-                    checked => checked.map(|_| Tally::default()),
-                },
+                gone = &mut watch, if outcome.is_ok() => Err(gone),
             };
             match (&mut outcome, result) {
                 (Ok(total), Ok(tally)) => total.add(tally),
@@ -147,10 +150,29 @@ impl Reading<'_> {
     }
 }
 
+impl Reading<'_> {
+    /// Ends when a shard cannot be read any more.
+    async fn watch_shards(&self) -> Error {
+        loop {
+            tokio::time::sleep(SHARD_CHECK_INTERVAL).await;
+            match self.cluster.check_shards(self.collection).await {
+                Ok(_) => {}
+                // Weaviate is not well, or the collection is gone; whoever reads from it notices.
+                Err(error) if error.kind() != Kind::ShardsUnavailable => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
 /// What the lanes of one collection share.
 struct Work {
     reader: Arc<ObjectReader>,
+    /// Where to ask whether a tenant is still active, if that has to be asked.
+    watched: Option<Cluster>,
+    collection: String,
     queue: Mutex<VecDeque<Task>>,
+    lost: Mutex<BTreeSet<String>>,
     counters: Arc<CollectionCounters>,
     /// Cancelled when the job is to stop or another lane has failed.
     stop: CancellationToken,
@@ -178,24 +200,58 @@ impl Work {
         let mut tally = Tally::default();
         while let Some(task) = self.next_task() {
             let tenant = task.tenant.as_deref();
-            let mut pages = self.reader.range(tenant, task.range);
-            let part = tally.parts.entry(task.tenant.clone()).or_default();
-            while let Some(page) = self.or_stop(pages.next()).await? {
-                part.rows += page.batch.len() as u64;
-                part.young += self.count_young(&page);
-                part.unreadable += page.unreadable.len() as u64;
-                self.counters.add_objects(page.batch.len() as u64);
-                self.counters.add_bytes_read(page.bytes as u64);
-                tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
-                if !page.batch.is_empty() {
-                    sink.take(tenant, page.batch).await?;
+            match self.read(&task, sink, &mut tally).await {
+                // What becomes of it is for the job to say, which has others to read.
+                Err(error) if is_about_tenant(&error) && tenant.is_some() => {
+                    self.lost().extend(task.tenant.clone());
                 }
+                read => read?,
             }
             if task.left.fetch_sub(1, Relaxed) == 1 && tenant.is_some() {
                 self.counters.add_tenants(1);
             }
         }
         Ok(tally)
+    }
+
+    async fn read(&self, task: &Task, sink: &mut impl Sink, tally: &mut Tally) -> Result<()> {
+        let tenant = task.tenant.as_deref();
+        if let Some(tenant) = tenant {
+            self.or_stop(self.check_tenant(tenant)).await?;
+        }
+        let mut pages = self.reader.range(tenant, task.range);
+        let part = tally.parts.entry(task.tenant.clone()).or_default();
+        while let Some(page) = self.or_stop(pages.next()).await? {
+            part.rows += page.batch.len() as u64;
+            part.young += self.count_young(&page);
+            part.unreadable += page.unreadable.len() as u64;
+            self.counters.add_objects(page.batch.len() as u64);
+            self.counters.add_bytes_read(page.bytes as u64);
+            tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
+            if !page.batch.is_empty() {
+                sink.take(tenant, page.batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails with `TenantInactive` if the tenant is lost, or if reading it would activate it.
+    async fn check_tenant(&self, tenant: &str) -> Result<()> {
+        let inactive = || {
+            let text = format!("tenant \"{tenant}\" of collection \"{}\" is not active", self.collection);
+            Err(Error::new(Kind::TenantInactive, text))
+        };
+        if self.lost().contains(tenant) {
+            return inactive();
+        }
+        match &self.watched {
+            Some(cluster) if !cluster.is_active(&self.collection, tenant).await? => inactive(),
+            _ => Ok(()),
+        }
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next_task(&self) -> Option<Task> {
@@ -213,7 +269,16 @@ impl Work {
     }
 }
 
+fn is_about_tenant(error: &Error) -> bool {
+    matches!(error.kind(), Kind::TenantNotFound | Kind::TenantInactive)
+}
+
 impl Tally {
+    /// Rows of all parts.
+    pub fn rows(&self) -> u64 {
+        self.parts.values().map(|part| part.rows).sum()
+    }
+
     pub fn add(&mut self, other: Self) {
         for (tenant, read) in other.parts {
             let part = self.parts.entry(tenant).or_default();
@@ -221,6 +286,7 @@ impl Tally {
             part.young += read.young;
             part.unreadable += read.unreadable;
         }
+        self.lost.extend(other.lost);
         self.misread.total += other.misread.total;
         let room = MISREADINGS.saturating_sub(self.misread.samples.len());
         self.misread.samples.extend(other.misread.samples.into_iter().take(room));

@@ -46,8 +46,10 @@ pub async fn verify(
     job.progress.set_backup_id(request.backup_id.as_str());
     job.progress.with_findings(|findings| findings.set_limit(request.max_findings));
     let cluster = job.cluster(cluster);
+    job.or_stop(repository.check()).await?;
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = names(&backup, request)?;
+    tell_gaps(job, &backup, &names);
     job.progress.set_phase(Phase::Checking);
     if request.level == Level::AgainstLive {
         return against_live::compare(job, &cluster, &backup, request, &names).await;
@@ -65,6 +67,18 @@ pub async fn verify(
         backup::check_restorable(job, &cluster, &backup, request).await?;
     }
     Ok(Outcome::Complete)
+}
+
+/// A backup can be intact and yet not whole.
+fn tell_gaps(job: &JobContext, backup: &BackupReader, names: &[String]) {
+    let manifest = backup.manifest();
+    let warn = |gap: &String, subject: &str| {
+        job.progress.warn("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
+    };
+    manifest.gaps.iter().for_each(|gap| warn(gap, manifest.id.as_str()));
+    for collection in manifest.collections.iter().filter(|collection| names.contains(&collection.name)) {
+        collection.gaps.iter().for_each(|gap| warn(gap, &collection.name));
+    }
 }
 
 /// The collections that are meant, by their names in the backup.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Cluster, Creation};
+use super::{Cluster, Creation, compare_schemas};
 use crate::error::{Error, Kind, Result};
 use crate::model::Collection;
 
@@ -13,7 +13,7 @@ impl Cluster {
     /// The schemas of all collections that the key may see, by name.
     pub async fn schemas(&self) -> Result<BTreeMap<String, Value>> {
         let action = "read the schema";
-        let schema = self.retrying(|| self.rest.get(action, "/v1/schema", &[])).await?.unwrap_or_default();
+        let schema = self.believed(|| self.rest.get(action, "/v1/schema", &[])).await?.unwrap_or_default();
         let unexpected =
             || Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"));
         let Value::Array(classes) =
@@ -27,41 +27,24 @@ impl Cluster {
 
     /// One collection by its name; `None` if there is none, or if the name is an alias.
     pub async fn collection(&self, name: &str) -> Result<Option<Collection>> {
+        // A collection that is there may still lack properties that the log adds later.
+        let found = self.believed(|| self.schema_of(name)).await?;
+        found.map(Collection::from_schema).transpose()
+    }
+
+    /// A collection that is known, as it is now. Asks once if it is as it was, which needs no second look.
+    pub async fn collection_again(&self, known: &Collection) -> Result<Option<Collection>> {
+        match self.retrying(|| self.schema_of(&known.name)).await? {
+            Some(schema) if schema == known.schema => Ok(Some(known.clone())),
+            _ => self.collection(&known.name).await,
+        }
+    }
+
+    pub(super) async fn schema_of(&self, name: &str) -> Result<Option<Value>> {
         let action = format!("read the schema of collection \"{name}\"");
-        let path = format!("/v1/schema/{name}");
-        match self.retrying(|| self.rest.get(&action, &path, &[])).await? {
-            // Asked for an alias, Weaviate answers with the collection behind it.
-            Some(schema) if schema["class"] == name => Collection::from_schema(schema).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    /// While it starts, Weaviate's gRPC API does not know collections that REST shows. What it says then passes.
-    pub(super) async fn unless_starting(&self, error: Error, collection: &str) -> Error {
-        if error.kind() != Kind::CollectionNotFound {
-            return error;
-        }
-        let path = format!("/v1/schema/{collection}");
-        match self.rest.get("read the schema", &path, &[]).await {
-            Ok(Some(_)) => Error::new(Kind::WeaviateOverloaded, "Weaviate is starting").caused_by(error),
-            _ => error,
-        }
-    }
-
-    /// The aliases that point at a collection. Empty where Weaviate has none.
-    pub async fn aliases(&self, collection: &str) -> Result<Vec<String>> {
-        if !self.connect().await?.version.has_aliases() {
-            return Ok(Vec::new());
-        }
-        let action = format!("read the aliases of collection \"{collection}\"");
-        let query = [("class", collection)];
-        let found =
-            self.retrying(|| self.rest.get(&action, "/v1/aliases", &query)).await?.unwrap_or_default();
-        let aliases = found["aliases"].as_array().into_iter().flatten();
-        let mut aliases: Vec<_> =
-            aliases.filter_map(|alias| alias["alias"].as_str()).map(str::to_owned).collect();
-        aliases.sort();
-        Ok(aliases)
+        let found = self.rest.get(&action, &format!("/v1/schema/{name}"), &[]).await?;
+        // Asked for an alias, Weaviate answers with the collection behind it.
+        Ok(found.filter(|schema| schema["class"] == name))
     }
 
     /// Creates a collection from a schema as Weaviate returns it, and reads it back. All that it refers to is there.
@@ -82,7 +65,7 @@ impl Cluster {
             )
             .hint("restore to Weaviate 1.31 or later"));
         }
-        self.post_collection(&action, &creation.name, &creation.post).await
+        self.post_collection(&action, creation).await
     }
 
     /// The second step, when all that it refers to is there: afterwards it can take objects. Returns what came of it.
@@ -140,38 +123,13 @@ impl Cluster {
         })
     }
 
-    /// Where each of these aliases points, if it exists.
-    pub async fn all_aliases(&self) -> Result<BTreeMap<String, String>> {
-        if !self.connect().await?.version.has_aliases() {
-            return Ok(BTreeMap::new());
-        }
-        let found = self.retrying(|| self.rest.get("read the aliases", "/v1/aliases", &[])).await?;
-        let found = found.unwrap_or_default();
-        let aliases = found["aliases"].as_array().into_iter().flatten();
-        let pair =
-            |alias: &Value| Some((alias["alias"].as_str()?.to_owned(), alias["class"].as_str()?.to_owned()));
-        Ok(aliases.filter_map(pair).collect())
-    }
-
-    pub async fn create_alias(&self, alias: &str, collection: &str) -> Result<()> {
-        let action = format!("create alias \"{alias}\" of collection \"{collection}\"");
-        let body = json!({"alias": alias, "class": collection});
-        match self.retrying(|| self.rest.post(&action, "/v1/aliases", &body)).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::new(
-                Kind::WeaviateVersionUnsupported,
-                format!("cannot {action}: this version of Weaviate has no aliases"),
-            )),
-        }
-    }
-
-    /// A repeated POST may find what the first one made although its answer was lost. It is taken for ours only if nothing
-    /// is in it.
-    async fn post_collection(&self, action: &str, name: &str, schema: &Value) -> Result<()> {
+    /// A repeated POST may find what the first one made although its answer was lost. It is taken for ours only if it is what
+    /// was posted, and nothing is in it.
+    async fn post_collection(&self, action: &str, creation: &Creation) -> Result<()> {
         let repeated = AtomicBool::new(false);
         let result = self
             .retrying(async || {
-                let result = self.rest.post(action, "/v1/schema", schema).await;
+                let result = self.rest.post(action, "/v1/schema", &creation.post).await;
                 if result.as_ref().is_err_and(Error::is_transient) {
                     repeated.store(true, Relaxed);
                 }
@@ -180,18 +138,16 @@ impl Cluster {
             .await;
         match result {
             Err(error) if repeated.load(Relaxed) && !error.is_transient() => {
-                if self.is_empty(name).await? {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
+                let there = self.collection(&creation.name).await?;
+                let is_ours = there.is_some_and(|there| !differs(&creation.post, &there.schema));
+                if is_ours && self.is_empty(&creation.name).await? { Ok(()) } else { Err(error) }
             }
             other => other.map(drop),
         }
     }
 
     /// Whether there is such a collection, with no objects and no tenants.
-    async fn is_empty(&self, name: &str) -> Result<bool> {
+    pub async fn is_empty(&self, name: &str) -> Result<bool> {
         match self.collection(name).await? {
             None => Ok(false),
             Some(collection) if collection.multi_tenant => Ok(self.tenants(name).await?.is_empty()),
@@ -205,6 +161,10 @@ impl Cluster {
         let path = format!("/v1/schema/{name}");
         self.retrying(|| self.rest.delete(&action, &path, None)).await.map(drop)
     }
+}
+
+fn differs(wanted: &Value, there: &Value) -> bool {
+    compare_schemas(wanted, there).iter().any(|difference| difference.matters)
 }
 
 fn creating(creation: &Creation) -> String {

@@ -2,7 +2,11 @@
 //!
 //! Weaviate answers most gRPC failures with `Unknown` and a text, so the text is all there is to go by.
 
+use std::borrow::Cow;
 use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use tonic::{Code, Status};
@@ -15,6 +19,8 @@ const TEXTS: &[(&str, Kind)] = &[
     ("tenant not found", Kind::TenantNotFound),
     ("could not find class", Kind::CollectionNotFound),
     ("class not found", Kind::CollectionNotFound),
+    // A node whose schema lags behind, or a class that was dropped.
+    ("not present in schema", Kind::CollectionNotFound),
     ("invalid api key", Kind::WeaviateUnauthenticated),
     ("unauthorized", Kind::WeaviateUnauthenticated),
     ("anonymous access not enabled", Kind::WeaviateUnauthenticated),
@@ -41,16 +47,62 @@ const TEXTS: &[(&str, Kind)] = &[
     ("might have been deleted in the meantime", Kind::WeaviateOverloaded),
     ("context deadline exceeded", Kind::WeaviateOverloaded),
     ("leader not found", Kind::WeaviateOverloaded),
+    // As many reads as MAXIMUM_CONCURRENT_GET_REQUESTS allows are under way.
+    ("Too many requests", Kind::WeaviateOverloaded),
+    // A node that is behind with the schema.
+    ("deadline exceeded for waiting for update", Kind::WeaviateOverloaded),
+    // What a node says of another one that is shutting down.
+    ("request not found", Kind::WeaviateOverloaded),
+    ("client connection is closing", Kind::WeaviateOverloaded),
+    ("code = Unavailable", Kind::WeaviateOverloaded),
+    ("unexpected EOF", Kind::WeaviateOverloaded),
+    ("connection reset by peer", Kind::WeaviateOverloaded),
+    ("broken pipe", Kind::WeaviateOverloaded),
+    ("i/o timeout", Kind::WeaviateOverloaded),
 ];
 
 /// What a text of Weaviate means, if it is known.
 pub fn kind_of_text(text: &str) -> Option<Kind> {
-    TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, kind)| *kind)
+    let said = without_quotes(text);
+    TEXTS.iter().find(|(part, _)| said.contains(part)).map(|(_, kind)| *kind)
+}
+
+/// Without names and values of users, which Weaviate puts between quotes.
+fn without_quotes(text: &str) -> Cow<'_, str> {
+    if !text.contains(['"', '\'']) {
+        return text.into();
+    }
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(start);
+        said.push_str(before);
+        let quote = &quoted[..1];
+        // An apostrophe within a word opens nothing.
+        let opens = !before.ends_with(char::is_alphanumeric);
+        match quoted[1..].find(quote).filter(|_| opens) {
+            Some(end) => rest = &quoted[end + 2..],
+            None => {
+                said.push_str(quote);
+                rest = &quoted[1..];
+            }
+        }
+    }
+    said.push_str(rest);
+    said.into()
+}
+
+/// The most results that a page may have, if the text says that it had more.
+pub fn most_results(text: &str) -> Option<u32> {
+    const SETTING: &str = "QUERY_MAXIMUM_RESULTS '";
+    let (_, rest) = text.contains("query maximum results exceeded").then(|| text.split_once(SETTING))??;
+    rest.split('\'').next()?.parse().ok()
 }
 
 /// Whether a shard takes no writes for the moment.
 pub fn is_about_read_only(text: &str) -> bool {
-    text.contains("store is read-only") || text.contains("READONLY")
+    let said = without_quotes(text);
+    said.contains("store is read-only") || said.contains("READONLY")
 }
 
 /// Whether an object was refused because it has an empty list of dates and its shard is on another node.
@@ -68,13 +120,16 @@ pub fn is_about_replicas(text: &str) -> bool {
     TEXTS.iter().any(|part| text.contains(part))
 }
 
-/// Whether an object that was refused with this text may be accepted later.
+/// Whether an object that was refused with this text may be accepted later: also where the node that refused it does not
+/// know the collection yet.
 pub fn is_transient_text(text: &str) -> bool {
-    matches!(kind_of_text(text), Some(Kind::WeaviateOverloaded | Kind::ShardsUnavailable))
+    let kind = kind_of_text(text);
+    matches!(kind, Some(Kind::WeaviateOverloaded | Kind::ShardsUnavailable | Kind::CollectionNotFound))
 }
 
 /// The error for a REST answer that is not a success.
 pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Error {
+    let text = message_of(body);
     let kind = match status {
         StatusCode::UNAUTHORIZED => Kind::WeaviateUnauthenticated,
         StatusCode::FORBIDDEN => Kind::WeaviatePermissionDenied,
@@ -82,13 +137,29 @@ pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Error {
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => Kind::WeaviateOverloaded,
-        StatusCode::INTERNAL_SERVER_ERROR => kind_of_text(body).unwrap_or(Kind::WeaviateOverloaded),
-        _ => kind_of_text(body).unwrap_or(Kind::WeaviateRefused),
+        _ => kind_of_text(&text).unwrap_or(Kind::WeaviateRefused),
     };
-    let text = message_of(body);
     let code = status.as_u16();
     let text = if text.is_empty() { format!("HTTP {code}") } else { format!("{text} (HTTP {code})") };
-    with_hint(Error::new(kind, format!("cannot {action}: {text}")))
+    let error = with_hint(Error::new(kind, format!("cannot {action}: {text}")));
+    // What Weaviate says of itself when it has no better word.
+    if status == StatusCode::INTERNAL_SERVER_ERROR { error.unclear() } else { error }
+}
+
+/// The error for a REST call that is answered with another address.
+pub fn from_redirect(action: &str, url: &str, status: StatusCode, address: Option<&str>) -> Error {
+    let code = status.as_u16();
+    let to = address.unwrap_or("another address");
+    Error::new(Kind::WeaviateRefused, format!("cannot {action}: {url} redirects to {to} (HTTP {code})"))
+        .hint("start the server with the address itself: --weaviate-url (or WEAVIATE_URL)")
+}
+
+/// The status of a gRPC call that was not answered in time.
+pub fn unanswered(limit: Duration) -> Status {
+    let text = format!("timed out after {} s", limit.as_secs());
+    let mut status = Status::deadline_exceeded(text.clone());
+    status.set_source(Arc::new(io::Error::new(io::ErrorKind::TimedOut, text)));
+    status
 }
 
 /// The error for a REST call that got no answer.
@@ -114,7 +185,8 @@ pub fn from_status(action: &str, url: &str, status: Status) -> Error {
     }
     let kind = kind_of_text(status.message()).unwrap_or_else(|| kind_of_code(status.code()));
     let text = if status.message().is_empty() { status.code().description() } else { status.message() };
-    with_hint(Error::new(kind, format!("cannot {action}: {text}")))
+    let error = with_hint(Error::new(kind, format!("cannot {action}: {text}")));
+    if matches!(status.code(), Code::Unknown | Code::Internal) { error.unclear() } else { error }
 }
 
 /// The cause of causes: the layers above it only say in which of them it was noticed.

@@ -15,17 +15,20 @@ struct Permission {
     action: String,
     /// Scopes, in which `*` stands for any text.
     collection: String,
-    tenant: String,
+    /// A tenant, or an alias.
+    part: String,
 }
 
 const EVERYTHING: &str = "*";
+const READ_ALIASES: &str = "read_aliases";
 
 impl Cluster {
     /// Asks Weaviate what the key may do. Versions without such a call have no permissions to restrict it.
     pub async fn permissions(&self) -> Result<Permissions> {
         let action = "read the key's own permissions";
+        let has_aliases = self.connect().await?.version.has_aliases();
         match self.retrying(|| self.rest.get(action, "/v1/users/own-info", &[])).await {
-            Ok(Some(info)) => Ok(Permissions::parse(&info)),
+            Ok(Some(info)) => Ok(Permissions::parse(&info, has_aliases)),
             Ok(None) => Ok(Permissions::default()),
             // What Weaviate answers to somebody who has no key, and needs none.
             Err(error) if error.kind() == Kind::WeaviateUnauthenticated => Ok(Permissions::default()),
@@ -35,10 +38,17 @@ impl Cluster {
 }
 
 impl Permissions {
-    fn parse(info: &Value) -> Self {
+    fn parse(info: &Value, has_aliases: bool) -> Self {
         let Some(roles) = info["roles"].as_array() else { return Self(None) };
         let permissions = roles.iter().flat_map(|role| role["permissions"].as_array()).flatten();
-        Self(Some(permissions.filter_map(Permission::parse).collect()))
+        let mut permissions: Vec<_> = permissions.filter_map(Permission::parse).collect();
+        if !has_aliases {
+            // Where there are none, none is hidden.
+            let everything = || EVERYTHING.to_owned();
+            let action = READ_ALIASES.to_owned();
+            permissions.push(Permission { action, collection: everything(), part: everything() });
+        }
+        Self(Some(permissions))
     }
 
     /// Whether a list of collections that match this name or pattern is complete.
@@ -49,7 +59,14 @@ impl Permissions {
     /// Whether a list of a collection's tenants is complete.
     pub fn sees_all_tenants(&self, collection: &str) -> bool {
         self.grants("read_tenants", |permission| {
-            permission.tenant == EVERYTHING && matches(&permission.collection, collection)
+            permission.part == EVERYTHING && matches(&permission.collection, collection)
+        })
+    }
+
+    /// Whether a list of the aliases that point to a collection is complete.
+    pub fn sees_aliases(&self, collection: &str) -> bool {
+        self.grants(READ_ALIASES, |permission| {
+            permission.part == EVERYTHING && matches(&permission.collection, collection)
         })
     }
 
@@ -75,12 +92,14 @@ impl Permission {
         // `read_tenants` has its scopes under `tenants`, and so on.
         let domain = action.split_once('_').map_or(action, |(_, domain)| domain);
         let scope = |name: &str| value[domain][name].as_str().unwrap_or(EVERYTHING).to_owned();
-        Some(Self { action: action.to_owned(), collection: scope("collection"), tenant: scope("tenant") })
+        let part = scope(if domain == "aliases" { "alias" } else { "tenant" });
+        Some(Self { action: action.to_owned(), collection: scope("collection"), part })
     }
 
     fn scope(&self) -> String {
-        match (self.collection.as_str(), self.tenant.as_str()) {
+        match (self.collection.as_str(), self.part.as_str()) {
             (collection, EVERYTHING) => format!("\"{collection}\""),
+            (collection, alias) if self.action.ends_with("_aliases") => format!("\"{collection}\" alias \"{alias}\""),
             (collection, tenant) => format!("\"{collection}\" tenant \"{tenant}\""),
         }
     }
@@ -115,23 +134,26 @@ mod tests {
             {"action": "read_collections", "collections": {"collection": "Book*"}},
             {"action": "read_tenants", "tenants": {"collection": "Books", "tenant": "t1"}},
             {"action": "read_tenants", "tenants": {"collection": "Bookshop", "tenant": "*"}},
-        ]}], "username": "u"}));
+            {"action": "read_aliases", "aliases": {"collection": "Books", "alias": "B*"}},
+            {"action": "read_aliases", "aliases": {"collection": "Bookshop", "alias": "*"}},
+        ]}], "username": "u"}), true);
         for (pattern, seen) in
             [("*", false), ("B*", false), ("Book*", true), ("Books", true), ("Books?", true)]
         {
             assert_eq!(confined.sees_collections(pattern), seen, "{pattern}");
         }
         assert!(!confined.sees_all_tenants("Books") && confined.sees_all_tenants("Bookshop"));
+        assert!(!confined.sees_aliases("Books") && confined.sees_aliases("Bookshop"));
         assert_eq!(
             confined.describe("read_tenants"),
             "read_tenants on \"Books\" tenant \"t1\", \"Bookshop\""
         );
         assert_eq!(confined.describe("read_data"), "it has no read_data");
         for free in [json!({"roles": null, "username": "u"}), json!({})] {
-            assert!(Permissions::parse(&free).sees_collections("*"));
+            assert!(Permissions::parse(&free, true).sees_collections("*"));
         }
         let regex = Permissions::parse(&json!({"roles": [{"permissions": [
-            {"action": "read_tenants", "tenants": {"collection": "A|B", "tenant": "*"}}]}]}));
-        assert!(!regex.sees_all_tenants("A"));
+            {"action": "read_tenants", "tenants": {"collection": "A|B", "tenant": "*"}}]}]}), false);
+        assert!(!regex.sees_all_tenants("A") && regex.sees_aliases("A"));
     }
 }

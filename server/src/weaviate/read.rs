@@ -6,8 +6,9 @@
 mod grpc;
 mod range;
 mod rest;
+mod unreadable;
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use selvedge_proto::weaviate::SearchRequest;
 use uuid::Uuid;
@@ -24,8 +25,9 @@ pub struct ObjectReader {
     cluster: Cluster,
     collection: Collection,
     source: Source,
-    /// What REST shows of vectors cannot be trusted: take them from gRPC, whatever the rest comes from.
-    vectors_over_grpc: bool,
+    /// What REST shows of vectors cannot be trusted: take them from gRPC, whatever the rest comes from. Also set when there
+    /// are vectors that REST cannot print: infinities, and what is not a number.
+    vectors_over_grpc: AtomicBool,
     /// Vectors that are not kept, because their index was dropped.
     dropped: Vec<String>,
     /// Everything of a gRPC request but where it starts.
@@ -36,6 +38,8 @@ pub struct ObjectReader {
     at_one: AtomicBool,
     /// Set when a page was read over REST, which asks one replica.
     over_rest: AtomicBool,
+    /// Objects that a page may have: less than we would like on a server with a low `QUERY_MAXIMUM_RESULTS`.
+    most_objects: AtomicU32,
 }
 
 /// Where objects come from. A page that gRPC cannot show comes from REST in any case.
@@ -51,9 +55,12 @@ pub struct Page {
     pub batch: Batch,
     /// Bytes of Weaviate's answer.
     pub bytes: usize,
-    /// How many objects Weaviate listed, and the last of them: some may be gone, and not in the batch.
+    /// How many objects Weaviate listed: some may be gone, and not in the batch.
     pub listed: usize,
+    /// Where the next page starts: behind the last object that was listed. None if there was none.
     pub last: Option<Uuid>,
+    /// Whether there is nothing behind it.
+    pub is_last: bool,
     /// Values that may not be what is stored.
     pub misread: Vec<Misreading>,
     /// Objects that Weaviate could not show at all, and that are not in the batch.
@@ -68,14 +75,16 @@ impl ObjectReader {
         Ok(Self {
             cluster: cluster.clone(),
             source: Source::of(collection, version),
-            vectors_over_grpc: spaces.iter().any(|space| space.name.is_some())
-                && version.rest_loses_named_vectors(),
+            vectors_over_grpc: AtomicBool::new(
+                spaces.iter().any(|space| space.name.is_some()) && version.rest_loses_named_vectors(),
+            ),
             dropped: collection.dropped_vectors().into_iter().map(str::to_owned).collect(),
             template: grpc::template(collection, vectors),
             spaces,
             traps: Traps::of(&collection.properties),
             at_one: AtomicBool::new(false),
             over_rest: AtomicBool::new(false),
+            most_objects: AtomicU32::new(range::MAX_PAGE_OBJECTS),
             collection: collection.clone(),
         })
     }

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{CONNECT_TIMEOUT, failure};
 use crate::error::{Error, Kind, Result};
 
-/// Dropping a large collection may take Weaviate a while.
-const TIMEOUT: Duration = Duration::from_secs(120);
-
 /// A client of one server.
 #[derive(Debug, Clone)]
 pub struct Rest {
     client: Client,
     base: Arc<str>,
+    /// How long a call may take.
+    limit: Duration,
 }
 
 impl Rest {
-    pub fn new(url: &str, key: Option<&SecretString>) -> Result<Self> {
+    pub fn new(url: &str, key: Option<&SecretString>, limit: Duration) -> Result<Self> {
         let bad = |text: &str| {
             Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a Weaviate: {text}"))
                 .hint("write it as http://host:8080 or https://host")
@@ -33,11 +33,25 @@ impl Rest {
         }
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
             .default_headers(authorization(key)?)
+            // A redirect turns a POST into a GET, and what was to be created counts as created.
+            .redirect(Policy::none())
+            // As gRPC, which knows no proxies: the two must not end up at different places.
+            .no_proxy()
             .build()
             .map_err(|error| Error::internal("cannot set up an HTTP client").caused_by(error))?;
-        Ok(Self { client, base: url.trim_end_matches('/').into() })
+        Ok(Self { client, base: url.trim_end_matches('/').into(), limit })
+    }
+
+    /// The same server, which may take so long for a call.
+    pub fn with_limit(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// The status alone that a GET is answered with, whichever it is.
+    pub async fn status(&self, action: &str, path: &str) -> Result<u16> {
+        let response = self.answer(action, self.request(Method::GET, path)).await?;
+        Ok(response.status().as_u16())
     }
 
     /// The answer to a GET; `None` if there is no such thing (404). `action` completes "cannot …".
@@ -74,7 +88,7 @@ impl Rest {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        self.client.request(method, format!("{}{path}", self.base)).timeout(self.limit)
     }
 
     async fn call(&self, action: &str, request: RequestBuilder) -> Result<Option<Value>> {
@@ -94,10 +108,9 @@ impl Rest {
 
     /// The body of a success; `None` for 404.
     async fn send(&self, action: &str, request: RequestBuilder) -> Result<Option<String>> {
-        let transport = |error| failure::from_transport(action, &self.base, error);
-        let response = request.send().await.map_err(transport)?;
+        let response = self.answer(action, request).await?;
         let status = response.status();
-        let body = response.text().await.map_err(transport)?;
+        let body = response.text().await.map_err(|error| failure::from_transport(action, &self.base, error))?;
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -105,6 +118,17 @@ impl Rest {
             return Err(failure::from_rest(action, status, &body));
         }
         Ok(Some(body))
+    }
+
+    /// The head of the answer, of whatever status, unless it sends us elsewhere.
+    async fn answer(&self, action: &str, request: RequestBuilder) -> Result<Response> {
+        let sent = request.send().await;
+        let response = sent.map_err(|error| failure::from_transport(action, &self.base, error))?;
+        if response.status().is_redirection() {
+            let address = response.headers().get(LOCATION).and_then(|address| address.to_str().ok());
+            return Err(failure::from_redirect(action, &self.base, response.status(), address));
+        }
+        Ok(response)
     }
 }
 

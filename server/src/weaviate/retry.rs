@@ -1,19 +1,28 @@
 //! How often and how long a call to Weaviate is repeated.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// What nobody can tell to be passing or for good is tried so often again.
+const UNCLEAR_TRIES: usize = 3;
+/// A call that takes longer has failed. Weaviate itself cuts its REST answers off after a minute.
+const LONGEST_CALL: Duration = Duration::from_secs(60);
+/// However short patience is, a call gets this long.
+const SHORTEST_CALL: Duration = Duration::from_secs(10);
 
 /// How long to wait for a Weaviate that does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// A person waits for the first sign of life.
     Brief,
-    /// A job may have run for hours: a restart of Weaviate must not end it. The pauses add up to this long.
+    /// A job may have run for hours: a restart of Weaviate must not end it. From the first try of a call to the last it
+    /// takes this long.
     Job(Duration),
 }
 
@@ -26,8 +35,25 @@ pub trait RetryObserver: Send + Sync {
 }
 
 impl Patience {
+    /// How long one try of a call may take: no more than half of all patience, so that a call which is lost, as on a
+    /// connection that went silent, is made once more.
+    pub fn call_limit(self) -> Duration {
+        match self {
+            Self::Brief => Duration::from_secs(5),
+            Self::Job(budget) => (budget / 2).clamp(SHORTEST_CALL, LONGEST_CALL),
+        }
+    }
+
+    /// The time after which a call is not tried again.
+    fn budget(self) -> Duration {
+        match self {
+            Self::Brief => Duration::from_secs(7),
+            Self::Job(budget) => budget,
+        }
+    }
+
     /// The pauses between tries.
-    pub fn pauses(self) -> ExponentialBackoff {
+    fn pauses(self) -> ExponentialBackoff {
         let builder = ExponentialBuilder::default().with_jitter().without_max_times();
         match self {
             Self::Brief => builder
@@ -43,53 +69,102 @@ impl Patience {
     }
 }
 
+/// The tries of one call: it is repeated until it succeeds, fails for good, or patience ends.
+pub struct Tries<'c> {
+    cluster: &'c Cluster,
+    pauses: ExponentialBackoff,
+    started: Instant,
+    unclear: usize,
+    repeated: bool,
+}
+
+impl Tries<'_> {
+    /// Waits until it is time to try again what has failed. Gives the error back if that is no use, or patience has ended.
+    pub async fn again(&mut self, error: Error) -> Result<()> {
+        let Some(pause) = self.next_pause(&error) else { return Err(error) };
+        self.repeated = true;
+        self.cluster.observe_retry(&error, pause);
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// As [`Tries::again`], but gives the error back as soon as `stop` is cancelled.
+    pub async fn again_unless(&mut self, stop: &CancellationToken, error: Error) -> Result<()> {
+        let Some(pause) = self.next_pause(&error) else { return Err(error) };
+        self.repeated = true;
+        self.cluster.observe_retry(&error, pause);
+        match stop.run_until_cancelled(tokio::time::sleep(pause)).await {
+            Some(()) => Ok(()),
+            None => Err(error),
+        }
+    }
+
+    /// The call has been answered.
+    pub fn done(&self) {
+        if self.repeated {
+            self.cluster.observe_proceeding();
+        }
+    }
+
+    fn next_pause(&mut self, error: &Error) -> Option<Duration> {
+        let passes = error.is_transient() || error.kind() == Kind::ShardsUnavailable;
+        if !passes {
+            if !error.is_unclear() || self.unclear == UNCLEAR_TRIES {
+                return None;
+            }
+            self.unclear += 1;
+        }
+        let left = self.cluster.patience.budget().checked_sub(self.started.elapsed())?;
+        self.pauses.next().map(|pause| pause.min(left))
+    }
+}
+
 impl Cluster {
     /// Repeats a call that may be repeated, until it succeeds, fails for good or patience ends.
-    pub(super) async fn retrying<T, F>(&self, call: impl FnMut() -> F) -> Result<T>
+    pub(super) async fn retrying<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let mut repeated = false;
-        let result = call
-            .retry(PauseBuilder(self.patience))
-            .when(Error::is_transient)
-            .notify(|error, pause| {
-                repeated = true;
-                self.observe_retry(error, pause);
-            })
-            .await;
-        if repeated {
-            self.observe_proceeding();
+        let mut tries = self.tries();
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    tries.done();
+                    return Ok(answer);
+                }
+                Err(error) => tries.again(self.unless_starting(error).await).await?,
+            }
         }
-        result
     }
 
-    /// The pauses of a caller that repeats by itself.
-    pub fn pauses(&self) -> ExponentialBackoff {
-        self.patience.pauses()
+    /// For a caller that repeats by itself.
+    pub(super) fn tries(&self) -> Tries<'_> {
+        let (pauses, started) = (self.patience.pauses(), Instant::now());
+        Tries { cluster: self, pauses, started, unclear: 0, repeated: false }
     }
 
-    pub fn observe_retry(&self, error: &Error, pause: Duration) {
+    fn observe_retry(&self, error: &Error, pause: Duration) {
         tracing::debug!(%error, ?pause, "trying again");
         if let Some(observer) = &self.observer {
             observer.retrying(error, pause);
         }
     }
 
-    pub fn observe_proceeding(&self) {
+    fn observe_proceeding(&self) {
         if let Some(observer) = &self.observer {
             observer.proceeding();
         }
     }
 }
 
-#[derive(Debug)]
-struct PauseBuilder(Patience);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl BackoffBuilder for PauseBuilder {
-    type Backoff = ExponentialBackoff;
-
-    fn build(self) -> Self::Backoff {
-        self.0.pauses()
+    #[test]
+    fn a_call_that_hangs_leaves_time_for_another() {
+        let limit = |seconds| Patience::Job(Duration::from_secs(seconds)).call_limit().as_secs();
+        assert_eq!([limit(0), limit(30), limit(600)], [10, 15, 60]);
+        assert!(Patience::Brief.call_limit() < Patience::Brief.budget());
     }
 }

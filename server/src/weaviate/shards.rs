@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Cluster;
+use super::tenants::gone;
 use crate::error::{Error, Kind, Result};
 use crate::model::Collection;
 
@@ -21,25 +22,17 @@ pub enum ShardCoverage {
 impl Cluster {
     /// [`Cluster::check_shards`], repeated only while Weaviate does not answer.
     pub async fn check_shards_now(&self, collection: &Collection) -> Result<ShardCoverage> {
-        self.retrying(|| self.check_shards(collection)).await
+        let check = async || match self.check_shards(collection).await {
+            // While a shard was away, what it has was not shown, even if it is back by now.
+            Err(error) if error.kind() == Kind::ShardsUnavailable => Ok(Err(error)),
+            other => other.map(Ok),
+        };
+        self.retrying(check).await?
     }
 
     /// Waits, as long as a call may be repeated, until every shard can be read.
     pub async fn await_shards(&self, collection: &Collection) -> Result<ShardCoverage> {
-        let mut pauses = self.pauses();
-        loop {
-            let error = match self.check_shards(collection).await {
-                Ok(coverage) => {
-                    self.observe_proceeding();
-                    return Ok(coverage);
-                }
-                Err(error) if error.is_transient() || error.kind() == Kind::ShardsUnavailable => error,
-                Err(error) => return Err(error),
-            };
-            let Some(pause) = pauses.next() else { return Err(error) };
-            self.observe_retry(&error, pause);
-            tokio::time::sleep(pause).await;
-        }
+        self.retrying(|| self.check_shards(collection)).await
     }
 
     /// Fails with `ShardsUnavailable` unless every shard of the collection has a live replica.
@@ -64,9 +57,7 @@ impl Cluster {
                 let statuses = statuses.as_ref().and_then(|statuses| statuses.as_array());
                 let live = statuses.map_or(0, Vec::len) as u64;
                 if live == 0 {
-                    // While it starts, Weaviate knows no shard, or not even the collection.
-                    let text = format!("cannot {action}: Weaviate shows none");
-                    return Err(Error::new(Kind::WeaviateOverloaded, text));
+                    return Err(self.no_shards(collection).await);
                 }
                 if live < collection.shards {
                     return Err(missing(format!("{live} of {} answer", collection.shards)));
@@ -91,6 +82,19 @@ impl Cluster {
             return Err(missing(format!("the nodes have {on_nodes} of {}", collection.shards)));
         }
         Ok(if may_read || on_nodes > 0 { ShardCoverage::Proven } else { ShardCoverage::Unknown })
+    }
+
+    /// While it starts, Weaviate knows no shard of a collection, or not even the collection; nor does it of one that was
+    /// dropped.
+    async fn no_shards(&self, collection: &Collection) -> Error {
+        match self.schema_of(&collection.name).await {
+            Ok(None) => gone(&collection.name),
+            Ok(Some(_)) => {
+                let text = format!("Weaviate shows no shards of collection \"{}\"", collection.name);
+                Error::new(Kind::WeaviateOverloaded, text)
+            }
+            Err(error) => error,
+        }
     }
 
     /// How many different shards of a collection the live nodes report.

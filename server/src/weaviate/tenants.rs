@@ -1,9 +1,11 @@
 //! Tenants of a collection.
 
+use selvedge_proto::weaviate::tenants_get_request::Params;
+use selvedge_proto::weaviate::{TenantActivityStatus, TenantNames, TenantsGetRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::{Cluster, grpc};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Tenant, TenantStatus};
 
@@ -22,8 +24,9 @@ impl Cluster {
     pub async fn tenants(&self, collection: &str) -> Result<Vec<Tenant>> {
         let action = format!("list the tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
-        let found = self.retrying(|| self.rest.get(&action, &path, &[])).await?;
-        let found = found.ok_or_else(|| gone(collection))?;
+        let list =
+            async || self.rest.get(&action, &path, &[]).await?.ok_or_else(|| gone(collection));
+        let found = self.believed(list).await?;
         let wire: Vec<WireTenant> = serde_json::from_value(found).map_err(|error| {
             Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"))
                 .caused_by(error)
@@ -34,6 +37,21 @@ impl Cluster {
             .collect();
         tenants.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tenants)
+    }
+
+    /// Whether a tenant can be read now. Asking does not activate it.
+    pub async fn is_active(&self, collection: &str, tenant: &str) -> Result<bool> {
+        let action = format!("read the status of tenant \"{tenant}\" of collection \"{collection}\"");
+        let names = TenantNames { values: vec![tenant.to_owned()] };
+        let request = TenantsGetRequest { collection: collection.to_owned(), params: Some(Params::Names(names)) };
+        let ask = async || {
+            let request = request.clone();
+            let reply = self.call(|line| async move { grpc(line).tenants_get(request).await }).await;
+            reply.map_err(|status| self.failed(&action, status))
+        };
+        let found = self.retrying(ask).await?.tenants;
+        let is_hot = |status| matches!(status, TenantActivityStatus::Hot | TenantActivityStatus::Active);
+        Ok(found.iter().any(|found| found.name == tenant && is_hot(found.activity_status())))
     }
 
     /// Creates tenants as active or inactive ones; those that exist stay as they are.
@@ -100,6 +118,6 @@ impl Cluster {
     }
 }
 
-fn gone(collection: &str) -> Error {
+pub(super) fn gone(collection: &str) -> Error {
     Error::new(Kind::CollectionNotFound, format!("collection \"{collection}\" does not exist on Weaviate"))
 }

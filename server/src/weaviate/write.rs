@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Cluster, failure, json_to_properties};
+use super::{Cluster, failure, grpc, json_to_properties};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors, parse_references};
 use request::Body;
@@ -97,37 +97,35 @@ impl ObjectWriter {
     }
 
     /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message, or some of them
-    /// can only be written over REST. Also returns the objects that are too large even alone.
+    /// can only be written over REST.
     pub fn requests(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
         rows: impl IntoIterator<Item = usize>,
-    ) -> Result<(Vec<WriteRequest>, Vec<Refusal>)> {
-        let (mut requests, mut refusals) = (Vec::new(), Vec::new());
+    ) -> Result<Vec<WriteRequest>> {
+        let mut requests = Vec::new();
         let (mut over_grpc, mut over_rest) = (WriteRequest::grpc(), WriteRequest::rest());
         for row in rows {
             let id = batch.ids[row];
-            if self.needs_rest(batch, row) {
+            let object =
+                if self.needs_rest(batch, row) { None } else { Some(self.object(tenant, batch, row)?) };
+            // Over REST, nothing limits how large an object may be.
+            let object = object.map(|object| (object.encoded_len() + FRAMING, object));
+            let Some((bytes, object)) = object.filter(|(bytes, _)| *bytes <= self.max_message) else {
                 over_rest.push_json(id, self.object_json(tenant, batch, row)?);
+                if over_rest.bytes >= REQUEST_BYTES {
+                    requests.push(std::mem::replace(&mut over_rest, WriteRequest::rest()));
+                }
                 continue;
-            }
-            let object = self.object(tenant, batch, row)?;
-            let bytes = object.encoded_len() + FRAMING;
-            if bytes > self.max_message {
-                let limit = self.max_message;
-                let reason =
-                    format!("it has {bytes} bytes, more than Weaviate takes in one message ({limit})");
-                refusals.push(Refusal { id, reason });
-                continue;
-            }
+            };
             if over_grpc.bytes + bytes > self.max_message {
                 requests.push(std::mem::replace(&mut over_grpc, WriteRequest::grpc()));
             }
             over_grpc.push(id, object, bytes);
         }
         requests.extend([over_grpc, over_rest].into_iter().filter(|request| !request.is_empty()));
-        Ok((requests, refusals))
+        Ok(requests)
     }
 
     fn object(&self, tenant: Option<&str>, batch: &Batch, row: usize) -> Result<BatchObject> {
@@ -178,29 +176,29 @@ impl ObjectWriter {
     pub async fn write(&self, mut request: WriteRequest, stop: &CancellationToken) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut lists = Vec::new();
-        let mut pauses = self.cluster.pauses();
+        let mut tries = self.cluster.tries();
         loop {
             let error = match self.send(&request).await {
                 Ok(errors) => {
                     let (again, never) = self.sort(&mut request, errors, &mut lists);
                     outcome.refused.extend(never);
                     let Some((_, reason)) = again.first() else {
-                        self.cluster.observe_proceeding();
+                        tries.done();
                         outcome.altered = self.add_empty_lists(lists).await?;
                         return Ok(outcome);
                     };
-                    let error = Error::new(Kind::WeaviateOverloaded, format!("{}: {reason}", self.action()));
+                    let kind = match failure::kind_of_text(reason) {
+                        Some(Kind::CollectionNotFound) => Kind::CollectionNotFound,
+                        _ => Kind::WeaviateOverloaded,
+                    };
+                    let error = Error::new(kind, format!("cannot {}: {reason}", self.action()));
                     request.keep(again.iter().map(|(index, _)| *index));
                     error
                 }
-                Err(error) if error.is_transient() => error,
-                Err(error) => return Err(error),
+                Err(error) => error,
             };
-            let Some(pause) = pauses.next() else { return Err(error) };
-            self.cluster.observe_retry(&error, pause);
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return Err(error);
-            }
+            let error = self.cluster.unless_behind(error, &self.collection).await;
+            tries.again_unless(stop, self.cluster.unless_starting(error).await).await?;
         }
     }
 
@@ -273,8 +271,8 @@ impl ObjectWriter {
             Body::Rest(objects) => return self.send_json(objects).await,
         };
         let message = BatchObjectsRequest { objects, consistency_level: None };
-        let reply = self.cluster.grpc().batch_objects(Cluster::request(message)).await;
-        let reply = reply.map_err(|status| self.cluster.failed(&self.action(), status))?.into_inner();
+        let reply = self.cluster.call(|line| async move { grpc(line).batch_objects(message).await }).await;
+        let reply = reply.map_err(|status| self.cluster.failed(&self.action(), status))?;
         // By place, so that an object that is reported twice counts once.
         let errors: BTreeMap<_, _> =
             reply.errors.into_iter().map(|error| (error.index, error.error)).collect();

@@ -16,7 +16,8 @@ async fn an_id_belongs_to_the_job_that_claims_it_first() {
     repository.create_backup(&id("b"), "job-1").await.unwrap();
     let error = repository.create_backup(&id("b"), "job-2").await.unwrap_err();
     assert_eq!(error.kind(), Kind::BackupExists);
-    assert!(error.to_string().ends_with("is taken by job job-1"), "{error}");
+    assert!(error.to_string().contains("is taken by job job-1 since "), "{error}");
+    assert!(error.hint_text().unwrap().contains("remove that folder"), "what a crash left may go");
     assert_eq!(repository.check_writable(&id("b")).await.unwrap_err().kind(), Kind::BackupExists);
 
     backup.commit(summary(), Vec::new()).await.unwrap();
@@ -24,6 +25,8 @@ async fn an_id_belongs_to_the_job_that_claims_it_first() {
         let error = repository.create_backup(&id("b"), job).await.unwrap_err();
         assert_eq!(error.kind(), Kind::BackupExists);
         assert!(error.to_string().contains("exists already"), "{error}");
+        let hint = error.hint_text().unwrap();
+        assert!(!hint.contains("delet") && !hint.contains("remov"), "never of a backup: {hint}");
     }
 }
 
@@ -53,7 +56,12 @@ async fn discarding_leaves_nothing_on_disk() {
         aborted.append(None, super::samples::batch(&collection, 0..10)).await.unwrap();
     }
     aborted.abort().await;
+    // What an upload leaves that failed when it was completed is in no list.
+    let folder = dir.path().join("backups/b/collections/Article/data");
+    std::fs::write(folder.join("0193.parquet#1"), "half a file").unwrap();
     assert!(backup.discard().await.unwrap() > 3);
+    assert!(!dir.path().join("backups/b").exists());
+    std::fs::remove_dir(dir.path().join("backups")).ok();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     repository.create_backup(&id("b"), "another job").await.unwrap();
 }

@@ -11,7 +11,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 
 /// A store in memory whose write number `fail_at` finds the disk full, or succeeds and loses the answer.
@@ -27,12 +27,21 @@ struct Faults {
     left: AtomicI64,
     lose_answer: bool,
     aborted: AtomicUsize,
+    /// Creations that are still to be told that the object is taken, though nothing is there.
+    lost_races: AtomicUsize,
 }
 
 impl FaultyStore {
     pub fn new(fail_at: i64, lose_answer: bool) -> Self {
-        let faults = Faults { left: fail_at.into(), lose_answer, aborted: AtomicUsize::new(0) };
+        let (aborted, lost_races) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let faults = Faults { left: fail_at.into(), lose_answer, aborted, lost_races };
         Self { inner: InMemory::new(), faults: Arc::new(faults) }
+    }
+
+    /// As S3 answers the loser of a race in which nobody has won yet.
+    pub fn that_loses_races(self, times: usize) -> Self {
+        self.faults.lost_races.store(times, Ordering::SeqCst);
+        self
     }
 
     pub fn has_failed(&self) -> bool {
@@ -65,6 +74,13 @@ impl fmt::Display for FaultyStore {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let less = |races: usize| races.checked_sub(1);
+        if options.mode == PutMode::Create
+            && self.faults.lost_races.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
+        {
+            let source = "conflict".into();
+            return Err(object_store::Error::AlreadyExists { path: path.to_string(), source });
+        }
         let due = self.faults.is_due();
         if due && !self.faults.lose_answer {
             return Err(Faults::error());

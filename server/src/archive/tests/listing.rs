@@ -34,6 +34,12 @@ async fn the_newest_come_first_page_by_page() {
             }
             assert_eq!(found, newest_first, "pages of {size}");
         }
+        // A copy of the repository has other file times.
+        let path = layout::manifest(&id("a"));
+        let manifest = repository.store().get(&path).await.unwrap().unwrap();
+        repository.store().put(&path, manifest.into()).await.unwrap();
+        let listed = repository.list_backups(page(9, None)).await.unwrap();
+        assert_eq!(listed.backups[3].id.as_str(), "a");
         let error = repository.list_backups(page(1, Some("rubbish".to_owned()))).await.unwrap_err();
         assert_eq!(error.field(), Some("page_token"));
     }

@@ -39,7 +39,7 @@ fn rows(collection: &Collection, batches: &[(Option<String>, Batch)]) -> Vec<(Op
 #[tokio::test]
 async fn everything_comes_back_to_the_bit_from_memory_and_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Repository::open("disk", &format!("file://{}/new/folder", dir.path().display())).unwrap();
+    let disk = Repository::create("disk", &format!("file://{}/new/folder", dir.path().display())).unwrap();
     for repository in [memory(small()), memory(Limits::default()), disk.with_limits(small())] {
         let collection = collection("Article", false);
         let manifest = write_backup(&repository, &id("b"), &collection, 333).await.unwrap();

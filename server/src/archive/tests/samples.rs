@@ -22,6 +22,7 @@ pub fn summary() -> CommitSummary {
         start_time: Utc::now(),
         end_time: Utc::now(),
         options: BackupOptions::default(),
+        gaps: Vec::new(),
         notes: Vec::new(),
     }
 }

@@ -27,6 +27,7 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         without_vectors: manifest.options.without_vectors,
         objects: manifest.objects(),
         bytes: manifest.bytes(),
+        gaps: manifest.gaps.clone(),
         notes: manifest.notes.clone(),
         collections: manifest.collections.iter().map(collection).collect(),
     }
@@ -51,6 +52,7 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         tenants_covered,
         tenants_total,
         complete,
+        gaps,
         notes,
         digest,
         blake3: _,
@@ -63,6 +65,7 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         multi_tenant: *multi_tenant,
         tenants_covered: *tenants_covered,
         tenants_total: *tenants_total,
+        gaps: gaps.clone(),
         notes: notes.clone(),
         content_digest: digest.map(|digest| digest.fingerprint()).unwrap_or_default(),
         complete: *complete,

@@ -13,8 +13,10 @@ use crate::ops::{
 };
 
 const MAX_REQUEST_ID: usize = 128;
-/// Of the name of a collection in Weaviate.
-const MAX_COLLECTION_NAME: usize = 255;
+/// Of the name of a collection in Weaviate; no other name is longer. A request is kept as long as its job is.
+const MAX_NAME: usize = 255;
+/// In one list of a request.
+const MAX_NAMES: usize = 10_000;
 /// Findings of a verification that are listed.
 const DEFAULT_FINDINGS: usize = 20;
 const MAX_FINDINGS: usize = 1000;
@@ -35,6 +37,11 @@ pub type ClearCall = Call<ClearRequest>;
 pub type VerifyCall = Call<VerifyRequest>;
 
 pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
+    check_names("collections", &wire.collections)?;
+    check_names("exclude", &wire.exclude)?;
+    check_names("tenants", &wire.tenants)?;
+    check_name("cluster", &wire.cluster)?;
+    check_name("repository", &wire.repository)?;
     let summary = summary::backup(&wire);
     let inactive_tenants = match known("inactive_tenants", wire.inactive_tenants)? {
         v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
@@ -55,6 +62,14 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
 }
 
 pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
+    check_names("collections", &wire.collections)?;
+    check_names("exclude", &wire.exclude)?;
+    check_names("tenants", &wire.tenants)?;
+    check_pairs("rename", &wire.rename)?;
+    check_pairs("settings", &wire.settings)?;
+    check_name("backup_id", &wire.backup_id)?;
+    check_name("cluster", &wire.cluster)?;
+    check_name("repository", &wire.repository)?;
     let summary = summary::restore(&wire);
     let check = match known("check", wire.check)? {
         v1::RestoreCheck::None => Check::None,
@@ -70,6 +85,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
         without_references: wire.without_references,
         settings: settings(wire.settings)?,
         check,
+        allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
     };
     let request_id = request_id(wire.request_id)?;
@@ -77,6 +93,12 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
 }
 
 pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<VerifyCall> {
+    check_names("collections", &wire.collections)?;
+    check_names("exclude", &wire.exclude)?;
+    check_pairs("rename", &wire.rename)?;
+    check_name("backup_id", &wire.backup_id)?;
+    check_name("cluster", &wire.cluster)?;
+    check_name("repository", &wire.repository)?;
     let summary = summary::verify(&wire);
     let level = match (known("level", wire.level)?, wire.against_live) {
         (v1::VerifyLevel::Unspecified, true) => Level::AgainstLive,
@@ -104,6 +126,10 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<VerifyCall> {
 }
 
 pub fn clear_call(wire: v1::ClearRequest) -> Result<ClearCall> {
+    check_names("collections", &wire.collections)?;
+    check_names("tenants", &wire.tenants)?;
+    check_names("confirm", &wire.confirm)?;
+    check_name("cluster", &wire.cluster)?;
     let summary = summary::clear(&wire);
     if wire.collections.is_empty() {
         return Err(Error::invalid(
@@ -129,7 +155,39 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<ClearCall> {
     Ok(Call { request, summary, cluster: wire.cluster, repository, request_id: request_id(wire.request_id)? })
 }
 
+/// The names in a call that starts no job.
+pub fn selection(collections: &[String]) -> Result<Selection> {
+    check_names("collections", collections)?;
+    Selection::new(collections, &[])
+}
+
+fn check_names(field: &'static str, names: &[String]) -> Result<()> {
+    if names.len() > MAX_NAMES {
+        let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", names.len());
+        return Err(Error::invalid(field, text).hint("use patterns, or several requests"));
+    }
+    names.iter().try_for_each(|name| check_name(field, name))
+}
+
+fn check_pairs(field: &'static str, pairs: &HashMap<String, String>) -> Result<()> {
+    if pairs.len() > MAX_NAMES {
+        let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", pairs.len());
+        return Err(Error::invalid(field, text));
+    }
+    pairs.iter().flat_map(|(key, value)| [key, value]).try_for_each(|name| check_name(field, name))
+}
+
+/// What is longer cannot be the name of anything, and would be quoted in every list of jobs.
+fn check_name(field: &'static str, name: &str) -> Result<()> {
+    if name.chars().count() <= MAX_NAME {
+        return Ok(());
+    }
+    let start: String = name.chars().take(30).collect();
+    Err(Error::invalid(field, format!("`{field}` holds a name of more than {MAX_NAME} characters: \"{start}…\"")))
+}
+
 pub fn backup_id(text: &str) -> Result<BackupId> {
+    check_name("backup_id", text)?;
     if text.is_empty() {
         return Err(Error::invalid("backup_id", "`backup_id` is missing")
             .hint("`selvedge list` shows the backups there are"));
@@ -216,7 +274,7 @@ fn is_collection_name(name: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.chars().all(rest)
-        && name.len() <= MAX_COLLECTION_NAME
+        && name.len() <= MAX_NAME
 }
 
 #[cfg(test)]
@@ -260,6 +318,11 @@ mod tests {
         let cases = [
             ("collections", backup(|request| request.collections = names(&["[z"]))),
             ("exclude", backup(|request| request.exclude = names(&[""]))),
+            ("collections", backup(|request| request.collections = vec!["N".repeat(256)])),
+            ("tenants", backup(|request| request.tenants = (0..10_001).map(|n| n.to_string()).collect())),
+            ("cluster", backup(|request| request.cluster = "c".repeat(3_000_000))),
+            ("rename", restore_call(restore(&[(&"A".repeat(256), "B")])).map(|_| ())),
+            ("backup_id", backup_id(&"b".repeat(3_000_000)).map(|_| ())),
             ("tenants", backup(|request| request.tenants = names(&["acme", "acme"]))),
             ("backup_id", backup(|request| request.backup_id = "../etc".to_owned())),
             ("request_id", backup(|request| request.request_id = "ü".repeat(129))),
@@ -285,7 +348,8 @@ mod tests {
         let call = restore_call(restore(&[("Article", "Article_2")])).unwrap();
         assert_eq!(call.request.rename["Article"], "Article_2");
         assert_eq!((call.request.backup_id.to_string().as_str(), call.request_id), ("nightly", None));
-        let request = v1::BackupRequest { request_id: "ü".repeat(128), ..Default::default() };
+        let collections = vec!["N".repeat(255)];
+        let request = v1::BackupRequest { request_id: "ü".repeat(128), collections, ..Default::default() };
         assert!(backup_call(request).unwrap().request_id.is_some());
     }
 }

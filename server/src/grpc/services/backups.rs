@@ -27,6 +27,7 @@ impl BackupService for Backups {
         let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
         let token = Some(request.page_token).filter(|token| !token.is_empty());
         let page = Page { size: convert::page_size(request.page_size), token };
+        repository.check().await.map_err(refusal)?;
         list(&repository, page).await.map(Response::new).map_err(refusal)
     }
 
@@ -37,6 +38,7 @@ impl BackupService for Backups {
         let request = request.into_inner();
         let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
         let id = convert::backup_id(&request.backup_id).map_err(refusal)?;
+        repository.check().await.map_err(refusal)?;
         let manifest = repository.manifest(&id).await.map_err(refusal)?;
         Ok(Response::new(v1::GetBackupResponse { backup: Some(convert::backup(&manifest)) }))
     }

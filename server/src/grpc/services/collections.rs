@@ -9,7 +9,6 @@ use crate::grpc::status::refusal;
 use crate::grpc::watch::{Watch, watch};
 use crate::grpc::{Places, convert};
 use crate::jobs::{Assignment, Job, Registry};
-use crate::model::Selection;
 use crate::{jobs, ops};
 
 pub struct Collections {
@@ -55,7 +54,7 @@ impl CollectionService for Collections {
     ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
         let request = request.into_inner();
         let (_, cluster) = self.places.cluster(&request.cluster).map_err(refusal)?;
-        let selection = Selection::new(&request.collections, &[]).map_err(refusal)?;
+        let selection = convert::selection(&request.collections).map_err(refusal)?;
         let (version, collections) = ops::list_collections(&cluster, &selection).await.map_err(refusal)?;
         Ok(Response::new(convert::collections(version, collections)))
     }

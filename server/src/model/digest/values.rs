@@ -78,7 +78,7 @@ pub fn put_references(out: &mut Vec<u8>, properties: &[Property], json: &str) ->
         put_text(out, name);
         out.push(LIST);
         for beacon in beacons {
-            put_text(out, &property.complete(beacon).to_string());
+            put_text(out, &property.complete(beacon).canonical());
         }
         out.push(END);
     }

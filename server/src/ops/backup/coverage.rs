@@ -22,21 +22,28 @@ pub fn of_selection(permissions: &Permissions, selection: &Selection) -> Vec<Str
     )]
 }
 
-pub fn of_collection(
-    permissions: &Permissions,
-    request: &BackupRequest,
-    collection: &Collection,
-    shards: ShardCoverage,
-) -> Remarks {
+/// Of a collection's tenants and aliases.
+pub fn of_lists(permissions: &Permissions, request: &BackupRequest, collection: &Collection) -> Remarks {
     let mut remarks = Remarks::default();
     let name = &collection.name;
+    let hidden = |what: &str, action: &str| {
+        format!(
+            "the server's key may not read all {what} ({}), so there may be others that are not in the backup",
+            permissions.describe(action)
+        )
+    };
     if collection.multi_tenant && request.tenants.is_empty() && !permissions.sees_all_tenants(name) {
-        let granted = permissions.describe("read_tenants");
-        let text = format!(
-            "the server's key may not read all tenants ({granted}), so there may be others that are not in the backup"
-        );
-        remarks.gap("tenants_unseen", text);
+        remarks.gap("tenants_unseen", hidden("tenants", "read_tenants"));
     }
+    if !permissions.sees_aliases(name) {
+        remarks.gap("aliases_unseen", hidden("aliases", "read_aliases"));
+    }
+    remarks
+}
+
+/// Of a collection's objects.
+pub fn of_shards(shards: ShardCoverage) -> Remarks {
+    let mut remarks = Remarks::default();
     if shards == ShardCoverage::Unknown {
         let text = "the server's key may read neither the shards (read_tenants) nor the nodes (read_nodes), so it cannot be \
                     proven that all shards were up";

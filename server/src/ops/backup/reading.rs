@@ -1,14 +1,18 @@
 //! Moving the objects of a collection from Weaviate into data files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::remarks::Remarks;
-use super::source::{Contents, Source};
+use super::settle::Schema;
+use super::source::{Contents, Source, unless_gone};
 use super::waking::{WAVE, while_awake};
 use super::{BackupRequest, settle, tenants};
-use crate::archive::{BackupWriter, CollectionManifest, CollectionWriter, DataWriter, Repository, Written};
-use crate::error::Result;
-use crate::model::Batch;
+use crate::archive::{
+    BackupWriter, CollectionManifest, CollectionWriter, DataWriter, Repository, TenantRecord, Written,
+};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Batch, Collection};
 use crate::ops::lanes::{LANES, Part, Reading, Sink, Tally};
 use crate::ops::{CollectionCounters, CollectionState, JobContext};
 use crate::weaviate::{Cluster, ObjectReader, Permissions};
@@ -23,23 +27,77 @@ pub struct Copying<'a> {
     pub permissions: &'a Permissions,
 }
 
+/// How often a collection is read whose schema changes while it is read.
+const READS: usize = 3;
+
+/// A collection that was copied.
+pub struct Copied {
+    pub manifest: CollectionManifest,
+    /// As it was when it was read.
+    pub collection: Collection,
+    pub tenants: BTreeSet<String>,
+    pub aliases: Vec<String>,
+}
+
+/// What came of copying a collection once.
+enum Outcome {
+    /// With the names of its tenants.
+    Copied(Box<CollectionManifest>, BTreeSet<String>),
+    /// Its schema is another by now; says in what.
+    Changed(String),
+    Dropped,
+}
+
+/// What is known of a collection after it was read.
+enum Settled {
+    /// Everything that is missing is told. These are its tenants.
+    Whole(Option<Vec<TenantRecord>>),
+    Changed(String),
+    Dropped,
+}
+
 impl Copying<'_> {
-    /// Copies one collection, and makes sure that nothing is missing that is not told.
-    pub async fn copy(&self, mut source: Source) -> Result<CollectionManifest> {
+    /// Copies one collection, and makes sure that nothing is missing that is not told. None if it was dropped.
+    pub async fn copy(&self, mut source: Source) -> Result<Option<Copied>> {
         source.counters.set_state(CollectionState::Running);
         let counters = Arc::clone(&source.counters);
         let result = self.copy_whole(&mut source).await;
         counters.set_state(match &result {
-            Ok(manifest) if manifest.complete => CollectionState::Done,
+            Ok(Some((manifest, _))) if manifest.complete => CollectionState::Done,
             Ok(_) => CollectionState::Partial,
             Err(_) => CollectionState::Failed,
         });
-        result
+        let copied = |(manifest, tenants)| {
+            let Source { collection, aliases, .. } = source;
+            Copied { manifest, collection, tenants, aliases }
+        };
+        result.map(|manifest| manifest.map(copied))
     }
 
-    async fn copy_whole(&self, source: &mut Source) -> Result<CollectionManifest> {
+    /// Reads it again if its schema changes meanwhile.
+    async fn copy_whole(
+        &self,
+        source: &mut Source,
+    ) -> Result<Option<(CollectionManifest, BTreeSet<String>)>> {
         let Self { job, cluster, request, .. } = self;
-        job.or_stop(source.refresh(cluster, request, self.permissions)).await?;
+        let mut change = String::new();
+        for _ in 0..READS {
+            if !job.or_stop(source.refresh(cluster, request, self.permissions)).await? {
+                return Ok(None);
+            }
+            match self.copy_once(source).await? {
+                Outcome::Copied(manifest, tenants) => return Ok(Some((*manifest, tenants))),
+                Outcome::Dropped => return Ok(None),
+                Outcome::Changed(difference) => change = difference,
+            }
+        }
+        let name = &source.collection.name;
+        let text = format!("the schema of collection \"{name}\" changed each time it was read: {change}");
+        Err(Error::new(Kind::SchemaChanged, text).hint("start the backup again when the schema has settled"))
+    }
+
+    async fn copy_once(&self, source: &Source) -> Result<Outcome> {
+        let Self { job, cluster, request, .. } = self;
         let reader =
             Arc::new(ObjectReader::open(cluster, &source.collection, !request.without_vectors).await?);
         // Not to be dropped in the middle: the store may finish what it began, after everything else was taken away.
@@ -52,56 +110,108 @@ impl Copying<'_> {
             counters: Arc::clone(&source.counters),
         };
         let mut remarks = source.contents.remarks.clone();
-        let (tally, written) = self.read(&reading, &source.contents, &target, &mut remarks).await?;
-        if !request.schema_only {
-            job.or_stop(settle::check(cluster, source, &tally, &mut remarks)).await?;
-            settle::tell_misreadings(&tally.misread, &mut remarks);
-            settle::tell_dimensions(&written.content.dimensions, &mut remarks);
-        }
+        let (read, written) = self.read(&reading, &source.contents, &target, &mut remarks).await;
+        let settled = async {
+            match read {
+                Ok(tally) => self.settle(source, &tally, &written, &mut remarks).await,
+                Err(error) => self.explain(source, error).await,
+            }
+        };
+        let records = match unless_gone(settled.await) {
+            Ok(Some(Settled::Whole(records))) => records,
+            Ok(Some(Settled::Changed(difference))) => {
+                target.discard(written).await?;
+                return Ok(Outcome::Changed(difference));
+            }
+            Ok(None | Some(Settled::Dropped)) => {
+                target.discard(written).await?;
+                return Ok(Outcome::Dropped);
+            }
+            Err(error) => return Err(error),
+        };
         if reader.read_at_one() {
             remarks.note("read_at_one", settle::READ_AT_ONE);
         }
-        job.or_stop(settle::check_unchanged(cluster, source, &mut remarks)).await?;
         remarks.warn(job, &source.collection.name);
-        let records = settle::tenant_records(source, request, &tally);
-        target.finish(written, records, remarks.into_completeness()).await
+        let tenants = records.iter().flatten().map(|record| record.name.clone()).collect();
+        let manifest = target.finish(written, records, remarks.into_completeness()).await?;
+        Ok(Outcome::Copied(Box::new(manifest), tenants))
     }
 
-    /// The active tenants first, then the others wave by wave. What a wave has to say is added to the remarks.
+    /// Objects that do not fit the schema they were read with may fit the one that the collection has by now.
+    async fn explain(&self, source: &Source, error: Error) -> Result<Settled> {
+        if error.is_transient() || self.job.check_stop().is_err() {
+            return Err(error);
+        }
+        let mut remarks = Remarks::default();
+        match self.job.or_stop(settle::schema_now(self.cluster, source, &mut remarks)).await? {
+            Schema::Same => Err(error),
+            Schema::Changed(difference) => Ok(Settled::Changed(difference)),
+            Schema::Dropped => Ok(Settled::Dropped),
+        }
+    }
+
+    /// Whether what was read is all there was.
+    async fn settle(
+        &self,
+        source: &Source,
+        tally: &Tally,
+        written: &Written,
+        remarks: &mut Remarks,
+    ) -> Result<Settled> {
+        let Self { job, cluster, request, .. } = self;
+        // First: what does not fit the schema any more may also not be counted as it was.
+        match job.or_stop(settle::schema_now(cluster, source, remarks)).await? {
+            Schema::Same => {}
+            Schema::Changed(difference) => return Ok(Settled::Changed(difference)),
+            Schema::Dropped => return Ok(Settled::Dropped),
+        }
+        settle::check_rows(source, tally, written)?;
+        let mut lost = BTreeMap::new();
+        if !tally.lost.is_empty() {
+            let now = job.or_stop(cluster.tenants(&source.collection.name)).await?;
+            lost = tenants::what_became_of(&tally.lost, &now, remarks);
+        }
+        if !request.schema_only {
+            job.or_stop(settle::check(cluster, source, tally, remarks)).await?;
+            settle::tell_misreadings(&tally.misread, remarks);
+            settle::tell_dimensions(&written.content.dimensions, remarks);
+        }
+        Ok(Settled::Whole(settle::tenant_records(source, request, tally, &lost)))
+    }
+
+    /// The active tenants first, then the others wave by wave. What a wave has to say is added to the remarks. What was
+    /// written is told also if reading fails.
     async fn read(
         &self,
         reading: &Reading<'_>,
         contents: &Contents,
         target: &CollectionWriter,
         remarks: &mut Remarks,
-    ) -> Result<(Tally, Written)> {
+    ) -> (Result<Tally>, Written) {
         let counters = &reading.counters;
         let lane = || DataSink { writer: target.data_writer(), counters: Arc::clone(counters), counted: 0 };
         let mut sinks: Vec<_> = (0..LANES).map(|_| lane()).collect();
-        let mut tally = Tally::default();
         let read = async {
-            tally.add(reading.run(&contents.parts, &mut sinks).await?);
+            let mut tally = reading.run(&contents.parts, &mut sinks).await?;
             for wave in contents.asleep.chunks(WAVE) {
                 self.job.check_stop()?;
                 tally.add(self.read_wave(reading, wave, &mut sinks, remarks).await?);
             }
-            Ok(())
+            Ok(tally)
         };
-        match read.await {
-            Ok(()) => {
-                let mut written = Written::default();
-                for sink in sinks {
-                    written.merge(sink.finish().await?);
-                }
-                Ok((tally, written))
-            }
-            Err(error) => {
-                for sink in sinks {
-                    sink.writer.abort().await;
-                }
-                Err(error)
+        let mut read = read.await;
+        let mut written = Written::default();
+        for sink in sinks {
+            match &read {
+                Ok(_) => match sink.finish().await {
+                    Ok(more) => written.merge(more),
+                    Err(error) => read = Err(error),
+                },
+                Err(_) => written.merge(sink.writer.abort().await),
             }
         }
+        (read, written)
     }
 
     /// Wakes tenants, reads them, compares what was read with what is there, and puts them back.

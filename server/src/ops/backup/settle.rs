@@ -6,9 +6,9 @@ use super::BackupRequest;
 use super::remarks::Remarks;
 use super::source::Source;
 use super::tenants::left_out;
-use crate::archive::TenantRecord;
+use crate::archive::{TenantRecord, Written};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Collection, Dimensions, Tenant};
+use crate::model::{Collection, Dimensions, Tenant, TenantStatus};
 use crate::ops::lanes::{Misreadings, Part, Tally};
 use crate::weaviate::{Cluster, Misreading, compare_schemas};
 
@@ -27,16 +27,17 @@ pub async fn check(cluster: &Cluster, source: &Source, tally: &Tally, remarks: &
     if let Some(text) = compare(cluster, &source.collection, &source.contents.parts, tally).await? {
         remarks.note(CHANGED, text);
     }
-    if source.collection.multi_tenant {
-        let tenants = cluster.tenants(&source.collection.name).await?;
-        let known: BTreeSet<_> = source.contents.tenants.iter().map(|tenant| &tenant.name).collect();
-        let new = tenants.iter().filter(|tenant| !known.contains(&tenant.name)).count();
-        if new > 0 {
-            let note = format!("{new} tenants were created while it was read, and are not in the backup");
-            remarks.note(CHANGED, note);
-        }
-    }
     Ok(())
+}
+
+/// What the lanes read is what the data files hold.
+pub fn check_rows(source: &Source, tally: &Tally, written: &Written) -> Result<()> {
+    let (read, stored) = (tally.rows(), written.files.iter().map(|file| file.rows).sum::<u64>());
+    if read == stored {
+        return Ok(());
+    }
+    let name = &source.collection.name;
+    Err(Error::internal(format!("{read} objects of collection \"{name}\" were read, and {stored} were written")))
 }
 
 /// Fewer objects than there were both before and after are a failure: Weaviate did not show everything, or so much was
@@ -48,7 +49,9 @@ pub async fn compare(
     tally: &Tally,
 ) -> Result<Option<String>> {
     let mut note = None;
-    let now = recount(cluster, collection, parts, tally).await?;
+    let is_lost = |part: &Part| part.tenant.as_ref().is_some_and(|tenant| tally.lost.contains(tenant));
+    let parts: Vec<_> = parts.iter().filter(|part| !is_lost(part)).cloned().collect();
+    let now = recount(cluster, collection, &parts, tally).await?;
     for (part, now) in parts.iter().zip(now) {
         let read = tally.parts.get(&part.tenant).copied().unwrap_or_default();
         let seen = read.rows + read.unreadable;
@@ -86,35 +89,34 @@ async fn recount(
     let doubtful: Vec<_> = parts.iter().filter(doubtful).filter_map(|part| part.tenant.as_deref()).collect();
     let counts = cluster.count_tenants(name, doubtful.iter().copied()).await?;
     let counted: BTreeMap<_, _> = doubtful.into_iter().zip(counts).collect();
-    let now = |part: &Part| {
-        part.tenant.as_deref().and_then(|tenant| counted.get(tenant).copied()).unwrap_or(part.objects)
+    // One that went after it was read is as it was when it was read.
+    let now = |part: &Part| match part.tenant.as_deref().and_then(|tenant| counted.get(tenant)) {
+        Some(counted) => counted.unwrap_or_else(|| rows(part)),
+        None => part.objects,
     };
     Ok(parts.iter().map(now).collect())
 }
 
+/// How a collection is, after it was read.
+pub enum Schema {
+    /// As it was, in all that matters to its objects.
+    Same,
+    /// Its objects may not fit any more what was read. Says what is different.
+    Changed(String),
+    Dropped,
+}
+
 /// A change of the schema's shape under the backup would leave objects that do not fit it. Other changes are noted.
-pub async fn check_unchanged(cluster: &Cluster, source: &Source, remarks: &mut Remarks) -> Result<()> {
-    let name = &source.collection.name;
-    let hint = "start the backup again when the schema has settled";
-    let Some(now) = cluster.collection(name).await? else {
-        return Err(Error::new(
-            Kind::SchemaChanged,
-            format!("collection \"{name}\" was dropped while it was read"),
-        )
-        .hint(hint));
-    };
+pub async fn schema_now(cluster: &Cluster, source: &Source, remarks: &mut Remarks) -> Result<Schema> {
+    let Some(now) = cluster.collection_again(&source.collection).await? else { return Ok(Schema::Dropped) };
     let differences = compare_schemas(&source.collection.schema, &now.schema);
-    let Some(difference) = differences.first() else { return Ok(()) };
+    let Some(difference) = differences.first() else { return Ok(Schema::Same) };
     if now.shape() != source.collection.shape() {
-        return Err(Error::new(
-            Kind::SchemaChanged,
-            format!("the schema of collection \"{name}\" changed while it was read: {difference}"),
-        )
-        .hint(hint));
+        return Ok(Schema::Changed(difference.to_string()));
     }
     let note = format!("the schema changed while it was read, but not its shape: {difference}");
     remarks.note(CHANGED, note);
-    Ok(())
+    Ok(Schema::Same)
 }
 
 /// What Weaviate did not show as it is: each by id and property, up to a few.
@@ -142,8 +144,14 @@ pub fn tell_dimensions(dimensions: &Dimensions, remarks: &mut Remarks) {
     }
 }
 
-/// The tenants as the backup records them: all of the collection's, and which of them it holds.
-pub fn tenant_records(source: &Source, request: &BackupRequest, tally: &Tally) -> Option<Vec<TenantRecord>> {
+/// The tenants as the backup records them: all that the collection still has, and which of them it holds. `lost` are those
+/// that could not be read although they are there, and why.
+pub fn tenant_records(
+    source: &Source,
+    request: &BackupRequest,
+    tally: &Tally,
+    lost: &BTreeMap<String, (TenantStatus, String)>,
+) -> Option<Vec<TenantRecord>> {
     if !source.collection.multi_tenant {
         return None;
     }
@@ -157,16 +165,21 @@ pub fn tenant_records(source: &Source, request: &BackupRequest, tally: &Tally) -
         is_gone.then(|| "gone before it was read".to_owned())
     };
     let record = |tenant: &Tenant| {
+        let name = tenant.name.clone();
+        if let Some((status, why)) = lost.get(&name) {
+            return TenantRecord { name, status: *status, rows: None, left_out: Some(why.clone()), digest: None };
+        }
         let rows = || tally.parts.get(&Some(tenant.name.clone())).map_or(0, |read| read.rows);
         TenantRecord {
-            name: tenant.name.clone(),
             status: tenant.status,
             rows: covered.contains(tenant.name.as_str()).then(rows),
             left_out: left_out(tenant, request).or_else(|| gone(tenant)),
             digest: None,
+            name,
         }
     };
-    Some(contents.tenants.iter().map(record).collect())
+    let is_deleted = |tenant: &&Tenant| tally.lost.contains(&tenant.name) && !lost.contains_key(&tenant.name);
+    Some(contents.tenants.iter().filter(|tenant| !is_deleted(tenant)).map(record).collect())
 }
 
 fn incomplete(collection: &Collection, part: &Part, read: u64, now: u64) -> Error {

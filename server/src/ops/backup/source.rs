@@ -1,9 +1,11 @@
 //! What a backup reads: which collections and tenants, and how whole that will be.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
 
 use super::remarks::Remarks;
 use super::tenants::{self, Choice};
@@ -12,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, Tenant};
 use crate::ops::lanes::Part;
 use crate::ops::limits::losses_of_backup;
-use crate::ops::{CollectionCounters, JobContext, Phase, PlannedCollection};
-use crate::weaviate::{Cluster, Permissions};
+use crate::ops::{CollectionCounters, JobContext, Phase, PlannedCollection, is_probe};
+use crate::weaviate::{Aliases, Cluster, Permissions};
 
 /// Collections that are looked at side by side.
 const COLLECTIONS_AT_ONCE: usize = 8;
@@ -22,11 +24,16 @@ const STALE: Duration = Duration::from_secs(5);
 
 /// What the request means on this cluster.
 pub struct Selected {
-    /// Sorted.
-    pub names: Vec<String>,
+    /// The schemas of the collections that are meant, by name.
+    pub schemas: BTreeMap<String, Value>,
+    /// All collections there were, meant or not.
+    pub there: Vec<String>,
+    pub aliases: Aliases,
+    pub permissions: Permissions,
     /// Why there may be more that was meant.
     pub gaps: Vec<String>,
-    pub permissions: Permissions,
+    /// What else a person should know.
+    pub notes: Vec<String>,
 }
 
 /// A collection that is to be read.
@@ -56,55 +63,89 @@ pub struct Contents {
 pub async fn select(cluster: &Cluster, request: &BackupRequest) -> Result<Selected> {
     cluster.connect().await?;
     let permissions = cluster.permissions().await?;
-    let schemas = cluster.schemas().await?;
+    let mut schemas = cluster.schemas().await?;
+    let aliases = cluster.aliases().await?;
+    let there: Vec<_> = schemas.keys().cloned().collect();
+    let selection = &request.collections;
     let place = format!("on cluster \"{}\"", cluster.name());
-    let names = request.collections.apply(schemas.keys().map(String::as_str), &place)?;
-    if names.is_empty() {
+    let names = || there.iter().map(String::as_str);
+    let chosen = selection.apply(names(), &place)?;
+    let (probes, chosen): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|name| is_probe(name) && !selection.names(name));
+    if chosen.is_empty() {
         return Err(Error::new(
             Kind::CollectionNotFound,
             format!("there is no collection to back up {place}"),
         )
         .hint("check that the server's key may read collections, and what --exclude leaves out"));
     }
-    let gaps = coverage::of_selection(&permissions, &request.collections);
-    Ok(Selected { names: names.into_iter().map(str::to_owned).collect(), gaps, permissions })
+    let left_out = |name: &str| {
+        format!("collection \"{name}\" is left out: a clear that was killed made it to try a schema; drop it if it is empty")
+    };
+    let idle = |term: &str| format!("--exclude {term}: there is no such collection {place}");
+    let mut notes: Vec<_> = probes.into_iter().map(left_out).collect();
+    notes.extend(selection.idle_exclusions(names()).into_iter().map(idle));
+    let gaps = coverage::of_selection(&permissions, selection);
+    let chosen = chosen.into_iter().filter_map(|name| schemas.remove_entry(name)).collect();
+    Ok(Selected { schemas: chosen, there, aliases, permissions, gaps, notes })
 }
 
-/// Looks at each collection. Fails before anything is written if one of them cannot be backed up.
+impl Selected {
+    pub fn names(&self) -> Vec<String> {
+        self.schemas.keys().cloned().collect()
+    }
+}
+
+/// Looks at each collection. Fails before anything is written if one of them cannot be backed up. Also returns the names of
+/// those that were dropped meanwhile.
 pub async fn plan(
     job: &JobContext,
     cluster: &Cluster,
     request: &BackupRequest,
     selected: &Selected,
-) -> Result<Vec<Source>> {
+) -> Result<(Vec<Source>, Vec<String>)> {
     job.progress.set_phase(Phase::Planning);
     // Owned, so that the looks need not borrow from each other's surroundings.
-    let looks = selected.names.iter().map(|name| {
+    let looks = selected.schemas.iter().map(|(name, schema)| {
         let counters = job.progress.add_collection(name, "");
-        look_at(cluster.clone(), request.clone(), selected.permissions.clone(), name.clone(), counters)
+        let (cluster, request) = (cluster.clone(), request.clone());
+        let (schema, aliases) = (schema.clone(), selected.aliases.of(name));
+        look_at(cluster, request, selected.permissions.clone(), schema, aliases, counters)
     });
-    stream::iter(looks.collect::<Vec<_>>()).buffered(COLLECTIONS_AT_ONCE).try_collect().await
+    let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>())
+        .buffered(COLLECTIONS_AT_ONCE)
+        .try_collect::<Vec<Option<Source>>>()
+        .await?;
+    let gone = selected.schemas.keys().zip(&found).filter(|(_, source)| source.is_none());
+    let gone = gone.map(|(name, _)| name.clone()).collect();
+    Ok((found.into_iter().flatten().collect(), gone))
 }
 
+/// None if it was dropped meanwhile.
 async fn look_at(
     cluster: Cluster,
     request: BackupRequest,
     permissions: Permissions,
-    name: String,
+    schema: Value,
+    aliases: Vec<String>,
     counters: Arc<CollectionCounters>,
-) -> Result<Source> {
-    let name = name.as_str();
-    let collection = cluster.collection(name).await?.ok_or_else(|| {
-        Error::new(
-            Kind::CollectionNotFound,
-            format!("collection \"{name}\" was dropped while the backup was planned"),
-        )
-    })?;
-    let contents = look_into(&cluster, &request, &permissions, &collection).await?;
-    let aliases = cluster.aliases(name).await?;
+) -> Result<Option<Source>> {
+    let collection = Collection::from_schema(schema)?;
+    let Some(contents) = unless_gone(look_into(&cluster, &request, &permissions, &collection).await)? else {
+        return Ok(None);
+    };
     let source = Source { collection, aliases, counters, contents };
     source.expect();
-    Ok(source)
+    Ok(Some(source))
+}
+
+/// What was read of a collection; None if there is no such collection any more.
+pub fn unless_gone<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == Kind::CollectionNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// All tenants, and the parts that are to be read.
@@ -118,13 +159,14 @@ async fn look_into(
     let mut remarks = Remarks::default();
     losses_of_backup(collection).into_iter().for_each(|text| remarks.note("vector_dropped", text));
     let Choice { active, asleep, remarks: of_tenants } = tenants::choose(collection, &tenants, request)?;
+    remarks.extend(coverage::of_lists(permissions, request, collection));
     let looked = Instant::now();
     if request.schema_only {
         return Ok(Contents { tenants, parts: Vec::new(), asleep: Vec::new(), remarks, looked });
     }
     remarks.extend(of_tenants);
     let shards = cluster.await_shards(collection).await?;
-    remarks.extend(coverage::of_collection(permissions, request, collection, shards));
+    remarks.extend(coverage::of_shards(shards));
     let parts = count_parts(cluster, collection, &active).await?;
     Ok(Contents { tenants, parts, asleep, remarks, looked })
 }
@@ -138,23 +180,40 @@ async fn count_parts(cluster: &Cluster, collection: &Collection, active: &[Strin
 }
 
 impl Source {
-    /// Looks again if the turn comes long after the plan was made: what was counted then proves nothing now.
+    /// Looks again when its turn comes: the plan may be hours old. False if the collection is gone.
     pub async fn refresh(
         &mut self,
         cluster: &Cluster,
         request: &BackupRequest,
         permissions: &Permissions,
-    ) -> Result<()> {
-        if self.contents.looked.elapsed() > STALE {
-            self.contents = look_into(cluster, request, permissions, &self.collection).await?;
+    ) -> Result<bool> {
+        let Some(now) = cluster.collection_again(&self.collection).await? else { return Ok(false) };
+        let is_same = now.schema == self.collection.schema;
+        self.collection = now;
+        let is_fresh = self.contents.looked.elapsed() <= STALE && self.has_same_tenants(cluster).await?;
+        if !is_same || !is_fresh {
+            let looked = look_into(cluster, request, permissions, &self.collection).await;
+            let Some(contents) = unless_gone(looked)? else { return Ok(false) };
+            self.contents = contents;
             self.expect();
         }
-        Ok(())
+        Ok(true)
+    }
+
+    async fn has_same_tenants(&self, cluster: &Cluster) -> Result<bool> {
+        if !self.collection.multi_tenant {
+            return Ok(true);
+        }
+        let now = unless_gone(cluster.tenants(&self.collection.name).await)?;
+        Ok(now.is_some_and(|now| now == self.contents.tenants))
     }
 
     fn expect(&self) {
         let Contents { parts, asleep, .. } = &self.contents;
-        self.counters.expect_objects(parts.iter().map(|part| part.objects).sum(), asleep.is_empty());
+        // What was read before has to be read again, and counts once more.
+        let done = self.counters.counts().objects_done;
+        let objects: u64 = parts.iter().map(|part| part.objects).sum();
+        self.counters.expect_objects(done + objects, asleep.is_empty());
         let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
         self.counters.expect_tenants(tenants as u64);
     }

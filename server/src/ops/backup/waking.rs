@@ -13,16 +13,16 @@ use crate::weaviate::Cluster;
 
 /// Tenants that are awake at a time: enough to keep the lanes busy, few enough to be small beside the others.
 pub const WAVE: usize = 100;
-/// What the names of the files that tell of woken tenants begin with.
-const PREFIX: &str = "woken-";
+/// The file that tells of woken tenants. A job wakes tenants of one collection at a time.
+const FILE: &str = "woken.json";
 
 /// What is written down before tenants are woken, so that a server that finds it can put them back.
 #[derive(Debug, Serialize, Deserialize)]
-struct Woken {
+pub struct Woken {
     /// By its name in the server's configuration, and its address: another cluster may have the same name elsewhere.
-    cluster: String,
-    address: String,
-    collection: String,
+    pub cluster: String,
+    pub address: String,
+    pub collection: String,
     tenants: Vec<String>,
 }
 
@@ -36,7 +36,6 @@ pub async fn while_awake<T>(
     tenants: &[String],
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let file = format!("{PREFIX}{collection}.json");
     let woken = Woken {
         cluster: cluster.name().to_owned(),
         address: cluster.rest_url().to_owned(),
@@ -45,7 +44,7 @@ pub async fn while_awake<T>(
     };
     let json = serde_json::to_vec_pretty(&woken)
         .map_err(|error| Error::internal("a list of tenants cannot be written as JSON").caused_by(error))?;
-    repository.put_job_file(&job.job_id, &file, Bytes::from(json)).await?;
+    repository.put_job_file(&job.job_id, FILE, Bytes::from(json)).await?;
     let names: Vec<_> = tenants.iter().map(String::as_str).collect();
     let result = match cluster.set_tenant_status(collection, &names, TenantStatus::Hot).await {
         Ok(()) => work.await,
@@ -54,7 +53,7 @@ pub async fn while_awake<T>(
     let (cluster, repository, job_id) = (cluster.clone(), repository.clone(), job.job_id.clone());
     let put_back = job.uncut(async move {
         woken.put_back(&cluster).await?;
-        repository.delete_job_file(&job_id, &file).await
+        repository.delete_job_file(&job_id, FILE).await
     });
     match (result, put_back.await) {
         (result, Ok(())) => result,
@@ -65,9 +64,10 @@ pub async fn while_awake<T>(
 
 impl Woken {
     /// Those that are active; what has been dropped or offloaded since needs nothing. Returns how many there were.
-    async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
+    pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
         let there = match cluster.tenants(&self.collection).await {
             Ok(tenants) => tenants,
+            // Weaviate is whole when it says so.
             Err(error) if error.kind() == Kind::CollectionNotFound => return Ok(0),
             Err(error) => return Err(self.still_awake(error)),
         };
@@ -86,35 +86,5 @@ impl Woken {
                 self.collection
             ))
             .hint("the server does it at its next start; or deactivate them in Weaviate")
-    }
-}
-
-/// Tenants that a server which died had woken.
-pub struct Leftover {
-    repository: Repository,
-    job_id: String,
-    file: String,
-}
-
-/// What a server left behind. To be looked for before jobs are taken: they leave such files too, while they run.
-pub async fn leftovers(repository: &Repository) -> Result<Vec<Leftover>> {
-    let files = repository.job_files(PREFIX).await?.into_iter();
-    Ok(files.map(|(job_id, file)| Leftover { repository: repository.clone(), job_id, file }).collect())
-}
-
-impl Leftover {
-    /// Puts the tenants back if they are on this cluster. Returns how many.
-    pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
-        let Self { repository, job_id, file } = self;
-        let Some(bytes) = repository.job_file(job_id, file).await? else { return Ok(0) };
-        let woken: Woken = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::internal(format!("jobs/{job_id}/{file} is not a list of tenants")).caused_by(error)
-        })?;
-        if woken.cluster != cluster.name() || woken.address != cluster.rest_url() {
-            return Ok(0);
-        }
-        let count = woken.put_back(cluster).await?;
-        repository.delete_job_file(job_id, file).await?;
-        Ok(count)
     }
 }

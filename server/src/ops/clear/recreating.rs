@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::Value;
 
+use super::clearing::Saved;
+use super::probe::probe_name;
 use super::victim::Victim;
 use crate::archive::Repository;
 use crate::error::{Error, Kind, Result};
@@ -22,43 +22,27 @@ pub async fn clear(
     repository: &Repository,
     victim: Victim,
 ) -> Result<()> {
-    let saved = save(job, repository, &victim).await?;
+    let mut saved = Saved::new(job, cluster, repository, &victim).await?;
     if victim.collection.multi_tenant {
-        recreate_tenants(job, cluster, &victim, &saved).await?;
+        recreate_tenants(job, cluster, &victim, &mut saved).await?;
     } else {
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
-        prove(job, cluster, &victim.collection).await?;
-        job.check_stop()?;
-        let (cluster, collection) = (cluster.clone(), victim.collection.clone());
-        job.uncut(async move { recreate(&cluster, &collection, &saved).await }).await?;
+        let probe = probe_name(&victim.collection.name);
+        saved.begin(&probe).await?;
+        if let Err(error) = prove(job, cluster, &victim.collection, probe).await.and_then(|()| job.check_stop()) {
+            // The collection is there, as it was.
+            saved.end().await?;
+            return Err(error);
+        }
+        let (cluster, collection, place) = (cluster.clone(), victim.collection.clone(), saved.place());
+        job.uncut(async move { recreate(&cluster, &collection, &place).await }).await?;
     }
+    saved.end().await?;
     job.progress.set_phase(Phase::Checking);
     check(cluster, &victim).await?;
     victim.counters.add_objects(victim.objects);
     job.progress.set_phase(Phase::Clearing);
     Ok(())
-}
-
-/// Keeps the schema and the tenants where they survive this server, in the form in which Weaviate takes them, and says
-/// where the schema is.
-async fn save(job: &JobContext, repository: &Repository, victim: &Victim) -> Result<String> {
-    let name = &victim.collection.name;
-    if victim.collection.multi_tenant {
-        let tenants: Value = victim
-            .tenants
-            .iter()
-            .map(|tenant| json!({"name": tenant.name, "activityStatus": tenant.status}))
-            .collect();
-        save_json(job, repository, &format!("{name}.tenants.json"), &tenants).await?;
-    }
-    save_json(job, repository, &format!("{name}.schema.json"), &victim.collection.schema).await
-}
-
-async fn save_json(job: &JobContext, repository: &Repository, name: &str, value: &Value) -> Result<String> {
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("a schema cannot be written as JSON").caused_by(error))?;
-    repository.put_job_file(&job.job_id, name, Bytes::from(text)).await?;
-    Ok(format!("{}/jobs/{}/{name}", repository.url(), job.job_id))
 }
 
 async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> {
@@ -75,19 +59,21 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
 }
 
 /// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
-async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection) -> Result<()> {
-    let probe = format!("SelvedgeProbe{}", &Uuid::new_v4().simple().to_string()[..12]);
+async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection, probe: String) -> Result<()> {
     let name = collection.name.clone();
     let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
     let cluster = cluster.clone();
     let proof = async move {
         let made = cluster.create_collection(&wanted.schema).await;
-        cluster.drop_collection(&probe).await.map_err(|error| {
-            error.also(format!(
+        match (made, cluster.drop_collection(&probe).await) {
+            (Ok(made), Ok(())) => fail_if_different(&name, &wanted.schema, &made.schema),
+            // What may not be created may not be dropped either.
+            (Err(error), Err(_)) if matches!(cluster.collection(&probe).await, Ok(None)) => Err(error),
+            (Err(error), Ok(())) => Err(error),
+            (Ok(_), Err(error)) | (Err(error), Err(_)) => Err(error.also(format!(
                 "nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"
-            ))
-        })?;
-        fail_if_different(&name, &wanted.schema, &made?.schema)
+            ))),
+        }
     };
     // Not to be cut either: the probe would stay.
     job.uncut(proof).await.map_err(|error| {
@@ -109,14 +95,16 @@ async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Re
         Err(error) => {
             return Err(error
                 .context(format_args!("collection \"{name}\" was dropped and could not be created again"))
-                .also(format!("its schema is saved in {saved}: create it with POST /v1/schema")));
+                .also(format!(
+                    "its schema is saved in {saved}: create it with POST /v1/schema, or restart selvedge-server, which does it"
+                )));
         }
     };
     fail_if_different(name, &collection.schema, &made.schema)
         .map_err(|error| error.also(format!("the schema as it was is saved in {saved}")))
 }
 
-fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
+pub fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
     let differences: Vec<_> = compare_schemas(wanted, made)
         .into_iter()
         .filter(|difference| difference.matters && difference.path != "class")
@@ -135,9 +123,18 @@ fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
 }
 
 /// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
-async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim, saved: &str) -> Result<()> {
+async fn recreate_tenants(
+    job: &JobContext,
+    cluster: &Cluster,
+    victim: &Victim,
+    saved: &mut Saved<'_>,
+) -> Result<()> {
     for chunk in victim.tenants.chunks(CHUNK) {
-        job.check_stop()?;
+        if let Err(error) = job.check_stop() {
+            saved.end().await?;
+            return Err(error);
+        }
+        saved.begin_tenants(chunk).await?;
         let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
         let recreate = async move {
             cluster.delete_tenants(&name, &tenants).await?;
@@ -145,7 +142,9 @@ async fn recreate_tenants(job: &JobContext, cluster: &Cluster, victim: &Victim, 
         };
         job.uncut(recreate).await.map_err(|error| {
             error.also(format!(
-                "tenants may be missing now: create them again from what is saved beside {saved}"
+                "tenants may be missing now: create them again from what is saved beside {}, or restart selvedge-server, \
+                 which does it",
+                saved.place()
             ))
         })?;
         victim.counters.add_tenants(chunk.len() as u64);
@@ -168,7 +167,7 @@ async fn check(cluster: &Cluster, victim: &Victim) -> Result<()> {
     } else {
         fail_if_not_empty(name, None, cluster.count(name, None).await?)?;
     }
-    let aliases = cluster.aliases(name).await?;
+    let aliases = cluster.aliases().await?.of(name);
     if aliases != victim.aliases {
         return Err(Error::new(
             Kind::SchemaMismatch,
@@ -197,7 +196,7 @@ async fn check_tenants(cluster: &Cluster, victim: &Victim) -> Result<()> {
     active
         .iter()
         .zip(counts)
-        .try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count))
+        .try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count.unwrap_or(0)))
 }
 
 fn fail_if_not_empty(name: &str, tenant: Option<&str>, count: u64) -> Result<()> {

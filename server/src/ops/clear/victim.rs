@@ -24,6 +24,7 @@ pub struct Victim {
 /// Looks at each collection. Fails if one of them cannot be cleared.
 pub async fn plan(job: &JobContext, cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victim>> {
     cluster.connect().await?;
+    let all_aliases = cluster.aliases().await?;
     let mut victims = Vec::with_capacity(request.collections.len());
     for name in &request.collections {
         let collection = find(cluster, name).await?;
@@ -32,7 +33,7 @@ pub async fn plan(job: &JobContext, cluster: &Cluster, request: &ClearRequest) -
         let counters = job.progress.add_collection(name, "");
         counters.expect_objects(objects, objects_exact);
         counters.expect_tenants(tenants.len() as u64);
-        let aliases = cluster.aliases(name).await?;
+        let aliases = all_aliases.of(name);
         victims.push(Victim { collection, tenants, aliases, objects, objects_exact, counters });
     }
     Ok(victims)
@@ -95,7 +96,7 @@ async fn count(cluster: &Cluster, collection: &Collection, tenants: &[Tenant]) -
         .map(|tenant| tenant.name.as_str())
         .collect();
     let counts = cluster.count_tenants(name, active.iter().copied()).await?;
-    Ok((counts.iter().sum(), active.len() == tenants.len()))
+    Ok((counts.iter().flatten().sum(), active.len() == tenants.len()))
 }
 
 impl Victim {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::target::{Target, Targets};
 use crate::error::{Error, Kind, Result};
+use crate::model::Tenant;
 use crate::ops::JobContext;
 use crate::weaviate::{Cluster, Difference, compare_schemas};
 
@@ -15,7 +16,7 @@ pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>
     let mut created = Vec::new();
     match create(&job, &cluster, &targets.all, &mut created).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(undo(&cluster, &created, error).await),
+        Err(error) => Err(undo(&cluster, &targets.all, &created, error).await),
     }
 }
 
@@ -70,12 +71,40 @@ fn warn(job: &JobContext, name: &str, difference: &Difference) {
     }
 }
 
-async fn undo(cluster: &Cluster, created: &[&str], mut error: Error) -> Error {
-    for name in created {
-        if let Err(left) = cluster.drop_collection(name).await {
-            error = error
-                .also(format!("drop \"{name}\", which the job had created, by hand: it could not ({left})"));
+/// Drops what was created, as far as it is still what was created: what somebody else has put in since is not ours.
+async fn undo(cluster: &Cluster, targets: &[Target], created: &[&str], mut error: Error) -> Error {
+    for target in targets.iter().filter(|target| created.contains(&target.collection.name.as_str())) {
+        let name = &target.collection.name;
+        match drop_if_untouched(cluster, target).await {
+            Ok(true) => {}
+            Ok(false) => {
+                error = error.also(format!("\"{name}\" is left as it is: somebody else writes to it"));
+            }
+            Err(left) => {
+                error = error
+                    .also(format!("drop \"{name}\", which the job had created, by hand: it could not ({left})"));
+            }
         }
     }
     error
+}
+
+/// False if there is something in it. Nothing has been written by the job yet.
+async fn drop_if_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
+    let name = &target.collection.name;
+    let Some(there) = cluster.collection(name).await? else { return Ok(true) };
+    let objects = if there.multi_tenant {
+        let tenants = cluster.tenants(name).await?;
+        let is_ours = |tenant: &Tenant| target.tenants.iter().any(|ours| ours.name == tenant.name);
+        if !tenants.iter().all(is_ours) {
+            return Ok(false);
+        }
+        cluster.count_tenants(name, tenants.iter().map(|tenant| tenant.name.as_str())).await?
+    } else {
+        vec![Some(cluster.count(name, None).await?)]
+    };
+    if objects.into_iter().flatten().any(|count| count > 0) {
+        return Ok(false);
+    }
+    cluster.drop_collection(name).await.map(|()| true)
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::archive::Repository;
 use crate::error::{Error, Result};
 use crate::model::Content;
+use crate::ops::JobContext;
 use crate::weaviate::Refusal;
 
 /// Refusals that are listed; all are counted.
@@ -71,10 +72,6 @@ struct Listed {
 }
 
 impl Refused {
-    pub fn is_empty(&self) -> bool {
-        self.listed.is_empty()
-    }
-
     pub fn add(&mut self, collection: &str, tenant: Option<&str>, what: What, refusal: Refusal) {
         let of_collection = self.collections.entry(collection.to_owned()).or_default();
         let (total, count) = match what {
@@ -103,8 +100,23 @@ impl Refused {
         self.collections.get(collection).unwrap_or(&NOTHING)
     }
 
-    /// Writes the list into the repository, one JSON object a line, and says where.
-    pub async fn save(&self, repository: &Repository, job_id: &str) -> Result<String> {
+    /// Writes the list into the repository, one JSON object a line, and says where; None if there is nothing to list. That it
+    /// cannot be written is no reason for a restore to fail that did all it could.
+    pub async fn save(&self, repository: &Repository, job: &JobContext) -> Option<String> {
+        if self.listed.is_empty() {
+            return None;
+        }
+        match self.try_to_save(repository, &job.job_id).await {
+            Ok(list) => Some(list),
+            Err(error) => {
+                let text = format!("the list of what Weaviate refused could not be saved: {error}");
+                job.progress.warn("refusals_not_listed", text, "");
+                None
+            }
+        }
+    }
+
+    async fn try_to_save(&self, repository: &Repository, job_id: &str) -> Result<String> {
         let mut text = String::new();
         for object in &self.listed {
             let line = serde_json::to_string(object)

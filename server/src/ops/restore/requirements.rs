@@ -9,6 +9,26 @@ use crate::model::{Collection, VectorSpace};
 /// The tenants that are restored; None for all.
 type Chosen<'a> = Option<&'a BTreeSet<String>>;
 
+/// The vectorizer that makes an object's vector from those of the objects that it refers to.
+const CENTROIDS: &str = "ref2vec-centroid";
+
+/// Weaviate makes such vectors anew whenever references are written, and throws away those that come with objects. What is
+/// in the backup may be of references that have changed since.
+pub fn refuse_centroids(source: &CollectionReader, target: &Collection) -> Result<()> {
+    let makes = |space: &VectorSpace| space.vectorizer == CENTROIDS;
+    if !target.vector_spaces.iter().any(makes) || source.files().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::CollectionUnsupported,
+        format!(
+            "collection \"{}\" has the vectorizer {CENTROIDS}, which would make other vectors than those in the backup",
+            target.name
+        ),
+    )
+    .hint("restore it with --set vectorizer=none, which keeps the vectors as they are and makes none, now or later"))
+}
+
 /// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original. For the
 /// unnamed vector it can be told not to; for a named one it cannot.
 pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection, chosen: Chosen<'_>) -> Result<()> {

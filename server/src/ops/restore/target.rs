@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::RestoreRequest;
-use super::requirements::{refuse_mixed_dimensions, refuse_vectorizing};
+use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Collection, Property, Tenant, TenantStatus};
@@ -18,6 +18,13 @@ pub struct Targets {
     pub all: Vec<Target>,
     /// The names on the target, by the names in the backup.
     pub names: BTreeMap<String, String>,
+}
+
+impl Targets {
+    /// The names of the collections that are made.
+    pub fn created(&self) -> Vec<&str> {
+        self.all.iter().map(|target| target.collection.name.as_str()).collect()
+    }
 }
 
 /// A collection that is to be made.
@@ -94,7 +101,7 @@ pub async fn plan_beside_existing(
 ) -> Result<Targets> {
     cluster.connect().await?;
     let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
-    let aliases = cluster.all_aliases().await?;
+    let aliases = cluster.aliases().await?;
     let mut sources = Vec::with_capacity(names.len());
     for old in names.keys() {
         sources.push(read_source(backup, old, request, &names).await?);
@@ -116,7 +123,7 @@ pub async fn plan_beside_existing(
         let aliases = source.aliases().iter().map(points).collect();
         let mut summaries = backup.manifest().collections.iter();
         let summary = summaries.find(|summary| summary.name == old && !summary.complete);
-        let gaps = summary.map_or_else(Vec::new, |summary| summary.notes.clone());
+        let gaps = summary.map_or_else(Vec::new, |summary| summary.gaps.clone());
         all.push(Target {
             source,
             collection,
@@ -152,6 +159,7 @@ async fn read_source(
         source.check_data().await?;
         let chosen: BTreeSet<_> = request.tenants.iter().cloned().collect();
         let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
+        refuse_centroids(&source, &collection)?;
         refuse_vectorizing(&source, &collection, chosen)?;
         refuse_mixed_dimensions(&source, &collection, chosen)?;
     }
@@ -250,7 +258,9 @@ fn choose_tenants(
     let tenant =
         |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
     if request.tenants.is_empty() {
-        return Ok((held.map(tenant).collect(), None));
+        let held: Vec<_> = held.map(tenant).collect();
+        let chosen = without_strays(source, &held);
+        return Ok((held, chosen));
     }
     let wanted: BTreeSet<_> = request.tenants.iter().cloned().collect();
     let chosen: Vec<_> = held.filter(|record| wanted.contains(&record.name)).map(tenant).collect();
@@ -262,6 +272,13 @@ fn choose_tenants(
         .hint("tenants' names are case-sensitive")),
         None => Ok((chosen, Some(Arc::new(wanted)))),
     }
+}
+
+/// Data files can hold rows of tenants that went while they were read, which the backup does not claim to hold.
+fn without_strays(source: &CollectionReader, held: &[Tenant]) -> Chosen {
+    let names: BTreeSet<_> = held.iter().map(|tenant| tenant.name.clone()).collect();
+    let mut spans = source.files().iter().flat_map(|file| &file.tenants);
+    spans.any(|span| !names.contains(&span.tenant)).then(|| Arc::new(names))
 }
 
 /// Weaviate creates tenants only as active or inactive.

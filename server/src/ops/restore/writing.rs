@@ -3,14 +3,13 @@
 //! One feeder fetches, checks and decodes row groups in order and cuts them into requests; a few requests are in flight at
 //! a time. The number of those is what bounds memory: the feeder waits for a free place before it goes on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::refused::{Refused, What};
 use super::target::{Target, Targets};
@@ -30,6 +29,10 @@ pub enum Content {
     References,
 }
 
+/// Refused objects that are kept to be sent once more, and what they weigh at most.
+const KEPT: usize = 1_000;
+const KEPT_BYTES: usize = 16 << 20;
+
 /// The writing of one collection.
 struct Filling<'a> {
     job: &'a JobContext,
@@ -41,15 +44,26 @@ struct Filling<'a> {
     places: Arc<Semaphore>,
     requests: JoinSet<Result<Answer>>,
     refused: &'a mut Refused,
+    kept: Kept,
+}
+
+/// Objects that were refused, each in a batch of its own, to be sent once more when all others are there: what keeps
+/// Weaviate from taking an object may pass, whatever it says.
+#[derive(Default)]
+struct Kept {
+    objects: Vec<(Option<String>, Batch)>,
+    bytes: usize,
+    /// What is refused from now on is refused for good.
+    closed: bool,
 }
 
 /// What was not simply written of some objects of a tenant.
 #[derive(Default)]
 struct Answer {
     tenant: Option<String>,
+    /// Objects, each with its row.
+    refused: Vec<(Refusal, Batch)>,
     refusals: Vec<(What, Refusal)>,
-    /// The content of the objects that are missing.
-    missing: crate::model::Content,
 }
 
 /// Writes the objects of one collection, or their references. Returns when all requests are answered.
@@ -76,6 +90,7 @@ pub async fn fill(
         places: Arc::new(Semaphore::new(IN_FLIGHT)),
         requests: JoinSet::new(),
         refused,
+        kept: Kept::default(),
     };
     let fed = filling.feed().await;
     // Whatever happened: a request that was sent is waited for, so that nothing is written after the job has ended.
@@ -83,6 +98,10 @@ pub async fn fill(
     // Work that was stopped fails in some way or other; why is the job's to say.
     job.check_stop()?;
     fed.and(drained)?;
+    let again = filling.send_kept().await;
+    let drained = filling.drain().await;
+    job.check_stop()?;
+    again.and(drained)?;
     if content == Content::Objects {
         target.counters.add_tenants(target.tenants.len() as u64);
     }
@@ -110,36 +129,45 @@ impl Filling<'_> {
         Ok(())
     }
 
+    async fn send_kept(&mut self) -> Result<()> {
+        self.kept.closed = true;
+        for (tenant, object) in std::mem::take(&mut self.kept.objects) {
+            self.start(tenant, Arc::new(object), 0..1).await?;
+        }
+        Ok(())
+    }
+
     /// Writes some rows in the background, as soon as there is a place.
     async fn start(&mut self, tenant: Option<String>, batch: Arc<Batch>, rows: Range<usize>) -> Result<()> {
         let place = self.job.or_stop(acquire(&self.places)).await?;
         while let Some(done) = self.requests.try_join_next() {
             self.note(done)?;
         }
-        let writing = Writing {
-            writer: Arc::clone(&self.writer),
-            digester: Arc::clone(&self.digester),
-            counters: Arc::clone(&self.target.counters),
-            stop: self.job.stop_token().clone(),
-        };
-        let (content, names) = (self.content, self.targets.names.clone());
-        let missing = Arc::clone(&self.refused.of(&self.target.collection.name).ids);
-        self.requests.spawn(async move {
-            let _place = place;
-            match content {
-                Content::Objects => writing.objects(tenant, &batch, rows).await,
-                Content::References => {
-                    let Writing { writer, stop, .. } = writing;
-                    // An object that was refused has no references either.
+        let writer = Arc::clone(&self.writer);
+        let stop = self.job.stop_token().clone();
+        match self.content {
+            Content::Objects => {
+                let counters = Arc::clone(&self.target.counters);
+                self.requests.spawn(async move {
+                    let _place = place;
+                    Writing { writer, counters, stop }.objects(tenant, &batch, rows).await
+                });
+            }
+            Content::References => {
+                let names = self.targets.names.clone();
+                // An object that was refused has no references either.
+                let missing = Arc::clone(&self.refused.of(&self.target.collection.name).ids);
+                self.requests.spawn(async move {
+                    let _place = place;
                     let rows: Vec<_> =
                         rows.filter(|row| !missing.contains(&(tenant.clone(), batch.ids[*row]))).collect();
                     let written =
                         writer.write_references(tenant.as_deref(), &batch, rows, &names, &stop).await?;
                     let refusals = written.into_iter().map(|refusal| (What::Reference, refusal)).collect();
                     Ok(Answer { tenant, refusals, ..Answer::default() })
-                }
+                });
             }
-        });
+        }
         Ok(())
     }
 
@@ -154,70 +182,79 @@ impl Filling<'_> {
 
     fn note(&mut self, done: std::result::Result<Result<Answer>, JoinError>) -> Result<()> {
         let answer = done.map_err(|panic| Error::internal("a request broke off").caused_by(panic))??;
-        let Answer { tenant, refusals, missing } = answer;
-        let collection = &self.target.collection.name;
-        for (what, refusal) in refusals {
-            let subject = format!("{collection}/{}", refusal.id);
-            let reason = match what {
-                What::Object => "object_refused",
-                What::Reference => "reference_refused",
-                What::PartOfObject => "object_altered",
-            };
-            self.job.progress.warn(reason, refusal.reason.clone(), subject);
-            self.refused.add(collection, tenant.as_deref(), what, refusal);
+        let Answer { tenant, refused, refusals } = answer;
+        for (refusal, object) in refused {
+            if let Some((refusal, object)) = self.kept.take(tenant.clone(), refusal, object) {
+                self.lose(tenant.as_deref(), refusal, &object)?;
+            }
         }
-        if missing.total().objects > 0 {
-            self.refused.add_missing(collection, missing);
+        for (what, refusal) in refusals {
+            self.tell(tenant.as_deref(), what, refusal);
         }
         Ok(())
+    }
+
+    /// An object will be missing.
+    fn lose(&mut self, tenant: Option<&str>, refusal: Refusal, object: &Batch) -> Result<()> {
+        let mut missing = crate::model::Content::default();
+        let added = missing.add(&self.digester, tenant, object);
+        added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
+        self.refused.add_missing(&self.target.collection.name, missing);
+        self.target.counters.add_refused(1);
+        self.tell(tenant, What::Object, refusal);
+        Ok(())
+    }
+
+    fn tell(&mut self, tenant: Option<&str>, what: What, refusal: Refusal) {
+        let collection = &self.target.collection.name;
+        let reason = match what {
+            What::Object => "object_refused",
+            What::Reference => "reference_refused",
+            What::PartOfObject => "object_altered",
+        };
+        self.job.progress.warn(reason, refusal.reason.clone(), format!("{collection}/{}", refusal.id));
+        self.refused.add(collection, tenant, what, refusal);
+    }
+}
+
+impl Kept {
+    /// Gives back what is not kept.
+    fn take(&mut self, tenant: Option<String>, refusal: Refusal, object: Batch) -> Option<(Refusal, Batch)> {
+        let bytes = self.bytes + object.byte_len();
+        if self.closed || self.objects.len() == KEPT || bytes > KEPT_BYTES {
+            return Some((refusal, object));
+        }
+        self.bytes = bytes;
+        self.objects.push((tenant, object));
+        None
     }
 }
 
 /// What a request needs to be written in the background.
 struct Writing {
     writer: Arc<ObjectWriter>,
-    digester: Arc<Digester>,
     counters: Arc<CollectionCounters>,
     stop: CancellationToken,
 }
 
 impl Writing {
     async fn objects(&self, tenant: Option<String>, batch: &Batch, rows: Range<usize>) -> Result<Answer> {
-        let (requests, too_large) = self.writer.requests(tenant.as_deref(), batch, rows)?;
-        self.counters.add_refused(too_large.len() as u64);
-        let (mut refused, mut altered) = (too_large, Vec::new());
-        for request in requests {
+        let mut answer = Answer { tenant, ..Answer::default() };
+        let mut refused = BTreeMap::new();
+        for request in self.writer.requests(answer.tenant.as_deref(), batch, rows.clone())? {
             let (objects, bytes) = (request.len() as u64, request.bytes as u64);
             let outcome = self.writer.write(request, &self.stop).await?;
             self.counters.add_bytes_written(bytes);
-            self.counters.add_refused(outcome.refused.len() as u64);
             self.counters.add_objects(objects.saturating_sub(outcome.refused.len() as u64));
-            refused.extend(outcome.refused);
-            altered.extend(outcome.altered);
+            refused.extend(outcome.refused.into_iter().map(|refusal| (refusal.id, refusal)));
+            let altered = outcome.altered.into_iter().map(|refusal| (What::PartOfObject, refusal));
+            answer.refusals.extend(altered);
         }
-        let missing = self.content_of(tenant.as_deref(), batch, &refused)?;
-        let refused = refused.into_iter().map(|refusal| (What::Object, refusal));
-        let altered = altered.into_iter().map(|refusal| (What::PartOfObject, refusal));
-        Ok(Answer { tenant, refusals: refused.chain(altered).collect(), missing })
-    }
-
-    /// The content of the objects that were refused.
-    fn content_of(
-        &self,
-        tenant: Option<&str>,
-        batch: &Batch,
-        refused: &[Refusal],
-    ) -> Result<crate::model::Content> {
-        let ids: BTreeSet<Uuid> = refused.iter().map(|refusal| refusal.id).collect();
-        let mut content = crate::model::Content::default();
-        if ids.is_empty() {
-            return Ok(content);
+        if !refused.is_empty() {
+            let of_row = |row: usize| Some((refused.remove(&batch.ids[row])?, batch.row(row)));
+            answer.refused = rows.filter_map(of_row).collect();
         }
-        for row in (0..batch.len()).filter(|row| ids.contains(&batch.ids[*row])) {
-            let added = content.add(&self.digester, tenant, &batch.row(row));
-            added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
-        }
-        Ok(content)
+        Ok(answer)
     }
 }
 

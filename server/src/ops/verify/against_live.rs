@@ -98,7 +98,7 @@ impl Live<'_> {
             return Ok(true);
         }
         let covered = |tenant: &str| readable.as_ref().is_none_or(|names| names.contains(tenant));
-        let expected = Expected::of(&source, covered).ok_or_else(|| {
+        let mut expected = Expected::of(&source, covered).ok_or_else(|| {
             let id = &self.request.backup_id;
             Error::new(
                 Kind::BackupFormatUnknown,
@@ -115,7 +115,13 @@ impl Live<'_> {
         let counters = Arc::clone(counters);
         let comparison =
             Comparison { job, cluster, source: &source, live, names, references: true, counters };
-        let found = comparison.content(&expected.parts()).await?;
+        let (found, lost) = comparison.content(&expected.parts()).await?;
+        for tenant in &lost {
+            let text = format!("tenant \"{tenant}\" of {old} was deleted or deactivated while it was compared");
+            let finding = of_collection(FindingKind::TenantUnreadable, old, "", text);
+            self.find(Finding { tenant: Some(tenant.clone()), ..finding });
+        }
+        expected.without_tenants(&lost);
         job.or_stop(cluster.check_shards_now(&comparison.live)).await?;
         match expected.compare(&found) {
             Verdict::Same => Ok(true),

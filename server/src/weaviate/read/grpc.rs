@@ -16,12 +16,14 @@ use crate::error::{Error, Kind};
 use crate::model::{Batch, Collection, Property, ValueKind, Vectors};
 use crate::weaviate::properties_to_json::{self, AMBIGUOUS_INTEGER};
 use crate::weaviate::wire::Malformed;
-use crate::weaviate::{Cluster, failure};
+use crate::weaviate::{failure, grpc};
 
 /// Why there is no page.
 pub enum Failure {
     /// It would be larger than a message may be.
     TooLarge,
+    /// It would have more objects than a page may have: this many.
+    TooMany(u32),
     /// There is a value in it that only REST shows.
     Misread,
     Other(Error),
@@ -75,7 +77,8 @@ impl ObjectReader {
             }
         }
         let listed = batch.len();
-        Ok(Page { batch, bytes, listed, last, misread: Vec::new(), unreadable: Vec::new() })
+        let (last, is_last) = (last.filter(|_| listed > 0), (listed as u64) < u64::from(limit));
+        Ok(Page { batch, bytes, listed, last, is_last, misread: Vec::new(), unreadable: Vec::new() })
     }
 
     pub(super) async fn search(
@@ -88,11 +91,16 @@ impl ObjectReader {
         if at_one {
             request.consistency_level = Some(ConsistencyLevel::One.into());
         }
-        let status = match self.cluster.grpc().search(Cluster::request(request)).await {
-            Ok(reply) => return Ok(reply.into_inner()),
-            Err(status) if limit > 1 && is_too_large(&status) => return Err(Failure::TooLarge),
+        let status = match self.cluster.call(|line| async move { grpc(line).search(request).await }).await {
+            Ok(reply) => return Ok(reply),
+            Err(status) if is_too_large(&status) && limit > 1 => return Err(Failure::TooLarge),
+            // An object that no message can hold; REST has no such limit.
+            Err(status) if is_too_large(&status) => return Err(Failure::Misread),
             Err(status) => status,
         };
+        if let Some(most) = failure::most_results(status.message()).filter(|most| *most < limit) {
+            return Err(Failure::TooMany(most));
+        }
         let replicas_disagree = failure::is_about_replicas(status.message());
         let error = self.cluster.failed(&self.action(tenant), status);
         if replicas_disagree && !at_one {
@@ -101,7 +109,7 @@ impl ObjectReader {
             let text = format!("{error}; reading from any one replica instead");
             return Err(Failure::Other(Error::new(Kind::WeaviateOverloaded, text)));
         }
-        Err(self.cluster.unless_starting(error, &self.collection.name).await.into())
+        Err(self.cluster.unless_behind(error, &self.collection.name).await.into())
     }
 
     fn decode_object(

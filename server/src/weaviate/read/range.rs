@@ -1,6 +1,7 @@
 //! One range of ids, page by page.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::model::UuidRange;
 /// What a page should weigh. Large pages save Weaviate work, small ones keep memory flat and progress even.
 const PAGE_BYTES: usize = 6 << 20;
 /// Measured: larger pages are slower, whatever they weigh.
-const MAX_PAGE_OBJECTS: u32 = 1000;
+pub const MAX_PAGE_OBJECTS: u32 = 1000;
 /// The first page tells how heavy objects are, so it must not assume that they are light.
 const FIRST_PAGE_OBJECTS: u32 = 16;
 /// Over REST, nothing limits how heavy a page may be.
@@ -39,7 +40,8 @@ impl ObjectReader {
             limit: match self.source {
                 Source::Grpc => FIRST_PAGE_OBJECTS,
                 Source::Rest => FIRST_REST_PAGE_OBJECTS,
-            },
+            }
+            .min(self.most_objects.load(Relaxed)),
             done: false,
         }
     }
@@ -52,32 +54,19 @@ impl RangeReader {
             return Ok(None);
         }
         let mut page = self.fetch().await?;
-        if !page.unreadable.is_empty() {
-            return Ok(Some(self.skip_unreadable(page)));
-        }
         let Some(last) = page.last else {
             self.done = true;
             return Ok(None);
         };
-        let full = page.listed as u32 >= self.limit;
         let previous = self.after.replace(last);
         self.limit = self.next_limit(previous, page.listed, page.bytes);
         let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
-        // A short page is the last one; so is one that reaches the end of the range or beyond.
-        self.done = !full || last >= self.range.last;
+        // So is one that reaches the end of the range or beyond.
+        self.done = page.is_last || last >= self.range.last;
         page.batch.truncate(inside);
         page.misread.retain(|misreading| self.range.contains(&misreading.id));
+        page.unreadable.retain(|misreading| self.range.contains(&misreading.id));
         Ok(Some(page))
-    }
-
-    /// Goes on behind an object that cannot be read, if it is in the range at all.
-    fn skip_unreadable(&mut self, mut page: Page) -> Page {
-        page.unreadable.retain(|object| self.range.contains(&object.id));
-        match page.unreadable.last() {
-            Some(object) => self.after = Some(object.id),
-            None => self.done = true,
-        }
-        page
     }
 
     async fn fetch(&mut self) -> Result<Page> {
@@ -97,6 +86,7 @@ impl RangeReader {
             match outcome {
                 Ok(page) => return Ok(page),
                 Err(Failure::TooLarge) => self.limit = (self.limit / 2).max(1),
+                Err(Failure::TooMany(most)) => self.lower_limit(most),
                 Err(Failure::Misread | Failure::Other(_)) => return self.fetch_over_rest().await,
             }
         }
@@ -109,33 +99,38 @@ impl RangeReader {
             let page = reader
                 .cluster
                 .retrying(async || match reader.rest_page(tenant, after, limit).await {
-                    Ok(page) => Ok(Some(page)),
-                    Err(Failure::TooLarge | Failure::Misread) => Ok(None),
+                    Ok(page) => Ok(Ok(page)),
                     Err(Failure::Other(error)) => Err(error),
+                    Err(other) => Ok(Err(other)),
                 })
                 .await;
             match page {
-                Ok(Some(page)) => return Ok(page),
-                Ok(None) => self.limit = (self.limit / 2).max(1),
+                Ok(Ok(page)) => return Ok(page),
+                Ok(Err(Failure::TooMany(most))) => self.lower_limit(most),
+                Ok(Err(_)) => self.limit = (self.limit / 2).max(1),
                 Err(error) if error.kind() == Kind::CollectionUnsupported => {
                     if self.limit > 1 {
                         self.limit = (self.limit / 2).max(1);
                         continue;
                     }
-                    let unreadable = vec![reader.find_unreadable(tenant, after, &error).await?];
-                    let (batch, misread) = (reader.batch(), Vec::new());
-                    return Ok(Page { batch, bytes: 0, listed: 0, last: None, misread, unreadable });
+                    return reader.page_of_single_objects(tenant, after, error).await;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
+    /// For this range, and for all that are read after it.
+    fn lower_limit(&mut self, most: u32) {
+        self.limit = most.max(1);
+        self.reader.most_objects.fetch_min(self.limit, Relaxed);
+    }
+
     /// As many objects as weigh `PAGE_BYTES`, but not many more than the range seems to have left: what a page reads
     /// beyond its range is read in vain.
     fn next_limit(&self, previous: Option<Uuid>, objects: usize, bytes: usize) -> u32 {
         let by_weight = PAGE_BYTES / (bytes / objects.max(1)).max(1);
-        let by_weight = u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, MAX_PAGE_OBJECTS);
+        let by_weight = u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, self.reader.most_objects.load(Relaxed));
         let before = previous.map_or(1.0, |id| self.range.fraction_after(&id));
         let after = self.after.map_or(0.0, |id| self.range.fraction_after(&id));
         let read = before - after;

@@ -10,15 +10,38 @@ use uuid::Uuid;
 use super::grpc::Failure;
 use super::{ObjectReader, Page, cursor};
 use crate::error::{Error, Kind, Result};
-use crate::weaviate::misread::Misreading;
+use crate::weaviate::failure;
 use crate::weaviate::rest_page::{Columns, RestObject, RestPage};
+use crate::weaviate::tenants::gone;
 use crate::weaviate::wire::Malformed;
+
+/// One object.
+pub struct Single {
+    /// As REST prints it.
+    text: String,
+    /// If they are not in the text, because REST cannot print them.
+    vectors: Option<MetadataResult>,
+}
+
+/// How often an object that is read in two calls is read again, because it was written in between.
+const SAME_MOMENT_TRIES: usize = 5;
 
 impl ObjectReader {
     pub async fn rest_page(&self, tenant: &str, after: Option<Uuid>, limit: u32) -> Result<Page, Failure> {
         self.over_rest.store(true, Relaxed);
-        let with_vectors = !self.spaces.is_empty() && !self.vectors_over_grpc;
-        let text = self.list(tenant, after, limit, with_vectors).await.map_err(Failure::Other)?;
+        let over_grpc = self.vectors_over_grpc.load(Relaxed);
+        let with_vectors = !self.spaces.is_empty() && !over_grpc;
+        let text = self.list(tenant, after, limit, with_vectors).await.map_err(|error| {
+            match failure::most_results(&error.to_string()).filter(|most| *most < limit) {
+                Some(most) => Failure::TooMany(most),
+                None => Failure::Other(error),
+            }
+        })?;
+        if with_vectors && text.trim().is_empty() {
+            // What Weaviate answers when there is something that JSON cannot say.
+            self.vectors_over_grpc.store(true, Relaxed);
+            return Box::pin(self.rest_page(tenant, after, limit)).await;
+        }
         let listing: RestPage<'_> = serde_json::from_str(&text).map_err(|error| {
             let action = self.action(tenant);
             let text = format!("cannot {action}: unexpected answer");
@@ -26,7 +49,7 @@ impl ObjectReader {
         })?;
         let mut bytes = text.len();
         let mut vectors = None;
-        if self.vectors_over_grpc {
+        if over_grpc {
             let (found, size) = self.vectors(tenant, after, limit).await?;
             bytes += size;
             vectors = Some(found);
@@ -37,6 +60,7 @@ impl ObjectReader {
             bytes,
             listed: listing.objects.len(),
             last: listing.objects.last().map(|object| object.id),
+            is_last: (listing.objects.len() as u64) < u64::from(limit),
             misread: Vec::new(),
             unreadable: Vec::new(),
         };
@@ -88,10 +112,7 @@ impl ObjectReader {
         }
         let action = self.action(tenant);
         let found = self.cluster.rest.get_text(&action, "/v1/objects", &query).await?;
-        found.ok_or_else(|| {
-            let name = &self.collection.name;
-            Error::new(Kind::CollectionNotFound, format!("collection \"{name}\" does not exist on Weaviate"))
-        })
+        found.ok_or_else(|| gone(&self.collection.name))
     }
 
     /// The vectors of the same page by id, and how many bytes they came in.
@@ -121,63 +142,77 @@ impl ObjectReader {
     }
 
     /// Appends one object as it is now; nothing if it is gone.
-    async fn push_single(
+    async fn push_single(&self, tenant: &str, id: Uuid, columns: &Columns<'_>, page: &mut Page) -> Result<()> {
+        match self.fetch_single(tenant, id).await? {
+            Some(single) => self.push_fetched(tenant, id, &single, columns, page),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn push_fetched(
         &self,
         tenant: &str,
         id: Uuid,
+        single: &Single,
         columns: &Columns<'_>,
         page: &mut Page,
     ) -> Result<()> {
-        let path = format!("/v1/objects/{}/{id}", self.collection.name);
-        let mut query = vec![("include", "vector")];
-        if !tenant.is_empty() {
-            query.push(("tenant", tenant));
-        }
-        let Some(text) = self.cluster.rest.get_text(&self.action(tenant), &path, &query).await? else {
-            return Ok(());
-        };
-        let parsed: Result<RestObject<'_>, _> = serde_json::from_str(&text);
+        let parsed: Result<RestObject<'_>, _> = serde_json::from_str(&single.text);
         let pushed = parsed.map_err(Into::into).and_then(|object| {
             columns.push(&mut page.batch, &object, &mut page.misread)?;
-            columns.push_vectors(&mut page.batch, &object)
+            match &single.vectors {
+                Some(vectors) => self.push_vectors(&mut page.batch, vectors),
+                None => columns.push_vectors(&mut page.batch, &object),
+            }
         });
         pushed.map_err(|error| self.undecodable(tenant, id, error))
     }
 
-    /// The id of the first object after `after`, which no listing that holds it can show: the smallest id behind which the
-    /// listing works.
-    pub async fn find_unreadable(
-        &self,
-        tenant: &str,
-        after: Option<Uuid>,
-        error: &Error,
-    ) -> Result<Misreading> {
-        let (mut low, mut high) = (after.map_or(0, |id| id.as_u128().saturating_add(1)), u128::MAX);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let behind = Some(Uuid::from_u128(middle));
-            match self.cluster.retrying(async || self.list(tenant, behind, 1, false).await).await {
-                Ok(_) => high = middle,
-                Err(error) if error.kind() == Kind::CollectionUnsupported => low = middle + 1,
-                Err(error) => return Err(error),
+    /// One object as it is now; None if it is gone.
+    pub(super) async fn fetch_single(&self, tenant: &str, id: Uuid) -> Result<Option<Single>> {
+        match self.single(tenant, id, true).await? {
+            Some(text) if text.trim().is_empty() => self.single_with_grpc(tenant, id).await,
+            Some(text) => Ok(Some(Single { text, vectors: None })),
+            None => Ok(None),
+        }
+    }
+
+    /// An object as REST prints it; None if it is gone.
+    async fn single(&self, tenant: &str, id: Uuid, vectors: bool) -> Result<Option<String>> {
+        let path = format!("/v1/objects/{}/{id}", self.collection.name);
+        let mut query = Vec::new();
+        if vectors && !self.spaces.is_empty() {
+            query.push(("include", "vector"));
+        }
+        if !tenant.is_empty() {
+            query.push(("tenant", tenant));
+        }
+        let found = self.cluster.rest.get_text(&self.action(tenant), &path, &query).await?;
+        if found.is_none() {
+            // It is gone, unless nothing is there yet.
+            self.cluster.check_whole().await?;
+        }
+        Ok(found)
+    }
+
+    /// An object as REST prints it without vectors, and its vectors over gRPC; None if it is gone.
+    async fn single_with_grpc(&self, tenant: &str, id: Uuid) -> Result<Option<Single>> {
+        let before = id.as_u128().checked_sub(1).map(Uuid::from_u128);
+        for _ in 0..SAME_MOMENT_TRIES {
+            let mut found = match self.vectors(tenant, before, 1).await {
+                Ok((found, _)) => found,
+                Err(Failure::Other(error)) => return Err(error),
+                Err(_) => break,
+            };
+            let Some(text) = self.single(tenant, id, false).await? else { return Ok(None) };
+            let parsed: Result<RestObject<'_>, _> = serde_json::from_str(&text);
+            let object = parsed.map_err(|error| self.undecodable(tenant, id, error.into()))?;
+            let is_same = |metadata: &MetadataResult| metadata.last_update_time_unix == object.last_update_time_unix;
+            if let Some(metadata) = found.remove(&id).filter(is_same) {
+                return Ok(Some(Single { text, vectors: Some(metadata) }));
             }
         }
-        let id = Uuid::from_u128(low);
-        if self.collection.shards > 1 {
-            // Each shard has a next object of its own, so what lies before this one may be sound.
-            let name = &self.collection.name;
-            return Err(Error::new(
-                Kind::CollectionUnsupported,
-                format!("object {id} of collection \"{name}\" cannot be shown by Weaviate, nor what is listed with it: {error}"),
-            )
-            .hint(format!("remove the object's misread property in Weaviate, or leave it out with --exclude {name}")));
-        }
-        let text = error.to_string();
-        let property = text.split_once("property \"").and_then(|(_, rest)| rest.split_once('"'));
-        Ok(Misreading {
-            id,
-            property: property.map_or_else(String::new, |(name, _)| name.to_owned()),
-            loss: format!("Weaviate cannot show the object at all: {text}"),
-        })
+        let text = "it has vectors that Weaviate's REST API cannot print, and its gRPC API does not show it".to_owned();
+        Err(self.undecodable(tenant, id, Malformed(text)))
     }
 }
