@@ -20,4 +20,4 @@ EXPOSE 50071
 # Beyond loopback the server starts only with --allow-insecure, which is for whoever runs the image to say.
 ENV SELVEDGE_LISTEN=0.0.0.0:50071
 ENTRYPOINT ["selvedge-server"]
-CMD ["--repository", "/var/lib/selvedge"]
+CMD ["--repository", "/var/lib/selvedge", "--create-repository"]

@@ -98,6 +98,7 @@ impl ServerSettings {
             arguments.extend(["--weaviate-grpc-url".to_owned(), url.clone()]);
         }
         arguments.extend(["--repository".to_owned(), self.repository.display().to_string()]);
+        arguments.push("--create-repository".to_owned());
         arguments
     }
 }

@@ -255,6 +255,7 @@ async fn start(
         retry_budget,
     };
     let repository = Repository::with_store("default", "file:///repository", store);
+    repository.init().await?;
     let app = App::with_parts(vec![cluster], vec![repository], Options::default())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
