@@ -16,6 +16,10 @@
 //! * As 1.27 it has that version's calls and defaults, but not all of its texts and gaps; a beacon that cannot be read
 //!   is told as 1.39 does, where 1.27 may lose the whole answer.
 //! * One vectorizer module is known, `text2vec-openai`, and it never has a key.
+//! * It starts as slowly as a test says, and meanwhile a class has its first property and no tenants; the real one replays
+//!   every single change. It refuses to write until it is ready.
+//! * `ref2vec-centroid` makes no vectors. A reference without a class is looked for in all classes, where the real one fails
+//!   if it comes across one with tenants.
 //! * Objects expire, but nothing deletes them. A dropped vector index keeps its entry and its vectors until a test says
 //!   that the cleanup is done; the real one does it by itself after a while.
 //! * A confined key writes by REST only what it may write everywhere; a search asks for no right on referenced classes.
@@ -33,6 +37,7 @@ mod refusal;
 mod rest;
 mod rights;
 mod schema;
+mod starting;
 mod tenants;
 mod version;
 
@@ -151,6 +156,13 @@ impl StandIn {
     /// The stored classes and objects, past the API; a clone sees the same ones.
     pub fn contents(&self) -> Contents {
         self.shared.contents.clone()
+    }
+
+    /// As after a restart: all that it holds comes back piece by piece, with so much time between two of them, and until then
+    /// it is not ready.
+    pub fn start_again(&self, pause: std::time::Duration) {
+        self.shared.contents.start_again(pause);
+        self.shared.faults.up();
     }
 
     /// Cuts open connections and frees the ports; the contents are gone.

@@ -99,7 +99,9 @@ fn subject(job: &Job) -> String {
 fn wholeness(job: &Job) -> &'static str {
     let is_partial = job.warnings.iter().any(|warning| warning.reason == "backup_incomplete");
     match job.kind() {
-        JobKind::Restore | JobKind::Verify if is_partial => " (a partial backup: the warnings say what it lacks)",
+        JobKind::Restore | JobKind::Verify if is_partial => {
+            " (a partial backup: the warnings say what it lacks)"
+        }
         _ => "",
     }
 }

@@ -97,7 +97,9 @@ impl App {
                     for leftover in leftovers {
                         match leftover {
                             Ok(leftover) => found.push(leftover),
-                            Err(error) => tracing::error!(repository = name, %error, "a job may be half done"),
+                            Err(error) => {
+                                tracing::error!(repository = name, %error, "a job may be half done")
+                            }
                         }
                     }
                 }
@@ -126,7 +128,12 @@ impl App {
                 match leftover.finish(&cluster.patient()).await {
                     Ok(None) => {}
                     Ok(Some(done)) => {
-                        tracing::warn!(cluster = name, job, done, "finished what a server that died had begun");
+                        tracing::warn!(
+                            cluster = name,
+                            job,
+                            done,
+                            "finished what a server that died had begun"
+                        );
                     }
                     Err(error) => tracing::error!(
                         cluster = name, job, %error, next = error.hint_text(),

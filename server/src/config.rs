@@ -168,7 +168,10 @@ mod tests {
         assert_eq!(make(&[]), Make::IfVacant);
         assert_eq!(make(&["--repository", "backups"]), Make::Never);
         assert_eq!(make(&["--repository", "/mnt/nas", "--create-repository"]), Make::Always);
-        assert_eq!(load(&["init", "--repository", "/mnt/nas"]).unwrap().repositories[0].url, "file:///mnt/nas");
+        assert_eq!(
+            load(&["init", "--repository", "/mnt/nas"]).unwrap().repositories[0].url,
+            "file:///mnt/nas"
+        );
     }
 
     #[test]

@@ -6,11 +6,16 @@ mod real;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::stand_in::faults::{Call, Held};
 use crate::stand_in::{StandIn, StandInOptions};
 use real::RealServer;
+
+/// How long the stand-in takes for each piece of what it holds when it starts again.
+const REPLAY_PAUSE: Duration = Duration::from_millis(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -43,6 +48,8 @@ pub struct WeaviateOptions {
 pub struct Weaviate {
     version: String,
     running: Running,
+    /// The calls that the stand-in keeps waiting while it is paused.
+    paused: Option<Held>,
 }
 
 enum Running {
@@ -57,14 +64,19 @@ impl Weaviate {
             Flavour::StandIn => {
                 let stand_in = StandInOptions { api_key: options.api_key, ..options.stand_in };
                 let stand_in = StandIn::start(stand_in).await?;
-                Ok(Self { version: stand_in.version().to_owned(), running: Running::StandIn(stand_in) })
+                Ok(Self {
+                    version: stand_in.version().to_owned(),
+                    running: Running::StandIn(stand_in),
+                    paused: None,
+                })
             }
             Flavour::Real => {
                 let binary = options.binary.clone().or_else(real_binary);
                 let binary =
                     binary.context("no `weaviate` on PATH, and SELVEDGE_TEST_WEAVIATE_BIN is not set")?;
                 let server = RealServer::start(binary, &options).await?;
-                Ok(Self { version: server.version().await?, running: Running::Real(Box::new(server)) })
+                let (version, running) = (server.version().await?, Running::Real(Box::new(server)));
+                Ok(Self { version, running, paused: None })
             }
         }
     }
@@ -121,6 +133,34 @@ impl Weaviate {
         Ok(())
     }
 
+    /// Started again after `kill`, and not yet ready: what it holds comes back bit by bit.
+    pub fn launch(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(stand_in) => stand_in.start_again(REPLAY_PAUSE),
+            Running::Real(server) => server.launch()?,
+        }
+        Ok(())
+    }
+
+    /// SIGSTOP: it takes connections and answers nothing, until `resume`.
+    pub async fn pause(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(stand_in) => {
+                self.paused = Some(stand_in.faults().on(Call::Any).always().hold());
+            }
+            Running::Real(server) => server.signal("-STOP").await?,
+        }
+        Ok(())
+    }
+
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandIn(_) => drop(self.paused.take()),
+            Running::Real(server) => server.signal("-CONT").await?,
+        }
+        Ok(())
+    }
+
     /// Back with the same contents at the same addresses, after `kill` or `stop`.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         match &mut self.running {
@@ -136,7 +176,11 @@ pub async fn cluster_of_three() -> anyhow::Result<[Weaviate; 3]> {
     let binary = real_binary().context("no `weaviate` on PATH, and SELVEDGE_TEST_WEAVIATE_BIN is not set")?;
     let nodes = RealServer::start_three(binary).await?;
     let version = nodes[0].version().await?;
-    Ok(nodes.map(|node| Weaviate { version: version.clone(), running: Running::Real(Box::new(node)) }))
+    Ok(nodes.map(|node| Weaviate {
+        version: version.clone(),
+        running: Running::Real(Box::new(node)),
+        paused: None,
+    }))
 }
 
 /// `SELVEDGE_TEST_WEAVIATE_BIN`, otherwise the `weaviate` on PATH.

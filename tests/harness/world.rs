@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
 use super::rest::Rest;
-use super::weaviate::Weaviate;
+use super::weaviate::{Weaviate, WeaviateOptions};
 use crate::stand_in::StandIn;
 
 /// How long a server keeps trying in scenarios; long enough for a few pauses, short enough to wait for.
@@ -57,6 +57,23 @@ impl World {
         let folder = tempfile::tempdir()?;
         let server = serve(&weaviate, local(folder.path())?, None, RETRY_BUDGET).await?;
         Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, folder })
+    }
+
+    /// Another world around a Weaviate of its own, of the same flavour and with these settings.
+    pub async fn beside(&self, options: WeaviateOptions) -> anyhow::Result<Self> {
+        Self::new(Arc::new(Weaviate::start(self.weaviate.flavour(), options).await?)).await
+    }
+
+    /// To be stopped and started; only where nobody else uses it.
+    pub fn weaviate_mut(&mut self) -> anyhow::Result<&mut Weaviate> {
+        Arc::get_mut(&mut self.weaviate).context("others use this Weaviate")
+    }
+
+    /// The collections that a backup's manifest lists.
+    pub fn backed_up(&self, id: &str) -> anyhow::Result<Vec<String>> {
+        let manifest: Value = serde_json::from_slice(&std::fs::read(self.backup_file(id, "backup.json"))?)?;
+        let collections = manifest["collections"].as_array().context("a manifest lists collections")?;
+        Ok(collections.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect())
     }
 
     /// The folder that the repository is in.
@@ -255,7 +272,9 @@ async fn start(
         retry_budget,
     };
     let repository = Repository::with_store("default", "file:///repository", store);
-    repository.init().await?;
+    if repository.check().await.is_err() {
+        repository.init().await?;
+    }
     let app = App::with_parts(vec![cluster], vec![repository], Options::default())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -54,8 +54,8 @@ pub async fn missing_truncated_and_unknown_are_told_apart(world: &mut World) -> 
     let text = fs::read_to_string(&manifest)?;
     fs::write(&manifest, &text[..text.len() / 2])?;
     ensure!(world.reason(&["restore", "b"]).await? == "BACKUP_CORRUPT");
-    let listed = world.succeed(&["list"]).await?;
-    ensure!(listed.err.contains('b'), "a broken backup must be told: {}", listed.err);
+    let listed = world.refuse(&["list"], 6, "damaged: b").await?;
+    ensure!(listed.out.contains("damaged"), "a damaged backup is a row: {}", listed.out);
     let mut future: Value = serde_json::from_str(&text)?;
     future["format_version"] = Value::from(99);
     fs::write(&manifest, serde_json::to_string(&future)?)?;

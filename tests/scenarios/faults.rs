@@ -83,7 +83,12 @@ pub async fn objects_refused_for_good_make_the_job_partial(world: &mut World) ->
     world.succeed(&["backup", "--id", "b"]).await?;
     world.rest.drop_all().await?;
     let faults = world.stand_in().faults();
-    faults.on(Call::grpc("BatchObjects")).refuse_objects(Objects::Every(100), "invalid text property 'text'");
+    // Whatever the text, it is tried once more when all others are there.
+    let once = before.ids("Many").into_iter().nth(7).map(|id| id.parse()).transpose()?;
+    let calls = || faults.on(Call::grpc("BatchObjects"));
+    calls().times(4).refuse_objects(Objects::Ids(once.into_iter().collect()), "something new");
+    let ids: Result<Vec<_>, _> = before.ids("Many").iter().step_by(100).map(|id| id.parse()).collect();
+    calls().always().refuse_objects(Objects::Ids(ids?), "invalid text property 'text'");
     let ran = world.run(&["--json", "restore", "b"]).await;
     ensure!(ran.code == 5, "{ran:?}");
     let missing = MANY - world.rest.count("Many", None).await?;

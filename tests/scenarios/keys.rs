@@ -16,8 +16,19 @@ use crate::round_trip::same;
 const ROOT: &str = "root-key";
 const CONFINED: &str = "confined-key";
 
+type Granted = (&'static str, &'static str, &'static str, &'static str);
+
+/// All that Weaviate has, but no aliases.
+fn without_aliases() -> Vec<Granted> {
+    ["collections", "data", "tenants"]
+        .iter()
+        .zip(["read_collections", "read_data", "read_tenants"])
+        .map(|(domain, action)| (action, *domain, "*", "*"))
+        .collect()
+}
+
 /// Collections beginning with `Book` and, of `Customer`, two tenants.
-fn permissions() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+fn permissions() -> Vec<Granted> {
     vec![
         ("read_collections", "collections", "Book*", "*"),
         ("read_data", "data", "Book*", "*"),
@@ -27,15 +38,17 @@ fn permissions() -> Vec<(&'static str, &'static str, &'static str, &'static str)
         ("read_tenants", "tenants", "Customer", "tenant-2"),
         ("read_data", "data", "Customer", "tenant-1"),
         ("read_data", "data", "Customer", "tenant-2"),
+        ("read_aliases", "aliases", "Book*", "*"),
+        ("read_aliases", "aliases", "Customer", "*"),
     ]
 }
 
 /// A Weaviate with access control, a key that may do everything, and one that is confined.
-async fn guarded(flavour: Flavour) -> anyhow::Result<(Weaviate, Rest)> {
+async fn guarded(flavour: Flavour, permissions: Vec<Granted>) -> anyhow::Result<(Weaviate, Rest)> {
     let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let confined = permissions()
-        .into_iter()
-        .map(|(action, _, collection, tenant)| Permission::on(action, collection).tenant(tenant));
+    let confined = permissions
+        .iter()
+        .map(|(action, _, collection, part)| Permission::on(action, collection).tenant(part));
     let key = Key { key: CONFINED.into(), user: "confined".into(), permissions: confined.collect() };
     let options = WeaviateOptions {
         api_key: Some(ROOT.to_owned()),
@@ -51,8 +64,11 @@ async fn guarded(flavour: Flavour) -> anyhow::Result<(Weaviate, Rest)> {
     let weaviate = Weaviate::start(flavour, options).await?;
     let rest = Rest::new(&weaviate.rest_url()).with_key(ROOT);
     if flavour == Flavour::Real {
-        let permission = |(action, domain, collection, tenant): (&str, &str, &str, &str)| json!({"action": action, domain: {"collection": collection, "tenant": tenant}});
-        let permissions: Value = permissions().into_iter().map(permission).collect();
+        let permission = |(action, domain, collection, part): Granted| {
+            let name = if domain == "aliases" { "alias" } else { "tenant" };
+            json!({"action": action, domain: {"collection": collection, name: part}})
+        };
+        let permissions: Value = permissions.into_iter().map(permission).collect();
         rest.post("/v1/authz/roles", &json!({"name": "reader", "permissions": permissions})).await?;
         let assign = json!({"roles": ["reader"], "userType": "db"});
         rest.post("/v1/authz/users/confined/assign", &assign).await?;
@@ -64,7 +80,7 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
     if !world.since(1, 29) {
         return Ok(());
     }
-    let (weaviate, rest) = guarded(world.weaviate.flavour()).await?;
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), permissions()).await?;
     for name in ["Book", "Bookshop", "Secret"] {
         seed::every_type(&rest, name, 12).await?;
     }
@@ -97,4 +113,22 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
     }
     guarded.succeed(&["restore", "named"]).await?;
     same(&before, &Census::take(&rest, &names).await?)
+}
+
+/// Weaviate shows such a key no alias, and does not say that there are any.
+pub async fn a_key_without_aliases_never_makes_a_backup_that_looks_whole(
+    world: &mut World,
+) -> anyhow::Result<()> {
+    if !world.since(1, 32) {
+        return Ok(());
+    }
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), without_aliases()).await?;
+    seed::every_type(&rest, "Book", 12).await?;
+    rest.post("/v1/aliases", &json!({"alias": "Tome", "class": "Book"})).await?;
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(CONFINED)).await?;
+    let ran = guarded.refuse(&["backup", "--id", "b"], 5, "may not read all aliases").await?;
+    ensure!(ran.err.contains("read_aliases"), "{}", ran.err);
+    ensure!(guarded.succeed(&["show", "b"]).await?.out.contains("aliases"), "the backup does not say it");
+    guarded.refuse(&["backup", "--schema-only", "--id", "s"], 5, "may not read all aliases").await.map(drop)
 }

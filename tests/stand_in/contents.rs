@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use super::faults::RefusedObjects;
 use super::objects::{Incoming, Object, put_all};
 use super::refusal::{Outcome, Refusal};
 use super::schema::{self, Fields, Property, class_name};
+use super::starting::Starting;
 use super::tenants::Status;
 use super::{StandInOptions, Version, json, objects};
 
@@ -21,12 +23,26 @@ pub struct Contents(Arc<Mutex<Store>>);
 impl Contents {
     pub(crate) fn new(version: Version, options: &StandInOptions) -> Self {
         let (classes, aliases) = (BTreeMap::new(), BTreeMap::new());
-        let store = Store { version, modules: options.modules.clone(), ttl: options.ttl, classes, aliases };
+        let (modules, ttl) = (options.modules.clone(), options.ttl);
+        let store = Store { version, modules, ttl, classes, aliases, starting: None };
         Self(Arc::new(Mutex::new(store)))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Store> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        store.replay();
+        store
+    }
+
+    pub(crate) fn start_again(&self, pause: Duration) {
+        let mut store = self.lock();
+        let (classes, aliases) = (std::mem::take(&mut store.classes), std::mem::take(&mut store.aliases));
+        store.starting = Some(Starting::new(classes, aliases, pause));
+    }
+
+    /// Whether something has not come back yet since it was started again.
+    pub fn is_starting(&self) -> bool {
+        self.lock().starting.is_some()
     }
 
     /// As `POST /v1/schema`. Panics with the refusal.
@@ -43,6 +59,33 @@ impl Contents {
         for outcome in put_all(&mut self.lock(), vec![Ok(incoming)], &RefusedObjects::default()) {
             outcome.unwrap_or_else(|text| panic!("{text}"));
         }
+    }
+
+    /// As `DELETE /v1/schema/{class}`.
+    pub fn drop_class(&self, class: &str) {
+        self.lock().classes.remove(class);
+    }
+
+    /// As `DELETE /v1/schema/{class}/tenants`.
+    pub fn remove_tenant(&self, class: &str, tenant: &str) {
+        self.lock().classes.get_mut(class).expect("the class exists").partitions.remove(tenant);
+    }
+
+    /// As `POST /v1/schema/{class}/properties`. Panics with the refusal.
+    pub fn add_property(&self, class: &str, property: &Value) {
+        if let Err(refusal) = schema::add_property(&mut self.lock(), class, property) {
+            panic!("{}", refusal.text());
+        }
+    }
+
+    /// What a PUT of the class does by the way.
+    pub fn sort_properties(&self, class: &str) {
+        let mut store = self.lock();
+        let class = store.classes.get_mut(class).expect("the class exists");
+        if let Some(properties) = class.config.get_mut("properties").and_then(Value::as_array_mut) {
+            properties.sort_by_key(|property| property["name"].to_string());
+        }
+        class.properties = Property::all(&class.config);
     }
 
     /// Whether there was such an object; the tenant is empty for a class without tenants, here and below.
@@ -107,9 +150,18 @@ pub(crate) struct Store {
     pub classes: BTreeMap<String, Class>,
     /// From alias to class.
     pub aliases: BTreeMap<String, String>,
+    pub starting: Option<Starting>,
 }
 
 impl Store {
+    fn replay(&mut self) {
+        if let Some(mut starting) = self.starting.take()
+            && !starting.replay(&mut self.classes, &mut self.aliases)
+        {
+            self.starting = Some(starting);
+        }
+    }
+
     /// The class that this name or alias stands for, whether or not there is one.
     pub fn name_of(&self, name: &str) -> String {
         let name = class_name(name);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -24,12 +24,14 @@ pub(crate) struct WayOut(Arc<Thread>);
 
 struct Thread {
     writable: AtomicU64,
+    silent: AtomicBool,
     reader: AtomicWaker,
 }
 
 impl WayOut {
     fn new() -> Self {
-        Self(Arc::new(Thread { writable: AtomicU64::new(UNLIMITED), reader: AtomicWaker::new() }))
+        let (writable, silent) = (AtomicU64::new(UNLIMITED), AtomicBool::new(false));
+        Self(Arc::new(Thread { writable, silent, reader: AtomicWaker::new() }))
     }
 
     /// Resets the connection now.
@@ -41,6 +43,15 @@ impl WayOut {
     pub fn cut_after(&self, bytes: u64) {
         self.0.writable.store(bytes, Ordering::SeqCst);
         self.0.reader.wake();
+    }
+
+    /// From now on nothing comes in or goes out, and nobody is told.
+    pub fn fall_silent(&self) {
+        self.0.silent.store(true, Ordering::SeqCst);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.silent.load(Ordering::SeqCst)
     }
 
     /// Whether somebody else still holds the connection.
@@ -118,6 +129,9 @@ impl AsyncRead for Line {
         if self.way_out.0.writable.load(Ordering::SeqCst) == 0 {
             return self.cut_here();
         }
+        if self.way_out.is_silent() {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -127,6 +141,9 @@ impl AsyncWrite for Line {
         let allowed = self.way_out.0.writable.load(Ordering::SeqCst);
         if allowed == 0 {
             return self.cut_here();
+        }
+        if self.way_out.is_silent() {
+            return Poll::Pending;
         }
         let buf = &buf[..buf.len().min(usize::try_from(allowed).unwrap_or(usize::MAX))];
         let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;

@@ -79,6 +79,11 @@ impl Faults {
         }
     }
 
+    /// All connections that there are stay open, but carry nothing any more; new ones do.
+    pub fn silence_all(&self) {
+        self.lines().iter().for_each(WayOut::fall_silent);
+    }
+
     pub(crate) fn is_down(&self) -> bool {
         self.0.down.load(Ordering::SeqCst)
     }

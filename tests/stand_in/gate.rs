@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
@@ -38,6 +38,10 @@ pub(crate) async fn pass(
             Action::Hold(hold) => hold.wait().await,
         }
     }
+    if shared.contents.is_starting() && writes(&request, is_grpc) {
+        let text = "raft is not ready";
+        return if is_grpc { Status::unavailable(text).into_http() } else { plain(503, String::new()) };
+    }
     let rights = match auth::rights(&shared, &request, is_grpc) {
         Ok(rights) => rights,
         Err(text) => return auth::refuse(text, is_grpc),
@@ -54,6 +58,15 @@ pub(crate) async fn pass(
         return cut(&way_out).await;
     }
     response
+}
+
+fn writes(request: &Request, is_grpc: bool) -> bool {
+    let path = request.uri().path();
+    if is_grpc {
+        path.ends_with("/BatchObjects")
+    } else {
+        request.method() != Method::GET && path != "/v1/graphql"
+    }
 }
 
 fn plain(status: u16, body: String) -> Response {

@@ -22,7 +22,7 @@ use super::faults::RefusedObjects;
 use super::schema::{self, Fields, property_name};
 
 pub(crate) use beacon::is_uri;
-pub(crate) use link::{Link, Linked, link_all};
+pub(crate) use link::{Link, Linked, link_all, replace_links};
 pub(crate) use misread::{as_rest_reads, misread};
 pub(crate) use page::page;
 pub(crate) use reference::with_hrefs;
@@ -88,6 +88,12 @@ pub(crate) fn shown<'a>(class: &'a str, tenant: &'a str, object: &'a Object, vec
 }
 
 impl Shown<'_> {
+    pub fn is_finite(&self) -> bool {
+        let mut legacy = self.vector.iter().copied().flatten();
+        let mut named = self.vectors.iter().flat_map(|named| named.values());
+        legacy.all(|value| value.is_finite()) && named.all(Vector::is_finite)
+    }
+
     pub fn with_properties(mut self, properties: Fields) -> Self {
         self.properties = properties.into();
         self
@@ -253,14 +259,17 @@ pub(crate) fn no_such_property(name: &str, class: &str) -> String {
     )
 }
 
+/// Modules that ask nobody for a vector.
+const QUIET: [&str; 2] = ["none", "ref2vec-centroid"];
+
 /// Whether a module would have to make a vector.
 fn wants_vector(class: &Class, incoming: &Incoming, vectors: &vector::Accepted) -> bool {
     let legacy = class.config.get("vectorizer").and_then(Value::as_str).unwrap_or("none");
-    let wants_legacy = legacy != "none" && incoming.vector.is_none() && vectors.legacy.is_none();
+    let wants_legacy = !QUIET.contains(&legacy) && incoming.vector.is_none() && vectors.legacy.is_none();
     wants_legacy
         || schema::vector_names(&class.config).iter().any(|name| {
             let module =
                 schema::vector_settings(&class.config, name).map_or("none", |settings| settings.vectorizer);
-            module != "none" && !vectors.named.contains_key(name)
+            !QUIET.contains(&module) && !vectors.named.contains_key(name)
         })
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
@@ -33,7 +33,8 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
     let mut routes = Router::new()
         .route("/v1/meta", get(meta))
         .route("/v1/.well-known/live", get(well))
-        .route("/v1/.well-known/ready", get(well))
+        .route("/v1/.well-known/ready", get(ready))
+        .route("/v1/cluster/statistics", get(nodes::statistics))
         .route("/v1/graphql", post(graphql::answer))
         .route("/v1/batch/references", post(references::add))
         .merge(schema::routes())
@@ -66,6 +67,10 @@ async fn meta(State(shared): Server) -> Response {
 }
 
 async fn well() {}
+
+async fn ready(State(shared): Server) -> StatusCode {
+    if shared.contents.is_starting() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+}
 
 async fn own_info(State(shared): Server, Extension(rights): Caller) -> Response {
     let is_controlled = !shared.options.keys.is_empty();

@@ -56,6 +56,7 @@ pub(crate) enum Asked<'a> {
     Data(&'a str, &'a str, &'a str),
     /// Collection and alias.
     Alias(&'a str, &'a str),
+    Cluster,
     MinimalNodes,
     /// With the shards of this collection.
     VerboseNodes(&'a str),
@@ -105,6 +106,9 @@ impl Rights {
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
             ["", "v1", "graphql"] => Ok(()),
+            ["", "v1", "objects", class, _, "references", _] => {
+                self.demand(verb, Asked::Data(&class_name(class), "*", "*"))
+            }
             ["", "v1", "schema"] => self.demand(verb, Asked::Collection("*")),
             ["", "v1", "schema", class] => self.demand(verb, Asked::Collection(&class_name(class))),
             ["", "v1", "schema", class, "tenants"] => {
@@ -125,6 +129,7 @@ impl Asked<'_> {
             Self::Tenant(collection, tenant) => ("tenants", all(collection), all(tenant)),
             Self::Data(collection, tenant, _) => ("data", all(collection), all(tenant)),
             Self::Alias(collection, alias) => ("aliases", all(collection), all(alias)),
+            Self::Cluster => ("cluster", "*", "*"),
             Self::MinimalNodes => ("nodes", "*", "*"),
             Self::VerboseNodes(collection) => ("nodes", all(collection), "*"),
         }
@@ -133,6 +138,7 @@ impl Asked<'_> {
     fn shown(&self) -> String {
         let (domain, collection, part) = self.scope();
         match self {
+            Self::Cluster => format!("Domain: {domain}"),
             Self::MinimalNodes => format!("Domain: {domain}, Verbosity: minimal"),
             Self::VerboseNodes(_) => {
                 format!("Domain: {domain}, Verbosity: verbose, Collection: {collection}")

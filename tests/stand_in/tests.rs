@@ -126,7 +126,7 @@ async fn single_objects_are_refused() {
     let rule = || stand_in.faults().on(Call::grpc("BatchObjects"));
     rule().refuse_objects(Objects::Every(2), "memory");
     assert_eq!(write(&mut client, &[31, 32, 33, 34]).await.expect("an answer"), [1, 3]);
-    rule().refuse_objects(Objects::Id(Uuid::from_u128(42)), "disk");
+    rule().refuse_objects(Objects::Ids(vec![Uuid::from_u128(42)]), "disk");
     assert_eq!(write(&mut client, &[41, 42]).await.expect("an answer"), [1]);
     assert_eq!(write(&mut client, &[41, 42]).await.expect("an answer"), [0; 0]);
     assert_eq!(stand_in.contents().count("Wool", ""), 24);

@@ -44,7 +44,11 @@ fn damaged(unreadable: &[Unreadable], sound: usize) -> Result<(), Failure> {
         .hint("bring their backup.json back from a copy of the repository, or make new backups"))
 }
 
-fn print(backups: &[Backup], unreadable: &[Unreadable], session: &mut Session<'_, '_>) -> Result<(), Failure> {
+fn print(
+    backups: &[Backup],
+    unreadable: &[Unreadable],
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
     if session.options.json {
         backups.iter().try_for_each(|backup| session.print_json(&json::Backup::from(backup)))?;
         return unreadable

@@ -72,8 +72,7 @@ impl Repository {
         let known = self.times();
         let positions = stream::iter(ids).map(async |id| self.position(id, &known).await);
         let positions = positions.buffer_unordered(CONCURRENCY);
-        let found: Vec<_> =
-            positions.try_filter_map(|position| async { Ok(position) }).try_collect().await?;
+        let found: Vec<_> = positions.try_filter_map(|position| async { Ok(position) }).try_collect().await?;
         let times = found.iter().map(|(position, meta)| (position.id.clone(), (meta.clone(), position.made)));
         self.set_times(times.collect());
         Ok(found.into_iter().map(|(position, _)| position).collect())
@@ -111,8 +110,7 @@ impl Position {
     fn parse(token: &str) -> Result<Self> {
         let parse = || {
             let mut parts = token.splitn(3, '.');
-            let made =
-                DateTime::from_timestamp(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?)?;
+            let made = DateTime::from_timestamp(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?)?;
             Some(Self { made, id: parts.next()?.parse().ok()? })
         };
         parse().ok_or_else(|| {

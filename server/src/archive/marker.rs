@@ -28,8 +28,9 @@ impl Store {
     /// Makes the place a repository, unless it is one. What is in it stays.
     pub async fn mark(&self) -> Result<()> {
         let marker = Marker { format_version: FORMAT_VERSION, id: Uuid::new_v4(), time: Utc::now() };
-        let json = serde_json::to_vec_pretty(&marker)
-            .map_err(|error| Error::internal("the marker of a repository cannot be written").caused_by(error))?;
+        let json = serde_json::to_vec_pretty(&marker).map_err(|error| {
+            Error::internal("the marker of a repository cannot be written").caused_by(error)
+        })?;
         match self.create(&layout::marker(), json.into()).await? {
             Created::Done | Created::Taken(_) => self.check().await,
         }

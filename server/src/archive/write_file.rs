@@ -30,8 +30,12 @@ impl OpenFile {
         // Never used before, also not by an attempt that failed.
         let name = format!("{}.parquet", Uuid::now_v7().simple());
         let encoder = Box::new(Encoder::new(target.columns.clone())?);
-        let upload =
-            Upload { path: target.path(&name), target: target.clone(), held: PutPayloadMut::new(), parts: None };
+        let upload = Upload {
+            path: target.path(&name),
+            target: target.clone(),
+            held: PutPayloadMut::new(),
+            parts: None,
+        };
         Ok(Self { name, encoder, upload, written })
     }
 
@@ -175,7 +179,9 @@ impl Parts {
 
     async fn settle(&mut self) -> object_store::Result<()> {
         match self.on_its_way.take() {
-            Some(sending) => sending.await.map_err(|error| object_store::Error::JoinError { source: error })?,
+            Some(sending) => {
+                sending.await.map_err(|error| object_store::Error::JoinError { source: error })?
+            }
             None => Ok(()),
         }
     }

@@ -48,7 +48,11 @@ async fn summarize(cluster: Cluster, collection: Collection) -> Result<Collectio
         .collect();
     // A collection that cannot be counted, for want of a permission or of a node, is still worth listing.
     let objects = if collection.multi_tenant {
-        cluster.count_tenants(&name, active.iter().copied()).await.ok().map(|counts| counts.iter().flatten().sum())
+        cluster
+            .count_tenants(&name, active.iter().copied())
+            .await
+            .ok()
+            .map(|counts| counts.iter().flatten().sum())
     } else {
         count_whole(&cluster, &collection).await.ok()
     };

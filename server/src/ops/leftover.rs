@@ -48,8 +48,9 @@ async fn read(repository: &Repository, job_id: String, file: String) -> Result<O
 }
 
 fn parse<T: DeserializeOwned>(job_id: &str, file: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error)
+    })
 }
 
 impl Leftover {

@@ -177,7 +177,11 @@ fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome 
     if gaps.is_empty() {
         return Outcome::Complete;
     }
-    let hint = if refused.altered > 0 { listed("the warnings say more") } else { "the warnings say more".to_owned() };
+    let hint = if refused.altered > 0 {
+        listed("the warnings say more")
+    } else {
+        "the warnings say more".to_owned()
+    };
     let error = Error::new(Kind::RestoreIncomplete, gaps.join("; "));
     Outcome::Partial(error.hint(format!("{hint}; everything else was restored")))
 }

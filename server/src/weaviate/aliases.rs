@@ -14,7 +14,11 @@ pub struct Aliases(BTreeMap<String, String>);
 impl Aliases {
     /// Those that point to a collection, sorted.
     pub fn of(&self, collection: &str) -> Vec<String> {
-        self.0.iter().filter(|(_, points_to)| *points_to == collection).map(|(alias, _)| alias.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(_, points_to)| *points_to == collection)
+            .map(|(alias, _)| alias.clone())
+            .collect()
     }
 
     /// Where an alias points, if it exists.

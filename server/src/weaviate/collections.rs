@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Cluster, Creation, compare_schemas};
 use crate::error::{Error, Kind, Result};
@@ -65,7 +65,30 @@ impl Cluster {
             )
             .hint("restore to Weaviate 1.31 or later"));
         }
-        self.post_collection(&action, creation).await
+        let mut stubs = Vec::new();
+        let posted = match self.post_stubs(creation, &mut stubs).await {
+            Ok(()) => self.post_collection(&action, creation).await,
+            failed => failed,
+        };
+        for stub in stubs {
+            if let Err(error) = self.drop_collection(stub).await {
+                let left = format!("drop \"{stub}\", which the job had created for a moment, by hand");
+                return Err(error.also(left));
+            }
+        }
+        posted
+    }
+
+    /// Creates empty collections for those that are referred to and come later. Weaviate looks for them only when a reference
+    /// is created.
+    async fn post_stubs<'c>(&self, creation: &'c Creation, made: &mut Vec<&'c str>) -> Result<()> {
+        for stub in &creation.stubs {
+            let schema = json!({"class": stub, "vectorizer": "none"});
+            let stand_in = Creation::new(&schema, |_| true);
+            self.post_collection(&format!("create collection \"{stub}\""), &stand_in).await?;
+            made.push(stub);
+        }
+        Ok(())
     }
 
     /// The second step, when all that it refers to is there: afterwards it can take objects. Returns what came of it.

@@ -47,7 +47,9 @@ impl Cluster {
         stream::iter(calls)
             .map(|(cluster, collection, tenant)| async move {
                 match cluster.count_once(version, &collection, Some(&tenant)).await {
-                    Err(error) if matches!(error.kind(), Kind::TenantNotFound | Kind::TenantInactive) => Ok(None),
+                    Err(error) if matches!(error.kind(), Kind::TenantNotFound | Kind::TenantInactive) => {
+                        Ok(None)
+                    }
                     counted => counted.map(Some),
                 }
             })

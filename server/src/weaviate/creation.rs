@@ -1,5 +1,7 @@
 //! How a collection comes into being: Weaviate does not take every schema at once.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 /// What Weaviate reads of a `shardingConfig`; the rest of what it returns is computed.
@@ -15,6 +17,8 @@ pub struct Creation {
     pub initial: Value,
     /// What it should show in the end.
     pub wanted: Value,
+    /// Collections that are referred to, have to be there for the POST, and are made anew afterwards.
+    pub stubs: Vec<String>,
     /// For `POST /v1/schema`.
     pub post: Value,
     /// Properties to add afterwards, in this order: a reference to a collection that comes later, and what follows it.
@@ -35,9 +39,12 @@ impl Creation {
         let wanted = Value::Object(class.clone());
         let last = postpone_expiry(&mut class).or_else(|| learns(&class).then(Map::new));
         let initial = Value::Object(class.clone());
-        let properties = split_properties(&mut class, &|target| target == name || exists(target));
+        let exists = |target: &str| target == name || exists(target);
+        let stubs = if needs_all_at_once(&class, &exists) { missing(&class, &exists) } else { Vec::new() };
+        let properties =
+            split_properties(&mut class, &|target| exists(target) || stubs.iter().any(|stub| stub == target));
         let then = split_vectors(&mut class);
-        Self { name, initial, wanted, post: Value::Object(class), properties, then, last }
+        Self { name, initial, wanted, stubs, post: Value::Object(class), properties, then, last }
     }
 }
 
@@ -84,15 +91,43 @@ fn learns(class: &Map<String, Value>) -> bool {
     indexes.into_iter().any(|index| LEARNING_QUANTIZERS.iter().any(|name| index[*name]["enabled"] == true))
 }
 
+/// Whether the class would be refused without some of the properties that would come later: a vectorizer wants to see one that
+/// it can read.
+fn needs_all_at_once(class: &Map<String, Value>, exists: &dyn Fn(&str) -> bool) -> bool {
+    let properties = class.get("properties").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mut late = properties.iter().skip_while(|property| is_early(property, exists));
+    has_vectorizer(class) && late.any(|property| targets(property).next().is_none())
+}
+
+fn has_vectorizer(class: &Map<String, Value>) -> bool {
+    let legacy = class.get("vectorizer").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let named = class.get("vectorConfig").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let named = named.filter_map(|config| config["vectorizer"].as_object()).flat_map(Map::keys);
+    legacy.into_iter().chain(named.map(String::as_str)).any(|name| name != "none")
+}
+
+/// The collections that are referred to and not there.
+fn missing(class: &Map<String, Value>, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let properties = class.get("properties").and_then(Value::as_array).into_iter().flatten();
+    let missing: BTreeSet<_> = properties.flat_map(targets).filter(|target| !exists(target)).collect();
+    missing.into_iter().map(str::to_owned).collect()
+}
+
+/// The collections that a property refers to.
+fn targets(property: &Value) -> impl Iterator<Item = &str> {
+    let types = property["dataType"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    types.filter(|name| name.starts_with(char::is_uppercase))
+}
+
+fn is_early(property: &Value, exists: &dyn Fn(&str) -> bool) -> bool {
+    targets(property).all(exists)
+}
+
 /// Leaves the properties up to the first whose targets are not all there, and returns the rest: added in this order, they
 /// end up in the order they had.
 fn split_properties(class: &mut Map<String, Value>, exists: &dyn Fn(&str) -> bool) -> Vec<Value> {
     let Some(Value::Array(properties)) = class.get_mut("properties") else { return Vec::new() };
-    let is_early = |property: &Value| {
-        let types = property["dataType"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        types.filter(|name| name.starts_with(char::is_uppercase)).all(exists)
-    };
-    let early = properties.iter().take_while(|property| is_early(property)).count();
+    let early = properties.iter().take_while(|property| is_early(property, exists)).count();
     properties.split_off(early)
 }
 
@@ -149,6 +184,23 @@ mod tests {
         let steps = creation(&json!({"class": "A", "properties": all}));
         assert_eq!(steps.post["properties"], json!(properties));
         assert_eq!(steps.properties, later);
+    }
+
+    /// Its only text comes after what refers to a collection that is not there yet.
+    #[test]
+    fn a_vectorizer_sees_all_properties_at_once() {
+        let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind]});
+        let properties = json!([property("b", "B"), property("t", "text"), property("there", "There")]);
+        let plain = json!({"class": "A", "vectorizer": "none", "properties": properties});
+        assert_eq!(creation(&plain).stubs, [""; 0]);
+        let named = json!({"v": {"vectorizer": {"text2vec-openai": {}}}});
+        for vectors in [json!({"vectorizer": "text2vec-openai"}), json!({"vectorConfig": named})] {
+            let mut schema = plain.clone();
+            schema.as_object_mut().unwrap().extend(vectors.as_object().unwrap().clone());
+            let steps = creation(&schema);
+            assert_eq!((steps.stubs, steps.properties), (vec!["B".to_owned()], Vec::new()));
+            assert_eq!(steps.post["properties"], properties);
+        }
     }
 
     #[test]

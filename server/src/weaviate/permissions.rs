@@ -99,7 +99,9 @@ impl Permission {
     fn scope(&self) -> String {
         match (self.collection.as_str(), self.part.as_str()) {
             (collection, EVERYTHING) => format!("\"{collection}\""),
-            (collection, alias) if self.action.ends_with("_aliases") => format!("\"{collection}\" alias \"{alias}\""),
+            (collection, alias) if self.action.ends_with("_aliases") => {
+                format!("\"{collection}\" alias \"{alias}\"")
+            }
             (collection, tenant) => format!("\"{collection}\" tenant \"{tenant}\""),
         }
     }
@@ -130,13 +132,16 @@ mod tests {
 
     #[test]
     fn only_what_is_granted_is_complete() {
-        let confined = Permissions::parse(&json!({"roles": [{"name": "r", "permissions": [
+        let confined = Permissions::parse(
+            &json!({"roles": [{"name": "r", "permissions": [
             {"action": "read_collections", "collections": {"collection": "Book*"}},
             {"action": "read_tenants", "tenants": {"collection": "Books", "tenant": "t1"}},
             {"action": "read_tenants", "tenants": {"collection": "Bookshop", "tenant": "*"}},
             {"action": "read_aliases", "aliases": {"collection": "Books", "alias": "B*"}},
             {"action": "read_aliases", "aliases": {"collection": "Bookshop", "alias": "*"}},
-        ]}], "username": "u"}), true);
+        ]}], "username": "u"}),
+            true,
+        );
         for (pattern, seen) in
             [("*", false), ("B*", false), ("Book*", true), ("Books", true), ("Books?", true)]
         {
@@ -152,8 +157,11 @@ mod tests {
         for free in [json!({"roles": null, "username": "u"}), json!({})] {
             assert!(Permissions::parse(&free, true).sees_collections("*"));
         }
-        let regex = Permissions::parse(&json!({"roles": [{"permissions": [
-            {"action": "read_tenants", "tenants": {"collection": "A|B", "tenant": "*"}}]}]}), false);
+        let regex = Permissions::parse(
+            &json!({"roles": [{"permissions": [
+            {"action": "read_tenants", "tenants": {"collection": "A|B", "tenant": "*"}}]}]}),
+            false,
+        );
         assert!(!regex.sees_all_tenants("A") && regex.sees_aliases("A"));
     }
 }

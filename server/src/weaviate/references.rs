@@ -1,4 +1,4 @@
-//! Writing cross-references, in one of two ways.
+//! Writing cross-references, in one of three ways.
 //!
 //! `POST /v1/batch/references` appends. It is fast for many objects with few references each. But it cannot be repeated: what
 //! it has appended before it failed would be appended again. And it rewrites an object for each of its references, so that
@@ -6,7 +6,10 @@
 //!
 //! `PUT /v1/objects/{class}/{id}/references/{property}` replaces the list of a property, as often as need be. So that is how
 //! long lists are written, and all that a failed request may have written a part of. It refuses a list with a reference to
-//! an object that does not exist: such a list is emptied, and appended to in pieces.
+//! an object that does not exist: of such a list it writes what comes before, and the rest is appended.
+//!
+//! Where nothing comes before, the object is written anew, without references, and all its lists are appended. Replacing by
+//! an empty list would not do: Weaviate leaves the first reference that is appended to one out of its index.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +28,8 @@ const LONGEST_APPENDED: usize = 200;
 
 /// The references of one property of an object.
 struct ReferenceList {
+    /// Of the object in its batch.
+    row: usize,
     id: Uuid,
     property: String,
     beacons: Vec<String>,
@@ -32,8 +37,17 @@ struct ReferenceList {
 
 impl ReferenceList {
     fn refusal(&self, at: usize, text: &str) -> Refusal {
-        let Self { id, property, beacons } = self;
+        let Self { id, property, beacons, .. } = self;
         Refusal { id: *id, reason: format!("reference \"{property}\" to {}: {text}", beacons[at]) }
+    }
+
+    /// How many come before the first one that Weaviate complains about.
+    fn before_the_missing(&self, complaint: &str) -> usize {
+        let is_named = |beacon: &String| {
+            let (_, id) = beacon.rsplit_once('/').unwrap_or_default();
+            !id.is_empty() && complaint.contains(&id.to_lowercase())
+        };
+        self.beacons.iter().position(is_named).unwrap_or(0)
     }
 }
 
@@ -48,17 +62,27 @@ impl ObjectWriter {
         names: &BTreeMap<String, String>,
         stop: &CancellationToken,
     ) -> Result<Vec<Refusal>> {
-        let (long, short): (Vec<_>, Vec<_>) = self
-            .reference_lists(batch, rows, names)?
-            .into_iter()
-            .partition(|list| list.beacons.len() > LONGEST_APPENDED);
+        let lists = self.reference_lists(batch, &rows, names)?;
+        let (long, short): (Vec<_>, Vec<_>) =
+            lists.iter().partition(|list| list.beacons.len() > LONGEST_APPENDED);
         let mut unwritten = long;
         for lists in in_requests(short) {
             unwritten.extend(self.append_once(tenant, lists).await?);
         }
-        let mut refused = Vec::new();
+        let (mut refused, mut irreplaceable) = (Vec::new(), BTreeSet::new());
         for list in unwritten {
-            refused.extend(self.replace(tenant, &list, stop).await?);
+            match self.replace(tenant, list, stop).await? {
+                Some(refusals) => refused.extend(refusals),
+                None => {
+                    irreplaceable.insert(list.row);
+                }
+            }
+        }
+        for row in irreplaceable {
+            let lists: Vec<_> = lists.iter().filter(|list| list.row == row).collect();
+            // Whatever was refused of the others is refused again.
+            refused.retain(|refusal| refusal.id != batch.ids[row]);
+            refused.extend(self.write_anew(tenant, batch, &lists, stop).await?);
         }
         Ok(refused)
     }
@@ -66,15 +90,15 @@ impl ObjectWriter {
     fn reference_lists(
         &self,
         batch: &Batch,
-        rows: Vec<usize>,
+        rows: &[usize],
         names: &BTreeMap<String, String>,
     ) -> Result<Vec<ReferenceList>> {
         let Some(column) = &batch.references else { return Ok(Vec::new()) };
         let mut lists = Vec::new();
         for row in rows {
-            let id = batch.ids[row];
-            let references = parse_references(column.get(row)).map_err(|text| self.unfit(id, &text))?;
-            lists.extend(self.lists_of(id, references, names)?);
+            let id = batch.ids[*row];
+            let references = parse_references(column.get(*row)).map_err(|text| self.unfit(id, &text))?;
+            lists.extend(self.lists_of(*row, id, references, names)?);
         }
         Ok(lists)
     }
@@ -82,6 +106,7 @@ impl ObjectWriter {
     /// Empty lists are not among them: they are written with their objects.
     fn lists_of(
         &self,
+        row: usize,
         id: Uuid,
         references: References,
         names: &BTreeMap<String, String>,
@@ -96,20 +121,20 @@ impl ObjectWriter {
                 beacon => beacon.renamed(names).to_string(),
             };
             let beacons = beacons.iter().map(renamed).collect();
-            lists.push(ReferenceList { id, property: name, beacons });
+            lists.push(ReferenceList { row, id, property: name, beacons });
         }
         Ok(lists)
     }
 
     /// Appends these lists to what are no lists yet. Returns those of which something was not written.
-    async fn append_once(
+    async fn append_once<'l>(
         &self,
         tenant: Option<&str>,
-        lists: Vec<ReferenceList>,
-    ) -> Result<Vec<ReferenceList>> {
+        lists: Vec<&'l ReferenceList>,
+    ) -> Result<Vec<&'l ReferenceList>> {
         let owners = || lists.iter().enumerate().flat_map(|(at, list)| list.beacons.iter().map(move |_| at));
         let references: Vec<_> =
-            lists.iter().flat_map(|list| list.beacons.iter().map(move |beacon| (list, beacon))).collect();
+            lists.iter().flat_map(|list| list.beacons.iter().map(move |beacon| (*list, beacon))).collect();
         let failed: BTreeSet<usize> = match self.append(tenant, &references).await {
             Ok(failures) if failures.is_empty() => return Ok(Vec::new()),
             Ok(failures) => {
@@ -120,50 +145,103 @@ impl ObjectWriter {
             Err(error) if error.is_transient() || error.is_unclear() => owners().collect(),
             Err(error) => return Err(error),
         };
-        Ok(lists.into_iter().enumerate().filter(|(at, _)| failed.contains(at)).map(|(_, list)| list).collect())
+        Ok(failed.into_iter().map(|at| lists[at]).collect())
     }
 
-    /// Writes a list in place of what is there of it. Returns what was refused for good.
+    /// Writes a list in place of what is there of it. Returns what was refused for good; None if the list cannot be written
+    /// in this way.
     async fn replace(
         &self,
         tenant: Option<&str>,
         list: &ReferenceList,
         stop: &CancellationToken,
-    ) -> Result<Vec<Refusal>> {
+    ) -> Result<Option<Vec<Refusal>>> {
         let mut tries = self.cluster().tries();
         loop {
-            let error = match self.put_list(tenant, list, &list.beacons).await {
-                Ok(()) => {
+            match self.replace_once(tenant, list, stop).await {
+                Ok(replaced) => {
                     tries.done();
-                    return Ok(Vec::new());
+                    return Ok(replaced);
                 }
-                Err(error) if error.kind() != Kind::WeaviateRefused => error,
-                Err(refused) => match self.replace_in_pieces(tenant, list, stop).await {
-                    Ok(refusals) => {
-                        tries.done();
-                        return Ok(refusals);
-                    }
-                    // A list that cannot be emptied either.
-                    Err(error) if error.kind() == Kind::WeaviateRefused => {
-                        return Ok(vec![list.refusal(0, &refused.to_string())]);
-                    }
-                    Err(error) => error,
-                },
-            };
-            tries.again_unless(stop, self.cluster().unless_starting(error).await).await?;
+                Err(error) => tries.again_unless(stop, self.cluster().unless_starting(error).await).await?,
+            }
         }
     }
 
-    /// Empties a list, and appends to it what it should hold. If that breaks off, it has to be done from the start.
-    async fn replace_in_pieces(
+    async fn replace_once(
         &self,
         tenant: Option<&str>,
         list: &ReferenceList,
         stop: &CancellationToken,
+    ) -> Result<Option<Vec<Refusal>>> {
+        let refused = match self.put_list(tenant, list, &list.beacons).await {
+            Ok(()) => return Ok(Some(Vec::new())),
+            Err(error) if error.kind() == Kind::WeaviateRefused => error,
+            Err(error) => return Err(error),
+        };
+        let before = list.before_the_missing(&refused.to_string());
+        if before == 0 {
+            return Ok(None);
+        }
+        match self.put_list(tenant, list, &list.beacons[..before]).await {
+            Ok(()) => self.append_from(tenant, list, before, stop).await.map(Some),
+            Err(error) if error.kind() == Kind::WeaviateRefused => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes an object without references, and appends all its lists. Returns what was refused for good.
+    async fn write_anew(
+        &self,
+        tenant: Option<&str>,
+        batch: &Batch,
+        lists: &[&ReferenceList],
+        stop: &CancellationToken,
     ) -> Result<Vec<Refusal>> {
-        self.put_list(tenant, list, &[]).await?;
+        let mut tries = self.cluster().tries();
+        loop {
+            match self.write_anew_once(tenant, batch, lists, stop).await {
+                Ok(refused) => {
+                    tries.done();
+                    return Ok(refused);
+                }
+                Err(error) => tries.again_unless(stop, self.cluster().unless_starting(error).await).await?,
+            }
+        }
+    }
+
+    async fn write_anew_once(
+        &self,
+        tenant: Option<&str>,
+        batch: &Batch,
+        lists: &[&ReferenceList],
+        stop: &CancellationToken,
+    ) -> Result<Vec<Refusal>> {
+        let rows: BTreeSet<_> = lists.iter().map(|list| list.row).collect();
+        for request in self.requests(tenant, batch, rows)? {
+            // What was altered of the object was so when it was written first, and has been told.
+            let refused = self.write(request, stop).await?.refused;
+            if !refused.is_empty() {
+                return Ok(refused);
+            }
+        }
         let mut refused = Vec::new();
-        for (at, beacons) in list.beacons.chunks(LONGEST_APPENDED).enumerate() {
+        for list in lists {
+            refused.extend(self.append_from(tenant, list, 0, stop).await?);
+        }
+        Ok(refused)
+    }
+
+    /// Appends what a list holds from there on, in pieces. If that breaks off, nobody knows what was written.
+    async fn append_from(
+        &self,
+        tenant: Option<&str>,
+        list: &ReferenceList,
+        first: usize,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Refusal>> {
+        let mut refused = Vec::new();
+        for (piece, beacons) in list.beacons[first..].chunks(LONGEST_APPENDED).enumerate() {
             if stop.is_cancelled() {
                 return Err(Error::new(Kind::Cancelled, "the job was cancelled"));
             }
@@ -173,8 +251,8 @@ impl ObjectWriter {
                 let text = format!("cannot {}: {text}", self.reference_action());
                 return Err(Error::new(Kind::WeaviateOverloaded, text));
             }
-            let first = at * LONGEST_APPENDED;
-            refused.extend(failures.iter().map(|(at, text)| list.refusal(first + at, text)));
+            let start = first + piece * LONGEST_APPENDED;
+            refused.extend(failures.iter().map(|(at, text)| list.refusal(start + at, text)));
         }
         Ok(refused)
     }
@@ -184,9 +262,15 @@ impl ObjectWriter {
         let of_tenant = tenant.map_or(String::new(), |tenant| format!("?tenant={tenant}"));
         let path = format!("/v1/objects/{}/{id}/references/{property}{of_tenant}", self.collection());
         let body: Value = beacons.iter().map(|beacon| json!({"beacon": beacon})).collect();
-        match self.cluster().rest.put(&self.reference_action(), &path, &body).await? {
-            Some(_) => Ok(()),
-            None => {
+        match self.cluster().rest.put(&self.reference_action(), &path, &body).await {
+            Ok(Some(_)) => Ok(()),
+            // It may be the target's.
+            Err(error) if error.kind() == Kind::CollectionNotFound => {
+                let is_there = self.cluster().collection(self.collection()).await?.is_some();
+                Err(if is_there { Error::new(Kind::WeaviateRefused, error.to_string()) } else { error })
+            }
+            Err(error) => Err(error),
+            Ok(None) => {
                 let text = format!("cannot {}: object {id} does not exist", self.reference_action());
                 let error = Error::new(Kind::CollectionNotFound, text);
                 // The object was written before, so its absence has to be believed twice.
@@ -237,8 +321,8 @@ impl ObjectWriter {
 }
 
 /// Lists in as few requests as they fit into.
-fn in_requests(lists: Vec<ReferenceList>) -> Vec<Vec<ReferenceList>> {
-    let mut requests: Vec<(usize, Vec<ReferenceList>)> = Vec::new();
+fn in_requests(lists: Vec<&ReferenceList>) -> Vec<Vec<&ReferenceList>> {
+    let mut requests: Vec<(usize, Vec<&ReferenceList>)> = Vec::new();
     for list in lists {
         let more = list.beacons.len();
         match requests.last_mut() {

@@ -110,7 +110,8 @@ impl Rest {
     async fn send(&self, action: &str, request: RequestBuilder) -> Result<Option<String>> {
         let response = self.answer(action, request).await?;
         let status = response.status();
-        let body = response.text().await.map_err(|error| failure::from_transport(action, &self.base, error))?;
+        let body =
+            response.text().await.map_err(|error| failure::from_transport(action, &self.base, error))?;
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
         }

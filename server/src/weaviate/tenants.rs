@@ -24,8 +24,7 @@ impl Cluster {
     pub async fn tenants(&self, collection: &str) -> Result<Vec<Tenant>> {
         let action = format!("list the tenants of collection \"{collection}\"");
         let path = format!("/v1/schema/{collection}/tenants");
-        let list =
-            async || self.rest.get(&action, &path, &[]).await?.ok_or_else(|| gone(collection));
+        let list = async || self.rest.get(&action, &path, &[]).await?.ok_or_else(|| gone(collection));
         let found = self.believed(list).await?;
         let wire: Vec<WireTenant> = serde_json::from_value(found).map_err(|error| {
             Error::new(Kind::WeaviateUnintelligible, format!("cannot {action}: unexpected answer"))
@@ -43,7 +42,8 @@ impl Cluster {
     pub async fn is_active(&self, collection: &str, tenant: &str) -> Result<bool> {
         let action = format!("read the status of tenant \"{tenant}\" of collection \"{collection}\"");
         let names = TenantNames { values: vec![tenant.to_owned()] };
-        let request = TenantsGetRequest { collection: collection.to_owned(), params: Some(Params::Names(names)) };
+        let request =
+            TenantsGetRequest { collection: collection.to_owned(), params: Some(Params::Names(names)) };
         let ask = async || {
             let request = request.clone();
             let reply = self.call(|line| async move { grpc(line).tenants_get(request).await }).await;

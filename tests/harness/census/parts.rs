@@ -1,6 +1,6 @@
 //! What should be left when only a part was asked for.
 
-use super::Census;
+use super::{Census, Object};
 
 impl Census {
     /// The tenants of a collection, sorted.
@@ -24,6 +24,19 @@ impl Census {
         let objects = census.collections.values_mut().flat_map(|collection| collection.objects.values_mut());
         objects.for_each(|object| object.vectors.clear());
         census
+    }
+
+    /// The ids of a collection's objects, sorted by tenant and id.
+    pub fn ids(&self, collection: &str) -> Vec<String> {
+        let objects = self.collections.get(collection).into_iter().flat_map(|found| found.objects.keys());
+        objects.map(|key| key.id.clone()).collect()
+    }
+
+    /// The ids of those that have references.
+    pub fn owners(&self, collection: &str) -> Vec<String> {
+        let objects = self.collections.get(collection).into_iter().flat_map(|found| &found.objects);
+        let owns = |object: &Object| object.properties.values().any(|text| text.contains("weaviate://"));
+        objects.filter(|(_, object)| owns(object)).map(|(key, _)| key.id.clone()).collect()
     }
 
     pub fn has(&self, collection: &str, id: &str) -> bool {

@@ -221,18 +221,29 @@ impl RealServer {
         Ok(self.child.kill().await?)
     }
 
-    pub async fn stop(&mut self) -> anyhow::Result<()> {
+    /// Sends a signal, by what `kill` calls it.
+    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let id = self.child.id().context("the server has ended already")?;
-        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-        anyhow::ensure!(sent.success(), "kill -TERM {id} failed");
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "kill {signal} {id} failed");
+        Ok(())
+    }
+
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        self.signal("-TERM").await?;
         timeout(STOPPED_WITHIN, self.child.wait())
             .await
             .with_context(|| format!("the server has not stopped in {STOPPED_WITHIN:?}"))??;
         Ok(())
     }
 
-    pub async fn restart(&mut self) -> anyhow::Result<()> {
+    pub fn launch(&mut self) -> anyhow::Result<()> {
         self.child = self.command.spawn()?;
+        Ok(())
+    }
+
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.launch()?;
         self.ready().await
     }
 

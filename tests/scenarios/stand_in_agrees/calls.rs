@@ -44,6 +44,8 @@ POST /v1/schema {"class":"Rq1","vectorIndexConfig":{"rq":{"enabled":true,"bits":
 POST /v1/schema {"class":"Stop","invertedIndexConfig":{"stopwords":{"preset":"none","additions":["x"]},"indexTimestamps":true,"indexNullState":true,"indexPropertyLength":true,"bm25":{"k1":1,"b":0.1},"stopwordPresets":{"a":["b"]}},"moduleConfig":{"generative-openai":{"model":"x"}},"objectTtlConfig":{"enabled":false}}
 POST /v1/schema {"class":"Oai","vectorizer":"text2vec-openai","properties":[{"name":"a","dataType":["text"]},{"name":"i","dataType":["int"]}]}
 POST /v1/schema {"class":"OaiNamed","vectorConfig":{"v":{"vectorizer":{"text2vec-openai":{"properties":["a"]}},"vectorIndexType":"hnsw"},"w":{"vectorizer":{"none":{}}}},"properties":[{"name":"a","dataType":["text"]}]}
+POST /v1/schema {"class":"OaiBare","vectorizer":"text2vec-openai","moduleConfig":{"text2vec-openai":{"vectorizeClassName":false}},"properties":[{"name":"i","dataType":["int"]}]}
+POST /v1/schema {"class":"OaiBare","vectorConfig":{"v":{"vectorizer":{"text2vec-openai":{"vectorizeClassName":false}}}}}
 POST /v1/schema/Oai/properties {"name":"later","dataType":["text"]}
 POST /v1/schema {"class":"X2","properties":[{"name":"a"}]}
 POST /v1/schema {"class":"X2","properties":[{"name":"","dataType":["text"]}]}
@@ -89,6 +91,7 @@ PUT /v1/schema/Mixed {"class":"Mixed","vectorizer":"none","vectorIndexType":"hns
 GET /v1/schema/Mixed
 POST /v1/schema {"class":"Single","vectorConfig":{"only":{"vectorizer":{"none":{}}}}}
 POST /v1/schema {"class":"Trap","properties":[{"name":"o","dataType":["object"],"nestedProperties":[{"name":"latitude","dataType":["number"]},{"name":"longitude","dataType":["text"]}]},{"name":"oa","dataType":["object[]"],"nestedProperties":[{"name":"beacon","dataType":["text"]},{"name":"z","dataType":["int"]}]},{"name":"g","dataType":["object"],"nestedProperties":[{"name":"latitude","dataType":["number"]},{"name":"longitude","dataType":["number"]}]}]}
+POST /v1/schema {"class":"Odd"}
 POST /v1/schema {"class":"Refs","properties":[{"name":"r","dataType":["Flat"]},{"name":"r2","dataType":["Minimal","Flat"]}]}
 "#;
 
@@ -266,6 +269,20 @@ POST /v1/batch/references [{"from":"weaviate://localhost/Src/00000000-0000-0000-
 GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
 POST /v1/batch/objects {"objects":[{"class":"Src","id":"00000000-0000-0000-0000-00000000000c","properties":{"t":"x"}}]}
 GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000c/references/r [{"beacon":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+POST /v1/batch/objects {"objects":[{"class":"Tgt","id":"0000000a-0000-0000-0000-00000000000b"},{"class":"Tgt","id":"0000000a-0000-0000-0000-00000000000c"}]}
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000c/references/r [{"beacon":"weaviate://localhost/Tgt/0000000A-0000-0000-0000-00000000000B"},{"beacon":"weaviate://localhost/0000000A-0000-0000-0000-00000000000C"},{"beacon":"weaviate://localhost/Tgt/0000000a-0000-0000-0000-00000000000c"}]
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000c/references/r []
+GET /v1/objects/Src/00000000-0000-0000-0000-00000000000c
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000c/references/t []
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000c/references/nope []
+PUT /v1/objects/Src/00000000-0000-0000-0000-00000000000d/references/r []
+PUT /v1/objects/Src/nope/references/r []
+PUT /v1/objects/MtSrc/00000000-0000-0000-0000-00000000000a/references/r?tenant=a [{"beacon":"weaviate://localhost/Tgt/00000000-0000-0000-0000-00000000000b"}]
+PUT /v1/objects/MtSrc/00000000-0000-0000-0000-00000000000a/references/r?tenant=a [{"beacon":"weaviate://localhost/Tgt/0000000a-0000-0000-0000-00000000000b"}]
+PUT /v1/objects/MtSrc/00000000-0000-0000-0000-00000000000a/references/r?tenant=b []
+GET /v1/objects/MtSrc/00000000-0000-0000-0000-00000000000a?tenant=a
 POST /v1/schema {"class":"Quant","properties":[{"name":"b","dataType":["int"]},{"name":"a","dataType":["int"]}]}
 PUT /v1/schema/Quant {"class":"Quant","vectorizer":"none","vectorIndexType":"hnsw","vectorIndexConfig":{"bq":{"enabled":true}},"properties":[{"name":"b","dataType":["int"],"indexFilterable":true,"indexRangeFilters":false,"indexSearchable":false},{"name":"a","dataType":["int"],"indexFilterable":true,"indexRangeFilters":false,"indexSearchable":false}]}
 GET /v1/schema/Quant

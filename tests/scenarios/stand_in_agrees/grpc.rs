@@ -17,6 +17,16 @@ use super::{Transcript, rest};
 
 type Client = WeaviateClient<Channel>;
 
+/// What was written over gRPC, over REST.
+const READ_AFTERWARDS: &str = "
+GET /v1/objects?class=Named&limit=100&include=vector
+GET /v1/objects?class=Odd&limit=100&include=vector
+GET /v1/objects?class=Odd&limit=100
+GET /v1/objects/Odd/00000000-0000-0000-0000-0000000c0016?include=vector
+GET /v1/objects/Odd/00000000-0000-0000-0000-0000000c0016
+GET /v1/.well-known/ready
+";
+
 pub async fn play(weaviate: &Weaviate) -> anyhow::Result<Transcript> {
     let mut client =
         WeaviateClient::connect(weaviate.grpc_url()).await?.max_decoding_message_size(usize::MAX);
@@ -37,7 +47,7 @@ pub async fn play(weaviate: &Weaviate) -> anyhow::Result<Transcript> {
         transcript.push((name, search(&mut client, request).await));
     }
     counts_and_tenants(&mut client, &mut transcript).await;
-    transcript.extend(rest::play(weaviate, "GET /v1/objects?class=Named&limit=100&include=vector").await?);
+    transcript.extend(rest::play(weaviate, READ_AFTERWARDS).await?);
     Ok(transcript)
 }
 
@@ -57,8 +67,14 @@ async fn batch(client: &mut Client, objects: Vec<BatchObject>) -> String {
 }
 
 async fn search(client: &mut Client, request: SearchRequest) -> String {
+    let is_sorted = request.filters.is_none();
     match client.search(request).await {
-        Ok(reply) => show::show(&reply.into_inner()),
+        Ok(reply) if is_sorted => show::show(&reply.into_inner()),
+        Ok(reply) => {
+            let mut reply = reply.into_inner();
+            reply.results.sort_by_key(|result| result.metadata.as_ref().map(|metadata| metadata.id.clone()));
+            show::show(&reply)
+        }
         Err(status) => format!("{:?}: {}", status.code(), status.message()),
     }
 }

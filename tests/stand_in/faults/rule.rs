@@ -101,7 +101,7 @@ pub enum Objects {
     Index(usize),
     /// Every n-th of the request.
     Every(usize),
-    Id(Uuid),
+    Ids(Vec<Uuid>),
 }
 
 /// Calls that are kept waiting.
@@ -194,7 +194,7 @@ impl RefusedObjects {
             Objects::All => true,
             Objects::Index(at) => *at == index,
             Objects::Every(n) => (index + 1).is_multiple_of(*n),
-            Objects::Id(wanted) => id == Some(*wanted),
+            Objects::Ids(wanted) => id.is_some_and(|id| wanted.contains(&id)),
         };
         self.0.iter().find(|(objects, _)| hit(objects)).map(|(_, text)| text.as_str())
     }

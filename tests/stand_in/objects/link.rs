@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::beacon::{self, LOCAL, Source, Target};
 use super::reference::are_references;
-use crate::stand_in::contents::Store;
+use crate::stand_in::contents::{Class, Store};
 use crate::stand_in::faults::RefusedObjects;
 use crate::stand_in::json::go_type;
-use crate::stand_in::schema::{property_name, vector_settings};
+use crate::stand_in::refusal::{Outcome, Refusal};
+use crate::stand_in::schema::{Kind, property_name, vector_settings};
 
 /// A reference that is to be added.
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +66,81 @@ fn link_one(store: &mut Store, index: usize, link: &Link, refused: &RefusedObjec
     };
     let [from, to] = [source.map(|end| end.to_string()).ok(), target.map(|end| end.to_string()).ok()];
     Linked { from, to, outcome }
+}
+
+/// Puts these in place of what an object's property holds. Each target has to exist. False if the object does not.
+pub(crate) fn replace_links(
+    store: &mut Store,
+    class: &str,
+    id: Uuid,
+    property: &str,
+    tenant: &str,
+    beacons: &[String],
+) -> Outcome<bool> {
+    let Some(class) = store.resolve_mut(class) else { return Ok(false) };
+    let index = class.name().to_lowercase();
+    let found = class.readable(tenant).map_err(|refusal| {
+        let why = |text: &str| {
+            format!(
+                "msg:source object code:422 err:repo: object by id: search index {index}: determine shard: {text}"
+            )
+        };
+        refusal.within(why)
+    })?;
+    if !found.iter().any(|partition| partition.objects.contains_key(&id)) {
+        return Ok(false);
+    }
+    let bad = |text: String| Refusal::invalid(format!("msg:bad inputs code:400 err:{text}"));
+    let (name, is_recent) = (class.name().to_owned(), store.version.is_recent());
+    let class = &store.classes[&name];
+    let targets: Result<Vec<_>, String> = beacons.iter().map(|beacon| beacon::target(beacon)).collect();
+    let targets = targets.map_err(|text| bad(format!("invalid reference: {text}")))?;
+    let Some(held) = class.properties.iter().find(|held| held.name == property) else {
+        return Err(bad(super::no_such_property(property, &name)));
+    };
+    if held.kind != Kind::Reference {
+        return Err(bad(format!("property '{property}' is not a reference-type")));
+    }
+    let only = match held.data_type.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    };
+    let mut references = Vec::new();
+    for (beacon, target) in beacons.iter().zip(targets) {
+        let target = Target { class: target.class.or_else(|| only.clone()), ..target };
+        if !exists(store, &target, tenant) {
+            let text = format!("validate reference: no object with id {} found", target.id);
+            return Err(Refusal::invalid(format!("msg:validate existence code:400 err:{text}")));
+        }
+        // One without a class is kept as it is spelled, and older servers keep every id so.
+        let written = match (&target.class, beacon.rsplit('/').next()) {
+            (None, _) => beacon.clone(),
+            (Some(class), Some(id)) if !is_recent => format!("weaviate://{}/{class}/{id}", target.host),
+            _ => target.to_string(),
+        };
+        references.push(json!({"beacon": written}));
+    }
+    let class = store.classes.get_mut(&name).expect("it was there above");
+    let shard = if tenant.is_empty() { class.shard_of(id) } else { tenant.to_owned() };
+    let object = class.partitions.get_mut(&shard).and_then(|partition| partition.objects.get_mut(&id));
+    let Some(object) = object else { return Ok(false) };
+    object.properties.insert(property.to_owned(), references.into());
+    object.updated = Utc::now().timestamp_millis();
+    Ok(true)
+}
+
+/// In the tenant, or past all tenants.
+pub(super) fn exists(store: &Store, target: &Target, tenant: &str) -> bool {
+    let holds = |class: &Class| {
+        class
+            .holders(tenant)
+            .chain(class.holders(""))
+            .any(|partition| partition.objects.contains_key(&target.id))
+    };
+    match &target.class {
+        Some(name) => store.classes.get(name).is_some_and(holds),
+        None => store.classes.values().any(holds),
+    }
 }
 
 /// Also completes both ends: an alias becomes a class, and no class the only one that it can be.

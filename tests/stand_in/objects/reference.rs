@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::beacon::{self, LOCAL, Target};
+use super::link;
 use crate::stand_in::contents::{Class, Store};
 use crate::stand_in::json::{go_text, go_type};
 use crate::stand_in::schema::{Fields, Property};
@@ -52,21 +53,15 @@ fn beacon(
     if host != LOCAL {
         return Err("unrecognized cross-ref ref format".into());
     }
-    let holds = |class: &Class| {
-        class.holders(tenant).chain(class.holders("")).any(|partition| partition.objects.contains_key(&id))
-    };
-    let exists = match &target {
-        Some(target) => store.classes.get(target).is_some_and(holds),
-        None => store.classes.values().any(holds),
-    };
-    if !exists {
+    let target = Target { host, class: target, id };
+    if !link::exists(store, &target, tenant) {
         return Err(format!(
             "invalid cref: 'cref' {}:{}: no object with id {id} found",
             class.name(),
             property.name
         ));
     }
-    Ok(json!({"beacon": Target { host, class: target, id }.to_string()}))
+    Ok(json!({"beacon": target.to_string()}))
 }
 
 /// How a stored value is told to be one; an empty list is not.

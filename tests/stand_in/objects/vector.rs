@@ -20,6 +20,13 @@ pub(crate) enum Vector {
 }
 
 impl Vector {
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Self::Single(values) => values.iter().all(|value| value.is_finite()),
+            Self::Multi(vectors) => vectors.iter().flatten().all(|value| value.is_finite()),
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Single(values) => values.is_empty(),

@@ -6,13 +6,13 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Caller, Parameters, Server, parse};
+use super::{Caller, Parameters, Server, parse, references};
 use crate::stand_in::contents::Class;
 use crate::stand_in::faults::RefusedObjects;
 use crate::stand_in::objects::{
@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/batch/objects", post(batch))
         .route("/v1/objects", get(list))
         .route("/v1/objects/{class}/{id}", get(one).delete(delete).patch(merge))
+        .route("/v1/objects/{class}/{id}/references/{property}", put(references::replace))
 }
 
 #[derive(Deserialize)]
@@ -147,8 +148,16 @@ fn respond_page(objects: &[Shown<'_>]) -> Response {
         #[serde(skip_serializing_if = "Option::is_none")]
         total_results: Option<usize>,
     }
+    if !objects.iter().all(Shown::is_finite) {
+        return unprintable();
+    }
     let total_results = (!objects.is_empty()).then_some(objects.len());
     json::respond(&Page { deprecations: [], objects, total_results })
+}
+
+/// JSON has no word for NaN and the infinities. The server finds out when it has said 200 already.
+fn unprintable() -> Response {
+    StatusCode::OK.into_response()
 }
 
 fn bounds(after: &str, limit: Option<&String>, most: usize) -> Outcome<(Option<Uuid>, usize)> {
@@ -227,6 +236,7 @@ async fn one(
     };
     let Some(object) = found else { return Refusal::Bare(404).into_response() };
     match show(class, tenant, &object, vectors, 0) {
+        Ok(shown) if !shown.is_finite() => unprintable(),
         Ok(shown) => json::respond(&shown),
         Err(refusal) => refusal.into_response(),
     }
@@ -272,6 +282,6 @@ async fn delete(
     StatusCode::NO_CONTENT.into_response()
 }
 
-fn not_an_id(id: &str) -> Response {
+pub(super) fn not_an_id(id: &str) -> Response {
     Refusal::Coded(422, 601, format!("id in path must be of type uuid: \"{id}\"")).into_response()
 }

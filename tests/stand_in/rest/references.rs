@@ -1,14 +1,18 @@
-//! `/v1/batch/references`.
+//! `/v1/batch/references`, and the references of one object.
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::objects::not_an_id;
 use super::{Parameters, Server, answer, parse};
 use crate::stand_in::faults::RefusedObjects;
-use crate::stand_in::objects::{Link, Linked, is_uri, link_all};
+use crate::stand_in::objects::{Link, Linked, is_uri, link_all, replace_links};
 use crate::stand_in::refusal::{Outcome, Refusal};
 
 const LEVELS: [&str; 3] = ["ONE", "QUORUM", "ALL"];
@@ -27,6 +31,36 @@ pub(super) async fn add(
         let linked = link_all(&mut store, &links, &refused);
         linked.into_iter().map(|linked| result(linked, repeats_failed)).collect::<Vec<_>>().into()
     }))
+}
+
+/// Puts a list of references in place of the one that an object's property holds.
+pub(super) async fn replace(
+    State(shared): Server,
+    refused: Option<Extension<RefusedObjects>>,
+    Path((class, id, property)): Path<(String, String, String)>,
+    Query(parameters): Parameters,
+    body: Bytes,
+) -> Response {
+    let Ok(id) = Uuid::parse_str(&id) else { return not_an_id(&id) };
+    let beacons = match parse::<Vec<Single>>(&body, "body") {
+        Ok(references) => references.into_iter().map(|reference| reference.beacon).collect::<Vec<_>>(),
+        Err(refusal) => return refusal.into_response(),
+    };
+    let scripted = refused.and_then(|Extension(refused)| refused.text(0, Some(id)).map(str::to_owned));
+    if let Some(text) = scripted {
+        return Refusal::invalid(text).into_response();
+    }
+    let tenant = parameters.get("tenant").map_or("", String::as_str);
+    match replace_links(&mut shared.contents.lock(), &class, id, &property, tenant, &beacons) {
+        Ok(true) => StatusCode::OK.into_response(),
+        Ok(false) => Refusal::Bare(404).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Single {
+    beacon: String,
 }
 
 /// What is no list of URLs fails as a whole; all else, one by one.

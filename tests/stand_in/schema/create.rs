@@ -27,6 +27,7 @@ pub(crate) fn create(store: &mut Store, body: &Fields) -> Outcome<Value> {
     if !properties.is_empty() {
         config.insert("properties".into(), properties.into());
     }
+    refuse_nothing_to_vectorize(&config)?;
     ttl::check(&mut config, store.ttl, false).map_err(Refusal::invalid)?;
     let shards = config["shardingConfig"]["actualCount"].as_u64().unwrap_or_default();
     store.classes.insert(name, Class::new(config.clone(), shards));
@@ -140,6 +141,25 @@ fn check_modules(store: &Store, config: &Fields, property: &Value) -> Outcome<()
         Some(module) if store.version.is_recent() => {
             Err(Refusal::invalid(format!("vectorizer \"{module}\" not configured for any of target vectors")))
         }
+        _ => Ok(()),
+    }
+}
+
+/// A vectorizer that does not read the class's name wants a text to read. With auto-schema it would not ask.
+fn refuse_nothing_to_vectorize(config: &Fields) -> Outcome<()> {
+    let named = config.get("vectorConfig").and_then(Value::as_object).into_iter().flat_map(Fields::values);
+    let named = named.filter_map(|vector| vector["vectorizer"].as_object());
+    let settings = config.get("moduleConfig").and_then(Value::as_object).into_iter().chain(named).flatten();
+    let is_text =
+        |property: &Value| property["dataType"][0].as_str().is_some_and(|kind| kind.starts_with("text"));
+    let properties = config.get("properties").and_then(Value::as_array).into_iter().flatten();
+    let has_text = properties.into_iter().any(is_text);
+    let mut strict = settings.filter(|(_, settings)| settings["vectorizeClassName"] == json!(false));
+    match strict.next() {
+        Some((name, _)) if !has_text => Err(Refusal::invalid(format!(
+            "module '{name}': invalid properties: didn't find a single property which is vectorizable and is not excluded \
+             from indexing. To fix this add a vectorizable property which is not excluded from indexing"
+        ))),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-
 use super::faulty_store::FaultyStore;
 use super::samples::{id, memory, small, summary};
 use crate::archive::Repository;

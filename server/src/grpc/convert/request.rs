@@ -183,7 +183,10 @@ fn check_name(field: &'static str, name: &str) -> Result<()> {
         return Ok(());
     }
     let start: String = name.chars().take(30).collect();
-    Err(Error::invalid(field, format!("`{field}` holds a name of more than {MAX_NAME} characters: \"{start}…\"")))
+    Err(Error::invalid(
+        field,
+        format!("`{field}` holds a name of more than {MAX_NAME} characters: \"{start}…\""),
+    ))
 }
 
 pub fn backup_id(text: &str) -> Result<BackupId> {
@@ -272,9 +275,7 @@ fn rename(wire: HashMap<String, String>) -> Result<BTreeMap<String, String>> {
 /// Weaviate would turn a small first letter into a capital. Asking for the capital leaves no doubt of the name.
 fn is_collection_name(name: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.chars().all(rest)
-        && name.len() <= MAX_NAME
+    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(rest) && name.len() <= MAX_NAME
 }
 
 #[cfg(test)]

@@ -70,7 +70,10 @@ async fn look_at_tenants(cluster: &Cluster, copied: &Copied, remarks: &mut Remar
         remarks.note(CHANGED, text);
     }
     if !deleted.is_empty() {
-        remarks.note(CHANGED, format!("{} deleted after they were read: {}", tenants(&deleted), listed(&deleted)));
+        remarks.note(
+            CHANGED,
+            format!("{} deleted after they were read: {}", tenants(&deleted), listed(&deleted)),
+        );
     }
     Ok(())
 }

@@ -37,7 +37,9 @@ pub fn check_rows(source: &Source, tally: &Tally, written: &Written) -> Result<(
         return Ok(());
     }
     let name = &source.collection.name;
-    Err(Error::internal(format!("{read} objects of collection \"{name}\" were read, and {stored} were written")))
+    Err(Error::internal(format!(
+        "{read} objects of collection \"{name}\" were read, and {stored} were written"
+    )))
 }
 
 /// Fewer objects than there were both before and after are a failure: Weaviate did not show everything, or so much was
@@ -167,7 +169,13 @@ pub fn tenant_records(
     let record = |tenant: &Tenant| {
         let name = tenant.name.clone();
         if let Some((status, why)) = lost.get(&name) {
-            return TenantRecord { name, status: *status, rows: None, left_out: Some(why.clone()), digest: None };
+            return TenantRecord {
+                name,
+                status: *status,
+                rows: None,
+                left_out: Some(why.clone()),
+                digest: None,
+            };
         }
         let rows = || tally.parts.get(&Some(tenant.name.clone())).map_or(0, |read| read.rows);
         TenantRecord {

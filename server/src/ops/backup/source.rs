@@ -80,7 +80,9 @@ pub async fn select(cluster: &Cluster, request: &BackupRequest) -> Result<Select
         .hint("check that the server's key may read collections, and what --exclude leaves out"));
     }
     let left_out = |name: &str| {
-        format!("collection \"{name}\" is left out: a clear that was killed made it to try a schema; drop it if it is empty")
+        format!(
+            "collection \"{name}\" is left out: a clear that was killed made it to try a schema; drop it if it is empty"
+        )
     };
     let idle = |term: &str| format!("--exclude {term}: there is no such collection {place}");
     let mut notes: Vec<_> = probes.into_iter().map(left_out).collect();

@@ -88,7 +88,8 @@ pub fn what_became_of(
         }
     }
     if !deleted.is_empty() {
-        let text = format!("{} were deleted while the backup was made: {}", tenants(&deleted), listed(&deleted));
+        let text =
+            format!("{} were deleted while the backup was made: {}", tenants(&deleted), listed(&deleted));
         remarks.note(LEFT_OUT, text);
     }
     if !inactive.is_empty() {

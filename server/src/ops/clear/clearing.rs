@@ -97,8 +97,9 @@ impl<'a> Saved<'a> {
     }
 
     async fn put(&self, file: &str, value: &(impl Serialize + Sync)) -> Result<()> {
-        let text = serde_json::to_vec_pretty(value)
-            .map_err(|error| Error::internal("what a clear keeps cannot be written as JSON").caused_by(error))?;
+        let text = serde_json::to_vec_pretty(value).map_err(|error| {
+            Error::internal("what a clear keeps cannot be written as JSON").caused_by(error)
+        })?;
         self.repository.put_job_file(&self.job.job_id, file, Bytes::from(text)).await
     }
 }
@@ -128,7 +129,9 @@ impl Clearing {
                 return Ok(None);
             }
             let made = cluster.create_collection(&schema).await.map_err(|error| {
-                error.also(format!("collection \"{name}\" is missing: POST its schema, saved in {place}, to /v1/schema"))
+                error.also(format!(
+                    "collection \"{name}\" is missing: POST its schema, saved in {place}, to /v1/schema"
+                ))
             })?;
             fail_if_different(name, &schema, &made.schema)?;
             return Ok(Some(format!("collection \"{name}\" created again, empty")));
@@ -177,6 +180,7 @@ async fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T> {
     let missing = || Error::internal(format!("jobs/{job_id}/{file} is missing, which a clear had saved"));
     let bytes = repository.job_file(job_id, file).await?.ok_or_else(missing)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error)
+    })
 }

@@ -28,7 +28,10 @@ mod tests {
     fn probes_are_told_from_collections_of_users() {
         for name in ["A", "Article", &"X".repeat(255)] {
             let probe = probe_name(name);
-            assert!(is_probe(&probe) && probe.len() <= LONGEST_NAME && probe.starts_with(&name[..1]), "{probe}");
+            assert!(
+                is_probe(&probe) && probe.len() <= LONGEST_NAME && probe.starts_with(&name[..1]),
+                "{probe}"
+            );
         }
         assert!(is_probe("SelvedgeProbe130bbb35b7fd"));
         for name in ["SelvedgeProbe", "Article", "SelvedgeProbe130bbb35b7fg", "SelvedgeProbe130bbb35b7fd0"] {

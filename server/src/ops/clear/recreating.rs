@@ -29,7 +29,9 @@ pub async fn clear(
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
         let probe = probe_name(&victim.collection.name);
         saved.begin(&probe).await?;
-        if let Err(error) = prove(job, cluster, &victim.collection, probe).await.and_then(|()| job.check_stop()) {
+        if let Err(error) =
+            prove(job, cluster, &victim.collection, probe).await.and_then(|()| job.check_stop())
+        {
             // The collection is there, as it was.
             saved.end().await?;
             return Err(error);

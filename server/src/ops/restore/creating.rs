@@ -81,8 +81,9 @@ async fn undo(cluster: &Cluster, targets: &[Target], created: &[&str], mut error
                 error = error.also(format!("\"{name}\" is left as it is: somebody else writes to it"));
             }
             Err(left) => {
-                error = error
-                    .also(format!("drop \"{name}\", which the job had created, by hand: it could not ({left})"));
+                error = error.also(format!(
+                    "drop \"{name}\", which the job had created, by hand: it could not ({left})"
+                ));
             }
         }
     }

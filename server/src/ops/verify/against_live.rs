@@ -117,7 +117,8 @@ impl Live<'_> {
             Comparison { job, cluster, source: &source, live, names, references: true, counters };
         let (found, lost) = comparison.content(&expected.parts()).await?;
         for tenant in &lost {
-            let text = format!("tenant \"{tenant}\" of {old} was deleted or deactivated while it was compared");
+            let text =
+                format!("tenant \"{tenant}\" of {old} was deleted or deactivated while it was compared");
             let finding = of_collection(FindingKind::TenantUnreadable, old, "", text);
             self.find(Finding { tenant: Some(tenant.clone()), ..finding });
         }

@@ -130,7 +130,8 @@ impl RangeReader {
     /// beyond its range is read in vain.
     fn next_limit(&self, previous: Option<Uuid>, objects: usize, bytes: usize) -> u32 {
         let by_weight = PAGE_BYTES / (bytes / objects.max(1)).max(1);
-        let by_weight = u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, self.reader.most_objects.load(Relaxed));
+        let by_weight =
+            u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, self.reader.most_objects.load(Relaxed));
         let before = previous.map_or(1.0, |id| self.range.fraction_after(&id));
         let after = self.after.map_or(0.0, |id| self.range.fraction_after(&id));
         let read = before - after;

@@ -31,12 +31,13 @@ impl ObjectReader {
         self.over_rest.store(true, Relaxed);
         let over_grpc = self.vectors_over_grpc.load(Relaxed);
         let with_vectors = !self.spaces.is_empty() && !over_grpc;
-        let text = self.list(tenant, after, limit, with_vectors).await.map_err(|error| {
-            match failure::most_results(&error.to_string()).filter(|most| *most < limit) {
-                Some(most) => Failure::TooMany(most),
-                None => Failure::Other(error),
-            }
-        })?;
+        let text =
+            self.list(tenant, after, limit, with_vectors).await.map_err(
+                |error| match failure::most_results(&error.to_string()).filter(|most| *most < limit) {
+                    Some(most) => Failure::TooMany(most),
+                    None => Failure::Other(error),
+                },
+            )?;
         if with_vectors && text.trim().is_empty() {
             // What Weaviate answers when there is something that JSON cannot say.
             self.vectors_over_grpc.store(true, Relaxed);
@@ -142,7 +143,13 @@ impl ObjectReader {
     }
 
     /// Appends one object as it is now; nothing if it is gone.
-    async fn push_single(&self, tenant: &str, id: Uuid, columns: &Columns<'_>, page: &mut Page) -> Result<()> {
+    async fn push_single(
+        &self,
+        tenant: &str,
+        id: Uuid,
+        columns: &Columns<'_>,
+        page: &mut Page,
+    ) -> Result<()> {
         match self.fetch_single(tenant, id).await? {
             Some(single) => self.push_fetched(tenant, id, &single, columns, page),
             None => Ok(()),
@@ -207,12 +214,14 @@ impl ObjectReader {
             let Some(text) = self.single(tenant, id, false).await? else { return Ok(None) };
             let parsed: Result<RestObject<'_>, _> = serde_json::from_str(&text);
             let object = parsed.map_err(|error| self.undecodable(tenant, id, error.into()))?;
-            let is_same = |metadata: &MetadataResult| metadata.last_update_time_unix == object.last_update_time_unix;
+            let is_same =
+                |metadata: &MetadataResult| metadata.last_update_time_unix == object.last_update_time_unix;
             if let Some(metadata) = found.remove(&id).filter(is_same) {
                 return Ok(Some(Single { text, vectors: Some(metadata) }));
             }
         }
-        let text = "it has vectors that Weaviate's REST API cannot print, and its gRPC API does not show it".to_owned();
+        let text = "it has vectors that Weaviate's REST API cannot print, and its gRPC API does not show it"
+            .to_owned();
         Err(self.undecodable(tenant, id, Malformed(text)))
     }
 }

@@ -5,7 +5,9 @@
 //! objects hold. So the ids are found that way, in a small window behind the last page, and each object is asked for alone.
 
 use selvedge_proto::weaviate::filters::{Operator, TestValue};
-use selvedge_proto::weaviate::{FilterTarget, Filters, MetadataRequest, PropertiesRequest, SearchRequest, filter_target};
+use selvedge_proto::weaviate::{
+    FilterTarget, Filters, MetadataRequest, PropertiesRequest, SearchRequest, filter_target,
+};
 use uuid::Uuid;
 
 use super::grpc::Failure;
@@ -86,8 +88,7 @@ impl ObjectReader {
         };
         let found = self.cluster.retrying(search).await?;
         let id = |text: &str| Uuid::try_parse(text).ok();
-        let mut ids: Vec<_> =
-            found.iter().filter_map(|result| id(&result.metadata.as_ref()?.id)).collect();
+        let mut ids: Vec<_> = found.iter().filter_map(|result| id(&result.metadata.as_ref()?.id)).collect();
         ids.sort_unstable();
         Ok(ids)
     }

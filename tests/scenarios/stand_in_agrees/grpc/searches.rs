@@ -1,6 +1,10 @@
 //! What Search is asked.
 
-use selvedge_proto::weaviate::{MetadataRequest, ObjectPropertiesRequest, PropertiesRequest, SearchRequest};
+use selvedge_proto::weaviate::filters::{Operator, TestValue};
+use selvedge_proto::weaviate::{
+    FilterTarget, Filters, MetadataRequest, ObjectPropertiesRequest, PropertiesRequest, SearchRequest,
+    filter_target,
+};
 
 const SCALARS: [&str; 17] =
     ["t", "ta", "s", "i", "ia", "n", "na", "b", "ba", "d", "da", "u", "ua", "g", "ph", "bl", "bh"];
@@ -14,6 +18,7 @@ pub fn searches() -> Vec<(String, SearchRequest)> {
     searches.extend(by_page());
     searches.extend(CLASSES.map(|class| (format!("all of {class}"), all_of(class))));
     searches.extend(by_vector());
+    searches.extend(by_id());
     searches
 }
 
@@ -83,6 +88,38 @@ fn by_page() -> Vec<(String, SearchRequest)> {
         ("an inactive tenant", tenant("Mt", "b")),
         ("an unknown tenant", tenant("Mt", "nope")),
         ("a tenant of none", tenant("Flat", "a")),
+    ];
+    searches.map(|(name, request)| (name.to_owned(), request)).to_vec()
+}
+
+/// Not even what cannot be read keeps ids from being found.
+fn by_id() -> Vec<(String, SearchRequest)> {
+    let condition = |operator: Operator, id: &str| Filters {
+        operator: operator.into(),
+        test_value: Some(TestValue::ValueText(id.to_owned())),
+        target: Some(FilterTarget { target: Some(filter_target::Target::Property("_id".to_owned())) }),
+        ..Filters::default()
+    };
+    let last = condition(Operator::LessThanEqual, "00000000-0000-0000-0000-0000000b0004");
+    let after = condition(Operator::GreaterThan, "00000000-0000-0000-0000-0000000a0002");
+    let both =
+        Filters { operator: Operator::And.into(), filters: vec![last.clone(), after], ..Filters::default() };
+    let ids = |class: &str, tenant: &str, filters: Filters| SearchRequest {
+        collection: class.into(),
+        tenant: tenant.into(),
+        filters: Some(filters),
+        properties: Some(PropertiesRequest::default()),
+        metadata: Some(MetadataRequest { uuid: true, ..MetadataRequest::default() }),
+        limit: 1000,
+        ..SearchRequest::default()
+    };
+    let none = condition(Operator::LessThanEqual, "00000000-0000-0000-0000-000000000000");
+    let searches = [
+        ("ids", ids("AllTypes", "", both)),
+        ("ids of what cannot be read", ids("Trap", "", last.clone())),
+        ("ids in a tenant", ids("Mt", "a", last.clone())),
+        ("no ids", ids("AllTypes", "", none)),
+        ("ids in no class", ids("Nope", "", last)),
     ];
     searches.map(|(name, request)| (name.to_owned(), request)).to_vec()
 }

@@ -72,5 +72,6 @@ fn cases() -> Vec<(&'static str, Vec<Vectors>, Vec<f32>)> {
         ("OaiNamed", vec![named("v", &[5.0, 6.0])], vec![]),
         ("OaiNamed", vec![named("w", &[5.0, 6.0])], vec![]),
         ("Nope", vec![], vec![]),
+        ("Odd", vec![], vec![f32::NAN, f32::INFINITY]),
     ]
 }
