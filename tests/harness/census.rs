@@ -17,7 +17,8 @@ use serde_json::Value;
 use super::rest::Rest;
 use page::Page;
 
-const PAGE: usize = 500;
+/// Small enough for any server's limit.
+const PAGE: usize = 100;
 const TENANTS_AT_ONCE: usize = 4;
 
 /// Computed by the server from the number of its nodes.

@@ -145,7 +145,7 @@ impl Rest {
         let (mut count, mut after) = (0, String::new());
         loop {
             let page =
-                self.get(&format!("/v1/objects?class={class}&limit=500&after={after}{tenant}")).await?;
+                self.get(&format!("/v1/objects?class={class}&limit=100&after={after}{tenant}")).await?;
             let Some(last) = page["objects"].as_array().and_then(|objects| objects.last()) else {
                 return Ok(count);
             };

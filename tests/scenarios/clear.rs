@@ -6,6 +6,7 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::round_trip::same;
 
@@ -120,4 +121,88 @@ pub async fn a_schema_that_would_be_refused_is_not_dropped(world: &mut World) ->
     world.stand_in().faults().on(Call::rest("POST", "/v1/schema")).http(422, body);
     world.refuse(&["clear", "Article", "--yes"], 1, "no longer allowed").await?;
     same(&before, &Census::take(&world.rest, &names).await?)
+}
+
+/// No name of a file is made of it and something more.
+pub async fn the_longest_name_is_no_obstacle(world: &mut World) -> anyhow::Result<()> {
+    let names = ["L", "T"].map(|first| format!("{first}{}", "o".repeat(254)));
+    for (name, has_tenants) in names.iter().zip([false, true]) {
+        let properties = json!([{"name": "text", "dataType": ["text"]}]);
+        let tenancy = json!({"enabled": has_tenants});
+        world
+            .rest
+            .create(&json!({"class": name, "multiTenancyConfig": tenancy, "properties": properties}))
+            .await?;
+        let mut object = json!({"class": name, "id": Uuid::from_u128(7), "properties": {"text": "t"}});
+        if has_tenants {
+            // The longest that Weaviate takes.
+            let tenant = "t".repeat(64);
+            world.rest.post(&format!("/v1/schema/{name}/tenants"), &json!([{"name": tenant}])).await?;
+            object["tenant"] = json!(tenant);
+        }
+        world.rest.write(&[object]).await?;
+    }
+    let before = Census::take(&world.rest, &names).await?;
+    world.succeed(&["backup", "--id", &"b".repeat(64)]).await?;
+    world.succeed(&["clear", &names[0], &names[1], "--yes"]).await?;
+    same(&before.emptied(), &Census::take(&world.rest, &names).await?)?;
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", &"b".repeat(64)]).await?;
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
+/// Of a clear that was killed while it tried the schema.
+pub async fn a_probe_left_behind_is_no_collection_of_anybody(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    let probe = "ArticleSelvedgeProbe0123456789ab";
+    world.rest.create(&json!({"class": probe})).await?;
+    let ran = world.succeed(&["backup", "--id", "b"]).await?;
+    ensure!(ran.err.contains(probe) && world.backed_up("b")? == ["Article"], "{}", ran.err);
+    let ran = world.succeed(&["backup", "Art*", "--id", "c"]).await?;
+    ensure!(ran.err.contains(probe) && world.backed_up("c")? == ["Article"], "{}", ran.err);
+    world.succeed(&["clear", "Article", "--yes"]).await.map(drop)
+}
+
+/// What a server leaves that dies between a drop and the creation that follows.
+pub async fn what_a_killed_server_dropped_comes_back(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    seed::tenanted(&world.rest, "Customer", 7).await?;
+    let names = ["Article", "Customer"];
+    let before = Census::take(&world.rest, &names).await?;
+    let jobs = world.folder().join("jobs");
+    let tenants = world.rest.get("/v1/schema/Customer/tenants").await?;
+    let of_customer: Vec<_> = before.tenants("Customer");
+    for (at, name) in names.iter().enumerate() {
+        let folder = jobs.join(format!("01a20975-0000-7000-8000-00000000000{at}"));
+        let saved = folder.join("cleared").join(name);
+        std::fs::create_dir_all(&saved)?;
+        let schema = world.rest.get(&format!("/v1/schema/{name}")).await?;
+        std::fs::write(saved.join("schema.json"), schema.to_string())?;
+        let (address, probe) = (world.weaviate.rest_url(), format!("{name}SelvedgeProbe0123456789ab"));
+        let mut clearing =
+            json!({"cluster": "default", "address": address, "collection": name, "probe": probe});
+        world.rest.create(&json!({"class": probe})).await?;
+        if *name == "Customer" {
+            std::fs::write(saved.join("tenants.json"), tenants.to_string())?;
+            clearing["tenants"] = json!(of_customer);
+            let path = "/v1/schema/Customer/tenants";
+            world.rest.call(reqwest::Method::DELETE, path, Some(&json!(of_customer))).await?;
+        } else {
+            world.rest.drop_class(name).await?;
+        }
+        std::fs::write(folder.join("clearing.json"), clearing.to_string())?;
+    }
+    world.serve_again(None, None).await?;
+    let is_done =
+        |at: usize| !jobs.join(format!("01a20975-0000-7000-8000-00000000000{at}/clearing.json")).exists();
+    for _ in 0..200 {
+        if (0..names.len()).all(is_done) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let mut classes = world.rest.classes().await?;
+    classes.sort();
+    ensure!(classes == names, "{classes:?}");
+    same(&before.emptied(), &Census::take(&world.rest, &names).await?)
 }

@@ -1,9 +1,12 @@
 //! Trouble on Weaviate's side: what passes is waited for, what stays is told, and nothing is lost either way.
 
+use std::sync::Arc;
+
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::full_store::FullStore;
 use selvedge_tests::harness::seed;
-use selvedge_tests::harness::world::World;
+use selvedge_tests::harness::world::{World, local};
 use selvedge_tests::stand_in::faults::{Call, Objects};
 use serde_json::Value;
 use tonic::Code;
@@ -109,6 +112,21 @@ pub async fn objects_refused_for_good_make_the_job_partial(world: &mut World) ->
     ensure!(listed.lines().count() == missing, "{listed}");
     let line: Value = serde_json::from_str(listed.lines().next().unwrap_or_default())?;
     ensure!(before.has("Many", line["id"].as_str().unwrap_or_default()), "{line}");
+    Ok(())
+}
+
+/// Everything else was restored, and the warnings name what was not.
+pub async fn a_list_that_cannot_be_saved_is_no_failure(world: &mut World) -> anyhow::Result<()> {
+    let before = many(world).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    world.serve_again(Some(Arc::new(FullStore::new(local(world.folder())?, 0))), None).await?;
+    let ids: Result<Vec<_>, _> = before.ids("Many").iter().take(3).map(|id| id.parse()).collect();
+    let faults = world.stand_in().faults();
+    faults.on(Call::grpc("BatchObjects")).always().refuse_objects(Objects::Ids(ids?), "invalid text");
+    let ran = world.refuse(&["restore", "b"], 5, "no space left").await?;
+    ensure!(ran.err.contains("Weaviate refused 3 objects"), "{}", ran.err);
+    ensure!(world.rest.count("Many", None).await? == MANY - 3);
     Ok(())
 }
 

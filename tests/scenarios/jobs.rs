@@ -15,6 +15,31 @@ pub fn job_id(ran: &Ran) -> anyhow::Result<String> {
     Ok(first["id"].as_str().with_context(|| format!("no id in {first}"))?.to_owned())
 }
 
+/// Starts a job, and goes on without it.
+pub async fn start(world: &World, arguments: &[&str]) -> anyhow::Result<String> {
+    let all: Vec<_> = ["--json"].iter().chain(arguments).chain(&["--detach"]).copied().collect();
+    job_id(&world.succeed(&all).await?)
+}
+
+/// The job as a run with `--json` shows it in the end.
+pub fn summary(ran: &Ran) -> anyhow::Result<Value> {
+    let line = ran.out.lines().rev().find(|line| line.contains("\"summary\"") || line.contains("\"state\""));
+    Ok(serde_json::from_str(line.with_context(|| format!("no summary in {ran:?}"))?)?)
+}
+
+/// Waits until a job has read its first objects.
+pub async fn until_reading(world: &World, id: &str) -> anyhow::Result<()> {
+    loop {
+        let job = world.jobs().await?.get_job(v1::GetJobRequest { job_id: id.to_owned() }).await?;
+        let job = job.into_inner().job.context("no job")?;
+        ensure!(job.end_time.is_none(), "it has ended already: {job:?}");
+        if job.progress.is_some_and(|progress| progress.objects_done > 0) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
 /// Starts a job and waits until it is held at its n-th call of a kind.
 pub async fn start_held(
     world: &World,
@@ -23,8 +48,7 @@ pub async fn start_held(
     nth: usize,
 ) -> anyhow::Result<(String, Held)> {
     let held = world.stand_in().faults().on(call).from(nth).hold();
-    let all: Vec<_> = ["--json"].iter().chain(arguments).chain(&["--detach"]).copied().collect();
-    let id = job_id(&world.succeed(&all).await?)?;
+    let id = start(world, arguments).await?;
     held.reached().await;
     Ok((id, held))
 }

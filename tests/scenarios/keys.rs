@@ -132,3 +132,47 @@ pub async fn a_key_without_aliases_never_makes_a_backup_that_looks_whole(
     ensure!(guarded.succeed(&["show", "b"]).await?.out.contains("aliases"), "the backup does not say it");
     guarded.refuse(&["backup", "--schema-only", "--id", "s"], 5, "may not read all aliases").await.map(drop)
 }
+
+/// All that a clear of `Article` takes, and nothing on other names.
+fn on_article() -> Vec<Granted> {
+    let on = |action| {
+        let domain = match action {
+            "read_data" | "delete_data" | "update_data" | "create_data" => "data",
+            "read_aliases" => "aliases",
+            "read_tenants" | "create_tenants" | "delete_tenants" | "update_tenants" => "tenants",
+            _ => "collections",
+        };
+        (action, domain, "Article*", "*")
+    };
+    [
+        "read_collections",
+        "create_collections",
+        "update_collections",
+        "delete_collections",
+        "read_data",
+        "read_tenants",
+        "read_aliases",
+    ]
+    .map(on)
+    .to_vec()
+}
+
+/// The schema is tried under another name first, which this key may create as well.
+pub async fn a_key_for_one_name_can_clear_it(world: &mut World) -> anyhow::Result<()> {
+    if !world.since(1, 29) {
+        return Ok(());
+    }
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), on_article()).await?;
+    seed::every_type(&rest, "Article", 12).await?;
+    seed::every_type(&rest, "Other", 3).await?;
+    let before = Census::take(&rest, &["Article", "Other"]).await?;
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(CONFINED)).await?;
+    guarded.succeed(&["clear", "Article", "--yes"]).await?;
+    same(&before.only(&["Article"]).emptied(), &Census::take(&rest, &["Article"]).await?)?;
+    same(&before.only(&["Other"]), &Census::take(&rest, &["Other"]).await?)?;
+    let mut classes = rest.classes().await?;
+    classes.sort();
+    ensure!(classes == ["Article", "Other"], "{classes:?}");
+    Ok(())
+}

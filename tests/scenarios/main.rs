@@ -14,13 +14,18 @@ mod damage;
 mod faults;
 mod jobs;
 mod keys;
+mod limits;
+mod meanwhile;
 mod odd_collections;
 mod references;
 mod refusals;
+mod repository;
 mod round_trip;
 mod runner;
 mod service;
+mod silence;
 mod stand_in_agrees;
+mod starting;
 mod tenants;
 mod verify;
 
@@ -63,6 +68,9 @@ fn scenarios() -> Vec<Scenario> {
         both!(odd_collections::unnamed_and_named_vectors_come_back_together),
         both!(odd_collections::wide_classes_and_heavy_objects_come_back),
         both!(odd_collections::settings_can_be_overridden),
+        both!(odd_collections::objects_that_weaviate_cannot_show_are_told_by_id),
+        both!(odd_collections::vectors_that_are_no_numbers_come_back),
+        both!(odd_collections::centroids_come_back_as_vectors_or_not_at_all),
         both!(tenants::inactive_ones_are_reported_or_skipped),
         both!(tenants::inactive_ones_are_woken_and_put_back),
         both!(tenants::thousands_take_few_files),
@@ -87,6 +95,14 @@ fn scenarios() -> Vec<Scenario> {
         both!(clear::chosen_tenants_only),
         stand_in!(clear::a_cancel_does_not_cut_between_drop_and_create),
         stand_in!(clear::a_schema_that_would_be_refused_is_not_dropped),
+        both!(clear::the_longest_name_is_no_obstacle),
+        both!(clear::a_probe_left_behind_is_no_collection_of_anybody),
+        both!(clear::what_a_killed_server_dropped_comes_back),
+        both!(keys::a_key_for_one_name_can_clear_it),
+        both!(refusals::names_without_end_are_refused),
+        stand_in!(refusals::what_others_have_written_to_is_not_undone),
+        both!(refusals::redirects_are_not_followed),
+        stand_in!(faults::a_list_that_cannot_be_saved_is_no_failure),
         both!(refusals::what_does_not_exist_is_told_with_a_next_step),
         both!(refusals::an_existing_collection_is_not_touched),
         both!(refusals::a_backup_id_is_taken_only_once),
@@ -104,6 +120,23 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(faults::a_hidden_shard_never_makes_a_backup),
         stand_in!(faults::a_shard_that_vanishes_while_reading_never_makes_a_backup),
         stand_in!(faults::a_weaviate_that_stays_away_fails_the_job),
+        both!(starting::nothing_is_concluded_from_a_part),
+        both!(starting::a_restart_is_waited_for_while_reading_over_rest),
+        both!(starting::woken_tenants_are_put_back_when_weaviate_is_there),
+        both!(meanwhile::what_is_gone_is_told_and_what_is_new_is_read),
+        both!(meanwhile::what_was_asked_for_and_cannot_be_read_any_more_is_a_gap),
+        stand_in!(meanwhile::a_schema_that_changes_while_reading_is_read_again),
+        stand_in!(meanwhile::a_collection_dropped_while_reading_is_told),
+        stand_in!(meanwhile::a_backup_that_wakes_tenants_is_alone),
+        both!(meanwhile::tenants_that_would_wake_by_themselves_are_left_asleep),
+        both!(limits::a_server_that_gives_small_pages),
+        both!(limits::objects_larger_than_a_message),
+        both!(limits::a_server_that_answers_one_at_a_time),
+        both!(silence::a_weaviate_that_hangs_keeps_nobody),
+        stand_in!(silence::a_connection_that_falls_silent_is_replaced),
+        both!(repository::one_that_is_not_there_is_no_empty_one),
+        both!(repository::nobody_is_told_to_delete_a_backup),
+        both!(repository::a_damaged_backup_is_listed_as_one),
         both!(jobs::hanging_up_does_not_stop_a_job),
         stand_in!(jobs::a_cancelled_backup_leaves_nothing),
         stand_in!(jobs::a_cancelled_restore_ends_after_its_last_write),

@@ -1,9 +1,13 @@
 //! Collections that are out of the ordinary, and values that Weaviate does not take or give back as others.
 
 use anyhow::ensure;
+use selvedge_proto::weaviate::weaviate_client::WeaviateClient;
+use selvedge_proto::weaviate::{BatchObject, BatchObjectsRequest, MetadataRequest, SearchRequest, Vectors};
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed::Dice;
+use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::StandInOptions;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -303,5 +307,179 @@ pub async fn settings_can_be_overridden(world: &mut World) -> anyhow::Result<()>
     let schema = world.rest.get("/v1/schema/Article").await?;
     ensure!(schema["shardingConfig"]["desiredCount"] == 3, "{schema}");
     ensure!(world.rest.count("Article", None).await? == 1);
+    Ok(())
+}
+
+/// A text where Weaviate looks for a number keeps it from reading the whole object.
+fn unreadable(class: &str) -> Value {
+    let trap = nested(&[("latitude", "number"), ("longitude", "text")]);
+    let properties = json!([
+        {"name": "text", "dataType": ["text"]},
+        {"name": "o", "dataType": ["object"], "nestedProperties": trap},
+    ]);
+    json!({"class": class, "properties": properties})
+}
+
+pub async fn objects_that_weaviate_cannot_show_are_told_by_id(world: &mut World) -> anyhow::Result<()> {
+    let mut plain = unreadable("Plain");
+    plain["shardingConfig"] = json!({"desiredCount": 3});
+    let mut tenanted = unreadable("Tenanted");
+    tenanted["multiTenancyConfig"] = json!({"enabled": true});
+    // Read over REST from the start.
+    let mut slow = unreadable("Slow");
+    let capital = nested(&[("Capital", "text")]);
+    let capital = json!({"name": "c", "dataType": ["object"], "nestedProperties": capital});
+    slow["properties"].as_array_mut().into_iter().for_each(|properties| properties.push(capital.clone()));
+    for class in [&plain, &tenanted, &slow] {
+        world.rest.create(class).await?;
+    }
+    world.rest.post("/v1/schema/Tenanted/tenants", &json!([{"name": "a"}, {"name": "b"}])).await?;
+    let names = ["Plain", "Tenanted", "Slow"];
+    let mut dice = Dice::of("unreadable");
+    let mut ids: Vec<_> = (0..400).map(|_| dice.uuid()).collect();
+    ids.sort_unstable();
+    // At the start, at the end, beside each other, and apart.
+    let bad = [0, 50, 51, 200, 399];
+    for class in names {
+        let object = |(at, id): (usize, &String)| {
+            let place = bad.contains(&at).then(|| json!({"latitude": 1.5, "longitude": "x"}));
+            let properties = json!({"text": format!("text {at}"), "o": place});
+            let mut object = json!({"class": class, "id": id, "properties": properties, "vector": [1, at]});
+            if class == "Tenanted" {
+                object["tenant"] = json!("a");
+            }
+            object
+        };
+        world.rest.write(&ids.iter().enumerate().map(object).collect::<Vec<_>>()).await?;
+    }
+    let ran = world.refuse(&["backup", "--id", "b"], 5, "cannot show the object at all").await?;
+    let shown = world.succeed(&["show", "b"]).await?.out;
+    for at in bad {
+        let id = &ids[at];
+        ensure!(ran.err.contains(id) && shown.contains(id), "{id} is not told: {}\n{shown}", ran.err);
+    }
+    // Those that are not in the backup are the only difference.
+    let ran = world.run(&["verify", "b", "--against-live"]).await;
+    ensure!(ran.code == 5 || ran.code == 6 || ran.code == 0, "{ran:?}");
+    world.rest.drop_all().await?;
+    world.refuse(&["restore", "b"], 5, "backup b is partial").await?;
+    for class in names {
+        let tenant = (class == "Tenanted").then_some("a");
+        let count = world.rest.count(class, tenant).await?;
+        ensure!(count == ids.len() - bad.len(), "{count} objects in {class}");
+    }
+    let of_tenant = "/v1/objects/Tenanted";
+    let good = world.rest.get(&format!("{of_tenant}/{}?tenant=a&include=vector", ids[52])).await?;
+    ensure!(good["properties"]["text"] == "text 52" && good["vector"] == json!([1, 52]), "{good}");
+    Ok(())
+}
+
+/// JSON has no word for them, so Weaviate shows nothing at all over REST.
+pub async fn vectors_that_are_no_numbers_come_back(world: &mut World) -> anyhow::Result<()> {
+    let capital = nested(&[("Capital", "text")]);
+    let properties = json!([{"name": "o", "dataType": ["object"], "nestedProperties": capital}]);
+    let named = json!({"v": {"vectorizer": {"none": {}}, "vectorIndexType": "flat"}});
+    for class in [
+        json!({"class": "Slow", "vectorIndexType": "flat", "properties": properties}),
+        json!({"class": "Named", "vectorConfig": named, "properties": properties}),
+        json!({"class": "Fast", "vectorIndexType": "flat"}),
+    ] {
+        world.rest.create(&class).await?;
+    }
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0];
+    let bytes = |at: usize| -> Vec<u8> {
+        let floats = if at % 5 == 1 { odd } else { [at as f32, 1.0, 2.0, 3.0] };
+        floats.iter().flat_map(|float| float.to_le_bytes()).collect()
+    };
+    let mut client = WeaviateClient::connect(world.weaviate.grpc_url()).await?;
+    for class in ["Slow", "Named", "Fast"] {
+        let object = |at: usize| {
+            let vectors =
+                vec![Vectors { name: "v".into(), vector_bytes: bytes(at).into(), ..Vectors::default() }];
+            let is_named = class == "Named";
+            BatchObject {
+                uuid: Uuid::from_u128(at as u128).to_string(),
+                collection: class.into(),
+                vector_bytes: if is_named { Vec::new() } else { bytes(at) }.into(),
+                vectors: if is_named { vectors } else { Vec::new() },
+                ..BatchObject::default()
+            }
+        };
+        let objects = (0..30).map(object).collect();
+        let reply = client.batch_objects(BatchObjectsRequest { objects, consistency_level: None }).await?;
+        ensure!(reply.get_ref().errors.is_empty(), "{reply:?}");
+    }
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await?;
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "b"]).await?;
+    for class in ["Slow", "Named", "Fast"] {
+        let metadata = MetadataRequest { uuid: true, vector: true, ..MetadataRequest::default() };
+        let request = SearchRequest {
+            collection: class.into(),
+            limit: 100,
+            metadata: Some(metadata),
+            ..SearchRequest::default()
+        };
+        let found = client.search(request).await?.into_inner().results;
+        ensure!(found.len() == 30, "{} objects in {class}", found.len());
+        for result in found {
+            let metadata = result.metadata.unwrap_or_default();
+            let at = Uuid::parse_str(&metadata.id)?.as_u128() as usize;
+            let got = metadata.vectors.first().map_or(&metadata.vector_bytes, |vector| &vector.vector_bytes);
+            ensure!(got.as_ref() == bytes(at), "{class} {at}: {got:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Weaviate makes them anew whenever references are written, from whatever there is at that moment.
+pub async fn centroids_come_back_as_vectors_or_not_at_all(world: &mut World) -> anyhow::Result<()> {
+    const MODULE: &str = "ref2vec-centroid";
+    let stand_in = StandInOptions { modules: vec![MODULE.to_owned()], ..StandInOptions::default() };
+    let env = vec![("ENABLE_MODULES".to_owned(), MODULE.to_owned())];
+    let own = world.beside(WeaviateOptions { env, stand_in, ..WeaviateOptions::default() }).await?;
+    own.rest.create(&json!({"class": "Item"})).await?;
+    let settings = json!({MODULE: {"referenceProperties": ["likes"]}});
+    let properties = json!([{"name": "name", "dataType": ["text"]}, {"name": "likes", "dataType": ["Item"]}]);
+    own.rest
+        .create(&json!({"class": "Person", "vectorizer": MODULE, "moduleConfig": settings, "properties": properties}))
+        .await?;
+    let item = |n: u128| json!({"class": "Item", "id": Uuid::from_u128(n), "vector": [n, 1, 0.5]});
+    own.rest.write(&(1..=20).map(item).collect::<Vec<_>>()).await?;
+    let beacon = |n: u128| json!({"beacon": format!("weaviate://localhost/Item/{}", Uuid::from_u128(n))});
+    // The real one makes vectors of its own, the stand-in none.
+    let is_stand_in = own.weaviate.stand_in().is_some();
+    let person = |n: u128| {
+        let likes: Vec<_> = (n..=(n + 3).min(20)).map(beacon).collect();
+        let mut person = json!({"class": "Person", "id": Uuid::from_u128(n << 64), "properties": {"name": "p", "likes": likes}});
+        if is_stand_in {
+            person["vector"] = json!([n, 2, 3]);
+        }
+        person
+    };
+    own.rest.write(&(1..=15).map(person).collect::<Vec<_>>()).await?;
+    // One that is stale: nobody tells it that what it was made of has changed.
+    own.rest.write(&[json!({"class": "Item", "id": Uuid::from_u128(3), "vector": [100, 1, 0.5]})]).await?;
+    let objects = async || {
+        let page = own.rest.get("/v1/objects?class=Person&limit=50&include=vector").await?;
+        let mut objects = page["objects"].as_array().cloned().unwrap_or_default();
+        for object in &mut objects {
+            let fields = object.as_object_mut();
+            fields.map(|fields| fields.retain(|name, _| !name.ends_with("TimeUnix")));
+        }
+        anyhow::Ok(objects)
+    };
+    let before = objects().await?;
+    ensure!(before.iter().all(|object| object["vector"].is_array()), "no vectors, so this shows nothing");
+    own.succeed(&["backup", "--id", "b"]).await?;
+    own.rest.drop_all().await?;
+    let refused = own.refuse(&["restore", "b"], 4, "--set vectorizer=none").await?;
+    ensure!(refused.err.contains(MODULE), "{}", refused.err);
+    own.refuse(&["restore", "b", "--dry-run"], 4, MODULE).await?;
+    own.refuse(&["verify", "b", "--level", "restorable"], 4, MODULE).await?;
+    ensure!(own.rest.classes().await?.is_empty(), "a refused restore has created something");
+    own.succeed(&["restore", "b", "--set", "vectorizer=none"]).await?;
+    ensure!(objects().await? == before, "the copy is not exact");
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! What is refused: clearly, with a next step, and without any change.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
+use selvedge_proto::v1;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::weaviate::{Weaviate, WeaviateOptions};
 use selvedge_tests::harness::world::{World, local, run_client, serve_at};
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::round_trip::same;
 
@@ -114,4 +117,73 @@ pub async fn a_failed_creation_leaves_nothing_behind(world: &mut World) -> anyho
     ensure!(ran.code != 0, "{ran:?}");
     ensure!(world.rest.classes().await? == ["Other"], "collections of a failed restore were left behind");
     Ok(())
+}
+
+/// Whoever lists the jobs should not have to carry them.
+pub async fn names_without_end_are_refused(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3).await?;
+    let (long, longer) = ("N".repeat(256), "N".repeat(65_536));
+    for name in [&long, &longer] {
+        for arguments in [
+            &["backup", name][..],
+            &["backup", "--exclude", name],
+            &["backup", "Article", "--tenant", name],
+            &["restore", "b", name],
+            &["clear", name, "--yes"],
+            &["verify", "b", name],
+        ] {
+            let reason = world.reason(arguments).await?;
+            ensure!(reason == "INVALID_REQUEST", "{}: {reason}", arguments[0]);
+        }
+    }
+    let mut collections = world.collections().await?;
+    let many = v1::BackupRequest { collections: vec!["Article".to_owned(); 10_001], ..Default::default() };
+    let huge = v1::BackupRequest { collections: vec!["N".repeat(3_000_000)], ..Default::default() };
+    for request in [many, huge] {
+        let refused = collections.backup(request).await.err().context("it was taken")?;
+        ensure!(refused.code() == tonic::Code::InvalidArgument, "{refused:?}");
+        ensure!(refused.message().len() < 3_000, "the refusal repeats it");
+    }
+    let ran = world.succeed(&["jobs", "list"]).await?;
+    ensure!(ran.out.len() < 20_000, "{} bytes of jobs", ran.out.len());
+    Ok(())
+}
+
+/// The first collection was made, the second is refused; meanwhile somebody has put something into the first.
+pub async fn what_others_have_written_to_is_not_undone(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    seed::every_type(&world.rest, "Book", 5).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    let faults = world.stand_in().faults();
+    let second = || Call::rest("POST", "/v1/schema");
+    let object = json!({"class": "Article", "id": uuid::Uuid::from_u128(7)});
+    faults.on(second()).from(2).before(move |contents| contents.put(object.clone()));
+    faults.on(second()).from(2).http(422, r#"{"error":[{"message":"no"}]}"#);
+    let ran = world.refuse(&["restore", "b"], 1, "\"Article\" is left as it is").await?;
+    ensure!(world.rest.classes().await? == ["Article"], "{ran:?}");
+    Ok(())
+}
+
+/// A redirected POST becomes a GET, and nobody notices.
+pub async fn redirects_are_not_followed(world: &mut World) -> anyhow::Result<()> {
+    seed::tenanted(&world.rest, "Customer", 5).await?;
+    let before = Census::take(&world.rest, &["Customer"]).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let redirecting = format!("http://{}", listener.local_addr()?);
+    let to = world.weaviate.rest_url();
+    let target = to.clone();
+    let elsewhere = move |uri: axum::http::Uri| {
+        let to = format!("{target}{uri}");
+        async move { (axum::http::StatusCode::MOVED_PERMANENTLY, [(axum::http::header::LOCATION, to)]) }
+    };
+    let serving = axum::serve(listener, axum::Router::new().fallback(elsewhere));
+    let serving = tokio::spawn(async move { serving.await });
+    let server = serve_at(&redirecting, &world.weaviate.grpc_url(), local(world.folder())?, None).await?;
+    for arguments in [&["clear", "Customer", "--yes"][..], &["backup"], &["collections"]] {
+        let ran = run_client(&server.url, arguments, None).await;
+        ensure!(ran.code == 1 && ran.err.contains(&to), "{ran:?}");
+    }
+    serving.abort();
+    same(&before, &Census::take(&world.rest, &["Customer"]).await?)
 }

@@ -15,7 +15,7 @@ use crate::round_trip::same;
 const SLEEPERS: usize = 4;
 
 /// A collection of which some tenants are inactive, and what it held when all were active.
-async fn half_asleep(world: &World) -> anyhow::Result<(Census, Vec<String>)> {
+pub async fn half_asleep(world: &World) -> anyhow::Result<(Census, Vec<String>)> {
     seed::tenanted(&world.rest, "Customer", 10).await?;
     let whole = Census::take(&world.rest, &["Customer"]).await?;
     let sleepers: Vec<_> = whole.tenants("Customer").into_iter().skip(2).take(SLEEPERS).collect();
@@ -23,12 +23,12 @@ async fn half_asleep(world: &World) -> anyhow::Result<(Census, Vec<String>)> {
     Ok((whole, sleepers))
 }
 
-async fn set(rest: &Rest, tenants: &[String], status: &str) -> anyhow::Result<()> {
+pub async fn set(rest: &Rest, tenants: &[String], status: &str) -> anyhow::Result<()> {
     let body: Value = tenants.iter().map(|name| json!({"name": name, "activityStatus": status})).collect();
     rest.put("/v1/schema/Customer/tenants", &body).await.map(drop)
 }
 
-async fn asleep(rest: &Rest) -> anyhow::Result<Vec<String>> {
+pub async fn asleep(rest: &Rest) -> anyhow::Result<Vec<String>> {
     let tenants = rest.get("/v1/schema/Customer/tenants").await?;
     let cold = tenants.as_array().into_iter().flatten().filter(|tenant| tenant["activityStatus"] == "COLD");
     let mut names: Vec<_> = cold.filter_map(|tenant| tenant["name"].as_str().map(str::to_owned)).collect();

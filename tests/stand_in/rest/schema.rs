@@ -32,11 +32,13 @@ async fn all(State(shared): Server, Extension(rights): Caller) -> Response {
     json::respond(&json!({"classes": classes}))
 }
 
-async fn create(State(shared): Server, body: Bytes) -> Response {
-    answer(
-        parse::<Fields>(&body, "objectClass")
-            .and_then(|body| schema::create(&mut shared.contents.lock(), &body)),
-    )
+async fn create(State(shared): Server, Extension(rights): Caller, body: Bytes) -> Response {
+    let create = |body: Fields| {
+        let name = class_name(body.get("class").and_then(Value::as_str).unwrap_or_default());
+        rights.demand("create", Asked::Collection(&name))?;
+        schema::create(&mut shared.contents.lock(), &body)
+    };
+    answer(parse::<Fields>(&body, "objectClass").and_then(create))
 }
 
 async fn one(State(shared): Server, Extension(rights): Caller, Path(name): Path<String>) -> Response {

@@ -170,7 +170,7 @@ impl Copying<'_> {
         let mut lost = BTreeMap::new();
         if !tally.lost.is_empty() {
             let now = job.or_stop(cluster.tenants(&source.collection.name)).await?;
-            lost = tenants::what_became_of(&tally.lost, &now, remarks);
+            lost = tenants::what_became_of(&tally.lost, &now, request, remarks);
         }
         if !request.schema_only {
             job.or_stop(settle::check(cluster, source, tally, remarks)).await?;
@@ -226,7 +226,7 @@ impl Copying<'_> {
         let name = &reading.collection.name;
         // The plan is some waves old.
         let now = job.or_stop(cluster.tenants(name)).await?;
-        let (asleep, awake) = tenants::still_there(wave, &now, remarks);
+        let (asleep, awake) = tenants::still_there(wave, &now, self.request, remarks);
         let all = [asleep.as_slice(), &awake].concat();
         while_awake(job, cluster, self.repository, name, &asleep, async {
             let parts: Vec<Part> = job.or_stop(tenants::count(cluster, name, &all)).await?;

@@ -125,7 +125,11 @@ pub async fn schema_now(cluster: &Cluster, source: &Source, remarks: &mut Remark
 pub fn tell_misreadings(misread: &Misreadings, remarks: &mut Remarks) {
     for misreading in misread.samples.iter().take(NAMED) {
         let Misreading { id, property, loss } = misreading;
-        let text = format!("object {id}, property \"{property}\": {loss}; what is stored cannot be told");
+        let object = match property.as_str() {
+            "" => format!("object {id}"),
+            property => format!("object {id}, property \"{property}\""),
+        };
+        let text = format!("{object}: {loss}; what is stored cannot be told");
         remarks.gap(MISREAD, text);
     }
     let more = misread.total.saturating_sub(NAMED as u64);

@@ -1,6 +1,6 @@
 //! What a backup reads: which collections and tenants, and how whole that will be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Source {
 pub struct Contents {
     /// All tenants; empty without multi-tenancy.
     pub tenants: Vec<Tenant>,
+    /// Those that were there when it was looked at before.
+    deleted: Vec<String>,
     /// One part with the tenant `None` for a collection without tenants, else one for each chosen tenant that is active.
     /// None at all in a backup of schemas.
     pub parts: Vec<Part>,
@@ -133,7 +135,8 @@ async fn look_at(
     counters: Arc<CollectionCounters>,
 ) -> Result<Option<Source>> {
     let collection = Collection::from_schema(schema)?;
-    let Some(contents) = unless_gone(look_into(&cluster, &request, &permissions, &collection).await)? else {
+    let looked = look_into(&cluster, &request, &permissions, &collection, BTreeSet::new()).await;
+    let Some(contents) = unless_gone(looked)? else {
         return Ok(None);
     };
     let source = Source { collection, aliases, counters, contents };
@@ -150,27 +153,33 @@ pub fn unless_gone<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// All tenants, and the parts that are to be read.
+/// All tenants, and the parts that are to be read. `known` are the names of the tenants there were before.
 async fn look_into(
     cluster: &Cluster,
     request: &BackupRequest,
     permissions: &Permissions,
     collection: &Collection,
+    mut known: BTreeSet<String>,
 ) -> Result<Contents> {
     let tenants = if collection.multi_tenant { cluster.tenants(&collection.name).await? } else { Vec::new() };
+    tenants.iter().for_each(|tenant| {
+        known.remove(&tenant.name);
+    });
+    let deleted: Vec<_> = known.into_iter().collect();
     let mut remarks = Remarks::default();
     losses_of_backup(collection).into_iter().for_each(|text| remarks.note("vector_dropped", text));
-    let Choice { active, asleep, remarks: of_tenants } = tenants::choose(collection, &tenants, request)?;
+    let Choice { active, asleep, remarks: of_tenants } =
+        tenants::choose(collection, &tenants, &deleted, request)?;
     remarks.extend(coverage::of_lists(permissions, request, collection));
     let looked = Instant::now();
     if request.schema_only {
-        return Ok(Contents { tenants, parts: Vec::new(), asleep: Vec::new(), remarks, looked });
+        return Ok(Contents { tenants, deleted, parts: Vec::new(), asleep: Vec::new(), remarks, looked });
     }
     remarks.extend(of_tenants);
     let shards = cluster.await_shards(collection).await?;
     remarks.extend(coverage::of_shards(shards));
     let parts = count_parts(cluster, collection, &active).await?;
-    Ok(Contents { tenants, parts, asleep, remarks, looked })
+    Ok(Contents { tenants, deleted, parts, asleep, remarks, looked })
 }
 
 async fn count_parts(cluster: &Cluster, collection: &Collection, active: &[String]) -> Result<Vec<Part>> {
@@ -179,6 +188,13 @@ async fn count_parts(cluster: &Cluster, collection: &Collection, active: &[Strin
         return Ok(vec![Part { tenant: None, objects }]);
     }
     tenants::count(cluster, &collection.name, active).await
+}
+
+impl Contents {
+    fn known_tenants(&self) -> BTreeSet<String> {
+        let names = self.tenants.iter().map(|tenant| &tenant.name);
+        names.chain(&self.deleted).cloned().collect()
+    }
 }
 
 impl Source {
@@ -194,7 +210,8 @@ impl Source {
         self.collection = now;
         let is_fresh = self.contents.looked.elapsed() <= STALE && self.has_same_tenants(cluster).await?;
         if !is_same || !is_fresh {
-            let looked = look_into(cluster, request, permissions, &self.collection).await;
+            let known = self.contents.known_tenants();
+            let looked = look_into(cluster, request, permissions, &self.collection, known).await;
             let Some(contents) = unless_gone(looked)? else { return Ok(false) };
             self.contents = contents;
             self.expect();

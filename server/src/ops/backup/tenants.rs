@@ -21,11 +21,17 @@ pub struct Choice {
     pub remarks: Remarks,
 }
 
-/// Sorts the tenants that the request means by what is done with them.
-pub fn choose(collection: &Collection, tenants: &[Tenant], request: &BackupRequest) -> Result<Choice> {
+/// Sorts the tenants that the request means by what is done with them. `deleted` are some that were there before.
+pub fn choose(
+    collection: &Collection,
+    tenants: &[Tenant],
+    deleted: &[String],
+    request: &BackupRequest,
+) -> Result<Choice> {
     let mut choice = Choice::default();
+    tell_deleted(deleted, request, &mut choice.remarks);
     let (mut inactive, mut offloaded) = (Vec::new(), Vec::new());
-    for tenant in named(collection, tenants, &request.tenants)? {
+    for tenant in named(collection, tenants, deleted, request)? {
         let names = match tenant.status {
             TenantStatus::Hot => &mut choice.active,
             TenantStatus::Cold if request.inactive_tenants == InactiveTenants::Activate => &mut choice.asleep,
@@ -49,9 +55,14 @@ pub fn choose(collection: &Collection, tenants: &[Tenant], request: &BackupReque
 }
 
 /// Of tenants that were to be woken: those that are still inactive, and those that are active by now. The others are told.
-pub fn still_there(wave: &[String], now: &[Tenant], remarks: &mut Remarks) -> (Vec<String>, Vec<String>) {
+pub fn still_there(
+    wave: &[String],
+    now: &[Tenant],
+    request: &BackupRequest,
+    remarks: &mut Remarks,
+) -> (Vec<String>, Vec<String>) {
     let statuses = statuses(now);
-    let (mut asleep, mut awake) = (Vec::new(), Vec::new());
+    let (mut asleep, mut awake, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
     for tenant in wave {
         match statuses.get(tenant.as_str()) {
             Some(TenantStatus::Cold) => asleep.push(tenant.clone()),
@@ -59,10 +70,28 @@ pub fn still_there(wave: &[String], now: &[Tenant], remarks: &mut Remarks) -> (V
             Some(status) => {
                 remarks.gap(LEFT_OUT, format!("tenant \"{tenant}\" is {status} by now and was left out"));
             }
-            None => remarks.note(LEFT_OUT, format!("tenant \"{tenant}\" was deleted before it was read")),
+            None => deleted.push(tenant.clone()),
         }
     }
+    tell_deleted(&deleted, request, remarks);
     (asleep, awake)
+}
+
+/// Nobody misses a tenant that was deleted; unless it was asked for by its name.
+fn tell_deleted(deleted: &[String], request: &BackupRequest, remarks: &mut Remarks) {
+    let chosen = |name: &&String| request.tenants.contains(name);
+    let (chosen, others): (Vec<_>, Vec<_>) = deleted.iter().partition(chosen);
+    let text = |names: &[&String]| {
+        let count = counted(names.len() as u64, "tenant");
+        format!("{count} deleted while the backup was made, and not in it: {}", listed(names))
+    };
+    if !chosen.is_empty() {
+        remarks.gap(LEFT_OUT, text(&chosen));
+    }
+    // Those that were not chosen would not have been in it.
+    if !others.is_empty() && request.tenants.is_empty() {
+        remarks.note(LEFT_OUT, text(&others));
+    }
 }
 
 /// What became of tenants that could not be read any more, by name: their status, and why they are left out. One that was
@@ -70,6 +99,7 @@ pub fn still_there(wave: &[String], now: &[Tenant], remarks: &mut Remarks) -> (V
 pub fn what_became_of(
     lost: &BTreeSet<String>,
     now: &[Tenant],
+    request: &BackupRequest,
     remarks: &mut Remarks,
 ) -> BTreeMap<String, (TenantStatus, String)> {
     let statuses = statuses(now);
@@ -87,15 +117,11 @@ pub fn what_became_of(
             }
         }
     }
-    if !deleted.is_empty() {
-        let text =
-            format!("{} were deleted while the backup was made: {}", tenants(&deleted), listed(&deleted));
-        remarks.note(LEFT_OUT, text);
-    }
+    tell_deleted(&deleted, request, remarks);
     if !inactive.is_empty() {
         let text = format!(
-            "{} were deactivated while the backup was made and were left out: {}",
-            tenants(&inactive),
+            "{} deactivated while the backup was made, and left out: {}",
+            counted(inactive.len() as u64, "tenant"),
             listed(&inactive)
         );
         remarks.gap(LEFT_OUT, text);
@@ -105,10 +131,6 @@ pub fn what_became_of(
 
 fn statuses(tenants: &[Tenant]) -> BTreeMap<&str, TenantStatus> {
     tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.status)).collect()
-}
-
-fn tenants(names: &[String]) -> String {
-    counted(names.len() as u64, "tenant")
 }
 
 /// Why the objects of a tenant are not in the backup, if they are not.
@@ -124,8 +146,13 @@ pub fn left_out(tenant: &Tenant, request: &BackupRequest) -> Option<String> {
     }
 }
 
-fn named<'t>(collection: &Collection, tenants: &'t [Tenant], wanted: &[String]) -> Result<Vec<&'t Tenant>> {
-    if wanted.is_empty() {
+fn named<'t>(
+    collection: &Collection,
+    tenants: &'t [Tenant],
+    deleted: &[String],
+    request: &BackupRequest,
+) -> Result<Vec<&'t Tenant>> {
+    if request.tenants.is_empty() {
         return Ok(tenants.iter().collect());
     }
     let name = &collection.name;
@@ -142,7 +169,7 @@ fn named<'t>(collection: &Collection, tenants: &'t [Tenant], wanted: &[String]) 
                 .hint("tenants' names are case-sensitive")
         })
     };
-    wanted.iter().map(find).collect()
+    request.tenants.iter().filter(|name| !deleted.contains(name)).map(find).collect()
 }
 
 /// Counts the objects of active tenants. One that went meanwhile counts for one, so that it is read, and found to be lost.

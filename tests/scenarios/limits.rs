@@ -1,0 +1,97 @@
+//! Servers with other limits than the usual ones, and objects larger than those.
+
+use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::seed::{self, Dice};
+use selvedge_tests::harness::weaviate::WeaviateOptions;
+use selvedge_tests::harness::world::{World, local};
+use selvedge_tests::stand_in::StandInOptions;
+use selvedge_tests::stand_in::faults::Call;
+use serde_json::json;
+use tonic::Code;
+
+use crate::round_trip::same;
+
+fn setting(name: &str, value: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), value.to_owned())]
+}
+
+pub async fn a_server_that_gives_small_pages(world: &mut World) -> anyhow::Result<()> {
+    let stand_in = StandInOptions { max_results: 100, ..StandInOptions::default() };
+    let env = setting("QUERY_MAXIMUM_RESULTS", "100");
+    let own = world.beside(WeaviateOptions { env, stand_in, ..WeaviateOptions::default() }).await?;
+    seed::sharded(&own.rest, "Many", 2, 1_050).await?;
+    seed::tenanted(&own.rest, "Customer", 6).await?;
+    // Read over REST.
+    let nested = json!([{"name": "Capital", "dataType": ["text"]}]);
+    let properties = json!([{"name": "o", "dataType": ["object"], "nestedProperties": nested}]);
+    own.rest.create(&json!({"class": "Capital", "properties": properties})).await?;
+    let mut dice = Dice::of("capital");
+    let object = |_| json!({"class": "Capital", "id": dice.uuid(), "properties": {"o": {"Capital": "c"}}});
+    own.rest.write(&(0..350).map(object).collect::<Vec<_>>()).await?;
+    let names = ["Many", "Customer", "Capital"];
+    let before = Census::take(&own.rest, &names).await?;
+    own.succeed(&["backup", "--id", "b"]).await?;
+    own.succeed(&["verify", "b", "--against-live"]).await?;
+    own.rest.drop_all().await?;
+    own.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&own.rest, &names).await?)
+}
+
+/// They go over REST, which knows no limit, out and in.
+pub async fn objects_larger_than_a_message(world: &mut World) -> anyhow::Result<()> {
+    const LIMIT: usize = 2_000_000;
+    let stand_in = StandInOptions { max_message_bytes: LIMIT, ..StandInOptions::default() };
+    let env = setting("GRPC_MAX_MESSAGE_SIZE", &LIMIT.to_string());
+    let mut small = world.beside(WeaviateOptions { env, stand_in, ..WeaviateOptions::default() }).await?;
+    let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind], "indexSearchable": false, "indexFilterable": false});
+    let mut dice = Dice::of("heavy");
+    for (class, tenant) in [("Heavy", None), ("Leaden", Some("t"))] {
+        let tenancy = json!({"enabled": tenant.is_some()});
+        let properties = json!([property("text", "text"), property("number", "int")]);
+        world
+            .rest
+            .create(&json!({"class": class, "multiTenancyConfig": tenancy, "properties": properties}))
+            .await?;
+        if let Some(tenant) = tenant {
+            world.rest.post(&format!("/v1/schema/{class}/tenants"), &json!([{"name": tenant}])).await?;
+        }
+        for number in 0..40 {
+            let length = if number % 13 == 3 { 3_000_000 } else { 100 };
+            let properties = json!({"text": "x".repeat(length), "number": number});
+            let mut object = json!({"class": class, "id": dice.uuid(), "properties": properties, "vector": dice.vector(4)});
+            if let Some(tenant) = tenant {
+                object["tenant"] = json!(tenant);
+            }
+            world.rest.write(&[object]).await?;
+        }
+    }
+    let names = ["Heavy", "Leaden"];
+    let before = Census::take(&world.rest, &names).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    // To where the limit is smaller, and back from there.
+    small.serve_again(Some(local(world.folder())?), None).await?;
+    small.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&small.rest, &names).await?)?;
+    small.succeed(&["backup", "--id", "from-small"]).await?;
+    small.succeed(&["verify", "from-small", "--against-live"]).await?;
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "from-small"]).await?;
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
+/// It refuses for a moment whatever is more than one at a time.
+pub async fn a_server_that_answers_one_at_a_time(world: &mut World) -> anyhow::Result<()> {
+    let env = setting("MAXIMUM_CONCURRENT_GET_REQUESTS", "1");
+    let mut own = world.beside(WeaviateOptions { env, ..WeaviateOptions::default() }).await?;
+    seed::sharded(&own.rest, "Many", 2, 8_000).await?;
+    own.serve_patiently(std::time::Duration::from_secs(60)).await?;
+    if let Some(stand_in) = own.weaviate.stand_in() {
+        let faults = stand_in.faults();
+        for nth in [2, 4, 5, 9] {
+            let text = "429 Too many requests";
+            faults.on(Call::grpc("Search")).from(nth).grpc(Code::Unknown, text);
+        }
+    }
+    own.succeed(&["backup", "--id", "b"]).await?;
+    own.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}

@@ -1,0 +1,130 @@
+//! A Weaviate that starts answers, with a part of what it has: nothing is concluded from that.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use selvedge_tests::harness::rest::Rest;
+use selvedge_tests::harness::weaviate::WeaviateOptions;
+use selvedge_tests::harness::world::World;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::jobs::{start, summary, until_reading};
+use crate::tenants::{asleep, half_asleep, set};
+
+/// Enough to be seen in part: a real Weaviate replays a few dozen in a second.
+const COLLECTIONS: usize = 60;
+/// For a Weaviate to be back.
+const PATIENCE: Duration = Duration::from_secs(90);
+const ATTEMPTS: usize = 60;
+
+async fn fill(rest: &Rest) -> anyhow::Result<Vec<String>> {
+    let names: Vec<_> = (0..COLLECTIONS).map(|number| format!("Many{number:03}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        let has_tenants = number % 4 == 0;
+        let properties = ["first", "second"].map(|name| json!({"name": name, "dataType": ["text"]}));
+        let tenancy = json!({"enabled": has_tenants});
+        rest.create(&json!({"class": name, "multiTenancyConfig": tenancy, "properties": properties})).await?;
+        let mut object =
+            json!({"class": name, "id": Uuid::from_u128(7), "properties": {"first": "f", "second": "s"}});
+        if has_tenants {
+            rest.post(&format!("/v1/schema/{name}/tenants"), &json!([{"name": "a"}, {"name": "b"}])).await?;
+            object["tenant"] = json!("a");
+        }
+        rest.write(&[object]).await?;
+    }
+    Ok(names)
+}
+
+/// Whatever fails meanwhile, nothing succeeds with less than there is.
+pub async fn nothing_is_concluded_from_a_part(world: &mut World) -> anyhow::Result<()> {
+    let mut own = world.beside(WeaviateOptions::default()).await?;
+    let names = fill(&own.rest).await?;
+    own.succeed(&["backup", "--id", "before"]).await?;
+    for round in 0..2 {
+        own.weaviate_mut()?.kill().await?;
+        own.weaviate_mut()?.launch()?;
+        let mut attempts = 0..ATTEMPTS;
+        while let Some(attempt) = attempts.next() {
+            let listed = own.run(&["--json", "collections"]).await;
+            let count = listed.out.lines().count();
+            ensure!(listed.code != 0 || count == COLLECTIONS, "{count} collections listed");
+            let compared = own.run(&["verify", "before", "--against-live"]).await;
+            ensure!(compared.code < 2, "what has not come back yet is taken for missing: {compared:?}");
+            let cleared = own.run(&["clear", &names[COLLECTIONS - 1], "--dry-run"]).await;
+            ensure!(cleared.code == 0 || !cleared.err.contains("COLLECTION_NOT_FOUND"), "{cleared:?}");
+            let schemas = format!("schemas-{round}-{attempt}");
+            for (id, more) in [(schemas, &["--schema-only"][..]), (format!("all-{round}-{attempt}"), &[])] {
+                let ran = own.run(&[&["backup", "--id", &id][..], more].concat()).await;
+                ensure!(ran.code < 2, "{ran:?}");
+                if ran.code == 0 {
+                    let count = own.backed_up(&id)?.len();
+                    ensure!(count == COLLECTIONS, "backup {id} has {count} collections, and looks whole");
+                    attempts = 0..0;
+                }
+            }
+        }
+        let last = own.backup_ids().await?;
+        ensure!(last[0].starts_with(&format!("all-{round}")), "no backup succeeded in the end: {last:?}");
+    }
+    // Somebody who waits is served as soon as it is back.
+    own.serve_patiently(PATIENCE).await?;
+    own.weaviate_mut()?.kill().await?;
+    own.weaviate_mut()?.launch()?;
+    // A job does not wait for a Weaviate that is not there at all.
+    while own.rest.get("/v1/meta").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    own.succeed(&["backup", "--id", "waited"]).await?;
+    own.succeed(&["verify", "waited", "--against-live"]).await.map(drop)
+}
+
+/// Over REST, which says for a while that there is no such collection.
+pub async fn a_restart_is_waited_for_while_reading_over_rest(world: &mut World) -> anyhow::Result<()> {
+    let mut own = world.beside(WeaviateOptions::default()).await?;
+    let nested = json!([{"name": "Capital", "dataType": ["text"]}]);
+    let properties = json!([{"name": "o", "dataType": ["object"], "nestedProperties": nested}]);
+    own.rest.create(&json!({"class": "Slow", "properties": properties})).await?;
+    let text = "x".repeat(1_000);
+    let object = |number: u128| {
+        json!({"class": "Slow", "id": Uuid::from_u128(number << 96),
+            "properties": {"o": {"Capital": text}}, "vector": [1, 2]})
+    };
+    own.rest.write(&(0..15_000).map(object).collect::<Vec<_>>()).await?;
+    own.serve_patiently(PATIENCE).await?;
+    let id = start(&own, &["backup", "--id", "b"]).await?;
+    until_reading(&own, &id).await?;
+    own.weaviate_mut()?.kill().await?;
+    own.weaviate_mut()?.launch()?;
+    let ran = own.run(&["--json", "jobs", "watch", &id]).await;
+    ensure!(ran.code == 0, "{ran:?}");
+    ensure!(summary(&ran)?["retries"].as_u64() > Some(0), "the restart came too late to show anything");
+    own.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}
+
+pub async fn woken_tenants_are_put_back_when_weaviate_is_there(world: &mut World) -> anyhow::Result<()> {
+    let mut own = world.beside(WeaviateOptions::default()).await?;
+    fill(&own.rest).await?;
+    let (_, sleepers) = half_asleep(&own).await?;
+    let folder = own.folder().join("jobs/01a20975-0000-7000-8000-000000000000");
+    std::fs::create_dir_all(&folder)?;
+    let address = own.weaviate.rest_url();
+    let woken =
+        json!({"cluster": "default", "address": address, "collection": "Customer", "tenants": sleepers});
+    std::fs::write(folder.join("woken.json"), woken.to_string())?;
+    set(&own.rest, &sleepers, "HOT").await?;
+    own.weaviate_mut()?.kill().await?;
+    own.weaviate_mut()?.launch()?;
+    own.serve_patiently(PATIENCE).await?;
+    for _ in 0..600 {
+        let answer = own.rest.get("/v1/schema/Customer/tenants").await;
+        if answer.is_ok() && asleep(&own.rest).await? == sleepers {
+            return Ok(());
+        }
+        let is_noted = folder.join("woken.json").exists();
+        let all_there = own.rest.get("/v1/.well-known/ready").await.is_ok();
+        ensure!(is_noted || all_there, "the note is gone before Weaviate was there");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("they are not as they were: {:?}", asleep(&own.rest).await?)
+}
