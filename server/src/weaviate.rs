@@ -33,6 +33,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use selvedge_proto::weaviate::weaviate_client::WeaviateClient;
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -54,6 +55,7 @@ pub use version::Version;
 pub use write::{ObjectWriter, Refusal, WriteRequest};
 
 use line::Line;
+use ready::Whole;
 use rest::Rest;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,8 +86,11 @@ pub struct Cluster {
     line: Line,
     authorize: Authorize,
     server: Arc<OnceCell<ServerInfo>>,
+    whole: Whole,
     patience: Patience,
     observer: Option<Arc<dyn RetryObserver>>,
+    /// When it is cancelled, nothing is tried again.
+    stop: CancellationToken,
 }
 
 /// What Weaviate says of itself.
@@ -113,8 +118,10 @@ impl Cluster {
             config: Arc::new(config),
             authorize,
             server: Arc::new(OnceCell::new()),
+            whole: Whole::default(),
             patience,
             observer: None,
+            stop: CancellationToken::new(),
         })
     }
 
@@ -141,6 +148,17 @@ impl Cluster {
         self.with(Patience::Job(self.config.retry_budget))
     }
 
+    /// The cluster for work that is not cut off in the middle, but should not wait for Weaviate any more when its job is to
+    /// stop.
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, ..self.clone() }
+    }
+
+    /// The cluster for what somebody waits for who has given up already.
+    pub fn hasty(&self) -> Self {
+        self.with(Patience::Brief)
+    }
+
     fn with(&self, patience: Patience) -> Self {
         Self { patience, rest: self.rest.with_limit(patience.call_limit()), ..self.clone() }
     }
@@ -148,7 +166,7 @@ impl Cluster {
     /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
     /// early.
     pub async fn connect(&self) -> Result<&ServerInfo> {
-        let hasty = self.with(Patience::Brief);
+        let hasty = self.hasty();
         self.server.get_or_try_init(|| hasty.greet()).await
     }
 

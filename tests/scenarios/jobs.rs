@@ -27,8 +27,8 @@ pub fn summary(ran: &Ran) -> anyhow::Result<Value> {
     Ok(serde_json::from_str(line.with_context(|| format!("no summary in {ran:?}"))?)?)
 }
 
-/// Waits until a job has read its first objects.
-pub async fn until_reading(world: &World, id: &str) -> anyhow::Result<()> {
+/// Waits until a job has read or written its first objects.
+pub async fn until_moving(world: &World, id: &str) -> anyhow::Result<()> {
     loop {
         let job = world.jobs().await?.get_job(v1::GetJobRequest { job_id: id.to_owned() }).await?;
         let job = job.into_inner().job.context("no job")?;

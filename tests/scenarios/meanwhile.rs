@@ -8,7 +8,7 @@ use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::jobs::{start, start_held, summary, until_reading};
+use crate::jobs::{start, start_held, summary, until_moving};
 use crate::round_trip::same;
 use crate::tenants::{asleep, half_asleep};
 
@@ -39,7 +39,7 @@ async fn fill(world: &World) -> anyhow::Result<()> {
 pub async fn what_is_gone_is_told_and_what_is_new_is_read(world: &mut World) -> anyhow::Result<()> {
     fill(world).await?;
     let id = start(world, &["backup", "--id", "b"]).await?;
-    until_reading(world, &id).await?;
+    until_moving(world, &id).await?;
     let rest = &world.rest;
     let late = json!({"name": "late", "dataType": ["text"]});
     rest.post("/v1/schema/Grows/properties", &late).await?;
@@ -70,7 +70,7 @@ pub async fn what_was_asked_for_and_cannot_be_read_any_more_is_a_gap(
 ) -> anyhow::Result<()> {
     fill(world).await?;
     let id = start(world, &["backup", "Aaa", "Gone", "Ten*", "--id", "b"]).await?;
-    until_reading(world, &id).await?;
+    until_moving(world, &id).await?;
     world.rest.drop_class("Gone").await?;
     let cold = json!([{"name": "three", "activityStatus": "COLD"}]);
     world.rest.put("/v1/schema/Tenanted/tenants", &cold).await?;

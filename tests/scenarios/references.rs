@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
+use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::faults::{Call, Objects};
 use serde_json::{Value, json};
@@ -199,31 +200,34 @@ pub async fn dangling_ones_of_a_tenant_are_named(world: &mut World) -> anyhow::R
 
 /// Each refers to the other, and neither can be created without the text that comes after the reference.
 pub async fn a_circle_of_classes_with_a_vectorizer_comes_back(world: &mut World) -> anyhow::Result<()> {
+    // Older servers have no module that they are not told of.
+    let env = vec![("ENABLE_MODULES".to_owned(), "text2vec-openai".to_owned())];
+    let own = world.beside(WeaviateOptions { env, ..WeaviateOptions::default() }).await?;
     let module = json!({"text2vec-openai": {"vectorizeClassName": false}});
     let class = |name: &str, properties: Value| json!({"class": name, "vectorizer": "text2vec-openai", "moduleConfig": module, "properties": properties});
     let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind]});
-    world.rest.create(&json!({"class": "East"})).await?;
+    own.rest.create(&json!({"class": "East"})).await?;
     let west = json!([property("across", "East"), property("text", "text"), property("number", "int")]);
-    world.rest.create(&class("West", west)).await?;
-    world.rest.drop_class("East").await?;
+    own.rest.create(&class("West", west)).await?;
+    own.rest.drop_class("East").await?;
     let east = json!([
         property("across", "West"),
         property("zone", "text"),
         property("again", "West"),
         property("area", "int")
     ]);
-    world.rest.create(&class("East", east)).await?;
+    own.rest.create(&class("East", east)).await?;
     let id = Uuid::from_u128(7);
     let object = |class: &str| json!({"class": class, "id": id, "vector": [1, 2], "properties": {}});
-    world.rest.write(&[object("West"), object("East")]).await?;
+    own.rest.write(&[object("West"), object("East")]).await?;
     let link = |from: &str, to: &str| json!({"from": format!("weaviate://localhost/{from}/{id}/across"), "to": format!("weaviate://localhost/{to}/{id}")});
-    world.rest.link(&[link("West", "East"), link("East", "West")]).await?;
-    let before = Census::take(&world.rest, &["East", "West"]).await?;
-    world.succeed(&["backup", "--id", "b"]).await?;
-    world.rest.drop_all().await?;
-    world.succeed(&["restore", "b"]).await?;
-    same(&before, &Census::take(&world.rest, &["East", "West"]).await?)?;
-    ensure!(world.rest.classes().await?.len() == 2, "something is left over");
-    world.succeed(&["clear", "East", "--yes"]).await?;
-    same(&before.only(&["East"]).emptied(), &Census::take(&world.rest, &["East"]).await?)
+    own.rest.link(&[link("West", "East"), link("East", "West")]).await?;
+    let before = Census::take(&own.rest, &["East", "West"]).await?;
+    own.succeed(&["backup", "--id", "b"]).await?;
+    own.rest.drop_all().await?;
+    own.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&own.rest, &["East", "West"]).await?)?;
+    ensure!(own.rest.classes().await?.len() == 2, "something is left over");
+    own.succeed(&["clear", "East", "--yes"]).await?;
+    same(&before.only(&["East"]).emptied(), &Census::take(&own.rest, &["East"]).await?)
 }

@@ -10,7 +10,7 @@ use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::faults::Call;
 
-use crate::jobs::{start, start_held, summary, until_reading};
+use crate::jobs::{start, start_held, summary, until_moving};
 use crate::round_trip::same;
 
 /// Neither a new job nor a cancel waits for it for ever.
@@ -18,7 +18,7 @@ pub async fn a_weaviate_that_hangs_keeps_nobody(world: &mut World) -> anyhow::Re
     let mut own = world.beside(WeaviateOptions::default()).await?;
     seed::sharded(&own.rest, "Many", 1, 12_000).await?;
     let id = start(&own, &["backup", "--id", "b"]).await?;
-    until_reading(&own, &id).await?;
+    until_moving(&own, &id).await?;
     own.weaviate_mut()?.pause().await?;
     own.succeed(&["jobs", "cancel", &id]).await?;
     let ran = own.run(&["jobs", "watch", &id]).await;
@@ -28,7 +28,14 @@ pub async fn a_weaviate_that_hangs_keeps_nobody(world: &mut World) -> anyhow::Re
     let ran = own.run(&["collections"]).await;
     ensure!(ran.code == 1 && ran.err.contains("no answer from Weaviate"), "{ran:?}");
     own.weaviate_mut()?.resume().await?;
-    own.succeed(&["backup", "--id", "after"]).await.map(drop)
+    own.succeed(&["backup", "--id", "after"]).await?;
+    let id = start(&own, &["restore", "after", "--rename", "Many=Copy"]).await?;
+    until_moving(&own, &id).await?;
+    own.weaviate_mut()?.pause().await?;
+    own.succeed(&["jobs", "cancel", &id]).await?;
+    let ran = own.run(&["jobs", "watch", &id]).await;
+    ensure!(ran.code == 1 && ran.err.contains("Copy and did not fill"), "{ran:?}");
+    own.weaviate_mut()?.resume().await
 }
 
 /// As when something between the two has forgotten the connection: a fresh one helps.

@@ -92,11 +92,15 @@ fn without_quotes(text: &str) -> Cow<'_, str> {
     said.into()
 }
 
-/// The most results that a page may have, if the text says that it had more.
-pub fn most_results(text: &str) -> Option<u32> {
+/// The most results that a page should have, if the text says that `asked` were too many. Older versions do not say how many
+/// are not.
+pub fn most_results(text: &str, asked: u32) -> Option<u32> {
     const SETTING: &str = "QUERY_MAXIMUM_RESULTS '";
-    let (_, rest) = text.contains("query maximum results exceeded").then(|| text.split_once(SETTING))??;
-    rest.split('\'').next()?.parse().ok()
+    if asked <= 1 || !text.contains("query maximum results exceeded") {
+        return None;
+    }
+    let told = text.split_once(SETTING).and_then(|(_, rest)| rest.split('\'').next()?.parse().ok());
+    Some(told.unwrap_or(asked / 2)).filter(|most| *most < asked)
 }
 
 /// Whether a shard takes no writes for the moment.

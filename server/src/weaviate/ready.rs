@@ -5,6 +5,8 @@
 //! only of a Weaviate that was whole before the answer and after it.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Cluster;
 use crate::error::{Error, Kind, Result};
@@ -12,6 +14,22 @@ use crate::error::{Error, Kind, Result};
 const READY: &str = "/v1/.well-known/ready";
 const STATISTICS: &str = "/v1/cluster/statistics";
 const SERVICE_UNAVAILABLE: u16 = 503;
+/// In less time, no Weaviate is killed, started, and answers again: one that was seen whole is so still, or does not answer.
+const SHORTEST_RESTART: Duration = Duration::from_millis(300);
+
+/// When a Weaviate was seen whole. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Whole(Arc<Mutex<Option<Instant>>>);
+
+impl Whole {
+    fn last(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen_now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
 
 impl Cluster {
     /// Repeats a call that lists, counts or denies, until its answer can be believed.
@@ -20,7 +38,9 @@ impl Cluster {
         F: Future<Output = Result<T>>,
     {
         self.retrying(async || {
-            self.check_whole().await?;
+            if !self.was_whole_just_now() {
+                self.check_whole().await?;
+            }
             let answer = call().await?;
             self.check_whole().await?;
             Ok(answer)
@@ -52,8 +72,18 @@ impl Cluster {
         }
     }
 
+    fn was_whole_just_now(&self) -> bool {
+        self.whole.last().is_some_and(|seen| seen.elapsed() < SHORTEST_RESTART)
+    }
+
     /// Fails, in a way that passes, while Weaviate is starting.
     pub(super) async fn check_whole(&self) -> Result<()> {
+        self.ask_whether_whole().await?;
+        self.whole.seen_now();
+        Ok(())
+    }
+
+    async fn ask_whether_whole(&self) -> Result<()> {
         let status = self.rest.status("ask Weaviate whether it is ready", READY).await?;
         match status {
             200..300 => Ok(()),

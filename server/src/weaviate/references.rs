@@ -12,6 +12,7 @@
 //! an empty list would not do: Weaviate leaves the first reference that is appended to one out of its index.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,14 @@ struct ReferenceList {
     id: Uuid,
     property: String,
     beacons: Vec<String>,
+}
+
+/// What came of appending.
+#[derive(Default)]
+struct Appended {
+    refused: Vec<Refusal>,
+    /// Why something of that may pass.
+    doubt: Option<Error>,
 }
 
 impl ReferenceList {
@@ -156,12 +165,30 @@ impl ObjectWriter {
         list: &ReferenceList,
         stop: &CancellationToken,
     ) -> Result<Option<Vec<Refusal>>> {
+        self.repeating(stop, || self.replace_once(tenant, list, stop)).await
+    }
+
+    /// Repeats what may be repeated, until nothing is refused that may pass.
+    async fn repeating<F>(
+        &self,
+        stop: &CancellationToken,
+        once: impl Fn() -> F,
+    ) -> Result<Option<Vec<Refusal>>>
+    where
+        F: Future<Output = Result<Option<Appended>>>,
+    {
         let mut tries = self.cluster().tries();
         loop {
-            match self.replace_once(tenant, list, stop).await {
-                Ok(replaced) => {
-                    tries.done();
-                    return Ok(replaced);
+            match once().await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Appended { refused, doubt })) => {
+                    let Some(doubt) = doubt else {
+                        tries.done();
+                        return Ok(Some(refused));
+                    };
+                    if tries.again_unless(stop, doubt).await.is_err() {
+                        return Ok(Some(refused));
+                    }
                 }
                 Err(error) => tries.again_unless(stop, self.cluster().unless_starting(error).await).await?,
             }
@@ -173,9 +200,9 @@ impl ObjectWriter {
         tenant: Option<&str>,
         list: &ReferenceList,
         stop: &CancellationToken,
-    ) -> Result<Option<Vec<Refusal>>> {
+    ) -> Result<Option<Appended>> {
         let refused = match self.put_list(tenant, list, &list.beacons).await {
-            Ok(()) => return Ok(Some(Vec::new())),
+            Ok(()) => return Ok(Some(Appended::default())),
             Err(error) if error.kind() == Kind::WeaviateRefused => error,
             Err(error) => return Err(error),
         };
@@ -198,16 +225,8 @@ impl ObjectWriter {
         lists: &[&ReferenceList],
         stop: &CancellationToken,
     ) -> Result<Vec<Refusal>> {
-        let mut tries = self.cluster().tries();
-        loop {
-            match self.write_anew_once(tenant, batch, lists, stop).await {
-                Ok(refused) => {
-                    tries.done();
-                    return Ok(refused);
-                }
-                Err(error) => tries.again_unless(stop, self.cluster().unless_starting(error).await).await?,
-            }
-        }
+        let once = || self.write_anew_once(tenant, batch, lists, stop);
+        self.repeating(stop, once).await.map(Option::unwrap_or_default)
     }
 
     async fn write_anew_once(
@@ -216,20 +235,22 @@ impl ObjectWriter {
         batch: &Batch,
         lists: &[&ReferenceList],
         stop: &CancellationToken,
-    ) -> Result<Vec<Refusal>> {
+    ) -> Result<Option<Appended>> {
         let rows: BTreeSet<_> = lists.iter().map(|list| list.row).collect();
         for request in self.requests(tenant, batch, rows)? {
             // What was altered of the object was so when it was written first, and has been told.
             let refused = self.write(request, stop).await?.refused;
             if !refused.is_empty() {
-                return Ok(refused);
+                return Ok(Some(Appended { refused, doubt: None }));
             }
         }
-        let mut refused = Vec::new();
+        let mut all = Appended::default();
         for list in lists {
-            refused.extend(self.append_from(tenant, list, 0, stop).await?);
+            let Appended { refused, doubt } = self.append_from(tenant, list, 0, stop).await?;
+            all.refused.extend(refused);
+            all.doubt = all.doubt.or(doubt);
         }
-        Ok(refused)
+        Ok(Some(all))
     }
 
     /// Appends what a list holds from there on, in pieces. If that breaks off, nobody knows what was written.
@@ -239,22 +260,31 @@ impl ObjectWriter {
         list: &ReferenceList,
         first: usize,
         stop: &CancellationToken,
-    ) -> Result<Vec<Refusal>> {
-        let mut refused = Vec::new();
+    ) -> Result<Appended> {
+        let mut appended = Appended::default();
         for (piece, beacons) in list.beacons[first..].chunks(LONGEST_APPENDED).enumerate() {
             if stop.is_cancelled() {
                 return Err(Error::new(Kind::Cancelled, "the job was cancelled"));
             }
             let references: Vec<_> = beacons.iter().map(|beacon| (list, beacon)).collect();
             let failures = self.append(tenant, &references).await?;
-            if let Some((_, text)) = failures.iter().find(|(_, text)| failure::is_transient_text(text)) {
-                let text = format!("cannot {}: {text}", self.reference_action());
-                return Err(Error::new(Kind::WeaviateOverloaded, text));
+            for (_, text) in &failures {
+                let said = || format!("cannot {}: {text}", self.reference_action());
+                match failure::kind_of_text(text) {
+                    // A node may be behind; or the collection that is referred to is gone.
+                    Some(Kind::CollectionNotFound) => {
+                        appended.doubt = Some(Error::new(Kind::CollectionNotFound, said()).unclear());
+                    }
+                    _ if failure::is_transient_text(text) => {
+                        return Err(Error::new(Kind::WeaviateOverloaded, said()));
+                    }
+                    _ => {}
+                }
             }
             let start = first + piece * LONGEST_APPENDED;
-            refused.extend(failures.iter().map(|(at, text)| list.refusal(start + at, text)));
+            appended.refused.extend(failures.iter().map(|(at, text)| list.refusal(start + at, text)));
         }
-        Ok(refused)
+        Ok(appended)
     }
 
     async fn put_list(&self, tenant: Option<&str>, list: &ReferenceList, beacons: &[String]) -> Result<()> {

@@ -81,11 +81,8 @@ pub struct Tries<'c> {
 impl Tries<'_> {
     /// Waits until it is time to try again what has failed. Gives the error back if that is no use, or patience has ended.
     pub async fn again(&mut self, error: Error) -> Result<()> {
-        let Some(pause) = self.next_pause(&error) else { return Err(error) };
-        self.repeated = true;
-        self.cluster.observe_retry(&error, pause);
-        tokio::time::sleep(pause).await;
-        Ok(())
+        let stop = self.cluster.stop.clone();
+        self.again_unless(&stop, error).await
     }
 
     /// As [`Tries::again`], but gives the error back as soon as `stop` is cancelled.

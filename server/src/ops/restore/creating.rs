@@ -14,8 +14,13 @@ use crate::weaviate::{Cluster, Difference, compare_schemas};
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
 pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
-    match create(&job, &cluster, &targets.all, &mut created).await {
+    let creating = cluster.until(job.stop_token().clone());
+    match create(&job, &creating, &targets.all, &mut created).await {
         Ok(()) => Ok(()),
+        // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
+        Err(error) if job.stop_token().is_cancelled() => {
+            Err(undo(&cluster.hasty(), &targets.all, &created, error).await)
+        }
         Err(error) => Err(undo(&cluster, &targets.all, &created, error).await),
     }
 }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -20,6 +22,9 @@ use crate::weaviate::{Cluster, ObjectWriter, Refusal};
 
 /// Requests in flight. More do not make Weaviate faster.
 const IN_FLIGHT: usize = 3;
+
+/// For those in flight when the job is to stop. A Weaviate that hangs may still do later what it was asked then.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 /// What of the objects is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +98,8 @@ pub async fn fill(
         kept: Kept::default(),
     };
     let fed = filling.feed().await;
-    // Whatever happened: a request that was sent is waited for, so that nothing is written after the job has ended.
+    // Whatever happened: a request that was sent is waited for, so that nothing is written after the job has ended, unless
+    // Weaviate hangs.
     let drained = filling.drain().await;
     // Work that was stopped fails in some way or other; why is the job's to say.
     job.check_stop()?;
@@ -171,13 +177,29 @@ impl Filling<'_> {
         Ok(())
     }
 
+    /// Waits for the requests that were sent; when the job is to stop, not for ever.
     async fn drain(&mut self) -> Result<()> {
+        let stop = self.job.stop_token().clone();
+        let mut overdue = pin!(async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
+        });
         let mut outcome = Ok(());
-        while let Some(done) = self.requests.join_next().await {
-            let noted = self.note(done);
-            outcome = outcome.and(noted);
+        loop {
+            tokio::select! {
+                joined = self.requests.join_next() => match joined {
+                    Some(done) => {
+                        let noted = self.note(done);
+                        outcome = outcome.and(noted);
+                    }
+                    None => return outcome,
+                },
+                () = &mut overdue => {
+                    self.requests.abort_all();
+                    return outcome;
+                }
+            }
         }
-        outcome
     }
 
     fn note(&mut self, done: std::result::Result<Result<Answer>, JoinError>) -> Result<()> {

@@ -98,7 +98,7 @@ impl ObjectReader {
             Err(status) if is_too_large(&status) => return Err(Failure::Misread),
             Err(status) => status,
         };
-        if let Some(most) = failure::most_results(status.message()).filter(|most| *most < limit) {
+        if let Some(most) = failure::most_results(status.message(), limit) {
             return Err(Failure::TooMany(most));
         }
         let replicas_disagree = failure::is_about_replicas(status.message());

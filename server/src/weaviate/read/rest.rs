@@ -33,7 +33,7 @@ impl ObjectReader {
         let with_vectors = !self.spaces.is_empty() && !over_grpc;
         let text =
             self.list(tenant, after, limit, with_vectors).await.map_err(
-                |error| match failure::most_results(&error.to_string()).filter(|most| *most < limit) {
+                |error| match failure::most_results(&error.to_string(), limit) {
                     Some(most) => Failure::TooMany(most),
                     None => Failure::Other(error),
                 },

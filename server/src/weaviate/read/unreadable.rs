@@ -4,6 +4,8 @@
 //! object is on can be had, however it is asked for. But a search by id that asks for nothing but ids does not read what the
 //! objects hold. So the ids are found that way, in a small window behind the last page, and each object is asked for alone.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use selvedge_proto::weaviate::filters::{Operator, TestValue};
 use selvedge_proto::weaviate::{
     FilterTarget, Filters, MetadataRequest, PropertiesRequest, SearchRequest, filter_target,
@@ -59,38 +61,45 @@ impl ObjectReader {
         let (mut bits, mut shrinks) = (GROWTH, false);
         loop {
             let end = start + room.min(1_u128.checked_shl(bits).unwrap_or(u128::MAX));
-            let ids = self.ids_between(tenant, after, Uuid::from_u128(end)).await?;
-            match ids.len() {
-                0 if end < u128::MAX && !shrinks => bits += GROWTH,
+            match self.ids_between(tenant, after, Uuid::from_u128(end)).await? {
                 // There may be more of them than were listed.
-                count if count >= MOST_IDS as usize => (bits, shrinks) = (bits - 1, true),
-                _ => return Ok((ids, Uuid::from_u128(end))),
+                (_, false) if bits > 0 => (bits, shrinks) = (bits - 1, true),
+                (ids, _) if ids.is_empty() && end < u128::MAX && !shrinks => bits += GROWTH,
+                (ids, _) => return Ok((ids, Uuid::from_u128(end))),
             }
         }
     }
 
-    async fn ids_between(&self, tenant: &str, after: Option<Uuid>, last: Uuid) -> Result<Vec<Uuid>> {
+    /// Sorted, and whether that is all there are.
+    async fn ids_between(&self, tenant: &str, after: Option<Uuid>, last: Uuid) -> Result<(Vec<Uuid>, bool)> {
         let mut conditions = vec![by_id(Operator::LessThanEqual, last)];
         conditions.extend(after.map(|after| by_id(Operator::GreaterThan, after)));
         let filters = Filters { operator: Operator::And.into(), filters: conditions, ..Filters::default() };
+        let limit = MOST_IDS.min(self.most_objects.load(Relaxed));
         let request = SearchRequest {
             tenant: tenant.to_owned(),
-            limit: MOST_IDS,
+            limit,
             filters: Some(filters),
             properties: Some(PropertiesRequest::default()),
             metadata: Some(MetadataRequest { uuid: true, ..MetadataRequest::default() }),
             ..self.template.clone()
         };
         let search = async || match self.search(tenant, request.clone()).await {
-            Ok(reply) => Ok(reply.results),
+            Ok(reply) => Ok(Some(reply.results)),
+            Err(Failure::TooMany(most)) => {
+                self.most_objects.fetch_min(most.max(1), Relaxed);
+                Ok(None)
+            }
             Err(Failure::Other(error)) => Err(error),
             Err(_) => Err(Error::new(Kind::CollectionUnsupported, format!("cannot {}", self.action(tenant)))),
         };
         let found = self.cluster.retrying(search).await?;
+        let Some(found) = found else { return Ok((Vec::new(), false)) };
         let id = |text: &str| Uuid::try_parse(text).ok();
         let mut ids: Vec<_> = found.iter().filter_map(|result| id(&result.metadata.as_ref()?.id)).collect();
         ids.sort_unstable();
-        Ok(ids)
+        let is_all = ids.len() < limit as usize;
+        Ok((ids, is_all))
     }
 }
 
