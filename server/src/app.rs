@@ -98,7 +98,7 @@ impl App {
                         match leftover {
                             Ok(leftover) => found.push(leftover),
                             Err(error) => {
-                                tracing::error!(repository = name, %error, "a job may be half done")
+                                tracing::error!(repository = name, %error, "a job may be half done");
                             }
                         }
                     }

@@ -1,5 +1,8 @@
 //! The program itself: what only a process of its own can show.
 
+// A panic here is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

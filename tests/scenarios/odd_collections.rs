@@ -465,8 +465,9 @@ pub async fn centroids_come_back_as_vectors_or_not_at_all(world: &mut World) -> 
         let page = own.rest.get("/v1/objects?class=Person&limit=50&include=vector").await?;
         let mut objects = page["objects"].as_array().cloned().unwrap_or_default();
         for object in &mut objects {
-            let fields = object.as_object_mut();
-            fields.map(|fields| fields.retain(|name, _| !name.ends_with("TimeUnix")));
+            if let Some(fields) = object.as_object_mut() {
+                fields.retain(|name, _| !name.ends_with("TimeUnix"));
+            }
         }
         anyhow::Ok(objects)
     };
