@@ -27,6 +27,7 @@ mod silence;
 mod stand_in_agrees;
 mod starting;
 mod tenants;
+mod unshown;
 mod verify;
 
 use runner::{Scenario, both, compare, plain, real, stand_in};
@@ -57,7 +58,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(references::a_circle_of_classes_with_a_vectorizer_comes_back),
         stand_in!(references::a_repeated_request_doubles_none),
         stand_in!(references::those_refused_for_good_make_the_job_partial),
-        both!(odd_collections::values_that_weaviate_misreads_are_told_by_id_and_property),
+        both!(unshown::values_that_weaviate_misreads_are_told_by_id_and_property),
         both!(odd_collections::the_largest_integers_come_back),
         both!(odd_collections::blobs_with_capital_names_come_back),
         both!(odd_collections::hashes_of_blobs_are_kept_and_their_loss_is_told),
@@ -68,8 +69,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(odd_collections::unnamed_and_named_vectors_come_back_together),
         both!(odd_collections::wide_classes_and_heavy_objects_come_back),
         both!(odd_collections::settings_can_be_overridden),
-        both!(odd_collections::objects_that_weaviate_cannot_show_are_told_by_id),
-        both!(odd_collections::vectors_that_are_no_numbers_come_back),
+        both!(unshown::objects_that_weaviate_cannot_show_are_told_by_id),
+        both!(unshown::vectors_that_are_no_numbers_come_back),
         both!(odd_collections::centroids_come_back_as_vectors_or_not_at_all),
         both!(tenants::inactive_ones_are_reported_or_skipped),
         both!(tenants::inactive_ones_are_woken_and_put_back),

@@ -3,8 +3,6 @@
 //! A folder whose file system is not mounted looks like an empty one, and a backup onto the disk below it succeeds. So a
 //! repository is made on purpose, once, and only what has its marker is used as one.
 
-use std::sync::OnceLock;
-
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -20,9 +18,6 @@ struct Marker {
     id: Uuid,
     time: DateTime<Utc>,
 }
-
-/// The id of the repository that was found first: another one in its place is not it.
-pub type KnownId = OnceLock<Uuid>;
 
 impl Store {
     /// Makes the place a repository, unless it is one. What is in it stays.

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use uuid::Uuid;
 
 use super::Checksum;
 use super::layout::BACKUPS;
-use super::marker::KnownId;
 use super::store_error::store_error;
 use crate::error::{Error, Result};
 
@@ -24,7 +24,8 @@ const PIECE: usize = 4 << 20;
 pub struct Store {
     pub name: String,
     pub url: String,
-    pub(super) known: KnownId,
+    /// The id of the repository that was found first: another one in its place is not it.
+    pub(super) known: OnceLock<Uuid>,
     objects: Arc<dyn ObjectStore>,
     /// Where it is, if it is a folder of this machine.
     folder: Option<PathBuf>,
@@ -45,7 +46,7 @@ pub enum Created {
 
 impl Store {
     pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
-        let known = KnownId::new();
+        let known = OnceLock::new();
         Self { name: name.to_owned(), url: url.to_owned(), known, objects, folder: None }
     }
 

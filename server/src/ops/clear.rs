@@ -6,6 +6,7 @@
 mod clearing;
 mod probe;
 mod recreating;
+mod sameness;
 mod victim;
 
 use super::{Access, CollectionState, JobContext, Outcome, Phase, Plan};

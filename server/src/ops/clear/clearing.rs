@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::recreating::fail_if_different;
+use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::archive::Repository;
 use crate::error::{Error, Result, counted};

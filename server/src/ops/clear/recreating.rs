@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::clearing::Saved;
 use super::probe::probe_name;
+use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::archive::Repository;
 use crate::error::{Error, Kind, Result};
@@ -104,24 +103,6 @@ async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Re
     };
     fail_if_different(name, &collection.schema, &made.schema)
         .map_err(|error| error.also(format!("the schema as it was is saved in {saved}")))
-}
-
-pub fn fail_if_different(name: &str, wanted: &Value, made: &Value) -> Result<()> {
-    let differences: Vec<_> = compare_schemas(wanted, made)
-        .into_iter()
-        .filter(|difference| difference.matters && difference.path != "class")
-        .map(|difference| difference.to_string())
-        .collect();
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::SchemaMismatch,
-        format!(
-            "Weaviate creates collection \"{name}\" differently from what it is: {}",
-            differences.join("; ")
-        ),
-    ))
 }
 
 /// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
