@@ -1,7 +1,8 @@
 //! Backup: plan, read, check, commit.
 //!
 //! `source` decides what is read, and what of it is known not to be whole; `reading` moves the objects, `settle` makes sure
-//! afterwards that they are all there, `meanwhile` finds out what came and went. The backup exists from the moment its manifest is created, which is the last write.
+//! afterwards that they are all there, `meanwhile` finds out what came and went. The backup exists from the moment its
+//! manifest is created, which is the last write.
 
 mod coverage;
 mod meanwhile;
