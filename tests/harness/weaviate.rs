@@ -14,6 +14,8 @@ use crate::stand_in::faults::{Call, Held};
 use crate::stand_in::{StandIn, StandInOptions};
 use real::RealServer;
 
+/// No real one answers sooner after it was started.
+const START: Duration = Duration::from_millis(400);
 /// How long the stand-in takes for each piece of what it holds when it starts again.
 const REPLAY_PAUSE: Duration = Duration::from_millis(15);
 
@@ -134,9 +136,12 @@ impl Weaviate {
     }
 
     /// Started again after `kill`, and not yet ready: what it holds comes back bit by bit.
-    pub fn launch(&mut self) -> anyhow::Result<()> {
+    pub async fn launch(&mut self) -> anyhow::Result<()> {
         match &mut self.running {
-            Running::StandIn(stand_in) => stand_in.start_again(REPLAY_PAUSE),
+            Running::StandIn(stand_in) => {
+                tokio::time::sleep(START).await;
+                stand_in.start_again(REPLAY_PAUSE);
+            }
             Running::Real(server) => server.launch()?,
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::jobs::{start, summary, until_moving};
 use crate::tenants::{asleep, half_asleep, set};
 
 /// Enough to be seen in part: a real Weaviate replays a few dozen in a second.
-const COLLECTIONS: usize = 50;
+const COLLECTIONS: usize = 40;
 /// For a Weaviate to be back.
 const PATIENCE: Duration = Duration::from_secs(90);
 const ATTEMPTS: usize = 60;
@@ -43,7 +43,7 @@ pub async fn nothing_is_concluded_from_a_part(world: &mut World) -> anyhow::Resu
     own.succeed(&["backup", "--id", "before"]).await?;
     for round in 0..2 {
         own.weaviate_mut()?.kill().await?;
-        own.weaviate_mut()?.launch()?;
+        own.weaviate_mut()?.launch().await?;
         let mut attempts = 0..ATTEMPTS;
         while let Some(attempt) = attempts.next() {
             let [all, schemas] = ["all", "schemas"].map(|kind| format!("{kind}-{round}-{attempt}"));
@@ -79,7 +79,7 @@ pub async fn nothing_is_concluded_from_a_part(world: &mut World) -> anyhow::Resu
     // Somebody who waits is served as soon as it is back.
     own.serve_patiently(PATIENCE).await?;
     own.weaviate_mut()?.kill().await?;
-    own.weaviate_mut()?.launch()?;
+    own.weaviate_mut()?.launch().await?;
     // A job does not wait for a Weaviate that is not there at all.
     while own.rest.get("/v1/meta").await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -99,12 +99,12 @@ pub async fn a_restart_is_waited_for_while_reading_over_rest(world: &mut World) 
         json!({"class": "Slow", "id": Uuid::from_u128(number << 96),
             "properties": {"o": {"Capital": text}}, "vector": [1, 2]})
     };
-    own.rest.write(&(0..15_000).map(object).collect::<Vec<_>>()).await?;
+    own.rest.write(&(0..10_000).map(object).collect::<Vec<_>>()).await?;
     own.serve_patiently(PATIENCE).await?;
     let id = start(&own, &["backup", "--id", "b"]).await?;
     until_moving(&own, &id).await?;
     own.weaviate_mut()?.kill().await?;
-    own.weaviate_mut()?.launch()?;
+    own.weaviate_mut()?.launch().await?;
     let ran = own.run(&["--json", "jobs", "watch", &id]).await;
     ensure!(ran.code == 0, "{ran:?}");
     ensure!(summary(&ran)?["retries"].as_u64() > Some(0), "the restart came too late to show anything");
@@ -123,7 +123,7 @@ pub async fn woken_tenants_are_put_back_when_weaviate_is_there(world: &mut World
     std::fs::write(folder.join("woken.json"), woken.to_string())?;
     set(&own.rest, &sleepers, "HOT").await?;
     own.weaviate_mut()?.kill().await?;
-    own.weaviate_mut()?.launch()?;
+    own.weaviate_mut()?.launch().await?;
     own.serve_patiently(PATIENCE).await?;
     for _ in 0..600 {
         let answer = own.rest.get("/v1/schema/Customer/tenants").await;

@@ -16,7 +16,7 @@ impl Cluster {
     /// Counts the objects of a collection, or of one of its tenants.
     pub async fn count(&self, collection: &str, tenant: Option<&str>) -> Result<u64> {
         let version = self.connect().await?.version;
-        self.believed(|| self.count_once(version, collection, tenant)).await
+        self.believed_in_a_row(|| self.count_once(version, collection, tenant)).await
     }
 
     /// Counts the objects of each of these tenants, in their order. None for one that is not active, or not there.

@@ -32,17 +32,36 @@ impl Whole {
 }
 
 impl Cluster {
-    /// Repeats a call that lists, counts or denies, until its answer can be believed.
+    /// Repeats a call that lists or denies, until its answer can be believed.
     pub(super) async fn believed<T, F>(&self, call: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
+        self.between_looks(call, Duration::ZERO).await
+    }
+
+    /// As [`Cluster::believed`], for calls of which there are many. One look is enough for all those that are answered before
+    /// Weaviate could have been started again.
+    pub(super) async fn believed_in_a_row<T, F>(&self, call: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.between_looks(call, SHORTEST_RESTART).await
+    }
+
+    /// The second look may be left out if the first was so short a time ago.
+    async fn between_looks<T, F>(&self, call: impl Fn() -> F, recent: Duration) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         self.retrying(async || {
-            if !self.was_whole_just_now() {
+            if !self.was_whole_within(SHORTEST_RESTART) {
                 self.check_whole().await?;
             }
             let answer = call().await?;
-            self.check_whole().await?;
+            if !self.was_whole_within(recent) {
+                self.check_whole().await?;
+            }
             Ok(answer)
         })
         .await
@@ -72,8 +91,8 @@ impl Cluster {
         }
     }
 
-    fn was_whole_just_now(&self) -> bool {
-        self.whole.last().is_some_and(|seen| seen.elapsed() < SHORTEST_RESTART)
+    fn was_whole_within(&self, time: Duration) -> bool {
+        self.whole.last().is_some_and(|seen| seen.elapsed() < time)
     }
 
     /// Fails, in a way that passes, while Weaviate is starting.
