@@ -57,6 +57,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(references::dangling_ones_of_a_tenant_are_named),
         both!(references::a_circle_of_classes_with_a_vectorizer_comes_back),
         stand_in!(references::a_repeated_request_doubles_none),
+        stand_in!(references::those_refused_for_a_moment_are_written),
         stand_in!(references::those_refused_for_good_make_the_job_partial),
         both!(unshown::values_that_weaviate_misreads_are_told_by_id_and_property),
         both!(odd_collections::the_largest_integers_come_back),

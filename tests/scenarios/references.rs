@@ -81,6 +81,22 @@ pub async fn a_repeated_request_doubles_none(world: &mut World) -> anyhow::Resul
     same(&before, &Census::take(&world.rest, &names).await?)
 }
 
+/// A node that is behind does not know the collection yet that they point to.
+pub async fn those_refused_for_a_moment_are_written(world: &mut World) -> anyhow::Result<()> {
+    let names = seed::references(&world.rest, "Book", 30).await?;
+    let before = Census::take(&world.rest, &names).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    let faults = world.stand_in().faults();
+    let replacing = Call::rest("PUT", "/v1/objects/*/*/references/*");
+    faults.on(replacing).always().refuse_objects(Objects::All, "something new");
+    let appending = || Call::rest("POST", "/v1/batch/references");
+    faults.on(appending()).times(2).refuse_objects(Objects::All, "target class not found");
+    world.succeed(&["restore", "b"]).await?;
+    ensure!(faults.count(&appending()) > 3, "nothing was tried again");
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
 pub async fn those_refused_for_good_make_the_job_partial(world: &mut World) -> anyhow::Result<()> {
     let names = seed::references(&world.rest, "Book", 30).await?;
     let before = Census::take(&world.rest, &names).await?;

@@ -273,7 +273,7 @@ impl ObjectWriter {
                 match failure::kind_of_text(text) {
                     // A node may be behind; or the collection that is referred to is gone.
                     Some(Kind::CollectionNotFound) => {
-                        appended.doubt = Some(Error::new(Kind::CollectionNotFound, said()).unclear());
+                        appended.doubt = Some(Error::new(Kind::WeaviateRefused, said()).unclear());
                     }
                     _ if failure::is_transient_text(text) => {
                         return Err(Error::new(Kind::WeaviateOverloaded, said()));
