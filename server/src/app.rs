@@ -14,13 +14,13 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::archive::Repository;
 use crate::config::{Config, Make, Options, RepositoryConfig};
-use crate::error::{Error, Kind, Result};
 use crate::grpc::{self, Health, Places};
 use crate::jobs::{Limits, Registry};
-use crate::ops::{self, Access, Leftover};
-use crate::weaviate::ClusterConfig;
+use selvedge_archive::Repository;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::{Access, Leftover};
+use selvedge_weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
 
@@ -92,7 +92,7 @@ impl App {
         let mut found = Vec::new();
         for repository in self.places.repositories() {
             let name = repository.name();
-            match ops::leftovers(repository).await {
+            match selvedge_ops::leftovers(repository).await {
                 Ok(leftovers) => {
                     for leftover in leftovers {
                         match leftover {
@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
     use crate::jobs::{Assignment, Job, Request};
-    use crate::ops::{ClearRequest, JobContext};
+    use selvedge_ops::{ClearRequest, JobContext};
 
     /// Nothing listens where its cluster should be.
     fn app() -> App {

@@ -9,8 +9,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::weaviate::ClusterConfig;
+use selvedge_model::error::Result;
+use selvedge_weaviate::ClusterConfig;
 
 pub use flags::{Command, Flags};
 pub use log::{Log, LogFormat};
@@ -138,7 +138,7 @@ mod tests {
     use clap::{CommandFactory, FromArgMatches};
 
     use super::*;
-    use crate::error::Error;
+    use selvedge_model::error::Error;
 
     fn load(arguments: &[&str]) -> Result<Config> {
         // Without the environment, which is that of whoever runs the tests.

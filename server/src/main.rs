@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::fs::Mode;
+use selvedge_model::error::{Error, Kind, Result};
 use selvedge_server::app::{self, App, shutdown_signal};
 use selvedge_server::config::{Command, Config, Flags};
-use selvedge_server::error::{Error, Kind, Result};
 use tokio::net::TcpListener;
 
 /// Threads for file access and for encoding and decoding data files. Each thread gets a heap of its own from the system's

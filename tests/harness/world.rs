@@ -8,13 +8,13 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use selvedge_archive::Repository;
 use selvedge_proto::v1::backup_service_client::BackupServiceClient;
 use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
 use selvedge_proto::v1::job_service_client::JobServiceClient;
 use selvedge_server::app::App;
-use selvedge_server::archive::Repository;
 use selvedge_server::config::Options;
-use selvedge_server::weaviate::ClusterConfig;
+use selvedge_weaviate::ClusterConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -41,7 +41,7 @@ pub struct World {
 pub struct Server {
     pub url: String,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<selvedge_server::error::Result<()>>,
+    running: JoinHandle<selvedge_model::error::Result<()>>,
 }
 
 /// What a run of the client left behind.

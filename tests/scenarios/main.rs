@@ -7,7 +7,6 @@
 // A panic here is a failed test, and this is the test harness that prints.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
-mod architecture;
 mod clear;
 mod clusters;
 mod damage;
@@ -30,11 +29,10 @@ mod tenants;
 mod unshown;
 mod verify;
 
-use runner::{Scenario, both, compare, plain, real, stand_in};
+use runner::{Scenario, both, compare, real, stand_in};
 
 fn scenarios() -> Vec<Scenario> {
     vec![
-        plain("architecture::imports_follow_the_layers", architecture::imports_follow_the_layers),
         compare(
             "stand_in_agrees::with_the_real_server",
             || Box::pin(stand_in_agrees::with_the_real_server()),

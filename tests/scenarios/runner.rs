@@ -27,19 +27,10 @@ pub struct Scenario {
 type Comparison = fn() -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 enum How {
-    Plain(fn() -> anyhow::Result<()>),
     /// Needs a real Weaviate to compare the stand-in with.
     Compare(Comparison),
     /// `real` is false where only scripted faults can bring about what is to be seen.
-    On {
-        run: Run,
-        real: bool,
-    },
-}
-
-/// One that needs no Weaviate.
-pub fn plain(name: &'static str, run: fn() -> anyhow::Result<()>) -> Scenario {
-    Scenario { name, how: How::Plain(run) }
+    On { run: Run, real: bool },
 }
 
 /// One that needs real servers of its own, be it to compare the stand-in with them.
@@ -100,7 +91,6 @@ pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
 fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
     let name = scenario.name.replace(' ', "");
     match scenario.how {
-        How::Plain(run) => vec![Trial::test(name, move || run().map_err(failed))],
         How::Compare(run) => {
             let trial = Trial::test(name, move || RUNTIME.block_on(run()).map_err(failed));
             vec![trial.with_ignored_flag(!has_real)]

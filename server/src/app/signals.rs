@@ -6,7 +6,7 @@ use std::process::exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::error::{Error, Kind, Result};
+use selvedge_model::error::{Error, Kind, Result};
 
 /// Ready at the first SIGTERM or SIGINT. The second one ends the process at once, whatever it is in the middle of.
 pub fn shutdown_signal() -> Result<impl Future<Output = ()>> {

@@ -5,7 +5,7 @@ use std::path::absolute;
 
 use url::Url;
 
-use crate::error::{Error, Result};
+use selvedge_model::error::{Error, Result};
 
 const GRPC_PORT: u16 = 50051;
 

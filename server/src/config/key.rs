@@ -5,7 +5,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use crate::error::{Error, Result};
+use selvedge_model::error::{Error, Result};
 
 pub const VARIABLE: &str = "WEAVIATE_API_KEY";
 

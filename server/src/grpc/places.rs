@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::archive::Repository;
 use crate::config::DEFAULT_NAME;
-use crate::error::{Error, Kind, Result};
-use crate::weaviate::{Cluster, ClusterConfig};
+use selvedge_archive::Repository;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::{Cluster, ClusterConfig};
 
 /// The clusters and repositories this server is configured for, by name.
 pub struct Places {

@@ -17,8 +17,8 @@ use self::backups::Backups;
 use self::collections::Collections;
 use self::jobs::Jobs;
 use super::{Health, Places, convert};
-use crate::error::{Error, Result};
 use crate::jobs::{Job, Registry};
+use selvedge_model::error::{Error, Result};
 
 /// All services, and the handle with which the server says whether it takes calls.
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {

@@ -8,7 +8,7 @@ use selvedge_proto::v1::FailureReason as Reason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::error::{Error, Kind};
+use selvedge_model::error::{Error, Kind};
 
 /// Statuses travel in HTTP/2 trailers, which proxies limit to few KiB. Of the 4 KiB that Selvedge keeps to, this is for
 /// the text; the rest is for the details beside it.

@@ -88,9 +88,9 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::error::{Error, Kind, Result};
     use crate::jobs::{Assignment, Limits, Registry, Request};
-    use crate::ops::{ClearRequest, JobContext, Outcome};
+    use selvedge_model::error::{Error, Kind, Result};
+    use selvedge_ops::{ClearRequest, JobContext, Outcome};
 
     /// A job that does `work`.
     fn start<F>(work: impl FnOnce(JobContext) -> F + Send + 'static) -> Arc<Job>

@@ -1,6 +1,6 @@
 //! What a job is asked to do, and where.
 
-use crate::ops::{BackupRequest, ClearRequest, RestoreRequest, VerifyRequest};
+use selvedge_ops::{BackupRequest, ClearRequest, RestoreRequest, VerifyRequest};
 
 /// A request that a job carries out. Equal requests are the same request, which is what makes a `request_id` safe.
 #[derive(Debug, Clone, PartialEq, Eq)]

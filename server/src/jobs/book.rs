@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Assignment, Job};
-use crate::error::{Error, Kind, Result};
+use selvedge_model::error::{Error, Kind, Result};
 
 #[derive(Debug, Default)]
 pub(super) struct Book {

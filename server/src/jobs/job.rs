@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Assignment;
 use super::rate::{Rate, RateWindow};
-use crate::error::{Error, Kind, Result};
-use crate::ops::{Outcome, Progress, ProgressSnapshot, Stop};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::{Outcome, Progress, ProgressSnapshot, Stop};
 
 /// Where a job is in its life: PENDING → RUNNING (→ CANCELLING) → one of the rest, which are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Kind, Result};
-use crate::ops::{Access, CollectionLocks, LockGuard};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::{Access, CollectionLocks, LockGuard};
 
 /// The collections of one cluster that jobs hold.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::ops::Counts;
+use selvedge_ops::Counts;
 
 /// The rate is the mean over this time.
 const WINDOW: Duration = Duration::from_secs(10);

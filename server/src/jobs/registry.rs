@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::book::Book;
 use super::locks::LockTable;
 use super::{Assignment, Job};
-use crate::error::{Error, Kind, Result};
-use crate::ops::{CollectionLocks, JobContext, Outcome};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::{CollectionLocks, JobContext, Outcome};
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use selvedge_proto::v1;
 
 use super::timestamp;
-use crate::archive::{BackupKind, BackupPage, CollectionManifest, Manifest};
+use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, Manifest};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
     let BackupPage { backups, unreadable, next } = page;

@@ -2,8 +2,8 @@
 
 use selvedge_proto::v1;
 
-use crate::model::VectorSpace;
-use crate::ops::CollectionSummary;
+use selvedge_model::VectorSpace;
+use selvedge_ops::CollectionSummary;
 
 pub fn collections(
     weaviate_version: String,

@@ -3,10 +3,10 @@
 use selvedge_proto::v1;
 
 use super::timestamp;
-use crate::error::Error;
 use crate::grpc::status;
 use crate::jobs::{Job, Rate, Request, State, View};
-use crate::ops::{
+use selvedge_model::error::Error;
+use selvedge_ops::{
     CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Phase, Plan, PlannedCollection,
     Warning,
 };

@@ -4,7 +4,7 @@ use prost::Message;
 use selvedge_proto::v1;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use selvedge_model::error::{Error, Result};
 
 const MAX_PAGE: u32 = 1000;
 /// Clients refuse messages over 4 MiB unless told otherwise.

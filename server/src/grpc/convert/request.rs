@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use selvedge_proto::v1;
 
 use super::summary;
-use crate::archive::BackupId;
-use crate::error::{Error, Result};
-use crate::model::{Selection, is_pattern};
-use crate::ops::{
+use selvedge_archive::BackupId;
+use selvedge_model::error::{Error, Result};
+use selvedge_model::{Selection, is_pattern};
+use selvedge_ops::{
     BackupRequest, Check, ClearRequest, InactiveTenants, Level, RestoreRequest, Settings, VerifyRequest,
 };
 

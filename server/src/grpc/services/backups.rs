@@ -4,13 +4,13 @@ use selvedge_proto::v1;
 use selvedge_proto::v1::backup_service_server::BackupService;
 use tonic::{Request, Response, Status};
 
-use crate::archive::{Page, Repository};
-use crate::error;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::{Watch, watch};
 use crate::grpc::{Places, convert};
+use crate::jobs;
 use crate::jobs::{Assignment, Job, Registry};
-use crate::{jobs, ops};
+use selvedge_archive::{Page, Repository};
+use selvedge_model::error;
 
 pub struct Backups {
     pub places: Arc<Places>,
@@ -62,7 +62,7 @@ impl Backups {
         let request = jobs::Request::Verify(call.request.clone());
         let assignment = Assignment { request, summary: call.summary, cluster, repository };
         self.registry.start(call.request_id, assignment, move |context| async move {
-            ops::verify(&context, &live, &source, &call.request).await
+            selvedge_ops::verify(&context, &live, &source, &call.request).await
         })
     }
 }

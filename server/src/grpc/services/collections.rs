@@ -4,12 +4,12 @@ use selvedge_proto::v1;
 use selvedge_proto::v1::collection_service_server::CollectionService;
 use tonic::{Request, Response, Status};
 
-use crate::error;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::{Watch, watch};
 use crate::grpc::{Places, convert};
+use crate::jobs;
 use crate::jobs::{Assignment, Job, Registry};
-use crate::{jobs, ops};
+use selvedge_model::error;
 
 pub struct Collections {
     pub places: Arc<Places>,
@@ -55,7 +55,8 @@ impl CollectionService for Collections {
         let request = request.into_inner();
         let (_, cluster) = self.places.cluster(&request.cluster).map_err(refusal)?;
         let selection = convert::selection(&request.collections).map_err(refusal)?;
-        let (version, collections) = ops::list_collections(&cluster, &selection).await.map_err(refusal)?;
+        let (version, collections) =
+            selvedge_ops::list_collections(&cluster, &selection).await.map_err(refusal)?;
         Ok(Response::new(convert::collections(version, collections)))
     }
 }
@@ -67,7 +68,7 @@ impl Collections {
         let request = jobs::Request::Backup(call.request.clone());
         let assignment = Assignment { request, summary: call.summary, cluster, repository };
         self.registry.start(call.request_id, assignment, move |context| async move {
-            ops::backup(&context, &source, &target, &call.request).await
+            selvedge_ops::backup(&context, &source, &target, &call.request).await
         })
     }
 
@@ -77,7 +78,7 @@ impl Collections {
         let request = jobs::Request::Restore(call.request.clone());
         let assignment = Assignment { request, summary: call.summary, cluster, repository };
         self.registry.start(call.request_id, assignment, move |context| async move {
-            ops::restore(&context, &target, &source, &call.request).await
+            selvedge_ops::restore(&context, &target, &source, &call.request).await
         })
     }
 
@@ -87,7 +88,7 @@ impl Collections {
         let request = jobs::Request::Clear(call.request.clone());
         let assignment = Assignment { request, summary: call.summary, cluster, repository };
         self.registry.start(call.request_id, assignment, move |context| async move {
-            ops::clear(&context, &target, &keeper, &call.request).await
+            selvedge_ops::clear(&context, &target, &keeper, &call.request).await
         })
     }
 }

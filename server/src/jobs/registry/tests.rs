@@ -2,7 +2,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::jobs::{Request, State};
-use crate::ops::{Access, ClearRequest};
+use selvedge_ops::{Access, ClearRequest};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
     Registry::new(Limits { running, history })

@@ -1,0 +1,294 @@
+//! `backup.json`: what makes a folder of files a backup.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::store_error::corrupt;
+use super::{BackupId, Checksum};
+use selvedge_model::Digest;
+use selvedge_model::error::{Error, Kind, Result};
+
+/// The version of the format that this Selvedge writes, and the only one it reads. Fields may be added without
+/// raising it.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A committed backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format_version: u32,
+    pub id: BackupId,
+    pub kind: BackupKind,
+    /// The version that wrote it.
+    pub selvedge_version: String,
+    pub weaviate_version: String,
+    /// The job that made it.
+    pub job_id: String,
+    /// The checksum of `claim.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Checksum>,
+    pub cluster: ClusterIdentity,
+    /// What is in it was read between the two.
+    pub start_time: DateTime<Utc>,
+    pub end_time: DateTime<Utc>,
+    pub options: BackupOptions,
+    /// Why collections that were asked for may be missing as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+    /// What else a person should know of the selection as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    pub collections: Vec<CollectionManifest>,
+}
+
+/// How much of its collections a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupKind {
+    /// All objects.
+    Full,
+    /// Schemas only.
+    Schema,
+    /// Some tenants, or objects without vectors, as the request asked.
+    Subset,
+    /// Less than the request asked for.
+    Partial,
+}
+
+/// Where a backup was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterIdentity {
+    /// Its name in the server's configuration.
+    pub name: String,
+    /// Its URL or host name.
+    pub address: String,
+}
+
+/// What the request asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackupOptions {
+    pub schema_only: bool,
+    pub without_vectors: bool,
+    /// Empty for all.
+    pub tenants: Vec<String>,
+}
+
+/// A collection in a backup, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionManifest {
+    pub name: String,
+    pub objects: u64,
+    /// Size of the data files.
+    pub bytes: u64,
+    /// How many data files.
+    pub files: u64,
+    pub multi_tenant: bool,
+    /// Tenants of which the backup has the objects.
+    pub tenants_covered: u64,
+    /// Tenants that the collection had.
+    pub tenants_total: u64,
+    /// False if something that was asked for is missing; the gaps say what.
+    #[serde(default = "yes")]
+    pub complete: bool,
+    /// What was asked for and is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+    /// What else a person should know of its completeness.
+    pub notes: Vec<String>,
+    /// Of all its objects. None if it was made before there were digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Of the collection's JSON files, by their names.
+    pub blake3: BTreeMap<String, Checksum>,
+}
+
+/// Backups that do not say so are whole: before, others were refused.
+fn yes() -> bool {
+    true
+}
+
+/// What the manifest says beyond the collections.
+#[derive(Debug, Clone)]
+pub struct CommitSummary {
+    pub kind: BackupKind,
+    pub weaviate_version: String,
+    pub cluster: ClusterIdentity,
+    pub start_time: DateTime<Utc>,
+    pub end_time: DateTime<Utc>,
+    pub options: BackupOptions,
+    pub gaps: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl Manifest {
+    pub fn new(
+        id: BackupId,
+        job_id: String,
+        claim: Checksum,
+        summary: CommitSummary,
+        collections: Vec<CollectionManifest>,
+    ) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            id,
+            kind: summary.kind,
+            selvedge_version: env!("CARGO_PKG_VERSION").to_owned(),
+            weaviate_version: summary.weaviate_version,
+            job_id,
+            claim: Some(claim),
+            cluster: summary.cluster,
+            start_time: summary.start_time,
+            end_time: summary.end_time,
+            options: summary.options,
+            gaps: summary.gaps,
+            notes: summary.notes,
+            collections,
+        }
+    }
+
+    /// Before gaps were told apart, they were among the notes, of which there were no others for a selection as a whole.
+    fn tell_gaps(&mut self) {
+        if self.kind == BackupKind::Partial && self.gaps.is_empty() {
+            let only_selection = self.collections.iter().all(|collection| collection.complete);
+            self.gaps = if only_selection { std::mem::take(&mut self.notes) } else { Vec::new() };
+        }
+        for collection in &mut self.collections {
+            if !collection.complete && collection.gaps.is_empty() {
+                collection.gaps = std::mem::take(&mut collection.notes);
+            }
+        }
+    }
+
+    /// In all collections together.
+    pub fn objects(&self) -> u64 {
+        self.collections.iter().map(|collection| collection.objects).sum()
+    }
+
+    /// Size of all data files.
+    pub fn bytes(&self) -> u64 {
+        self.collections.iter().map(|collection| collection.bytes).sum()
+    }
+
+    /// The text of `backup.json`, sealed: its field `blake3` is the hash of the text with zeros in the hash's own
+    /// place.
+    pub(super) fn to_json(&self) -> Result<Bytes> {
+        let sealed = Sealed { manifest: self, blake3: UNSEALED };
+        let text = serde_json::to_string_pretty(&sealed)
+            .map_err(|error| Error::internal("a manifest cannot be written as JSON").caused_by(error))?;
+        let seal = Checksum::of(text.as_bytes()).to_string();
+        Ok(replace_last(&text, UNSEALED, &seal).into())
+    }
+
+    pub(super) fn from_json(id: &BackupId, bytes: &[u8]) -> Result<Self> {
+        let broken = |error: serde_json::Error| {
+            let what = if error.is_eof() { "is cut off" } else { "is not valid" };
+            corrupt(id, format_args!("backup.json {what}")).caused_by(error)
+        };
+        let outline: Outline = serde_json::from_slice(bytes).map_err(broken)?;
+        if outline.format_version != FORMAT_VERSION {
+            return Err(unknown_format(id, &outline));
+        }
+        if !outline.is_seal_of(bytes) {
+            return Err(corrupt(id, "backup.json was altered: its checksum does not hold"));
+        }
+        let mut manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
+        manifest.tell_gaps();
+        if manifest.id != *id {
+            return Err(corrupt(id, format_args!("its backup.json belongs to backup {}", manifest.id)));
+        }
+        Ok(manifest)
+    }
+}
+
+fn unknown_format(id: &BackupId, outline: &Outline) -> Error {
+    let version = outline.format_version;
+    let message =
+        format!("backup {id} has format version {version}, and this Selvedge reads version {FORMAT_VERSION}");
+    Error::new(Kind::BackupFormatUnknown, message).hint(match &outline.selvedge_version {
+        Some(writer) => format!("use Selvedge {writer}, which wrote it, or a newer one"),
+        None => "use the version of Selvedge that wrote it, or a newer one".to_owned(),
+    })
+}
+
+/// As long as a checksum in hex.
+const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+#[derive(Serialize)]
+struct Sealed<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    blake3: &'a str,
+}
+
+/// What must be known of a manifest before anything else in it means something.
+#[derive(Deserialize)]
+struct Outline {
+    format_version: u32,
+    selvedge_version: Option<String>,
+    blake3: Option<Checksum>,
+}
+
+impl Outline {
+    fn is_seal_of(&self, bytes: &[u8]) -> bool {
+        let (Some(seal), Ok(text)) = (self.blake3, str::from_utf8(bytes)) else { return false };
+        Checksum::of(replace_last(text, &seal.to_string(), UNSEALED).as_bytes()) == seal
+    }
+}
+
+/// The last one: a manifest's own hash comes after all it lists.
+fn replace_last(text: &str, old: &str, new: &str) -> String {
+    match text.rsplit_once(old) {
+        Some((before, after)) => [before, new, after].concat(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::samples::summary;
+
+    fn manifest() -> Manifest {
+        Manifest::new("b".parse().unwrap(), "job".to_owned(), Checksum::of(b"{}"), summary(), Vec::new())
+    }
+
+    fn read(text: &str) -> Result<Manifest> {
+        Manifest::from_json(&"b".parse().unwrap(), text.as_bytes())
+    }
+
+    #[test]
+    fn it_comes_back_and_no_altered_or_shortened_text_passes() {
+        let text = String::from_utf8(manifest().to_json().unwrap().to_vec()).unwrap();
+        assert_eq!(read(&text).unwrap().to_json().unwrap(), text);
+        for end in 0..text.len() {
+            assert_eq!(read(&text[..end]).unwrap_err().kind(), Kind::BackupCorrupt, "cut at {end}");
+        }
+        for at in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 1;
+            let error = Manifest::from_json(&"b".parse().unwrap(), &bytes).unwrap_err();
+            assert!(
+                matches!(error.kind(), Kind::BackupCorrupt | Kind::BackupFormatUnknown),
+                "at {at}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn fields_of_the_future_are_tolerated_and_formats_of_the_future_are_not() {
+        let text = String::from_utf8(manifest().to_json().unwrap().to_vec()).unwrap();
+        let seal = serde_json::from_str::<Outline>(&text).unwrap().blake3.unwrap().to_string();
+        let unsealed = text.replace(&seal, UNSEALED).replacen('{', "{\"novelty\": [1], ", 1);
+        let resealed = unsealed.replace(UNSEALED, &Checksum::of(unsealed.as_bytes()).to_string());
+        assert!(read(&resealed).is_ok());
+
+        let newer = text.replace("\"format_version\": 1", "\"format_version\": 7");
+        let error = read(&newer).unwrap_err();
+        assert_eq!(error.kind(), Kind::BackupFormatUnknown);
+        assert_eq!(error.to_string(), "backup b has format version 7, and this Selvedge reads version 1");
+        assert!(error.hint_text().unwrap().contains("use Selvedge 0."));
+    }
+}

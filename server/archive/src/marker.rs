@@ -1,0 +1,75 @@
+//! `repository.json`: what makes a place a repository.
+//!
+//! A folder whose file system is not mounted looks like an empty one, and a backup onto the disk below it succeeds. So a
+//! repository is made on purpose, once, and only what has its marker is used as one.
+
+use chrono::{DateTime, Utc};
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::store::{Created, Store};
+use super::{FORMAT_VERSION, layout};
+use selvedge_model::error::{Error, Kind, Result};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format_version: u32,
+    id: Uuid,
+    time: DateTime<Utc>,
+}
+
+impl Store {
+    /// Makes the place a repository, unless it is one. What is in it stays.
+    pub async fn mark(&self) -> Result<()> {
+        let marker = Marker { format_version: FORMAT_VERSION, id: Uuid::new_v4(), time: Utc::now() };
+        let json = serde_json::to_vec_pretty(&marker).map_err(|error| {
+            Error::internal("the marker of a repository cannot be written").caused_by(error)
+        })?;
+        match self.create(&layout::marker(), json.into()).await? {
+            Created::Done | Created::Taken(_) => self.check().await,
+        }
+    }
+
+    /// Whether the repository is there, and is the one that was there before.
+    pub async fn check(&self) -> Result<()> {
+        let path = layout::marker();
+        let Some(bytes) = self.get(&path).await? else { return Err(self.absent(&path)) };
+        let unusable = |what: String| {
+            Error::new(Kind::RepositoryUnavailable, format!("{} cannot be used: {what}", self.place()))
+        };
+        let marker: Marker = serde_json::from_slice(&bytes).map_err(|error| {
+            unusable(format!("{path} is damaged"))
+                .hint(format!("bring {path} back from a copy of the repository"))
+                .caused_by(error)
+        })?;
+        if marker.format_version > FORMAT_VERSION {
+            let text = format!(
+                "its format version is {}, and this Selvedge knows {FORMAT_VERSION}",
+                marker.format_version
+            );
+            return Err(unusable(text).hint("use the version of Selvedge that made it, or a newer one"));
+        }
+        if *self.known.get_or_init(|| marker.id) != marker.id {
+            let text = "another repository is there than when the server started".to_owned();
+            return Err(unusable(text).hint("check what is mounted there; restart selvedge-server to use it"));
+        }
+        Ok(())
+    }
+
+    /// As [`Store::check`], for a repository that was there before.
+    pub async fn check_again(&self) -> Result<()> {
+        if self.known.get().is_some() { self.check().await } else { Ok(()) }
+    }
+
+    fn absent(&self, path: &Path) -> Error {
+        Error::new(
+            Kind::RepositoryUnavailable,
+            format!("there is no repository at {}: no {path} is there; is it mounted?", self.place()),
+        )
+        .hint(
+            "mount it, or correct --repository; a new repository is made with `selvedge-server init --repository …`, which \
+             leaves what is there as it is",
+        )
+    }
+}

@@ -1,0 +1,280 @@
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use serde::{Deserialize, Serialize};
+
+use super::list::Times;
+use super::store::{Created, Store};
+use super::write_data::Limits;
+use super::{BackupId, BackupReader, BackupWriter, Checksum, Manifest, layout};
+use selvedge_model::error::{Error, Kind, Result, counted};
+
+/// A place for backups. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    store: Arc<Store>,
+    limits: Limits,
+    times: Arc<Mutex<Times>>,
+}
+
+/// Rights of the folders of a repository: what is in the collections is nobody else's business.
+#[cfg(unix)]
+const PRIVATE: u32 = 0o700;
+
+/// `claim.json`: whose an id is before there is a backup.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claim {
+    job_id: String,
+    time: DateTime<Utc>,
+}
+
+impl Repository {
+    /// `url` is `file:///absolute/path`, taken as it is, or `memory://anything`, which is gone when the server is. Whether
+    /// there is a repository is for [`Repository::check`] to say.
+    pub fn open(name: &str, url: &str) -> Result<Self> {
+        match Location::parse(name, url)? {
+            Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
+            Location::Folder(path) if !path.is_dir() => Err(Error::new(
+                Kind::RepositoryUnavailable,
+                format!("there is no repository \"{name}\" at {url}: there is no such folder; is it mounted?"),
+            )
+            .hint("mount it, or correct --repository; a new one is made with `selvedge-server init --repository …`")),
+            Location::Folder(path) => Self::in_folder(name, url, path),
+        }
+    }
+
+    /// As [`Repository::open`], with the folder made if it is missing. For a place that is to be a repository.
+    pub fn create(name: &str, url: &str) -> Result<Self> {
+        if let Location::Folder(path) = Location::parse(name, url)? {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, PRIVATE);
+            builder.create(&path).map_err(|error| unusable(name, &path, error.into()))?;
+        }
+        Self::open(name, url)
+    }
+
+    /// Whether there is nothing at all at this place, so that a repository can be made of it without a word.
+    pub fn is_vacant(name: &str, url: &str) -> Result<bool> {
+        match Location::parse(name, url)? {
+            Location::Memory => Ok(true),
+            Location::Folder(path) => match std::fs::read_dir(&path) {
+                Ok(mut entries) => Ok(entries.next().is_none()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+                Err(error) => Err(unusable(name, &path, error.into())),
+            },
+        }
+    }
+
+    fn in_folder(name: &str, url: &str, path: PathBuf) -> Result<Self> {
+        let store =
+            LocalFileSystem::new_with_prefix(&path).map_err(|error| unusable(name, &path, error.into()))?;
+        // Cleaning up removes the folders of a backup with the last of its files.
+        let store = store.with_fsync(true).with_automatic_cleanup(true);
+        let store = Store::in_folder(name, url, path, Arc::new(store));
+        Ok(Self::on(store))
+    }
+
+    pub fn with_store(name: &str, url: &str, store: Arc<dyn ObjectStore>) -> Self {
+        Self::on(Store::new(name, url, store))
+    }
+
+    fn on(store: Store) -> Self {
+        Self { store: Arc::new(store), limits: Limits::default(), times: Arc::default() }
+    }
+
+    pub(super) fn times(&self) -> Times {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_times(&self, times: Times) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
+    }
+
+    /// Makes the place a repository, unless it is one. What is in it stays.
+    pub async fn init(&self) -> Result<()> {
+        self.store.mark().await
+    }
+
+    /// Fails unless the repository is there, and is the one that was there before. To be called before each job: a file
+    /// system that is not mounted looks like an empty folder.
+    pub async fn check(&self) -> Result<()> {
+        self.store.check().await
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub fn name(&self) -> &str {
+        &self.store.name
+    }
+
+    pub fn url(&self) -> &str {
+        &self.store.url
+    }
+
+    pub(super) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What a committed backup says of itself.
+    pub async fn manifest(&self, id: &BackupId) -> Result<Manifest> {
+        match self.store.get(&layout::manifest(id)).await? {
+            Some(bytes) => Manifest::from_json(id, &bytes),
+            None => Err(self.not_found(id).await),
+        }
+    }
+
+    pub async fn open_backup(&self, id: &BackupId) -> Result<BackupReader> {
+        Ok(BackupReader::new(self.store.clone(), self.manifest(id).await?))
+    }
+
+    /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.
+    pub async fn create_backup(&self, id: &BackupId, job_id: &str) -> Result<BackupWriter> {
+        self.refuse_existing(id).await?;
+        let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
+        let json = serde_json::to_vec_pretty(&claim)
+            .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
+        let mut checksum = Checksum::of(&json);
+        if let Created::Taken(found) = self.store.create(&layout::claim(id), json.into()).await? {
+            let holder = serde_json::from_slice::<Claim>(&found).ok();
+            if holder.as_ref().is_none_or(|holder| holder.job_id != job_id) {
+                return Err(self.taken(id, holder.as_ref()));
+            }
+            checksum = Checksum::of(&found);
+        }
+        Ok(BackupWriter::new(self.store.clone(), id.clone(), job_id.to_owned(), checksum, self.limits))
+    }
+
+    /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
+    pub async fn check_writable(&self, id: &BackupId) -> Result<()> {
+        self.refuse_existing(id).await?;
+        match self.store.get(&layout::claim(id)).await? {
+            Some(found) => Err(self.taken(id, serde_json::from_slice(&found).ok().as_ref())),
+            None => Ok(()),
+        }
+    }
+
+    async fn refuse_existing(&self, id: &BackupId) -> Result<()> {
+        match self.store.get(&layout::manifest(id)).await? {
+            Some(bytes) => Err(self.exists(id, &bytes)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes or replaces a file of a job. Durable when it returns.
+    pub async fn put_job_file(&self, job_id: &str, name: &str, bytes: Bytes) -> Result<()> {
+        self.store.put(&layout::job_file(job_id, name), bytes.into()).await
+    }
+
+    /// The files of all jobs: the job's id and the file's name.
+    pub async fn job_files(&self) -> Result<Vec<(String, String)>> {
+        let paths = self.store.list(&layout::jobs_dir()).await?;
+        Ok(paths.iter().filter_map(layout::parse_job_file).collect())
+    }
+
+    /// None if there is no such file.
+    pub async fn job_file(&self, job_id: &str, name: &str) -> Result<Option<Bytes>> {
+        self.store.get(&layout::job_file(job_id, name)).await
+    }
+
+    pub async fn delete_job_file(&self, job_id: &str, name: &str) -> Result<()> {
+        self.store.delete(vec![layout::job_file(job_id, name)]).await.map(drop)
+    }
+
+    async fn not_found(&self, id: &BackupId) -> Error {
+        let place = self.store.place();
+        let claim = self.store.get(&layout::claim(id)).await.ok().flatten();
+        let error = match claim.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok()) {
+            Some(Claim { job_id, .. }) => Error::new(
+                Kind::BackupNotFound,
+                format!(
+                    "backup {id} in {place} is not finished: job {job_id} still makes it, or has failed to"
+                ),
+            ),
+            None => Error::new(Kind::BackupNotFound, format!("there is no backup {id} in {place}")),
+        };
+        error.hint("list what there is with `selvedge list`")
+    }
+
+    /// What is there is never to be deleted for the sake of its id.
+    fn exists(&self, id: &BackupId, manifest: &[u8]) -> Error {
+        let what = match Manifest::from_json(id, manifest) {
+            Ok(manifest) => {
+                let collections = counted(manifest.collections.len() as u64, "collection");
+                format!(" (of {}, {collections})", manifest.end_time.format("%Y-%m-%d %H:%M:%S UTC"))
+            }
+            Err(_) => String::new(),
+        };
+        let text = format!("backup {id} exists already in {}{what}", self.store.place());
+        Error::new(Kind::BackupExists, text).hint(format!(
+            "choose another id, or leave it out to have one made from the time; `selvedge show {id}` shows what is there"
+        ))
+    }
+
+    fn taken(&self, id: &BackupId, holder: Option<&Claim>) -> Error {
+        let holder = holder.map_or("another job".to_owned(), |claim| {
+            format!("job {} since {}", claim.job_id, claim.time.format("%Y-%m-%d %H:%M:%S UTC"))
+        });
+        let place = self.store.place();
+        let text = format!("the backup id {id} in {place} is taken by {holder}, which has committed nothing");
+        Error::new(Kind::BackupExists, text).hint(format!(
+            "choose another id, or leave it out to have one made from the time; if no server is making it any more, what a \
+             crash left is in backups/{id}: remove that folder to free the id"
+        ))
+    }
+}
+
+/// Where a repository is.
+enum Location {
+    Memory,
+    Folder(PathBuf),
+}
+
+impl Location {
+    fn parse(name: &str, url: &str) -> Result<Self> {
+        match url.split_once("://") {
+            Some(("file", path)) if path.starts_with('/') => Ok(Self::Folder(path.into())),
+            Some(("memory", _)) => Ok(Self::Memory),
+            Some(("s3" | "gs" | "az", _)) => Err(unsupported(name, url)),
+            _ => Err(malformed(name, url)),
+        }
+    }
+}
+
+fn unusable(name: &str, path: &FilePath, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::new(
+        Kind::RepositoryUnavailable,
+        format!("repository \"{name}\": cannot use the folder {}", path.display()),
+    )
+    .hint("check that the path is right and that the user selvedge-server runs as may write there")
+    .caused_by(error)
+}
+
+fn unsupported(name: &str, url: &str) -> Error {
+    Error::invalid("repository", format!("repository \"{name}\": {url} is not supported in this version"))
+        .hint("this version keeps backups in a folder: file:///var/backups/weaviate")
+}
+
+fn malformed(name: &str, url: &str) -> Error {
+    let error = Error::invalid(
+        "repository",
+        format!("repository \"{name}\": \"{url}\" is not the URL of a repository"),
+    );
+    let path = url.strip_prefix("file://").or(url.strip_prefix("file:")).unwrap_or(url);
+    match std::path::absolute(path) {
+        Ok(absolute) if !path.contains("://") => {
+            error.hint(format!("write a folder with its whole path: file://{}", absolute.display()))
+        }
+        _ => error.hint("write a folder with its whole path: file:///var/backups/weaviate"),
+    }
+}

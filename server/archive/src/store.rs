@@ -1,0 +1,193 @@
+//! The object store with its failures put into words.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use uuid::Uuid;
+
+use super::Checksum;
+use super::layout::BACKUPS;
+use super::store_error::store_error;
+use selvedge_model::error::{Error, Result};
+
+/// What is read at once of an object that is only hashed. (A stream of a local file comes in pieces of 8 KiB, each of them a
+/// task of its own.)
+const PIECE: usize = 4 << 20;
+
+#[derive(Debug)]
+pub struct Store {
+    pub name: String,
+    pub url: String,
+    /// The id of the repository that was found first: another one in its place is not it.
+    pub(super) known: OnceLock<Uuid>,
+    objects: Arc<dyn ObjectStore>,
+    /// Where it is, if it is a folder of this machine.
+    folder: Option<PathBuf>,
+}
+
+/// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
+/// the same object at once and neither has ended.
+const CREATE_AGAIN: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
+
+/// What became of a create-only put.
+pub enum Created {
+    /// The object is there, with the bytes that were to be put.
+    Done,
+    /// Something else was there before.
+    Taken(Bytes),
+}
+
+impl Store {
+    pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
+        let known = OnceLock::new();
+        Self { name: name.to_owned(), url: url.to_owned(), known, objects, folder: None }
+    }
+
+    /// A store that is a folder of this machine.
+    pub fn in_folder(name: &str, url: &str, folder: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
+        Self { folder: Some(folder), ..Self::new(name, url, objects) }
+    }
+
+    /// How messages call it.
+    pub fn place(&self) -> String {
+        format!("repository \"{}\" ({})", self.name, self.url)
+    }
+
+    pub fn error(&self, action: &str, path: &Path, error: object_store::Error) -> Error {
+        store_error(action, path, &self.place(), error)
+    }
+
+    /// Replaces what is there. Durable when it returns.
+    pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = self.objects.put(path, payload).await;
+        put.map(drop).map_err(|error| self.error("write", path, error))
+    }
+
+    /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store
+    /// says, the object counts as created if it has these bytes.
+    pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
+        for pause in CREATE_AGAIN {
+            match self.create_once(path, &bytes).await? {
+                Some(created) => return Ok(created),
+                None => tokio::time::sleep(pause).await,
+            }
+        }
+        let taken = object_store::Error::AlreadyExists {
+            path: path.to_string(),
+            source: "it is taken, and nothing is there".into(),
+        };
+        self.create_once(path, &bytes).await?.ok_or_else(|| self.error("write", path, taken))
+    }
+
+    /// None if the object is taken, and yet not there.
+    async fn create_once(&self, path: &Path, bytes: &Bytes) -> Result<Option<Created>> {
+        let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
+        let Err(error) = put else { return Ok(Some(Created::Done)) };
+        let is_taken = matches!(error, object_store::Error::AlreadyExists { .. });
+        let found = self.get(path).await;
+        match found {
+            // A folder loses no answers. What failed there is the way to the disk: the bytes can be read and are not safe.
+            Ok(Some(found)) if found == *bytes && !is_taken && self.folder.is_some() => {
+                self.delete(vec![path.clone()]).await.ok();
+                Err(self.error("write", path, error))
+            }
+            Ok(Some(found)) if found == *bytes => Ok(Some(Created::Done)),
+            Ok(Some(found)) if is_taken => Ok(Some(Created::Taken(found))),
+            Ok(None) if is_taken => Ok(None),
+            // The failure to write says more than one to read after it.
+            _ => Err(self.error("write", path, error)),
+        }
+    }
+
+    /// None if there is no such object.
+    pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
+        let read = async { self.objects.get(path).await?.bytes().await };
+        self.found("read", path, read.await)
+    }
+
+    /// None if there is no such object. May return less than asked for if the object is shorter.
+    pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Option<Bytes>> {
+        self.found("read", path, self.objects.get_range(path, range).await)
+    }
+
+    /// The BLAKE3 of an object, read once and not kept. None if there is no such object.
+    pub async fn checksum(&self, path: &Path) -> Result<Option<Checksum>> {
+        let read = async {
+            let size = self.objects.head(path).await?.size;
+            let mut hasher = blake3::Hasher::new();
+            for start in (0..size).step_by(PIECE) {
+                let end = size.min(start + PIECE as u64);
+                hasher.update(&self.objects.get_range(path, start..end).await?);
+            }
+            Ok(hasher.finalize().into())
+        };
+        self.found("read", path, read.await)
+    }
+
+    /// None if there is no such object.
+    pub async fn head(&self, path: &Path) -> Result<Option<ObjectMeta>> {
+        self.found("read", path, self.objects.head(path).await)
+    }
+
+    fn found<T>(&self, action: &str, path: &Path, result: object_store::Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.error(action, path, error)),
+        }
+    }
+
+    /// The names of the folders in the folder of backups.
+    pub async fn backup_names(&self) -> Result<Vec<String>> {
+        let prefix = Path::from(BACKUPS);
+        let listed = self.objects.list_with_delimiter(Some(&prefix)).await;
+        let listed = listed.map_err(|error| self.error("list", &prefix, error))?;
+        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// Everything below `dir`.
+    pub async fn list(&self, dir: &Path) -> Result<Vec<Path>> {
+        let listed = self.objects.list(Some(dir)).map_ok(|meta| meta.location);
+        listed.try_collect().await.map_err(|error| self.error("list", dir, error))
+    }
+
+    /// Deletes as many as it can, and says how many there were. What is gone already is no failure.
+    pub async fn delete(&self, paths: Vec<Path>) -> Result<u64> {
+        let mut results = self.objects.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+        let mut deleted = 0;
+        let mut failed = None;
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(_) => deleted += 1,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => failed = Some(self.error("delete from", &Path::from(BACKUPS), error)),
+            }
+        }
+        failed.map_or(Ok(deleted), Err)
+    }
+
+    pub async fn start_upload(&self, path: &Path) -> Result<Box<dyn MultipartUpload>> {
+        self.objects.put_multipart(path).await.map_err(|error| self.error("write", path, error))
+    }
+
+    /// Removes what is left of a folder that should be gone: files that were never finished are not among those that a list
+    /// shows. Nothing to do where there are no folders.
+    pub async fn remove_remains(&self, dir: &Path) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let remains = dir.parts().fold(folder.clone(), |folder, part| folder.join(part.as_ref()));
+        match tokio::fs::remove_dir_all(&remains).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let source = Box::new(error);
+                Err(self.error("clean up", dir, object_store::Error::Generic { store: "folder", source }))
+            }
+            _ => Ok(()),
+        }
+    }
+}

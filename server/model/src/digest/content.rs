@@ -1,0 +1,48 @@
+//! The digests of a collection, as far as one needs them to compare it part by part.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Buckets, Digest, Digester, Unfit};
+use crate::{Batch, Dimensions};
+
+/// What was found in some objects of a collection: adds up, in any order.
+#[derive(Debug, Clone, Default)]
+pub struct Content {
+    pub buckets: Buckets,
+    /// Empty without multi-tenancy. A tenant without objects need not be there.
+    pub tenants: BTreeMap<String, Digest>,
+    pub dimensions: Dimensions,
+}
+
+impl Content {
+    /// Adds a batch of one tenant; None without multi-tenancy. Returns the digest of the batch.
+    pub fn add(&mut self, digester: &Digester, tenant: Option<&str>, batch: &Batch) -> Result<Digest, Unfit> {
+        let mut total = Digest::default();
+        digester.each(tenant, batch, |_, id: Uuid, digest| {
+            self.buckets.add(&id, digest);
+            total += digest;
+        })?;
+        if let Some(tenant) = tenant {
+            match self.tenants.get_mut(tenant) {
+                Some(sum) => *sum += total,
+                None => drop(self.tenants.insert(tenant.to_owned(), total)),
+            }
+        }
+        self.dimensions.add(digester.spaces(), tenant, batch);
+        Ok(total)
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.buckets.merge(&other.buckets);
+        for (tenant, digest) in other.tenants {
+            *self.tenants.entry(tenant).or_default() += digest;
+        }
+        self.dimensions.merge(other.dimensions);
+    }
+
+    pub fn total(&self) -> Digest {
+        self.buckets.total()
+    }
+}

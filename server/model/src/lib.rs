@@ -1,0 +1,22 @@
+//! What the repository and Weaviate both speak: collections, batches of objects, digests, ranges of ids.
+
+mod batch;
+mod collection;
+mod digest;
+mod dimensions;
+pub mod error;
+mod range;
+mod reference;
+mod selection;
+mod tenant;
+mod vectors;
+
+pub use batch::{Batch, TextColumn};
+pub use collection::{Collection, Property, ValueKind, VectorSpace};
+pub use digest::{Buckets, Content, Digest, Digester, Unfit, bucket_of};
+pub use dimensions::{DimensionCount, Dimensions};
+pub use range::UuidRange;
+pub use reference::{Beacon, References, parse_references, rename_references};
+pub use selection::{Selection, is_pattern};
+pub use tenant::{Tenant, TenantStatus};
+pub use vectors::{MultiVectorColumn, VectorColumn, Vectors};

@@ -1,0 +1,183 @@
+//! Which tenants are read, and what becomes of those that are not active.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::remarks::Remarks;
+use super::{BackupRequest, InactiveTenants};
+use crate::lanes::Part;
+use selvedge_model::error::{Error, Kind, Result, counted, listed};
+use selvedge_model::{Collection, Tenant, TenantStatus};
+use selvedge_weaviate::Cluster;
+
+/// The reason of the remark on tenants that were left out.
+const LEFT_OUT: &str = "tenants_left_out";
+
+/// The tenants that are meant.
+#[derive(Debug, Default)]
+pub struct Choice {
+    pub active: Vec<String>,
+    /// To be woken, read, and put back.
+    pub asleep: Vec<String>,
+    pub remarks: Remarks,
+}
+
+/// Sorts the tenants that the request means by what is done with them. `deleted` are some that were there before.
+pub fn choose(
+    collection: &Collection,
+    tenants: &[Tenant],
+    deleted: &[String],
+    request: &BackupRequest,
+) -> Result<Choice> {
+    let mut choice = Choice::default();
+    tell_deleted(deleted, request, &mut choice.remarks);
+    let (mut inactive, mut offloaded) = (Vec::new(), Vec::new());
+    for tenant in named(collection, tenants, deleted, request)? {
+        let names = match tenant.status {
+            TenantStatus::Hot => &mut choice.active,
+            TenantStatus::Cold if request.inactive_tenants == InactiveTenants::Activate => &mut choice.asleep,
+            TenantStatus::Cold => &mut inactive,
+            TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => &mut offloaded,
+        };
+        names.push(tenant.name.clone());
+    }
+    for (left_out, status) in [(inactive, "inactive"), (offloaded, "offloaded")] {
+        if !left_out.is_empty() {
+            let (count, all) = (left_out.len(), tenants.len());
+            let text =
+                format!("{count} of {all} tenants are {status} and were left out: {}", listed(&left_out));
+            match request.inactive_tenants {
+                InactiveTenants::Report | InactiveTenants::Activate => choice.remarks.gap(LEFT_OUT, text),
+                InactiveTenants::Skip => choice.remarks.note(LEFT_OUT, text),
+            }
+        }
+    }
+    Ok(choice)
+}
+
+/// Of tenants that were to be woken: those that are still inactive, and those that are active by now. The others are told.
+pub fn still_there(
+    wave: &[String],
+    now: &[Tenant],
+    request: &BackupRequest,
+    remarks: &mut Remarks,
+) -> (Vec<String>, Vec<String>) {
+    let statuses = statuses(now);
+    let (mut asleep, mut awake, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+    for tenant in wave {
+        match statuses.get(tenant.as_str()) {
+            Some(TenantStatus::Cold) => asleep.push(tenant.clone()),
+            Some(TenantStatus::Hot) => awake.push(tenant.clone()),
+            Some(status) => {
+                remarks.gap(LEFT_OUT, format!("tenant \"{tenant}\" is {status} by now and was left out"));
+            }
+            None => deleted.push(tenant.clone()),
+        }
+    }
+    tell_deleted(&deleted, request, remarks);
+    (asleep, awake)
+}
+
+/// Nobody misses a tenant that was deleted; unless it was asked for by its name.
+fn tell_deleted(deleted: &[String], request: &BackupRequest, remarks: &mut Remarks) {
+    let chosen = |name: &&String| request.tenants.contains(name);
+    let (chosen, others): (Vec<_>, Vec<_>) = deleted.iter().partition(chosen);
+    let text = |names: &[&String]| {
+        let count = counted(names.len() as u64, "tenant");
+        format!("{count} deleted while the backup was made, and not in it: {}", listed(names))
+    };
+    if !chosen.is_empty() {
+        remarks.gap(LEFT_OUT, text(&chosen));
+    }
+    // Those that were not chosen would not have been in it.
+    if !others.is_empty() && request.tenants.is_empty() {
+        remarks.note(LEFT_OUT, text(&others));
+    }
+}
+
+/// What became of tenants that could not be read any more, by name: their status, and why they are left out. One that was
+/// deleted is not among them: it is no tenant of the collection any more.
+pub fn what_became_of(
+    lost: &BTreeSet<String>,
+    now: &[Tenant],
+    request: &BackupRequest,
+    remarks: &mut Remarks,
+) -> BTreeMap<String, (TenantStatus, String)> {
+    let statuses = statuses(now);
+    let (mut deleted, mut inactive, mut left_out) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for tenant in lost {
+        match statuses.get(tenant.as_str()) {
+            None => deleted.push(tenant.clone()),
+            Some(status) => {
+                inactive.push(tenant.clone());
+                let why = match status {
+                    TenantStatus::Hot => "not active while it was read".to_owned(),
+                    status => status.to_string(),
+                };
+                left_out.insert(tenant.clone(), (*status, why));
+            }
+        }
+    }
+    tell_deleted(&deleted, request, remarks);
+    if !inactive.is_empty() {
+        let text = format!(
+            "{} deactivated while the backup was made, and left out: {}",
+            counted(inactive.len() as u64, "tenant"),
+            listed(&inactive)
+        );
+        remarks.gap(LEFT_OUT, text);
+    }
+    left_out
+}
+
+fn statuses(tenants: &[Tenant]) -> BTreeMap<&str, TenantStatus> {
+    tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.status)).collect()
+}
+
+/// Why the objects of a tenant are not in the backup, if they are not.
+pub fn left_out(tenant: &Tenant, request: &BackupRequest) -> Option<String> {
+    let chosen = request.tenants.is_empty() || request.tenants.contains(&tenant.name);
+    let woken = request.inactive_tenants == InactiveTenants::Activate;
+    match tenant.status {
+        _ if !chosen => Some("not chosen".to_owned()),
+        _ if request.schema_only => None,
+        TenantStatus::Hot => None,
+        TenantStatus::Cold if woken => None,
+        status => Some(status.to_string()),
+    }
+}
+
+fn named<'t>(
+    collection: &Collection,
+    tenants: &'t [Tenant],
+    deleted: &[String],
+    request: &BackupRequest,
+) -> Result<Vec<&'t Tenant>> {
+    if request.tenants.is_empty() {
+        return Ok(tenants.iter().collect());
+    }
+    let name = &collection.name;
+    if !collection.multi_tenant {
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        )
+        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+    }
+    let find = |wanted: &String| {
+        tenants.iter().find(|tenant| tenant.name == *wanted).ok_or_else(|| {
+            Error::new(Kind::TenantNotFound, format!("collection \"{name}\" has no tenant \"{wanted}\""))
+                .hint("tenants' names are case-sensitive")
+        })
+    };
+    request.tenants.iter().filter(|name| !deleted.contains(name)).map(find).collect()
+}
+
+/// Counts the objects of active tenants. One that went meanwhile counts for one, so that it is read, and found to be lost.
+pub async fn count(cluster: &Cluster, collection: &str, tenants: &[String]) -> Result<Vec<Part>> {
+    let counts = cluster.count_tenants(collection, tenants.iter().map(String::as_str)).await?;
+    let part = |(tenant, objects): (&String, Option<u64>)| Part {
+        tenant: Some(tenant.clone()),
+        objects: objects.unwrap_or(1),
+    };
+    Ok(tenants.iter().zip(counts).map(part).collect())
+}

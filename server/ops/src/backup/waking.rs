@@ -1,0 +1,90 @@
+//! Tenants that are inactive, woken a few at a time, and put back whatever happens.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::JobContext;
+use selvedge_archive::Repository;
+use selvedge_model::TenantStatus;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
+
+/// Tenants that are awake at a time: enough to keep the lanes busy, few enough to be small beside the others.
+pub const WAVE: usize = 100;
+/// The file that tells of woken tenants. A job wakes tenants of one collection at a time.
+const FILE: &str = "woken.json";
+
+/// What is written down before tenants are woken, so that a server that finds it can put them back.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Woken {
+    /// By its name in the server's configuration, and its address: another cluster may have the same name elsewhere.
+    pub cluster: String,
+    pub address: String,
+    pub collection: String,
+    tenants: Vec<String>,
+}
+
+/// Does `work` while these inactive tenants are active. They are put back also if the work fails, the job is cancelled or
+/// the server stops; if it dies, its next start does it.
+pub async fn while_awake<T>(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    collection: &str,
+    tenants: &[String],
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let woken = Woken {
+        cluster: cluster.name().to_owned(),
+        address: cluster.rest_url().to_owned(),
+        collection: collection.to_owned(),
+        tenants: tenants.to_vec(),
+    };
+    let json = serde_json::to_vec_pretty(&woken)
+        .map_err(|error| Error::internal("a list of tenants cannot be written as JSON").caused_by(error))?;
+    repository.put_job_file(&job.job_id, FILE, Bytes::from(json)).await?;
+    let names: Vec<_> = tenants.iter().map(String::as_str).collect();
+    let result = match cluster.set_tenant_status(collection, &names, TenantStatus::Hot).await {
+        Ok(()) => work.await,
+        Err(error) => Err(error),
+    };
+    let (cluster, repository, job_id) = (cluster.clone(), repository.clone(), job.job_id.clone());
+    let put_back = job.uncut(async move {
+        woken.put_back(&cluster).await?;
+        repository.delete_job_file(&job_id, FILE).await
+    });
+    match (result, put_back.await) {
+        (result, Ok(())) => result,
+        (Ok(_), Err(error)) => Err(error),
+        (Err(error), Err(left)) => Err(error.also(format!("also, {left}"))),
+    }
+}
+
+impl Woken {
+    /// Those that are active; what has been dropped or offloaded since needs nothing. Returns how many there were.
+    pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
+        let there = match cluster.tenants(&self.collection).await {
+            Ok(tenants) => tenants,
+            // Weaviate is whole when it says so.
+            Err(error) if error.kind() == Kind::CollectionNotFound => return Ok(0),
+            Err(error) => return Err(self.still_awake(error)),
+        };
+        let woken: BTreeSet<_> = self.tenants.iter().collect();
+        let active = there.iter().filter(|tenant| tenant.status.is_active() && woken.contains(&tenant.name));
+        let names: Vec<_> = active.map(|tenant| tenant.name.as_str()).collect();
+        let result = cluster.set_tenant_status(&self.collection, &names, TenantStatus::Cold).await;
+        result.map(|()| names.len()).map_err(|error| self.still_awake(error))
+    }
+
+    fn still_awake(&self, error: Error) -> Error {
+        error
+            .context(format_args!(
+                "{} tenants of collection \"{}\" that were activated could not be deactivated again",
+                self.tenants.len(),
+                self.collection
+            ))
+            .hint("the server does it at its next start; or deactivate them in Weaviate")
+    }
+}

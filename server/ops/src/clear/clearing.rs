@@ -1,0 +1,186 @@
+//! What a clear writes down before it takes something away, so that it comes back whatever happens: what the collection was
+//! like, in the form in which Weaviate takes it, and what is missing at the moment.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::sameness::fail_if_different;
+use super::victim::Victim;
+use crate::JobContext;
+use selvedge_archive::Repository;
+use selvedge_model::error::{Error, Result, counted};
+use selvedge_model::{Tenant, TenantStatus};
+use selvedge_weaviate::Cluster;
+
+/// What is missing while the file of this name is there.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Clearing {
+    /// By its name in the server's configuration, and its address.
+    pub cluster: String,
+    pub address: String,
+    pub collection: String,
+    /// The collection that the schema is tried with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+    /// The tenants that are taken away; empty where the whole collection is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
+}
+
+/// The files of a clear of one collection. Its name is a folder's: with anything added, it could be too long for a file.
+pub struct Saved<'a> {
+    job: &'a JobContext,
+    repository: &'a Repository,
+    clearing: Clearing,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedTenant {
+    name: String,
+    activity_status: TenantStatus,
+}
+
+fn schema_file(collection: &str) -> String {
+    format!("cleared/{collection}/schema.json")
+}
+
+fn tenants_file(collection: &str) -> String {
+    format!("cleared/{collection}/tenants.json")
+}
+
+impl<'a> Saved<'a> {
+    /// Keeps the schema and the tenants where they survive this server.
+    pub async fn new(
+        job: &'a JobContext,
+        cluster: &Cluster,
+        repository: &'a Repository,
+        victim: &Victim,
+    ) -> Result<Self> {
+        let collection = victim.collection.name.clone();
+        let (cluster, address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
+        let clearing = Clearing { cluster, address, collection, probe: None, tenants: Vec::new() };
+        let saved = Self { job, repository, clearing };
+        if victim.collection.multi_tenant {
+            let tenant = |tenant: &Tenant| json!({"name": tenant.name, "activityStatus": tenant.status});
+            let tenants: Value = victim.tenants.iter().map(tenant).collect();
+            saved.put(&tenants_file(&saved.clearing.collection), &tenants).await?;
+        }
+        saved.put(&schema_file(&saved.clearing.collection), &victim.collection.schema).await?;
+        Ok(saved)
+    }
+
+    /// Where the schema is; the tenants are beside it.
+    pub fn place(&self) -> String {
+        let file = schema_file(&self.clearing.collection);
+        format!("{}/jobs/{}/{file}", self.repository.url(), self.job.job_id)
+    }
+
+    /// From now on the probe may be there, and the collection may not.
+    pub async fn begin(&mut self, probe: &str) -> Result<()> {
+        self.clearing.probe = Some(probe.to_owned());
+        self.put(Clearing::FILE, &self.clearing).await
+    }
+
+    /// From now on these tenants may be missing, and those before are there.
+    pub async fn begin_tenants(&mut self, tenants: &[Tenant]) -> Result<()> {
+        self.clearing.tenants = tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        self.put(Clearing::FILE, &self.clearing).await
+    }
+
+    /// Nothing is missing any more.
+    pub async fn end(&self) -> Result<()> {
+        self.repository.delete_job_file(&self.job.job_id, Clearing::FILE).await
+    }
+
+    async fn put(&self, file: &str, value: &(impl Serialize + Sync)) -> Result<()> {
+        let text = serde_json::to_vec_pretty(value).map_err(|error| {
+            Error::internal("what a clear keeps cannot be written as JSON").caused_by(error)
+        })?;
+        self.repository.put_job_file(&self.job.job_id, file, Bytes::from(text)).await
+    }
+}
+
+impl Clearing {
+    pub const FILE: &'static str = "clearing.json";
+
+    /// Brings back what is missing, and says what that was; None if nothing is.
+    pub async fn finish(
+        &self,
+        cluster: &Cluster,
+        repository: &Repository,
+        job_id: &str,
+    ) -> Result<Option<String>> {
+        let name = &self.collection;
+        if let Some(probe) = &self.probe
+            && cluster.is_empty(probe).await?
+        {
+            cluster.drop_collection(probe).await?;
+        }
+        let file = schema_file(name);
+        let schema: Value = read(repository, job_id, &file).await?;
+        let place = format!("{}/jobs/{job_id}/{file}", repository.url());
+        let Some(there) = cluster.collection(name).await? else {
+            if !self.tenants.is_empty() {
+                // Its tenants were cleared, so it was there: somebody else has dropped it.
+                return Ok(None);
+            }
+            let made = cluster.create_collection(&schema).await.map_err(|error| {
+                error.also(format!(
+                    "collection \"{name}\" is missing: POST its schema, saved in {place}, to /v1/schema"
+                ))
+            })?;
+            fail_if_different(name, &schema, &made.schema)?;
+            return Ok(Some(format!("collection \"{name}\" created again, empty")));
+        };
+        fail_if_different(name, &schema, &there.schema).map_err(|error| {
+            error.also(format!(
+                "somebody else has created it meanwhile: if it is not wanted, drop it (DELETE /v1/schema/{name}) and POST the \
+                 schema as it was, saved in {place}, to /v1/schema"
+            ))
+        })?;
+        self.bring_tenants_back(cluster, repository, job_id).await
+    }
+
+    async fn bring_tenants_back(
+        &self,
+        cluster: &Cluster,
+        repository: &Repository,
+        job_id: &str,
+    ) -> Result<Option<String>> {
+        let name = &self.collection;
+        if self.tenants.is_empty() {
+            return Ok(None);
+        }
+        let saved: Vec<SavedTenant> = read(repository, job_id, &tenants_file(name)).await?;
+        let there: BTreeSet<_> = cluster.tenants(name).await?.into_iter().map(|tenant| tenant.name).collect();
+        let is_missing =
+            |tenant: &SavedTenant| self.tenants.contains(&tenant.name) && !there.contains(&tenant.name);
+        let missing: Vec<_> = saved
+            .into_iter()
+            .filter(is_missing)
+            .map(|SavedTenant { name, activity_status: status }| Tenant { name, status })
+            .collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        cluster.create_tenants(name, &missing).await?;
+        let tenants = counted(missing.len() as u64, "tenant");
+        Ok(Some(format!("{tenants} of collection \"{name}\" created again, empty")))
+    }
+}
+
+async fn read<T: serde::de::DeserializeOwned>(
+    repository: &Repository,
+    job_id: &str,
+    file: &str,
+) -> Result<T> {
+    let missing = || Error::internal(format!("jobs/{job_id}/{file} is missing, which a clear had saved"));
+    let bytes = repository.job_file(job_id, file).await?.ok_or_else(missing)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error)
+    })
+}

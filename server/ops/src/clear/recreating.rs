@@ -1,0 +1,195 @@
+//! Emptying one collection, and proving that it is empty and otherwise the same.
+
+use std::collections::BTreeMap;
+
+use super::clearing::Saved;
+use super::probe::probe_name;
+use super::sameness::fail_if_different;
+use super::victim::Victim;
+use crate::{JobContext, Phase};
+use selvedge_archive::Repository;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, Tenant};
+use selvedge_weaviate::{Cluster, compare_schemas};
+
+/// Tenants that are missing at a time, between being deleted and being created again.
+const CHUNK: usize = 100;
+
+pub async fn clear(
+    job: &JobContext,
+    cluster: &Cluster,
+    repository: &Repository,
+    victim: Victim,
+) -> Result<()> {
+    let mut saved = Saved::new(job, cluster, repository, &victim).await?;
+    if victim.collection.multi_tenant {
+        recreate_tenants(job, cluster, &victim, &mut saved).await?;
+    } else {
+        job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
+        let probe = probe_name(&victim.collection.name);
+        saved.begin(&probe).await?;
+        if let Err(error) =
+            prove(job, cluster, &victim.collection, probe).await.and_then(|()| job.check_stop())
+        {
+            // The collection is there, as it was.
+            saved.end().await?;
+            return Err(error);
+        }
+        let (cluster, collection, place) = (cluster.clone(), victim.collection.clone(), saved.place());
+        job.uncut(async move { recreate(&cluster, &collection, &place).await }).await?;
+    }
+    saved.end().await?;
+    job.progress.set_phase(Phase::Checking);
+    check(cluster, &victim).await?;
+    victim.counters.add_objects(victim.objects);
+    job.progress.set_phase(Phase::Clearing);
+    Ok(())
+}
+
+async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> {
+    let name = &planned.name;
+    let now = cluster.collection(name).await?;
+    if now.is_some_and(|now| compare_schemas(&planned.schema, &now.schema).is_empty()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::SchemaChanged,
+        format!("the schema of collection \"{name}\" changed while the clear was planned"),
+    )
+    .hint("nothing was changed; start the clear again"))
+}
+
+/// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
+async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection, probe: String) -> Result<()> {
+    let name = collection.name.clone();
+    let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
+    let cluster = cluster.clone();
+    let proof = async move {
+        let made = cluster.create_collection(&wanted.schema).await;
+        match (made, cluster.drop_collection(&probe).await) {
+            (Ok(made), Ok(())) => fail_if_different(&name, &wanted.schema, &made.schema),
+            // What may not be created may not be dropped either.
+            (Err(error), Err(_)) if matches!(cluster.collection(&probe).await, Ok(None)) => Err(error),
+            (Err(error), Ok(())) => Err(error),
+            (Ok(_), Err(error)) | (Err(error), Err(_)) => Err(error.also(format!(
+                "nothing was changed, but the empty collection \"{probe}\" may be left over: delete it"
+            ))),
+        }
+    };
+    // Not to be cut either: the probe would stay.
+    job.uncut(proof).await.map_err(|error| {
+        let hint = error.hint_text().unwrap_or("nothing was changed").to_owned();
+        error.context("the schema could not be created again, so the collection was left alone").hint(hint)
+    })
+}
+
+/// From here to the end the collection is missing. Neither a cancel nor a shutdown cuts this.
+async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Result<()> {
+    let name = &collection.name;
+    cluster.drop_collection(name).await.map_err(|error| {
+        error.also(format!(
+            "if collection \"{name}\" is gone, POST its schema, saved in {saved}, to /v1/schema"
+        ))
+    })?;
+    let made = match cluster.create_collection(&collection.schema).await {
+        Ok(made) => made,
+        Err(error) => {
+            return Err(error
+                .context(format_args!("collection \"{name}\" was dropped and could not be created again"))
+                .also(format!(
+                    "its schema is saved in {saved}: create it with POST /v1/schema, or restart selvedge-server, which does it"
+                )));
+        }
+    };
+    fail_if_different(name, &collection.schema, &made.schema)
+        .map_err(|error| error.also(format!("the schema as it was is saved in {saved}")))
+}
+
+/// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
+async fn recreate_tenants(
+    job: &JobContext,
+    cluster: &Cluster,
+    victim: &Victim,
+    saved: &mut Saved<'_>,
+) -> Result<()> {
+    for chunk in victim.tenants.chunks(CHUNK) {
+        if let Err(error) = job.check_stop() {
+            saved.end().await?;
+            return Err(error);
+        }
+        saved.begin_tenants(chunk).await?;
+        let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
+        let recreate = async move {
+            cluster.delete_tenants(&name, &tenants).await?;
+            cluster.create_tenants(&name, &tenants).await
+        };
+        job.uncut(recreate).await.map_err(|error| {
+            error.also(format!(
+                "tenants may be missing now: create them again from what is saved beside {}, or restart selvedge-server, \
+                 which does it",
+                saved.place()
+            ))
+        })?;
+        victim.counters.add_tenants(chunk.len() as u64);
+    }
+    Ok(())
+}
+
+/// Empty, and otherwise as before.
+async fn check(cluster: &Cluster, victim: &Victim) -> Result<()> {
+    let name = &victim.collection.name;
+    let now = cluster.collection(name).await?.ok_or_else(|| {
+        Error::new(
+            Kind::SchemaMismatch,
+            format!("collection \"{name}\" is gone although it was created again"),
+        )
+    })?;
+    fail_if_different(name, &victim.collection.schema, &now.schema)?;
+    if victim.collection.multi_tenant {
+        check_tenants(cluster, victim).await?;
+    } else {
+        fail_if_not_empty(name, None, cluster.count(name, None).await?)?;
+    }
+    let aliases = cluster.aliases().await?.of(name);
+    if aliases != victim.aliases {
+        return Err(Error::new(
+            Kind::SchemaMismatch,
+            format!("the aliases of collection \"{name}\" were {:?} and are {aliases:?}", victim.aliases),
+        ));
+    }
+    Ok(())
+}
+
+async fn check_tenants(cluster: &Cluster, victim: &Victim) -> Result<()> {
+    let name = &victim.collection.name;
+    let now = cluster.tenants(name).await?;
+    let found =
+        |tenant: &Tenant| now.binary_search_by(|other| other.name.cmp(&tenant.name)).ok().map(|at| &now[at]);
+    if let Some(tenant) = victim.tenants.iter().find(|tenant| found(tenant) != Some(tenant)) {
+        return Err(Error::new(
+            Kind::SchemaMismatch,
+            format!(
+                "tenant \"{}\" of collection \"{name}\" is not there as it was ({})",
+                tenant.name, tenant.status
+            ),
+        ));
+    }
+    let active: Vec<_> = victim.tenants.iter().filter(|tenant| tenant.status.is_active()).collect();
+    let counts = cluster.count_tenants(name, active.iter().map(|tenant| tenant.name.as_str())).await?;
+    active
+        .iter()
+        .zip(counts)
+        .try_for_each(|(tenant, count)| fail_if_not_empty(name, Some(&tenant.name), count.unwrap_or(0)))
+}
+
+fn fail_if_not_empty(name: &str, tenant: Option<&str>, count: u64) -> Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let tenant = tenant.map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
+    Err(Error::new(
+        Kind::CountMismatch,
+        format!("collection \"{name}\" holds {count} objects{tenant} after it was cleared"),
+    )
+    .hint("somebody writes to it; stop the writers and clear it again"))
+}

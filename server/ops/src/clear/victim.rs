@@ -1,0 +1,127 @@
+//! What a clear would remove, found out without changing anything.
+
+use std::sync::Arc;
+
+use super::ClearRequest;
+use crate::{CollectionCounters, JobContext, PlannedCollection};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, Tenant, TenantStatus};
+use selvedge_weaviate::Cluster;
+
+/// A collection that is to be cleared.
+pub struct Victim {
+    pub collection: Collection,
+    /// The tenants to clear; empty without multi-tenancy.
+    pub tenants: Vec<Tenant>,
+    /// Aliases that point at it, to be found again afterwards.
+    pub aliases: Vec<String>,
+    pub objects: u64,
+    /// False if some tenants are inactive, and their objects therefore not counted.
+    pub objects_exact: bool,
+    pub counters: Arc<CollectionCounters>,
+}
+
+/// Looks at each collection. Fails if one of them cannot be cleared.
+pub async fn plan(job: &JobContext, cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victim>> {
+    cluster.connect().await?;
+    let all_aliases = cluster.aliases().await?;
+    let mut victims = Vec::with_capacity(request.collections.len());
+    for name in &request.collections {
+        let collection = find(cluster, name).await?;
+        let tenants = tenants(cluster, &collection, &request.tenants).await?;
+        let (objects, objects_exact) = count(cluster, &collection, &tenants).await?;
+        let counters = job.progress.add_collection(name, "");
+        counters.expect_objects(objects, objects_exact);
+        counters.expect_tenants(tenants.len() as u64);
+        let aliases = all_aliases.of(name);
+        victims.push(Victim { collection, tenants, aliases, objects, objects_exact, counters });
+    }
+    Ok(victims)
+}
+
+async fn find(cluster: &Cluster, name: &str) -> Result<Collection> {
+    if let Some(collection) = cluster.collection(name).await? {
+        return Ok(collection);
+    }
+    Err(Error::new(
+        Kind::CollectionNotFound,
+        format!("collection \"{name}\" does not exist on cluster \"{}\"", cluster.name()),
+    )
+    .hint("give the exact name, not an alias or a pattern; `selvedge collections` lists what there is"))
+}
+
+async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) -> Result<Vec<Tenant>> {
+    let name = &collection.name;
+    if !collection.multi_tenant {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        ));
+    }
+    let mut tenants = cluster.tenants(name).await?;
+    if let Some(missing) = wanted.iter().find(|wanted| !tenants.iter().any(|tenant| tenant.name == **wanted))
+    {
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" has no tenant \"{missing}\""),
+        )
+        .hint("tenants' names are case-sensitive"));
+    }
+    tenants.retain(|tenant| wanted.is_empty() || wanted.contains(&tenant.name));
+    let fixed = |tenant: &&Tenant| !matches!(tenant.status, TenantStatus::Hot | TenantStatus::Cold);
+    if let Some(tenant) = tenants.iter().find(fixed) {
+        return Err(Error::new(
+            Kind::CollectionUnsupported,
+            format!(
+                "tenant \"{}\" of collection \"{name}\" is {}: Weaviate could not create it again as it is",
+                tenant.name, tenant.status
+            ),
+        )
+        .hint("activate it in Weaviate first, or name the tenants to clear with --tenant"));
+    }
+    Ok(tenants)
+}
+
+async fn count(cluster: &Cluster, collection: &Collection, tenants: &[Tenant]) -> Result<(u64, bool)> {
+    let name = &collection.name;
+    if !collection.multi_tenant {
+        return Ok((cluster.count(name, None).await?, true));
+    }
+    let active: Vec<_> = tenants
+        .iter()
+        .filter(|tenant| tenant.status.is_active())
+        .map(|tenant| tenant.name.as_str())
+        .collect();
+    let counts = cluster.count_tenants(name, active.iter().copied()).await?;
+    Ok((counts.iter().flatten().sum(), active.len() == tenants.len()))
+}
+
+impl Victim {
+    /// What a dry run, or a call that needs confirmation, shows.
+    pub fn planned(&self) -> PlannedCollection {
+        let action = if self.collection.multi_tenant {
+            "delete the tenants with their objects, create them again with their status"
+        } else {
+            "drop with all objects, create again from its schema"
+        };
+        let mut notes = vec!["all objects are lost: there is no undo without a backup".to_owned()];
+        if !self.objects_exact {
+            notes.push("inactive tenants are cleared too; their objects are not counted".to_owned());
+        }
+        if !self.collection.multi_tenant {
+            notes.push("for a moment the collection does not exist: queries fail, and a writer with auto-schema could create another one".to_owned());
+        }
+        PlannedCollection {
+            collection: self.collection.name.clone(),
+            action: action.to_owned(),
+            objects: self.objects,
+            objects_exact: self.objects_exact,
+            tenants: self.tenants.len() as u64,
+            notes,
+            ..PlannedCollection::default()
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What an operation knows of the job that runs it.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Progress;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
+
+/// The job as its operation sees it: where to report, when to stop, what to hold.
+#[derive(Clone)]
+pub struct JobContext {
+    pub job_id: String,
+    pub progress: Arc<Progress>,
+    stop: Arc<Stop>,
+    locks: Arc<dyn CollectionLocks>,
+    uncut: TaskTracker,
+}
+
+/// Asks a job to stop, and says why.
+#[derive(Debug, Default)]
+pub struct Stop {
+    token: CancellationToken,
+    cause: OnceLock<Kind>,
+}
+
+impl Stop {
+    /// `cause` is `Cancelled` or `ServerStopped`; the first one counts.
+    pub fn request(&self, cause: Kind) {
+        let _ = self.cause.set(cause);
+        self.token.cancel();
+    }
+
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    fn error(&self) -> Error {
+        match self.cause.get() {
+            Some(Kind::ServerStopped) => {
+                Error::new(Kind::ServerStopped, "the server was stopped before the job was done")
+                    .hint("start the job again when the server is back")
+            }
+            _ => Error::new(Kind::Cancelled, "the job was cancelled"),
+        }
+    }
+}
+
+/// How a job uses a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads it; several jobs may.
+    Shared,
+    /// Changes it; nobody else may touch it.
+    Exclusive,
+}
+
+/// Held as long as the job needs the collections.
+pub type LockGuard = Box<dyn Send + Sync>;
+
+/// Keeps jobs on the same cluster out of each other's collections.
+pub trait CollectionLocks: Send + Sync {
+    /// Fails at once with `CollectionBusy`, naming the holder, if any of the collections is taken.
+    fn acquire(&self, job_id: &str, collections: &[String], access: Access) -> Result<LockGuard>;
+}
+
+impl JobContext {
+    /// `uncut` tracks what must end before the server does.
+    pub fn new(
+        job_id: impl Into<String>,
+        progress: Arc<Progress>,
+        stop: Arc<Stop>,
+        locks: Arc<dyn CollectionLocks>,
+        uncut: TaskTracker,
+    ) -> Self {
+        Self { job_id: job_id.into(), progress, stop, locks, uncut }
+    }
+
+    /// The cluster as this job uses it: patient, and showing in the progress what it waits for.
+    pub fn cluster(&self, cluster: &Cluster) -> Cluster {
+        cluster.for_job(self.progress.clone())
+    }
+
+    /// Cancelled when the job is asked to stop; for work that has to end in an orderly way.
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop.token
+    }
+
+    /// Fails if the job was asked to stop. To be called between units of work.
+    pub fn check_stop(&self) -> Result<()> {
+        if self.stop.is_requested() { Err(self.stop.error()) } else { Ok(()) }
+    }
+
+    /// Runs work that changes nothing, and drops it as soon as the job is asked to stop.
+    pub async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.token.cancelled() => Err(self.stop.error()),
+            result = work => result,
+        }
+    }
+
+    /// Runs work that must not be left half done: neither a cancel nor a shutdown cuts it.
+    pub async fn uncut<T, F>(&self, work: F) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.uncut.spawn(work).await {
+            Ok(result) => result,
+            Err(panic) => Err(Error::internal("a section of the job broke off").caused_by(panic)),
+        }
+    }
+
+    pub fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
+        self.locks.acquire(&self.job_id, collections, access)
+    }
+}

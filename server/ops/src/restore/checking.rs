@@ -1,0 +1,143 @@
+//! After writing: is what is there what the backup holds?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Check;
+use super::refused::Refused;
+use super::target::{Target, Targets};
+use crate::compare::{Comparison, Expected, Verdict};
+use crate::{CollectionCounters, JobContext};
+use selvedge_model::Content;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
+
+/// A replica may lag a little behind the writes it is counted for.
+const COUNT_AGAIN: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// Objects that are named if something is wrong.
+const NAMED: usize = 5;
+
+/// The checking of one collection.
+pub struct Checking<'a> {
+    pub job: &'a JobContext,
+    pub cluster: &'a Cluster,
+    pub targets: &'a Targets,
+    pub target: &'a Target,
+    pub refused: &'a Refused,
+}
+
+impl Checking<'_> {
+    pub async fn check(&self, check: Check) -> Result<()> {
+        if !self.target.with_data || check == Check::None {
+            return Ok(());
+        }
+        self.job.or_stop(self.count()).await?;
+        if check == Check::Digest { self.digest().await } else { Ok(()) }
+    }
+
+    /// Counts what is there against what was written.
+    async fn count(&self) -> Result<()> {
+        for pause in COUNT_AGAIN {
+            if self.count_once().await?.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.count_once().await?
+    }
+
+    /// The inner result is what the counts say.
+    async fn count_once(&self) -> Result<Result<()>> {
+        let Self { target, cluster, .. } = self;
+        let name = &target.collection.name;
+        // A tenant without objects may be inactive, and then cannot be counted.
+        let expected: Vec<_> =
+            target.rows.iter().filter(|(tenant, rows)| tenant.is_none() || **rows > 0).collect();
+        let counts = if target.collection.multi_tenant {
+            let tenants = expected.iter().filter_map(|(tenant, _)| tenant.as_deref());
+            let counts = cluster.count_tenants(name, tenants).await?;
+            counts.into_iter().map(|count| count.unwrap_or(0)).collect()
+        } else {
+            vec![cluster.count(name, None).await?]
+        };
+        let missing = &self.refused.of(name).missing;
+        let refused = |tenant: &Option<String>| match tenant {
+            None => missing.total().objects,
+            Some(tenant) => missing.tenants.get(tenant).map_or(0, |digest| digest.objects),
+        };
+        let mut counted = expected.into_iter().zip(counts);
+        let wrong = counted.find(|((tenant, rows), counted)| counted + refused(tenant) != **rows);
+        let Some(((tenant, rows), counted)) = wrong else { return Ok(Ok(())) };
+        let tenant = tenant.as_ref().map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
+        Ok(Err(Error::new(
+            Kind::CountMismatch,
+            format!("collection \"{name}\" holds {counted} objects{tenant} after {rows} were restored"),
+        )
+        .hint("check that nobody else writes to it and that all nodes of Weaviate are up")))
+    }
+
+    /// Reads everything back, and compares its content with the backup's.
+    async fn digest(&self) -> Result<()> {
+        let Self { job, target, .. } = self;
+        let name = &target.collection.name;
+        let refused = self.refused.of(name);
+        let filled = |tenant: &str| target.rows.get(&Some(tenant.to_owned())).is_some_and(|rows| *rows > 0);
+        let Some(expected) = Expected::of(&target.source, filled) else {
+            let text =
+                "the backup is from before there were content digests: objects were counted, not compared";
+            job.progress.warn("not_compared", text, name.clone());
+            return Ok(());
+        };
+        if !refused.is_comparable() {
+            let text = "not everything could be written as it was, so objects were counted, not compared";
+            job.progress.warn("not_compared", text, name.clone());
+            return Ok(());
+        }
+        let references = target.collection.has_references();
+        let expected = expected.without(&refused.missing);
+        let expected = if references { expected } else { expected.without_references() };
+        let comparison = self.comparison(references);
+        // A tenant that is gone differs: it should hold what the backup holds.
+        let (found, _) = comparison.content(&expected.parts()).await?;
+        match expected.compare(&found) {
+            Verdict::Same => Ok(()),
+            verdict => Err(self.mismatch(&comparison, &verdict, &found).await),
+        }
+    }
+
+    fn comparison(&self, references: bool) -> Comparison<'_> {
+        let back: BTreeMap<_, _> =
+            self.targets.names.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
+        Comparison {
+            job: self.job,
+            cluster: self.cluster,
+            source: &self.target.source,
+            live: self.target.collection.clone(),
+            names: Arc::new(back),
+            references,
+            // Objects are not done twice.
+            counters: Arc::new(CollectionCounters::unseen()),
+        }
+    }
+
+    async fn mismatch(&self, comparison: &Comparison<'_>, verdict: &Verdict, found: &Content) -> Error {
+        let name = &self.target.collection.name;
+        let text = format!(
+            "collection \"{name}\" does not hold what the backup holds, although as many objects are there"
+        );
+        let error = |text| {
+            Error::new(Kind::ContentMismatch, text)
+                .hint("check that nobody else writes to it, then restore again; `selvedge verify --against-live` compares the two")
+        };
+        match comparison.differences(verdict, found, NAMED).await {
+            Ok(found) => {
+                let named: BTreeSet<_> = found.findings.into_iter().map(|finding| finding.text).collect();
+                let named: Vec<_> = named.into_iter().take(NAMED).collect();
+                error(format!("{text}: {}", named.join("; ")))
+            }
+            Err(failed) => error(format!("{text} (where could not be found out: {failed})")),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Creating the collections and tenants of a restore.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::target::{Target, Targets};
+use crate::JobContext;
+use selvedge_model::Tenant;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::{Cluster, Difference, compare_schemas};
+
+/// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
+/// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
+pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
+    let mut created = Vec::new();
+    let creating = cluster.until(job.stop_token().clone());
+    match create(&job, &creating, &targets.all, &mut created).await {
+        Ok(()) => Ok(()),
+        // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
+        Err(error) if job.stop_token().is_cancelled() => {
+            Err(undo(&cluster.hasty(), &targets.all, &created, error).await)
+        }
+        Err(error) => Err(undo(&cluster, &targets.all, &created, error).await),
+    }
+}
+
+async fn create<'a>(
+    job: &JobContext,
+    cluster: &Cluster,
+    targets: &'a [Target],
+    created: &mut Vec<&'a str>,
+) -> Result<()> {
+    for target in targets {
+        job.check_stop()?;
+        cluster.begin_collection(&target.creation).await?;
+        // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
+        created.push(&target.collection.name);
+    }
+    for target in targets {
+        job.check_stop()?;
+        let made = cluster.complete_collection(&target.creation).await?;
+        compare(job, &target.collection.name, &target.creation.initial, &made.schema)?;
+        cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
+    }
+    Ok(())
+}
+
+/// Fails if the collection would not be the same; warns of the rest.
+pub fn compare(job: &JobContext, name: &str, wanted: &Value, made: &Value) -> Result<()> {
+    let (fatal, minor): (Vec<_>, Vec<_>) =
+        compare_schemas(wanted, made).into_iter().partition(|difference| difference.matters);
+    if !fatal.is_empty() {
+        let texts: Vec<_> = fatal.iter().take(5).map(ToString::to_string).collect();
+        return Err(Error::new(
+            Kind::SchemaMismatch,
+            format!("Weaviate did not create collection \"{name}\" as it was: {}", texts.join("; ")),
+        )
+        .hint("the target may be an older version of Weaviate, or configured differently"));
+    }
+    minor.iter().for_each(|difference| warn(job, name, difference));
+    Ok(())
+}
+
+fn warn(job: &JobContext, name: &str, difference: &Difference) {
+    if difference.wanted.is_some() {
+        let text = format!(
+            "Weaviate did not take a setting that only concerns its inner workings: {}",
+            difference.path
+        );
+        job.progress.warn("setting_not_taken", text, name);
+    } else if difference.got.as_ref().is_some_and(|added| added["enabled"] == true) {
+        let text =
+            format!("Weaviate switched something on that the original does not have: {}", difference.path);
+        job.progress.warn("setting_added", text, name);
+    }
+}
+
+/// Drops what was created, as far as it is still what was created: what somebody else has put in since is not ours.
+async fn undo(cluster: &Cluster, targets: &[Target], created: &[&str], mut error: Error) -> Error {
+    for target in targets.iter().filter(|target| created.contains(&target.collection.name.as_str())) {
+        let name = &target.collection.name;
+        match drop_if_untouched(cluster, target).await {
+            Ok(true) => {}
+            Ok(false) => {
+                error = error.also(format!("\"{name}\" is left as it is: somebody else writes to it"));
+            }
+            Err(left) => {
+                error = error.also(format!(
+                    "drop \"{name}\", which the job had created, by hand: it could not ({left})"
+                ));
+            }
+        }
+    }
+    error
+}
+
+/// False if there is something in it. Nothing has been written by the job yet.
+async fn drop_if_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
+    let name = &target.collection.name;
+    let Some(there) = cluster.collection(name).await? else { return Ok(true) };
+    let objects = if there.multi_tenant {
+        let tenants = cluster.tenants(name).await?;
+        let is_ours = |tenant: &Tenant| target.tenants.iter().any(|ours| ours.name == tenant.name);
+        if !tenants.iter().all(is_ours) {
+            return Ok(false);
+        }
+        cluster.count_tenants(name, tenants.iter().map(|tenant| tenant.name.as_str())).await?
+    } else {
+        vec![Some(cluster.count(name, None).await?)]
+    };
+    if objects.into_iter().flatten().any(|count| count > 0) {
+        return Ok(false);
+    }
+    cluster.drop_collection(name).await.map(|()| true)
+}

@@ -1,0 +1,375 @@
+//! What a restore makes: which collections under which names, and whether it can make them whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::RestoreRequest;
+use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
+use crate::limits::has_hashes;
+use crate::{CollectionCounters, JobContext, PlannedCollection};
+use selvedge_archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, Property, Tenant, TenantStatus};
+use selvedge_weaviate::{Cluster, Creation};
+
+/// Everything that is to be made.
+pub struct Targets {
+    /// In an order in which references find what they point to, as far as there is one.
+    pub all: Vec<Target>,
+    /// The names on the target, by the names in the backup.
+    pub names: BTreeMap<String, String>,
+}
+
+impl Targets {
+    /// The names of the collections that are made.
+    pub fn created(&self) -> Vec<&str> {
+        self.all.iter().map(|target| target.collection.name.as_str()).collect()
+    }
+}
+
+/// A collection that is to be made.
+pub struct Target {
+    pub source: CollectionReader,
+    /// With the name and the settings it gets.
+    pub collection: Collection,
+    pub creation: Creation,
+    /// The tenants it gets, with the status they have in the end.
+    pub tenants: Vec<Tenant>,
+    /// Rows by tenant, or under `None`. Empty for a schema-only restore.
+    pub rows: BTreeMap<Option<String>, u64>,
+    /// Only the objects of these tenants; `None` for all.
+    pub chosen: Option<Arc<BTreeSet<String>>>,
+    pub with_data: bool,
+    /// What the backup itself lacks.
+    pub gaps: Vec<String>,
+    /// Aliases of the original, and what they point to on the cluster if they are there.
+    pub aliases: Vec<(String, Option<String>)>,
+    pub counters: Arc<CollectionCounters>,
+}
+
+/// The names on the target, by the names in the backup.
+pub fn names(manifest: &Manifest, request: &RestoreRequest) -> Result<BTreeMap<String, String>> {
+    let place = format!("in backup {}", manifest.id);
+    let in_backup = manifest.collections.iter().map(|collection| collection.name.as_str());
+    let selected = request.collections.apply(in_backup, &place)?;
+    if let Some(stray) = request.rename.keys().find(|old| !selected.contains(&old.as_str())) {
+        return Err(Error::new(
+            Kind::CollectionNotFound,
+            format!("\"{stray}\" is to be renamed but is not restored"),
+        )
+        .hint(format!("see what backup {} has with `selvedge show {}`", manifest.id, manifest.id)));
+    }
+    let mut taken = BTreeMap::new();
+    for old in &selected {
+        let new = request.rename.get(*old).map_or(*old, String::as_str);
+        // Weaviate takes names that differ only in case for the same.
+        if let Some(other) = taken.insert(new.to_lowercase(), *old) {
+            return Err(Error::invalid(
+                "rename",
+                format!("both \"{other}\" and \"{old}\" would become \"{new}\""),
+            ));
+        }
+    }
+    let new_name = |old: &str| request.rename.get(old).cloned().unwrap_or_else(|| old.to_owned());
+    Ok(selected.into_iter().map(|old| (old.to_owned(), new_name(old))).collect())
+}
+
+/// Reads the backup's lists and the cluster's schema. Fails before anything is written if a collection cannot be made.
+pub async fn plan(
+    job: &JobContext,
+    cluster: &Cluster,
+    backup: &BackupReader,
+    request: &RestoreRequest,
+    names: BTreeMap<String, String>,
+) -> Result<Targets> {
+    cluster.connect().await?;
+    refuse_existing(cluster, &names).await?;
+    let counters = |old: &str, new: &str| job.progress.add_collection(old, new);
+    plan_beside_existing(cluster, backup, request, names, &counters).await
+}
+
+/// Makes the counters of a collection, from its name in the backup and on the target.
+pub type MakeCounters<'a> = &'a (dyn Fn(&str, &str) -> Arc<CollectionCounters> + Sync);
+
+/// As [`plan`], whatever collections there are already.
+pub async fn plan_beside_existing(
+    cluster: &Cluster,
+    backup: &BackupReader,
+    request: &RestoreRequest,
+    names: BTreeMap<String, String>,
+    make_counters: MakeCounters<'_>,
+) -> Result<Targets> {
+    cluster.connect().await?;
+    let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    let aliases = cluster.aliases().await?;
+    let mut sources = Vec::with_capacity(names.len());
+    for old in names.keys() {
+        sources.push(read_source(backup, old, request, &names).await?);
+    }
+    let mut there: BTreeSet<_> = existing;
+    refuse_dangling(&sources, &there, &names)?;
+    let mut all = Vec::with_capacity(sources.len());
+    for (source, collection) in in_order(sources, &there) {
+        let old = source.collection().name.clone();
+        let (tenants, chosen) = choose_tenants(&source, &old, request)?;
+        let with_data = !request.schema_only;
+        let rows = if with_data { rows(&source, chosen.as_deref()) } else { BTreeMap::new() };
+        let counters = make_counters(&old, &collection.name);
+        counters.expect_objects(rows.values().sum(), true);
+        counters.expect_tenants(tenants.len() as u64);
+        let creation = Creation::new(&collection.schema, |name| there.contains(name));
+        there.insert(collection.name.clone());
+        let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
+        let aliases = source.aliases().iter().map(points).collect();
+        let mut summaries = backup.manifest().collections.iter();
+        let summary = summaries.find(|summary| summary.name == old && !summary.complete);
+        let gaps = summary.map_or_else(Vec::new, |summary| summary.gaps.clone());
+        all.push(Target {
+            source,
+            collection,
+            creation,
+            tenants,
+            rows,
+            chosen,
+            with_data,
+            gaps,
+            aliases,
+            counters,
+        });
+    }
+    Ok(Targets { all, names })
+}
+
+/// A collection of the backup, checked, and as it is to be on the target.
+async fn read_source(
+    backup: &BackupReader,
+    old: &str,
+    request: &RestoreRequest,
+    names: &BTreeMap<String, String>,
+) -> Result<(CollectionReader, Collection)> {
+    let source = backup.collection(old).await?;
+    let mut collection = request.settings.apply(&source.collection().renamed(names)?)?;
+    if request.without_references {
+        collection = collection.without_references()?;
+    }
+    if !request.schema_only {
+        source.check_files().await?;
+        // Each row group is checked again when it is written. This is so that damage is found while there is nothing yet
+        // that a restore would leave behind; hashing is far faster than writing.
+        source.check_data().await?;
+        let chosen: BTreeSet<_> = request.tenants.iter().cloned().collect();
+        let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
+        refuse_centroids(&source, &collection)?;
+        refuse_vectorizing(&source, &collection, chosen)?;
+        refuse_mixed_dimensions(&source, &collection, chosen)?;
+    }
+    Ok((source, collection))
+}
+
+/// A reference can only be created where its targets are.
+fn refuse_dangling(
+    sources: &[(CollectionReader, Collection)],
+    existing: &BTreeSet<String>,
+    names: &BTreeMap<String, String>,
+) -> Result<()> {
+    for (source, collection) in sources {
+        for property in collection.references() {
+            // What is restored under the name of another collection is not that collection.
+            let is_missing = |target: &&String| {
+                let restored = names.iter().find(|(_, new)| new == target);
+                let is_it = restored.is_some_and(|(old, new)| old == new || refers(source, property, old));
+                !existing.contains(*target) && !is_it
+            };
+            if let Some(missing) = property.targets.iter().find(is_missing) {
+                return Err(Error::new(
+                    Kind::ReferenceTargetMissing,
+                    format!(
+                        "property \"{}\" of collection \"{}\" refers to \"{missing}\", which is neither restored nor on \
+                         the cluster",
+                        property.name, collection.name
+                    ),
+                )
+                .hint("restore that one too, or leave references out with --without-references"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a property referred to the collection of this name in the backup.
+fn refers(source: &CollectionReader, property: &Property, name: &str) -> bool {
+    let mut properties = source.collection().references();
+    properties.any(|old| old.name == property.name && old.targets.iter().any(|target| target == name))
+}
+
+/// Those first that others refer to, as long as they do not refer to each other.
+fn in_order(
+    mut sources: Vec<(CollectionReader, Collection)>,
+    existing: &BTreeSet<String>,
+) -> Vec<(CollectionReader, Collection)> {
+    let mut there = existing.clone();
+    let mut ordered = Vec::with_capacity(sources.len());
+    while !sources.is_empty() {
+        let is_ready = |(_, collection): &(CollectionReader, Collection)| {
+            let mut targets = collection.references().flat_map(|property| &property.targets);
+            targets.all(|target| *target == collection.name || there.contains(target))
+        };
+        // In a circle, somebody has to go first.
+        let next = sources.iter().position(is_ready).unwrap_or(0);
+        let source = sources.remove(next);
+        there.insert(source.1.name.clone());
+        ordered.push(source);
+    }
+    ordered
+}
+
+async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) -> Result<()> {
+    let there = cluster.schemas().await?;
+    let clash = |new: &str| there.keys().find(|name| name.eq_ignore_ascii_case(new));
+    let existing: Vec<_> = names.values().filter_map(|new| clash(new)).map(String::as_str).collect();
+    if existing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::CollectionExists,
+        format!("on cluster \"{}\" there is already: {}", cluster.name(), existing.join(", ")),
+    )
+    .hint("restore under another name with --rename Old=New, or delete the collection first"))
+}
+
+type Chosen = Option<Arc<BTreeSet<String>>>;
+
+fn choose_tenants(
+    source: &CollectionReader,
+    name: &str,
+    request: &RestoreRequest,
+) -> Result<(Vec<Tenant>, Chosen)> {
+    let Some(records) = source.tenants() else {
+        if request.tenants.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        return Err(Error::new(
+            Kind::TenantNotFound,
+            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
+        )
+        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+    };
+    let held = records.iter().filter(|record| record.left_out.is_none());
+    let tenant =
+        |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
+    if request.tenants.is_empty() {
+        let held: Vec<_> = held.map(tenant).collect();
+        let chosen = without_strays(source, &held);
+        return Ok((held, chosen));
+    }
+    let wanted: BTreeSet<_> = request.tenants.iter().cloned().collect();
+    let chosen: Vec<_> = held.filter(|record| wanted.contains(&record.name)).map(tenant).collect();
+    match wanted.iter().find(|name| !chosen.iter().any(|tenant| tenant.name == **name)) {
+        Some(missing) => Err(Error::new(
+            Kind::TenantNotFound,
+            format!("the backup does not hold tenant \"{missing}\" of collection \"{name}\""),
+        )
+        .hint("tenants' names are case-sensitive")),
+        None => Ok((chosen, Some(Arc::new(wanted)))),
+    }
+}
+
+/// Data files can hold rows of tenants that went while they were read, which the backup does not claim to hold.
+fn without_strays(source: &CollectionReader, held: &[Tenant]) -> Chosen {
+    let names: BTreeSet<_> = held.iter().map(|tenant| tenant.name.clone()).collect();
+    let mut spans = source.files().iter().flat_map(|file| &file.tenants);
+    spans.any(|span| !names.contains(&span.tenant)).then(|| Arc::new(names))
+}
+
+/// Weaviate creates tenants only as active or inactive.
+fn creatable(status: TenantStatus) -> TenantStatus {
+    match status {
+        TenantStatus::Hot => TenantStatus::Hot,
+        TenantStatus::Cold | TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => {
+            TenantStatus::Cold
+        }
+    }
+}
+
+fn rows(source: &CollectionReader, chosen: Option<&BTreeSet<String>>) -> BTreeMap<Option<String>, u64> {
+    let Some(tenants) = source.tenants() else {
+        return BTreeMap::from([(None, source.files().iter().map(|file| file.rows).sum())]);
+    };
+    let wanted = tenants.iter().filter(|tenant| chosen.is_none_or(|chosen| chosen.contains(&tenant.name)));
+    wanted.filter_map(|tenant| Some((Some(tenant.name.clone()), tenant.rows?))).collect()
+}
+
+impl Target {
+    pub fn has_references(&self) -> bool {
+        self.with_data && self.collection.has_references() && self.source.collection().has_references()
+    }
+
+    /// The status a tenant needs to be filled.
+    pub fn tenants_at_first(&self) -> Vec<Tenant> {
+        let at_first = |tenant: &Tenant| match self.rows.get(&Some(tenant.name.clone())) {
+            Some(rows) if *rows > 0 => Tenant { status: TenantStatus::Hot, ..tenant.clone() },
+            _ => tenant.clone(),
+        };
+        self.tenants.iter().map(at_first).collect()
+    }
+
+    /// What a dry run shows.
+    pub fn planned(&self) -> PlannedCollection {
+        PlannedCollection {
+            collection: self.source.collection().name.clone(),
+            target: self.collection.name.clone(),
+            action: if self.with_data { "create and fill" } else { "create" }.to_owned(),
+            objects: self.rows.values().sum(),
+            objects_exact: true,
+            tenants: self.tenants.len() as u64,
+            notes: self.losses().into_iter().map(|(_, text)| text).collect(),
+        }
+    }
+
+    pub fn warn_of_losses(&self, job: &JobContext) {
+        for (reason, text) in self.losses() {
+            job.progress.warn(reason, text, self.collection.name.clone());
+        }
+    }
+
+    /// What Weaviate has no way to take back, and what the backup does not hold.
+    fn losses(&self) -> Vec<(&'static str, String)> {
+        let mut losses = Vec::new();
+        let mut lose = |reason, text: &str| losses.push((reason, text.to_owned()));
+        if self.rows.values().any(|rows| *rows > 0) {
+            lose(
+                "timestamps_not_restored",
+                "Weaviate sets the creation and update times of restored objects anew; the originals are in the backup",
+            );
+            if self.source.spaces().len() < self.source.collection().vector_spaces.len() {
+                lose(
+                    "vectors_not_in_backup",
+                    "objects come back without vectors: the backup was made without them",
+                );
+            }
+            if has_hashes(&self.collection) {
+                lose(
+                    "hashes_not_restored",
+                    "blobHash properties come back empty: Weaviate takes only blobs, of which it kept only the hashes; these \
+                     are in the backup",
+                );
+            }
+        }
+        let incomplete = |gap: &String| ("backup_incomplete", format!("the backup is not whole: {gap}"));
+        losses.extend(self.gaps.iter().map(incomplete));
+        let records = self.source.tenants().unwrap_or_default();
+        let missing =
+            records.iter().filter(|record| record.left_out.as_ref().is_some_and(|why| why != "not chosen"));
+        let missing = missing.count();
+        if missing > 0 {
+            let text = format!("{missing} tenants are not in the backup, and are not created");
+            losses.push(("tenants_not_in_backup", text));
+        }
+        if records.iter().any(|record| record.left_out.is_none() && creatable(record.status) != record.status)
+        {
+            let text = "tenants that were offloaded are created as inactive ones".to_owned();
+            losses.push(("tenants_created_inactive", text));
+        }
+        losses
+    }
+}

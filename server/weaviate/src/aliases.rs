@@ -1,0 +1,56 @@
+//! Other names for collections.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Cluster;
+use selvedge_model::error::{Error, Kind, Result};
+
+/// The collections that aliases point to, by alias.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aliases(BTreeMap<String, String>);
+
+impl Aliases {
+    /// Those that point to a collection, sorted.
+    pub fn of(&self, collection: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(_, points_to)| *points_to == collection)
+            .map(|(alias, _)| alias.clone())
+            .collect()
+    }
+
+    /// Where an alias points, if it exists.
+    pub fn get(&self, alias: &str) -> Option<&String> {
+        self.0.get(alias)
+    }
+}
+
+impl Cluster {
+    /// All aliases that the key may see. None where Weaviate has none.
+    pub async fn aliases(&self) -> Result<Aliases> {
+        if !self.connect().await?.version.has_aliases() {
+            return Ok(Aliases::default());
+        }
+        // All at once: asked for those of one collection, a node that does not know the collection yet says: none.
+        let found = self.believed(|| self.rest.get("read the aliases", "/v1/aliases", &[])).await?;
+        let found = found.unwrap_or_default();
+        let aliases = found["aliases"].as_array().into_iter().flatten();
+        let pair =
+            |alias: &Value| Some((alias["alias"].as_str()?.to_owned(), alias["class"].as_str()?.to_owned()));
+        Ok(Aliases(aliases.filter_map(pair).collect()))
+    }
+
+    pub async fn create_alias(&self, alias: &str, collection: &str) -> Result<()> {
+        let action = format!("create alias \"{alias}\" of collection \"{collection}\"");
+        let body = json!({"alias": alias, "class": collection});
+        match self.retrying(|| self.rest.post(&action, "/v1/aliases", &body)).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Kind::WeaviateVersionUnsupported,
+                format!("cannot {action}: this version of Weaviate has no aliases"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The only code that talks to Weaviate: over REST for schemas and tenants, over gRPC for objects.
+//!
+//! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `failure`,
+//! whether and how long to try again in `retry`, what a version can do in `version`.
+
+mod aliases;
+mod collections;
+mod count;
+mod creation;
+mod failure;
+mod json_to_properties;
+mod line;
+mod misread;
+mod permissions;
+mod properties_to_json;
+mod read;
+mod ready;
+mod references;
+mod rest;
+mod rest_page;
+mod retry;
+mod schema_diff;
+mod shards;
+mod tenants;
+mod version;
+mod wire;
+mod write;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use selvedge_proto::weaviate::weaviate_client::WeaviateClient;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+pub use aliases::Aliases;
+pub use creation::Creation;
+pub use misread::Misreading;
+pub use permissions::Permissions;
+pub use read::{ObjectReader, Page, RangeReader};
+pub use retry::{Patience, RetryObserver};
+pub use schema_diff::{Difference, compare_schemas};
+use selvedge_model::error::{Error, Kind, Result};
+pub use shards::ShardCoverage;
+pub use version::Version;
+pub use write::{ObjectWriter, Refusal, WriteRequest};
+
+use line::Line;
+use ready::Whole;
+use rest::Rest;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Weaviate's default limit for a message, for servers that do not say theirs.
+const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
+/// A reply larger than this is asked for in parts; the offsets of a batch could not hold it.
+const MAX_REPLY: usize = 1 << 30;
+
+/// Where a cluster is, and how to be let in.
+#[derive(Debug, Clone)]
+pub struct ClusterConfig {
+    /// The name that requests use.
+    pub name: String,
+    /// Such as `http://localhost:8080`.
+    pub rest_url: String,
+    /// Such as `http://localhost:50051`.
+    pub grpc_url: String,
+    pub api_key: Option<SecretString>,
+    /// How long a job waits for one call to succeed, from the first try to the last.
+    pub retry_budget: Duration,
+}
+
+/// A Weaviate cluster. Connects when first used; clones share their connections.
+#[derive(Clone)]
+pub struct Cluster {
+    config: Arc<ClusterConfig>,
+    rest: Rest,
+    line: Line,
+    authorize: Authorize,
+    server: Arc<OnceCell<ServerInfo>>,
+    whole: Whole,
+    patience: Patience,
+    observer: Option<Arc<dyn RetryObserver>>,
+    /// When it is cancelled, nothing is tried again.
+    stop: CancellationToken,
+}
+
+/// What Weaviate says of itself.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    pub version: Version,
+    /// The version as Weaviate spells it.
+    pub version_text: String,
+    /// Bytes of a gRPC message, either way.
+    pub max_message: usize,
+}
+
+/// A connection on which every call carries the key.
+type Authorized = InterceptedService<Channel, Authorize>;
+type Grpc = WeaviateClient<Authorized>;
+
+impl Cluster {
+    /// Checks the addresses; connects later.
+    pub fn new(config: ClusterConfig) -> Result<Self> {
+        let authorize = Authorize::new(config.api_key.as_ref())?;
+        let patience = Patience::Brief;
+        Ok(Self {
+            rest: Rest::new(&config.rest_url, config.api_key.as_ref(), patience.call_limit())?,
+            line: Line::new(&config.grpc_url)?,
+            config: Arc::new(config),
+            authorize,
+            server: Arc::new(OnceCell::new()),
+            whole: Whole::default(),
+            patience,
+            observer: None,
+            stop: CancellationToken::new(),
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub fn rest_url(&self) -> &str {
+        &self.config.rest_url
+    }
+
+    /// The cluster for a job: it waits longer for Weaviate to recover, and `observer` hears of every repeated request.
+    pub fn for_job(&self, observer: Arc<dyn RetryObserver>) -> Self {
+        Self {
+            observer: Some(observer),
+            // Weaviate may have been upgraded since the last job.
+            server: Arc::default(),
+            ..self.patient()
+        }
+    }
+
+    /// The cluster for work that nobody waits for: it may take as long as a job's.
+    pub fn patient(&self) -> Self {
+        self.with(Patience::Job(self.config.retry_budget))
+    }
+
+    /// The cluster for work that is not cut off in the middle, but should not wait for Weaviate any more when its job is to
+    /// stop.
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, ..self.clone() }
+    }
+
+    /// The cluster for what somebody waits for who has given up already.
+    pub fn hasty(&self) -> Self {
+        self.with(Patience::Brief)
+    }
+
+    fn with(&self, patience: Patience) -> Self {
+        Self { patience, rest: self.rest.with_limit(patience.call_limit()), ..self.clone() }
+    }
+
+    /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
+    /// early.
+    pub async fn connect(&self) -> Result<&ServerInfo> {
+        let hasty = self.hasty();
+        self.server.get_or_try_init(|| hasty.greet()).await
+    }
+
+    async fn greet(&self) -> Result<ServerInfo> {
+        let meta = self.retrying(|| self.rest.get("read Weaviate's version", "/v1/meta", &[])).await?;
+        let not_weaviate = || {
+            Error::new(
+                Kind::WeaviateUnreachable,
+                format!("what answers at {} is not Weaviate's REST API", self.config.rest_url),
+            )
+            .hint("check the server's --weaviate-url")
+        };
+        let meta = meta.ok_or_else(not_weaviate)?;
+        let version_text = meta["version"].as_str().ok_or_else(not_weaviate)?.to_owned();
+        let version = Version::parse(&version_text).ok_or_else(not_weaviate)?;
+        version.check_supported()?;
+        self.retrying(|| self.greet_grpc()).await?;
+        let max_message = meta["grpcMaxMessageSize"].as_u64().and_then(|size| usize::try_from(size).ok());
+        Ok(ServerInfo { version, version_text, max_message: max_message.unwrap_or(DEFAULT_MAX_MESSAGE) })
+    }
+
+    async fn greet_grpc(&self) -> Result<()> {
+        let check = |line| async move { HealthClient::new(line).check(HealthCheckRequest::default()).await };
+        let Err(status) = self.call(check).await else { return Ok(()) };
+        let error = self.failed("use Weaviate's gRPC API", status);
+        match error.kind() {
+            // The call cannot be refused, so whatever answers there is something else.
+            Kind::WeaviateRefused | Kind::WeaviateVersionUnsupported => {
+                let url = &self.config.grpc_url;
+                Err(Error::new(
+                    Kind::WeaviateUnreachable,
+                    format!("what answers at {url} is not Weaviate's gRPC API"),
+                )
+                .hint("check the server's --weaviate-grpc-url")
+                .caused_by(error))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Makes one call over gRPC. If it is not answered in time, later calls are made on a fresh connection: this one may have
+    /// gone silent.
+    async fn call<T, F>(&self, call: impl FnOnce(Authorized) -> F) -> std::result::Result<T, Status>
+    where
+        F: Future<Output = std::result::Result<Response<T>, Status>>,
+    {
+        let connection = self.line.current();
+        let line = InterceptedService::new(connection.channel.clone(), self.authorize.clone());
+        let limit = self.patience.call_limit();
+        match tokio::time::timeout(limit, call(line)).await {
+            Ok(answer) => answer.map(Response::into_inner),
+            Err(_) => {
+                self.line.replace(&connection);
+                Err(failure::unanswered(limit))
+            }
+        }
+    }
+
+    fn failed(&self, action: &str, status: Status) -> Error {
+        failure::from_status(action, &self.config.grpc_url, status)
+    }
+}
+
+fn grpc(line: Authorized) -> Grpc {
+    // Pages are sized by bytes well below Weaviate's own limit; only a single object may come near to it.
+    WeaviateClient::new(line).max_decoding_message_size(MAX_REPLY).max_encoding_message_size(usize::MAX)
+}
+
+/// Adds the key to every call.
+#[derive(Clone)]
+struct Authorize(Option<MetadataValue<Ascii>>);
+
+impl Authorize {
+    fn new(key: Option<&SecretString>) -> Result<Self> {
+        let Some(key) = key else { return Ok(Self(None)) };
+        let mut value: MetadataValue<Ascii> =
+            format!("Bearer {}", key.expose_secret()).parse().map_err(|_| {
+                Error::new(
+                    Kind::WeaviateUnauthenticated,
+                    "Weaviate's key has characters that no key can have",
+                )
+            })?;
+        value.set_sensitive(true);
+        Ok(Self(Some(value)))
+    }
+}
+
+impl Interceptor for Authorize {
+    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,167 @@
+//! What the key may see, by its own account: the only way to know whether Weaviate's lists are complete for it.
+
+use glob::Pattern;
+use serde_json::Value;
+
+use super::Cluster;
+use selvedge_model::error::{Kind, Result};
+
+/// The permissions of the key. Without role-based access control, and for keys of root users, nothing is restricted.
+#[derive(Debug, Clone, Default)]
+pub struct Permissions(Option<Vec<Permission>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Permission {
+    action: String,
+    /// Scopes, in which `*` stands for any text.
+    collection: String,
+    /// A tenant, or an alias.
+    part: String,
+}
+
+const EVERYTHING: &str = "*";
+const READ_ALIASES: &str = "read_aliases";
+
+impl Cluster {
+    /// Asks Weaviate what the key may do. Versions without such a call have no permissions to restrict it.
+    pub async fn permissions(&self) -> Result<Permissions> {
+        let action = "read the key's own permissions";
+        let has_aliases = self.connect().await?.version.has_aliases();
+        match self.retrying(|| self.rest.get(action, "/v1/users/own-info", &[])).await {
+            Ok(Some(info)) => Ok(Permissions::parse(&info, has_aliases)),
+            Ok(None) => Ok(Permissions::default()),
+            // What Weaviate answers to somebody who has no key, and needs none.
+            Err(error) if error.kind() == Kind::WeaviateUnauthenticated => Ok(Permissions::default()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Permissions {
+    fn parse(info: &Value, has_aliases: bool) -> Self {
+        let Some(roles) = info["roles"].as_array() else { return Self(None) };
+        let permissions = roles.iter().flat_map(|role| role["permissions"].as_array()).flatten();
+        let mut permissions: Vec<_> = permissions.filter_map(Permission::parse).collect();
+        if !has_aliases {
+            // Where there are none, none is hidden.
+            let everything = || EVERYTHING.to_owned();
+            let action = READ_ALIASES.to_owned();
+            permissions.push(Permission { action, collection: everything(), part: everything() });
+        }
+        Self(Some(permissions))
+    }
+
+    /// Whether a list of collections that match this name or pattern is complete.
+    pub fn sees_collections(&self, pattern: &str) -> bool {
+        self.grants("read_collections", |permission| covers(&permission.collection, pattern))
+    }
+
+    /// Whether a list of a collection's tenants is complete.
+    pub fn sees_all_tenants(&self, collection: &str) -> bool {
+        self.grants("read_tenants", |permission| {
+            permission.part == EVERYTHING && matches(&permission.collection, collection)
+        })
+    }
+
+    /// Whether a list of the aliases that point to a collection is complete.
+    pub fn sees_aliases(&self, collection: &str) -> bool {
+        self.grants(READ_ALIASES, |permission| {
+            permission.part == EVERYTHING && matches(&permission.collection, collection)
+        })
+    }
+
+    fn grants(&self, action: &str, suffices: impl Fn(&Permission) -> bool) -> bool {
+        let Some(permissions) = &self.0 else { return true };
+        permissions.iter().any(|permission| permission.action == action && suffices(permission))
+    }
+
+    /// What the key has of one action, in words.
+    pub fn describe(&self, action: &str) -> String {
+        let granted = self.0.iter().flatten().filter(|permission| permission.action == action);
+        let scopes: Vec<_> = granted.map(Permission::scope).collect();
+        match scopes.as_slice() {
+            [] => format!("it has no {action}"),
+            scopes => format!("{action} on {}", scopes.join(", ")),
+        }
+    }
+}
+
+impl Permission {
+    fn parse(value: &Value) -> Option<Self> {
+        let action = value["action"].as_str()?;
+        // `read_tenants` has its scopes under `tenants`, and so on.
+        let domain = action.split_once('_').map_or(action, |(_, domain)| domain);
+        let scope = |name: &str| value[domain][name].as_str().unwrap_or(EVERYTHING).to_owned();
+        let part = scope(if domain == "aliases" { "alias" } else { "tenant" });
+        Some(Self { action: action.to_owned(), collection: scope("collection"), part })
+    }
+
+    fn scope(&self) -> String {
+        match (self.collection.as_str(), self.part.as_str()) {
+            (collection, EVERYTHING) => format!("\"{collection}\""),
+            (collection, alias) if self.action.ends_with("_aliases") => {
+                format!("\"{collection}\" alias \"{alias}\"")
+            }
+            (collection, tenant) => format!("\"{collection}\" tenant \"{tenant}\""),
+        }
+    }
+}
+
+/// Whether a name is in a scope. Scopes are regular expressions of a kind; of those that are more than names with `*`,
+/// nothing is believed.
+fn matches(scope: &str, name: &str) -> bool {
+    is_plain(scope) && Pattern::new(scope).is_ok_and(|pattern| pattern.matches(name))
+}
+
+/// Whether everything that a name or glob can mean is in a scope.
+fn covers(scope: &str, pattern: &str) -> bool {
+    let literal = pattern.find(['*', '?', '[']).map_or(pattern, |end| &pattern[..end]);
+    let prefix = scope.strip_suffix('*').filter(|prefix| is_plain(prefix) && !prefix.contains('*'));
+    scope == pattern || prefix.is_some_and(|prefix| literal.starts_with(prefix))
+}
+
+fn is_plain(scope: &str) -> bool {
+    scope.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_granted_is_complete() {
+        let confined = Permissions::parse(
+            &json!({"roles": [{"name": "r", "permissions": [
+            {"action": "read_collections", "collections": {"collection": "Book*"}},
+            {"action": "read_tenants", "tenants": {"collection": "Books", "tenant": "t1"}},
+            {"action": "read_tenants", "tenants": {"collection": "Bookshop", "tenant": "*"}},
+            {"action": "read_aliases", "aliases": {"collection": "Books", "alias": "B*"}},
+            {"action": "read_aliases", "aliases": {"collection": "Bookshop", "alias": "*"}},
+        ]}], "username": "u"}),
+            true,
+        );
+        for (pattern, seen) in
+            [("*", false), ("B*", false), ("Book*", true), ("Books", true), ("Books?", true)]
+        {
+            assert_eq!(confined.sees_collections(pattern), seen, "{pattern}");
+        }
+        assert!(!confined.sees_all_tenants("Books") && confined.sees_all_tenants("Bookshop"));
+        assert!(!confined.sees_aliases("Books") && confined.sees_aliases("Bookshop"));
+        assert_eq!(
+            confined.describe("read_tenants"),
+            "read_tenants on \"Books\" tenant \"t1\", \"Bookshop\""
+        );
+        assert_eq!(confined.describe("read_data"), "it has no read_data");
+        for free in [json!({"roles": null, "username": "u"}), json!({})] {
+            assert!(Permissions::parse(&free, true).sees_collections("*"));
+        }
+        let regex = Permissions::parse(
+            &json!({"roles": [{"permissions": [
+            {"action": "read_tenants", "tenants": {"collection": "A|B", "tenant": "*"}}]}]}),
+            false,
+        );
+        assert!(!regex.sees_all_tenants("A") && regex.sees_aliases("A"));
+    }
+}

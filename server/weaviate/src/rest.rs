@@ -1,0 +1,146 @@
+//! Calls to Weaviate's REST API: JSON in, JSON out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::{CONNECT_TIMEOUT, failure};
+use selvedge_model::error::{Error, Kind, Result};
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    client: Client,
+    base: Arc<str>,
+    /// How long a call may take.
+    limit: Duration,
+}
+
+impl Rest {
+    pub fn new(url: &str, key: Option<&SecretString>, limit: Duration) -> Result<Self> {
+        let bad = |text: &str| {
+            Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a Weaviate: {text}"))
+                .hint("write it as http://host:8080 or https://host")
+        };
+        let parsed = Url::parse(url).map_err(|error| bad(&error.to_string()))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(bad("it has to start with http:// or https://"));
+        }
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .default_headers(authorization(key)?)
+            // A redirect turns a POST into a GET, and what was to be created counts as created.
+            .redirect(Policy::none())
+            // As gRPC, which knows no proxies: the two must not end up at different places.
+            .no_proxy()
+            .build()
+            .map_err(|error| Error::internal("cannot set up an HTTP client").caused_by(error))?;
+        Ok(Self { client, base: url.trim_end_matches('/').into(), limit })
+    }
+
+    /// The same server, which may take so long for a call.
+    pub fn with_limit(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// The status alone that a GET is answered with, whichever it is.
+    pub async fn status(&self, action: &str, path: &str) -> Result<u16> {
+        let response = self.answer(action, self.request(Method::GET, path)).await?;
+        Ok(response.status().as_u16())
+    }
+
+    /// The answer to a GET; `None` if there is no such thing (404). `action` completes "cannot …".
+    pub async fn get(&self, action: &str, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>> {
+        self.call(action, self.request(Method::GET, path).query(query)).await
+    }
+
+    /// The text of the answer to a GET; `None` if there is no such thing.
+    pub async fn get_text(&self, action: &str, path: &str, query: &[(&str, &str)]) -> Result<Option<String>> {
+        self.send(action, self.request(Method::GET, path).query(query)).await
+    }
+
+    pub async fn post(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        self.call(action, self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A POST of a body that is JSON already.
+    pub async fn post_text(&self, action: &str, path: &str, body: String) -> Result<Option<Value>> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.call(action, request.body(body)).await
+    }
+
+    pub async fn patch(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        self.call(action, self.request(Method::PATCH, path).json(body)).await
+    }
+
+    pub async fn put(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        self.call(action, self.request(Method::PUT, path).json(body)).await
+    }
+
+    pub async fn delete(&self, action: &str, path: &str, body: Option<&Value>) -> Result<Option<Value>> {
+        let request = self.request(Method::DELETE, path);
+        self.call(action, if let Some(body) = body { request.json(body) } else { request }).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).timeout(self.limit)
+    }
+
+    async fn call(&self, action: &str, request: RequestBuilder) -> Result<Option<Value>> {
+        match self.send(action, request).await? {
+            None => Ok(None),
+            Some(body) if body.trim().is_empty() => Ok(Some(Value::Null)),
+            Some(body) => serde_json::from_str(&body).map(Some).map_err(|error| {
+                Error::new(
+                    Kind::WeaviateUnreachable,
+                    format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base),
+                )
+                .hint("check the server's --weaviate-url")
+                .caused_by(error)
+            }),
+        }
+    }
+
+    /// The body of a success; `None` for 404.
+    async fn send(&self, action: &str, request: RequestBuilder) -> Result<Option<String>> {
+        let response = self.answer(action, request).await?;
+        let status = response.status();
+        let body =
+            response.text().await.map_err(|error| failure::from_transport(action, &self.base, error))?;
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            return Err(failure::from_rest(action, status, &body));
+        }
+        Ok(Some(body))
+    }
+
+    /// The head of the answer, of whatever status, unless it sends us elsewhere.
+    async fn answer(&self, action: &str, request: RequestBuilder) -> Result<Response> {
+        let sent = request.send().await;
+        let response = sent.map_err(|error| failure::from_transport(action, &self.base, error))?;
+        if response.status().is_redirection() {
+            let address = response.headers().get(LOCATION).and_then(|address| address.to_str().ok());
+            return Err(failure::from_redirect(action, &self.base, response.status(), address));
+        }
+        Ok(response)
+    }
+}
+
+fn authorization(key: Option<&SecretString>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
+            Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have")
+        })?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
