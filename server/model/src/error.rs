@@ -174,9 +174,14 @@ pub fn counted(number: u64, noun: &str) -> String {
 
 /// The first few of some names: "A, B and 3 more".
 pub fn listed(names: &[impl AsRef<str>]) -> String {
+    first_of(names, names.len() as u64)
+}
+
+/// As [`listed`], of `count` names of which only the first are known.
+pub fn first_of(names: &[impl AsRef<str>], count: u64) -> String {
     const SPELLED_OUT: usize = 5;
     let spelled: Vec<_> = names.iter().take(SPELLED_OUT).map(AsRef::as_ref).collect();
-    let more = names.len() - spelled.len();
+    let more = count.saturating_sub(spelled.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     spelled.join(", ") + &more
 }

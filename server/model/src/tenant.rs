@@ -27,6 +27,34 @@ pub enum TenantStatus {
     Unfreezing,
 }
 
+/// Why the objects of a tenant are not in a backup. The aliases are what backups of format 1 say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOut {
+    #[serde(alias = "not chosen")]
+    NotChosen,
+    Inactive,
+    #[serde(alias = "being offloaded", alias = "being loaded")]
+    Offloaded,
+    /// It was not there any more when its turn came.
+    #[serde(alias = "gone before it was read")]
+    Gone,
+    /// It was active before it was read, and is now, but was not in between.
+    #[serde(alias = "not active while it was read")]
+    InactiveMeanwhile,
+}
+
+impl LeftOut {
+    /// None for a tenant that can be read.
+    pub fn by_status(status: TenantStatus) -> Option<Self> {
+        match status {
+            TenantStatus::Hot => None,
+            TenantStatus::Cold => Some(Self::Inactive),
+            TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => Some(Self::Offloaded),
+        }
+    }
+}
+
 impl TenantStatus {
     /// Only these can be read and written.
     pub fn is_active(self) -> bool {
