@@ -87,7 +87,7 @@ pub enum Reason {
     },
     /// Counts that do not agree: of all there were before, were read, and were there after, and how many of those that were
     /// read were written meanwhile.
-    ObjectsChanged {
+    ChangedWhileReading {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tenant: Option<String>,
         before: u64,
@@ -193,7 +193,7 @@ impl Reason {
             Self::DroppedLater => "dropped_later",
             Self::AliasesChanged { .. } => "aliases_changed",
             Self::SchemaChanged { .. } => "schema_changed",
-            Self::ObjectsChanged { .. } => "objects_changed",
+            Self::ChangedWhileReading { .. } => "changed_while_reading",
             Self::ValueMisread { .. } => "value_misread",
             Self::ValuesMisread { .. } => "values_misread",
             Self::VectorsDropped { .. } => "vectors_dropped",
@@ -252,7 +252,7 @@ impl fmt::Display for Reason {
             Self::SchemaChanged { difference } => {
                 write!(f, "the schema changed while it was read, but not its shape: {difference}")
             }
-            Self::ObjectsChanged { tenant, before, read, after, young } => {
+            Self::ChangedWhileReading { tenant, before, read, after, young } => {
                 let what = tenant.as_ref().map_or("it".to_owned(), |tenant| format!("tenant \"{tenant}\""));
                 write!(
                     f,
@@ -317,7 +317,7 @@ mod tests {
         let reasons = [
             Reason::ShardsUnproven,
             Reason::TenantsLeftOut { status: TenantStatus::Cold, of: 40, tenants },
-            Reason::ObjectsChanged { tenant: None, before: 1, read: 2, after: 3, young: 0 },
+            Reason::ChangedWhileReading { tenant: None, before: 1, read: 2, after: 3, young: 0 },
             Reason::ValueMisread { object, property: String::new(), loss: "lost".to_owned() },
             Reason::Told { text: "as it was".to_owned() },
         ];
