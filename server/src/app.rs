@@ -15,11 +15,11 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::config::{Config, Make, Options, RepositoryConfig};
-use crate::grpc::{self, Health, Places};
+use crate::grpc::{self, Health};
 use crate::jobs::{Limits, Registry};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Access, Leftover};
+use selvedge_ops::{Access, Leftover, Places};
 use selvedge_weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
@@ -246,8 +246,8 @@ mod tests {
     use tonic_types::StatusExt;
 
     use super::*;
-    use crate::jobs::{Assignment, Job, Request};
-    use selvedge_ops::{ClearRequest, JobContext};
+    use crate::jobs::Job;
+    use selvedge_ops::{ClearRequest, Context, Operation, Request};
 
     /// Nothing listens where its cluster should be.
     fn app() -> App {
@@ -271,10 +271,9 @@ mod tests {
             dry_run: false,
         };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-        let summary = "clear Article".to_owned();
-        let assignment = Assignment { request: Request::Clear(request), summary, cluster, repository };
-        let work = |context: JobContext| async move { context.or_stop(std::future::pending()).await };
-        app.registry.start(None, assignment, work).unwrap()
+        let request = Request { cluster, repository, operation: Operation::Clear(request) };
+        let work = |context: Context, _| async move { Ok(context.or_stop(std::future::pending()).await?) };
+        app.registry.start(None, request, work).unwrap()
     }
 
     #[tokio::test]

@@ -10,13 +10,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use selvedge_model::error::Result;
+use selvedge_ops::DEFAULT_NAME;
 use selvedge_weaviate::ClusterConfig;
 
 pub use flags::{Command, Flags};
 pub use log::{Log, LogFormat};
 
-/// The cluster and the repository that the flags describe, and that requests mean which name none.
-pub const DEFAULT_NAME: &str = "default";
 /// Where backups are kept if nobody says where.
 const DEFAULT_REPOSITORY: &str = "backups";
 

@@ -2,11 +2,9 @@
 
 mod convert;
 mod health;
-mod places;
 mod services;
 mod status;
 mod watch;
 
 pub use health::Health;
-pub use places::Places;
 pub use services::routes;

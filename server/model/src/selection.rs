@@ -1,11 +1,13 @@
 //! Which of the things that exist a request means: names, globs, exclusions.
 
 use glob::Pattern;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 
-/// A list of names and globs to take, and one to leave out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A list of names and globs to take, and one to leave out. The default takes everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Texts", into = "Texts")]
 pub struct Selection {
     include: Vec<Term>,
     exclude: Vec<Term>,
@@ -15,6 +17,30 @@ pub struct Selection {
 enum Term {
     Name(String),
     Glob(Pattern),
+}
+
+/// A selection as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Texts {
+    #[serde(default)]
+    collections: Vec<String>,
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+impl TryFrom<Texts> for Selection {
+    type Error = Error;
+
+    fn try_from(texts: Texts) -> Result<Self> {
+        Self::new(&texts.collections, &texts.exclude)
+    }
+}
+
+impl From<Selection> for Texts {
+    fn from(selection: Selection) -> Self {
+        let texts = |terms: &[Term]| terms.iter().map(|term| term.text().to_owned()).collect();
+        Self { collections: texts(&selection.include), exclude: texts(&selection.exclude) }
+    }
 }
 
 /// True if `text` is a glob rather than a name: no name in Weaviate has these characters.
@@ -29,6 +55,15 @@ impl Selection {
             texts.iter().map(|text| Term::parse(field, text)).collect()
         };
         Ok(Self { include: terms("collections", include)?, exclude: terms("exclude", exclude)? })
+    }
+
+    /// The names and globs to take; none for everything.
+    pub fn included(&self) -> Vec<&str> {
+        self.include.iter().map(Term::text).collect()
+    }
+
+    pub fn excluded(&self) -> Vec<&str> {
+        self.exclude.iter().map(Term::text).collect()
     }
 
     /// What it means beyond exact names: `*` if nothing is named at all.

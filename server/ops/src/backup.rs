@@ -15,43 +15,16 @@ mod waking;
 
 use chrono::Utc;
 
-use super::{Access, JobContext, Outcome, Phase, Plan};
+use super::{Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report};
 use reading::Copying;
 use selvedge_archive::{
     BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
     Completeness, Manifest, Repository,
 };
-use selvedge_model::Selection;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 use source::{Selected, Source};
 pub use waking::Woken;
-
-/// What to back up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupRequest {
-    pub collections: Selection,
-    /// Empty for all.
-    pub tenants: Vec<String>,
-    /// None for one made from the time.
-    pub backup_id: Option<BackupId>,
-    pub schema_only: bool,
-    pub without_vectors: bool,
-    pub inactive_tenants: InactiveTenants,
-    pub dry_run: bool,
-}
-
-/// What becomes of tenants that are not active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InactiveTenants {
-    /// They are left out, and the backup is not whole.
-    #[default]
-    Report,
-    /// They are left out, which is what is wanted.
-    Skip,
-    /// They are activated, read, and put back.
-    Activate,
-}
 
 impl BackupRequest {
     fn kind(&self, complete: bool, tenants_left_out: bool) -> BackupKind {
@@ -76,24 +49,21 @@ impl BackupRequest {
 }
 
 /// Copies collections of `cluster` into a new backup in `repository`.
-pub async fn backup(
-    job: &JobContext,
+pub async fn run(
+    job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     request: &BackupRequest,
-) -> Result<Outcome> {
+) -> Result<Outcome, Failure> {
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
-    job.progress.set_backup_id(id.as_str());
-    let cluster = job.cluster(cluster);
-    job.or_stop(repository.check()).await?;
+    let report = Report { backup_id: Some(id.clone()), ..Report::default() };
     job.or_stop(repository.check_writable(&id)).await?;
-    let selected = job.or_stop(source::select(&cluster, request)).await?;
+    let selected = job.or_stop(source::select(cluster, request)).await?;
     let _lock = job.lock(&selected.names(), Access::Shared)?;
-    let (sources, gone) = job.or_stop(source::plan(job, &cluster, request, &selected)).await?;
+    let (sources, gone) = job.or_stop(source::plan(cluster, request, &selected)).await?;
     if request.dry_run {
         let collections = sources.iter().map(|source| source.planned(request)).collect();
-        job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
-        return Ok(Outcome::Complete);
+        return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
     }
     // Another job would take the tenants that are awake for a while for active ones.
     let wakes = |source: &&Source| !source.contents.asleep.is_empty();
@@ -103,15 +73,17 @@ pub async fn backup(
     let writer = repository.create_backup(&id, &job.job_id).await?;
     let committed = async {
         let permissions = &selected.permissions;
-        let copying = Copying { job, cluster: &cluster, repository, writer: &writer, request, permissions };
+        let copying = Copying { job, cluster, repository, writer: &writer, request, permissions };
         let (summary, collections) = copy(&copying, &selected, sources, gone).await?;
         job.progress.set_phase(Phase::Committing);
         writer.commit(summary, collections).await
     };
     match committed.await {
-        Ok(manifest) if manifest.kind == BackupKind::Partial => Ok(Outcome::Partial(partial(&manifest))),
-        Ok(_) => Ok(Outcome::Complete),
-        Err(error) => Err(discard(writer, error).await),
+        Ok(manifest) if manifest.kind == BackupKind::Partial => {
+            Ok(Outcome::Partial(report, partial(&manifest)))
+        }
+        Ok(_) => Ok(Outcome::Complete(report)),
+        Err(error) => Err(discard(writer, error).await.into()),
     }
 }
 
@@ -127,10 +99,15 @@ async fn copy(
     let start_time = Utc::now();
     job.progress.set_phase(Phase::Reading);
     let mut copies = Vec::with_capacity(sources.len());
-    for source in sources {
+    let counted = sources.into_iter().map(|source| {
+        let counters = job.progress.add_collection(&source.collection.name, "");
+        source.expect(&counters);
+        (source, counters)
+    });
+    for (source, counters) in counted.collect::<Vec<_>>() {
         job.check_stop()?;
         let name = source.collection.name.clone();
-        match copying.copy(source).await? {
+        match copying.copy(source, counters).await? {
             Some(copied) => copies.push(copied),
             None => gone.push(name),
         }

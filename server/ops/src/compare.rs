@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lanes::{LANES, Part, Reading, Sink};
-use super::{CollectionCounters, JobContext};
+use super::{CollectionCounters, Context};
 use selvedge_archive::CollectionReader;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Buckets, Collection, Content, Digest, Digester, rename_references};
@@ -14,7 +14,7 @@ use selvedge_weaviate::{Cluster, ObjectReader};
 
 /// A collection on a cluster that is compared with one of a backup.
 pub struct Comparison<'a> {
-    pub job: &'a JobContext,
+    pub job: &'a Context,
     pub cluster: &'a Cluster,
     pub source: &'a CollectionReader,
     /// As it is on the cluster.

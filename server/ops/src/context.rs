@@ -12,7 +12,7 @@ use selvedge_weaviate::Cluster;
 
 /// The job as its operation sees it: where to report, when to stop, what to hold.
 #[derive(Clone)]
-pub struct JobContext {
+pub struct Context {
     pub job_id: String,
     pub progress: Arc<Progress>,
     stop: Arc<Stop>,
@@ -67,7 +67,7 @@ pub trait CollectionLocks: Send + Sync {
     fn acquire(&self, job_id: &str, collections: &[String], access: Access) -> Result<LockGuard>;
 }
 
-impl JobContext {
+impl Context {
     /// `uncut` tracks what must end before the server does.
     pub fn new(
         job_id: impl Into<String>,

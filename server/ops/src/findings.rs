@@ -15,12 +15,12 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// How many are to be listed. The others are counted.
-    pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+    /// Of which the first `limit` are listed, and the others counted.
+    pub(crate) fn listing(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
-    pub fn add(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         self.total += 1;
         match self.kinds.iter_mut().find(|(kind, _)| *kind == finding.kind) {
             Some((_, count)) => *count += 1,
@@ -32,12 +32,12 @@ impl Findings {
     }
 
     /// Counts some that are not described.
-    pub fn add_undescribed(&mut self, count: u64) {
+    pub(crate) fn add_undescribed(&mut self, count: u64) {
         self.total += count;
     }
 
     /// Whether there are any, and all are of this kind.
-    pub fn are_only(&self, kind: FindingKind) -> bool {
+    pub(crate) fn are_only(&self, kind: FindingKind) -> bool {
         self.total > 0 && self.kinds.iter().all(|(other, count)| *other == kind && *count == self.total)
     }
 }

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{CollectionCounters, JobContext};
+use super::{CollectionCounters, Context};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, UuidRange};
 use selvedge_weaviate::{Cluster, Misreading, ObjectReader, Page};
@@ -46,7 +46,7 @@ pub trait Sink: Send + 'static {
 
 /// A collection that is to be read.
 pub struct Reading<'a> {
-    pub job: &'a JobContext,
+    pub job: &'a Context,
     pub cluster: &'a Cluster,
     pub collection: &'a Collection,
     pub reader: Arc<ObjectReader>,

@@ -1,5 +1,7 @@
-//! The use cases. Each is one function: it reads a request, the cluster and the repository, and does the whole thing,
-//! reporting through the [`JobContext`] it is given.
+//! The use cases: backup, restore, clear and verify, as a library.
+//!
+//! A [`Request`] is a value, and [`run`] carries it out at the [`Places`] that it names, reporting through the [`Context`] it
+//! is given. What comes of it is returned as an [`Outcome`].
 
 mod backup;
 mod clear;
@@ -10,33 +12,40 @@ mod inspect;
 mod lanes;
 mod leftover;
 mod limits;
+mod outcome;
+mod places;
 mod plan;
 mod progress;
+mod request;
 mod restore;
 mod verify;
 
-pub use backup::{BackupRequest, InactiveTenants, backup};
 use clear::is_probe;
-pub use clear::{ClearRequest, clear};
-pub use context::{Access, CollectionLocks, JobContext, LockGuard, Stop};
+pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};
 pub use findings::{Finding, FindingKind, Findings};
 pub use inspect::{CollectionSummary, list_collections};
 pub use leftover::{Leftover, leftovers};
+pub use outcome::{Failure, Outcome, Report};
+pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot,
     Warning,
 };
-pub use restore::{Check, RestoreRequest, Settings, restore};
-pub use verify::{Level, VerifyRequest, verify};
+pub use request::{
+    BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
+    VerifyRequest, Wanted,
+};
 
-use selvedge_model::error::Error;
-
-/// How an operation that did not fail ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Everything that was asked for was done and checked.
-    Complete,
-    /// Something was refused for good; the error says what.
-    Partial(Error),
+/// Carries out a request. Returns when nothing is under way any more.
+pub async fn run(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
+    let cluster = context.cluster(&places.cluster(&request.cluster)?);
+    let repository = places.repository(&request.repository)?;
+    context.or_stop(repository.check()).await?;
+    match &request.operation {
+        Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
+        Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
+        Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
+        Operation::Verify(request) => verify::run(context, &cluster, &repository, request).await,
+    }
 }

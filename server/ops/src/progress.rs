@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Findings, Plan};
 use selvedge_model::error::Error;
 use selvedge_weaviate::RetryObserver;
 
@@ -43,12 +42,9 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Slow {
     phase: Phase,
-    backup_id: String,
     collections: Vec<Arc<CollectionCounters>>,
     warnings: Vec<Warning>,
     waiting_for: String,
-    plan: Option<Plan>,
-    findings: Findings,
 }
 
 /// Something a person should know although it did not stop the job.
@@ -114,13 +110,10 @@ pub struct CollectionSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgressSnapshot {
     pub phase: Phase,
-    pub backup_id: String,
     pub total: Counts,
     pub collections: Vec<CollectionSnapshot>,
     pub warnings: Vec<Warning>,
     pub waiting_for: String,
-    pub plan: Option<Plan>,
-    pub findings: Findings,
     pub retries: u64,
     pub moved: Option<DateTime<Utc>>,
 }
@@ -134,19 +127,6 @@ impl Progress {
     pub fn set_phase(&self, phase: Phase) {
         self.slow().phase = phase;
         touch(&self.moved);
-    }
-
-    pub fn set_backup_id(&self, id: &str) {
-        id.clone_into(&mut self.slow().backup_id);
-    }
-
-    pub fn set_plan(&self, plan: Plan) {
-        self.slow().plan = Some(plan);
-    }
-
-    /// What a verification finds.
-    pub fn with_findings<T>(&self, work: impl FnOnce(&mut Findings) -> T) -> T {
-        work(&mut self.slow().findings)
     }
 
     /// Adds a collection to the job. For backup and clear, `target` is empty.
@@ -185,12 +165,9 @@ impl Progress {
         let moved = self.moved.load(Relaxed);
         ProgressSnapshot {
             phase: slow.phase,
-            backup_id: slow.backup_id.clone(),
             total: total(&collections),
             warnings: slow.warnings.clone(),
             waiting_for: slow.waiting_for.clone(),
-            plan: slow.plan.clone(),
-            findings: slow.findings.clone(),
             retries: self.retries.load(Relaxed),
             moved: i64::try_from(moved).ok().filter(|ms| *ms > 0).and_then(DateTime::from_timestamp_millis),
             collections,

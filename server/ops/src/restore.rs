@@ -13,78 +13,47 @@ mod settings;
 mod target;
 mod writing;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Access, CollectionCounters, CollectionState, JobContext, Outcome, Phase, Plan};
+use super::{
+    Access, Check, CollectionState, Context, Failure, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
+};
 use checking::Checking;
 use refused::Refused;
 use selvedge_archive::{BackupId, BackupReader, Manifest, Repository};
-use selvedge_model::Selection;
 use selvedge_model::error::{Error, Kind, Result, counted, listed};
 use selvedge_weaviate::Cluster;
-pub use settings::Settings;
 use target::{Target, Targets};
 use writing::Content;
 
-/// What to restore.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreRequest {
-    pub backup_id: BackupId,
-    pub collections: Selection,
-    /// New names by the names in the backup.
-    pub rename: BTreeMap<String, String>,
-    /// Empty for all.
-    pub tenants: Vec<String>,
-    pub schema_only: bool,
-    pub without_references: bool,
-    pub settings: Settings,
-    pub check: Check,
-    /// That the backup itself is not whole is no reason for the job not to succeed.
-    pub allow_partial: bool,
-    pub dry_run: bool,
-}
-
-/// How the result is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Check {
-    None,
-    Count,
-    /// Count, and compare the content.
-    #[default]
-    Digest,
-}
-
 /// Creates collections on `cluster` from a backup in `repository`.
-pub async fn restore(
-    job: &JobContext,
+pub async fn run(
+    job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     request: &RestoreRequest,
-) -> Result<Outcome> {
-    job.progress.set_backup_id(request.backup_id.as_str());
-    let cluster = job.cluster(cluster);
-    job.or_stop(repository.check()).await?;
+) -> Result<Outcome, Failure> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
-    let names = target::names(backup.manifest(), request)?;
+    let names = target::names(backup.manifest(), &request.wanted)?;
     let locked: Vec<_> = names.values().cloned().collect();
     let _lock = job.lock(&locked, Access::Exclusive)?;
     tell_idle_exclusions(job, &backup, request);
-    let targets = job.or_stop(target::plan(job, &cluster, &backup, request, names)).await?;
+    job.or_stop(target::refuse_existing(cluster, &names)).await?;
+    let mut targets = job.or_stop(target::plan(cluster, &backup, &request.wanted, names)).await?;
     if request.dry_run {
         let collections = targets.all.iter().map(Target::planned).collect();
-        job.progress.set_plan(Plan { collections, confirmation: Vec::new() });
-        return Ok(Outcome::Complete);
+        return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
     }
+    targets.count(&job.progress);
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(targets);
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(&targets))).await?;
     let mut refused = Refused::default();
-    let written = write(job, &cluster, &targets, &mut refused).await;
+    let written = write(job, cluster, &targets, &mut refused).await;
     let list = refused.save(repository, job).await;
     let finished = match written {
         Ok(()) => {
-            let finished = finish(job, &cluster, &targets, request.check, &refused).await;
+            let finished = finish(job, cluster, &targets, request.check, &refused).await;
             finished.map_err(|error| unfinished(error, &request.backup_id, &targets))
         }
         Err(error) => Err(unwritten(error, &targets)),
@@ -99,12 +68,13 @@ pub async fn restore(
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));
     }
-    Ok(outcome(&refused, list, &gaps))
+    let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+    Ok(outcome(report, &refused, list, &gaps))
 }
 
-fn tell_idle_exclusions(job: &JobContext, backup: &BackupReader, request: &RestoreRequest) {
+fn tell_idle_exclusions(job: &Context, backup: &BackupReader, request: &RestoreRequest) {
     let names = backup.manifest().collections.iter().map(|collection| collection.name.as_str());
-    for term in request.collections.idle_exclusions(names) {
+    for term in request.wanted.collections.idle_exclusions(names) {
         let text = format!("--exclude {term}: there is no such collection in backup {}", request.backup_id);
         job.progress.warn("selection", text, term);
     }
@@ -123,36 +93,18 @@ fn not_whole(manifest: &Manifest, request: &RestoreRequest, targets: &Targets) -
             listed(&names)
         ));
     }
-    let asks_for_all = !request.collections.patterns().is_empty();
+    let asks_for_all = !request.wanted.collections.patterns().is_empty();
     let gaps = manifest.gaps.join("; ");
     (asks_for_all && !gaps.is_empty()).then(|| format!("backup {id} is partial: {gaps}"))
 }
 
 /// Whether the backup could be restored to the cluster, with everything that can be told without writing.
-pub async fn check_restorable(
-    cluster: &Cluster,
-    backup: &BackupReader,
-    selection: &Selection,
-    rename: &BTreeMap<String, String>,
-) -> Result<()> {
-    let request = RestoreRequest {
-        backup_id: backup.manifest().id.clone(),
-        collections: selection.clone(),
-        rename: rename.clone(),
-        tenants: Vec::new(),
-        schema_only: false,
-        without_references: false,
-        settings: Settings::default(),
-        check: Check::default(),
-        allow_partial: true,
-        dry_run: true,
-    };
-    let names = target::names(backup.manifest(), &request)?;
-    let unseen = |_: &str, _: &str| Arc::new(CollectionCounters::unseen());
-    target::plan_beside_existing(cluster, backup, &request, names, &unseen).await.map(drop)
+pub async fn check_restorable(cluster: &Cluster, backup: &BackupReader, wanted: &Wanted) -> Result<()> {
+    let names = target::names(backup.manifest(), wanted)?;
+    target::plan(cluster, backup, wanted, names).await.map(drop)
 }
 
-fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome {
+fn outcome(report: Report, refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome {
     let listed = |hint: &str| match &list {
         Some(list) => format!("{hint}, and {list} in the repository lists them"),
         None => hint.to_owned(),
@@ -168,14 +120,14 @@ fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome 
         let mut text = format!("Weaviate refused {what} for good");
         text += &gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
         let hint = format!("{}; everything else was restored", listed("the warnings say why"));
-        return Outcome::Partial(Error::new(Kind::ObjectsRefused, text).hint(hint));
+        return Outcome::Partial(report, Error::new(Kind::ObjectsRefused, text).hint(hint));
     }
     let mut gaps = gaps.to_vec();
     if refused.altered > 0 {
         gaps.push(format!("{} stored without something", counted(refused.altered, "object")));
     }
     if gaps.is_empty() {
-        return Outcome::Complete;
+        return Outcome::Complete(report);
     }
     let hint = if refused.altered > 0 {
         listed("the warnings say more")
@@ -183,11 +135,11 @@ fn outcome(refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome 
         "the warnings say more".to_owned()
     };
     let error = Error::new(Kind::RestoreIncomplete, gaps.join("; "));
-    Outcome::Partial(error.hint(format!("{hint}; everything else was restored")))
+    Outcome::Partial(report, error.hint(format!("{hint}; everything else was restored")))
 }
 
 /// Writes all objects, and then all references.
-async fn write(job: &JobContext, cluster: &Cluster, targets: &Targets, refused: &mut Refused) -> Result<()> {
+async fn write(job: &Context, cluster: &Cluster, targets: &Targets, refused: &mut Refused) -> Result<()> {
     for target in &targets.all {
         job.check_stop()?;
         job.progress.set_phase(Phase::Writing);
@@ -205,7 +157,7 @@ async fn write(job: &JobContext, cluster: &Cluster, targets: &Targets, refused: 
 
 /// Checks what was written, and sets what comes last. Returns what could not be brought back, beyond what was refused.
 async fn finish(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     targets: &Targets,
     check: Check,

@@ -3,59 +3,51 @@
 mod against_live;
 mod backup;
 
-use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{CollectionState, Finding, FindingKind, JobContext, Outcome, Phase};
-use selvedge_archive::{BackupId, BackupReader, Damage, DamageKind, Repository};
-use selvedge_model::Selection;
+use super::{
+    CollectionState, Context, Failure, Finding, FindingKind, Findings, Level, Outcome, Phase, Report,
+    VerifyRequest,
+};
+use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 
-/// What to verify.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyRequest {
-    pub backup_id: BackupId,
-    pub level: Level,
-    /// The names on the cluster by those in the backup.
-    pub rename: BTreeMap<String, String>,
-    pub collections: Selection,
-    /// How many findings to list.
-    pub max_findings: usize,
-}
-
-/// How deep to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Manifests, lists, and the bytes of all files.
-    Files,
-    /// Also each row.
-    Rows,
-    /// Also the plan of a restore.
-    Restorable,
-    /// The cluster instead of the backup's data.
-    AgainstLive,
-}
-
 /// Verifies a backup in `repository`, on its own or against `cluster`.
-pub async fn verify(
-    job: &JobContext,
+pub async fn run(
+    job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     request: &VerifyRequest,
-) -> Result<Outcome> {
-    job.progress.set_backup_id(request.backup_id.as_str());
-    job.progress.with_findings(|findings| findings.set_limit(request.max_findings));
-    let cluster = job.cluster(cluster);
-    job.or_stop(repository.check()).await?;
+) -> Result<Outcome, Failure> {
+    let found = Found::new(request.max_findings);
+    let verified = verify(job, cluster, repository, request, &found).await;
+    let backup_id = Some(request.backup_id.clone());
+    let report = Report { backup_id, findings: found.into_findings(), ..Report::default() };
+    match verified {
+        Ok(None) => Ok(Outcome::Complete(report)),
+        Ok(Some(error)) => Ok(Outcome::Partial(report, error)),
+        Err(error) => Err(Failure { error, report }),
+    }
+}
+
+/// An error that is returned as a value says what could not be looked at.
+async fn verify(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &VerifyRequest,
+    found: &Found,
+) -> Result<Option<Error>> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = names(&backup, request)?;
     tell_gaps(job, &backup, &names);
     job.progress.set_phase(Phase::Checking);
     if request.level == Level::AgainstLive {
-        return against_live::compare(job, &cluster, &backup, request, &names).await;
+        return against_live::compare(job, cluster, &backup, request, &names, found).await;
     }
-    backup::check(job, &backup, request, &names).await?;
-    let count = count(job);
+    backup::check(job, &backup, request, &names, found).await?;
+    let count = found.total();
     if count > 0 {
         return Err(Error::new(
             Kind::BackupCorrupt,
@@ -64,13 +56,13 @@ pub async fn verify(
         .hint("use another backup, or bring its files back from a copy of the repository"));
     }
     if request.level == Level::Restorable {
-        backup::check_restorable(job, &cluster, &backup, request).await?;
+        backup::check_restorable(job, cluster, &backup, request, found).await?;
     }
-    Ok(Outcome::Complete)
+    Ok(None)
 }
 
 /// A backup can be intact and yet not whole.
-fn tell_gaps(job: &JobContext, backup: &BackupReader, names: &[String]) {
+fn tell_gaps(job: &Context, backup: &BackupReader, names: &[String]) {
     let manifest = backup.manifest();
     let warn = |gap: &String, subject: &str| {
         job.progress.warn("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
@@ -111,16 +103,33 @@ fn of_collection(kind: FindingKind, collection: &str, part: &str, text: String) 
     Finding { kind, collection, tenant: None, object: None, part, text }
 }
 
-fn find(job: &JobContext, finding: Finding) {
-    job.progress.with_findings(|findings| findings.add(finding));
-}
+/// What a verification has found so far.
+struct Found(Mutex<Findings>);
 
-/// How many findings there are.
-fn count(job: &JobContext) -> u64 {
-    job.progress.with_findings(|findings| findings.total)
-}
+impl Found {
+    /// The first `limit` findings are listed.
+    fn new(limit: usize) -> Self {
+        Self(Mutex::new(Findings::listing(limit)))
+    }
 
-/// What a collection's state is, after these findings.
-fn state(before: u64, job: &JobContext) -> CollectionState {
-    if count(job) > before { CollectionState::Failed } else { CollectionState::Done }
+    fn findings(&self) -> MutexGuard<'_, Findings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, finding: Finding) {
+        self.findings().add(finding);
+    }
+
+    fn total(&self) -> u64 {
+        self.findings().total
+    }
+
+    /// What a collection's state is, if there were so many findings before it was looked at.
+    fn state_since(&self, before: u64) -> CollectionState {
+        if self.total() > before { CollectionState::Failed } else { CollectionState::Done }
+    }
+
+    fn into_findings(self) -> Findings {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }

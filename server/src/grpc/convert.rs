@@ -5,16 +5,12 @@ mod collection;
 mod job;
 mod page;
 mod request;
-mod summary;
 
 pub use backup::{backup, backups};
 pub use collection::collections;
 pub use job::job;
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
-pub use request::{
-    BackupCall, ClearCall, RestoreCall, VerifyCall, backup_call, backup_id, clear_call, restore_call,
-    selection, verify_call,
-};
+pub use request::{Call, backup_call, backup_id, clear_call, restore_call, selection, verify_call};
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;

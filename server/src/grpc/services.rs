@@ -16,15 +16,16 @@ use tonic::service::Routes;
 use self::backups::Backups;
 use self::collections::Collections;
 use self::jobs::Jobs;
-use super::{Health, Places, convert};
+use super::{Health, convert};
 use crate::jobs::{Job, Registry};
 use selvedge_model::error::{Error, Result};
+use selvedge_ops::Places;
 
 /// All services, and the handle with which the server says whether it takes calls.
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {
-    let collections = Collections { places: Arc::clone(&places), registry: Arc::clone(&registry) };
-    let collections = CollectionServiceServer::new(collections);
-    let backups = BackupServiceServer::new(Backups { places, registry: Arc::clone(&registry) });
+    let desk = Desk { places, registry: Arc::clone(&registry) };
+    let collections = CollectionServiceServer::new(Collections(desk.clone()));
+    let backups = BackupServiceServer::new(Backups(desk));
     let jobs = JobServiceServer::new(Jobs { registry });
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let names = [
@@ -59,4 +60,21 @@ fn no_reflection(error: tonic_reflection::server::Error) -> Error {
 
 fn now(job: &Job) -> Option<v1::Job> {
     Some(convert::job(job, &job.view()))
+}
+
+/// Where calls that start jobs end up.
+#[derive(Clone)]
+struct Desk {
+    places: Arc<Places>,
+    registry: Arc<Registry>,
+}
+
+impl Desk {
+    fn start(&self, call: convert::Call) -> Result<Arc<Job>> {
+        let places = Arc::clone(&self.places);
+        let request = places.complete(call.request)?;
+        self.registry.start(call.request_id, request, |context, request| async move {
+            selvedge_ops::run(&context, &places, &request).await
+        })
+    }
 }

@@ -88,14 +88,14 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::jobs::{Assignment, Limits, Registry, Request};
+    use crate::jobs::{Limits, Registry};
     use selvedge_model::error::{Error, Kind, Result};
-    use selvedge_ops::{ClearRequest, JobContext, Outcome};
+    use selvedge_ops::{ClearRequest, Context, Failure, Operation, Outcome, Report, Request};
 
     /// A job that does `work`.
-    fn start<F>(work: impl FnOnce(JobContext) -> F + Send + 'static) -> Arc<Job>
+    fn start<F>(work: impl FnOnce(Context) -> F + Send + 'static) -> Arc<Job>
     where
-        F: Future<Output = Result<Outcome>> + Send + 'static,
+        F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
         let request = ClearRequest {
             collections: vec!["Article".to_owned()],
@@ -104,9 +104,10 @@ mod tests {
             dry_run: false,
         };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-        let summary = "clear Article".to_owned();
-        let assignment = Assignment { request: Request::Clear(request), summary, cluster, repository };
-        Registry::new(Limits { running: 9, history: 9 }).start(None, assignment, work).unwrap()
+        let request = Request { cluster, repository, operation: Operation::Clear(request) };
+        Registry::new(Limits { running: 9, history: 9 })
+            .start(None, request, |context, _| work(context))
+            .unwrap()
     }
 
     #[tokio::test(start_paused = true)]
@@ -117,7 +118,7 @@ mod tests {
                 counters.add_objects(1);
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            Err(Error::new(Kind::SchemaChanged, "it changed").hint("again"))
+            Err(Error::new(Kind::SchemaChanged, "it changed").hint("again").into())
         });
         let mut items: Vec<_> = watch(Arc::clone(&job), |job| job).collect().await;
         let status = items.pop().unwrap().unwrap_err();
@@ -140,7 +141,7 @@ mod tests {
         let job = start(|_| async move {
             let _ = begun.send(());
             let _ = finished.await;
-            Ok(Outcome::Complete)
+            Ok(Outcome::Complete(Report::default()))
         });
         has_begun.await.unwrap();
         let mut stream = watch(Arc::clone(&job), |job| job);

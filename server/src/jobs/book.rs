@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Assignment, Job};
+use super::Job;
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::Request;
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -34,15 +35,14 @@ impl Book {
     }
 
     /// The job that an earlier call with this request id started. Fails if that call asked for something else.
-    pub fn same_request(&self, request_id: &str, assignment: &Assignment) -> Result<Option<&Arc<Job>>> {
+    pub fn same_request(&self, request_id: &str, request: &Request) -> Result<Option<&Arc<Job>>> {
         let Some(job) = self.by_request.get(request_id).and_then(|id| self.jobs.get(id)) else {
             return Ok(None);
         };
-        if job.assignment == *assignment {
+        if job.asked == *request {
             return Ok(Some(job));
         }
-        let text =
-            format!("request id \"{request_id}\" was used for another request: {}", job.assignment.summary);
+        let text = format!("request id \"{request_id}\" was used for another request: {}", job.asked);
         Err(Error::new(Kind::RequestIdReused, text).hint("use a new request id for a new request"))
     }
 

@@ -7,10 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Assignment;
 use super::rate::{Rate, RateWindow};
-use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Outcome, Progress, ProgressSnapshot, Stop};
+use selvedge_model::error::{Error, Kind};
+use selvedge_ops::{Failure, Outcome, Progress, ProgressSnapshot, Report, Request, Stop};
 
 /// Where a job is in its life: PENDING → RUNNING (→ CANCELLING) → one of the rest, which are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct Lifecycle {
     pub ended: Option<DateTime<Utc>>,
     /// Why the job did not succeed; set with the final state.
     pub failure: Option<Arc<Error>>,
+    /// What came of it; set with the final state.
+    pub report: Arc<Report>,
 }
 
 /// A job, running or ended.
@@ -49,7 +50,10 @@ pub struct Lifecycle {
 pub struct Job {
     /// Sorts by creation.
     pub id: Uuid,
-    pub assignment: Assignment,
+    /// As it was asked for.
+    pub asked: Request,
+    /// The same, with what was left open decided.
+    pub request: Request,
     pub created: DateTime<Utc>,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: Arc<Stop>,
@@ -66,17 +70,21 @@ pub struct View {
 }
 
 impl Job {
-    pub(super) fn new(assignment: Assignment) -> Self {
-        let progress = Arc::new(Progress::default());
-        if let Some(id) = assignment.request.backup_id() {
-            progress.set_backup_id(&id);
-        }
-        let lifecycle = Lifecycle { state: State::Pending, started: None, ended: None, failure: None };
+    pub(super) fn new(asked: Request) -> Self {
+        let request = Request { operation: asked.operation.clone().decided(), ..asked.clone() };
+        let lifecycle = Lifecycle {
+            state: State::Pending,
+            started: None,
+            ended: None,
+            failure: None,
+            report: Arc::default(),
+        };
         Self {
             id: Uuid::now_v7(),
-            assignment,
+            asked,
+            request,
             created: Utc::now(),
-            progress,
+            progress: Arc::default(),
             stop: Arc::default(),
             lifecycle: watch::Sender::new(lifecycle),
             rate: Mutex::default(),
@@ -131,18 +139,27 @@ impl Job {
     }
 
     /// Sets the state the job really ended in, whatever it was asked meanwhile.
-    pub(super) fn end(&self, result: Result<Outcome>) {
-        let (state, failure) = match result {
-            Ok(Outcome::Complete) => (State::Succeeded, None),
-            Ok(Outcome::Partial(error)) => (State::Partial, Some(error)),
-            Err(error) if error.kind() == Kind::Cancelled => (State::Cancelled, Some(error)),
-            Err(error) if error.kind() == Kind::ServerStopped => (State::Interrupted, Some(error)),
-            Err(error) => (State::Failed, Some(error)),
+    pub(super) fn end(&self, result: Result<Outcome, Failure>) {
+        let (state, report, failure) = match result {
+            Ok(Outcome::Planned(plan)) => {
+                (State::Succeeded, Report { plan: Some(plan), ..Report::default() }, None)
+            }
+            Ok(Outcome::Complete(report)) => (State::Succeeded, report, None),
+            Ok(Outcome::Partial(report, error)) => (State::Partial, report, Some(error)),
+            Err(Failure { error, report }) => {
+                let state = match error.kind() {
+                    Kind::Cancelled => State::Cancelled,
+                    Kind::ServerStopped => State::Interrupted,
+                    _ => State::Failed,
+                };
+                (state, report, Some(error))
+            }
         };
         self.lifecycle.send_modify(|lifecycle| {
             lifecycle.state = state;
             lifecycle.ended = Some(Utc::now());
             lifecycle.failure = failure.map(Arc::new);
+            lifecycle.report = Arc::new(report);
         });
     }
 }

@@ -13,11 +13,11 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::Job;
 use super::book::Book;
 use super::locks::LockTable;
-use super::{Assignment, Job};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{CollectionLocks, JobContext, Outcome};
+use selvedge_ops::{CollectionLocks, Context, Failure, Outcome, Request};
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
@@ -60,16 +60,16 @@ impl Registry {
     pub fn start<W, F>(
         self: &Arc<Self>,
         request_id: Option<String>,
-        assignment: Assignment,
+        request: Request,
         work: W,
     ) -> Result<Arc<Job>>
     where
-        W: FnOnce(JobContext) -> F + Send + 'static,
-        F: Future<Output = Result<Outcome>> + Send + 'static,
+        W: FnOnce(Context, Request) -> F + Send + 'static,
+        F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
         let mut book = self.book();
         if let Some(id) = &request_id
-            && let Some(job) = book.same_request(id, &assignment)?
+            && let Some(job) = book.same_request(id, &request)?
         {
             return Ok(Arc::clone(job));
         }
@@ -83,9 +83,9 @@ impl Registry {
             return Err(Error::new(Kind::TooManyJobs, text)
                 .hint("try again when one has ended, or start the server with a higher --max-jobs"));
         }
-        let job = Arc::new(Job::new(assignment));
+        let job = Arc::new(Job::new(request));
         book.add(Arc::clone(&job), request_id);
-        let span = tracing::info_span!("job", id = %job.id, kind = job.assignment.request.name());
+        let span = tracing::info_span!("job", id = %job.id, kind = job.request.operation.name());
         // Under the lock, so that whoever closes the book finds every job among the tasks.
         self.tasks.spawn(Arc::clone(self).run(Arc::clone(&job), work).instrument(span));
         Ok(job)
@@ -93,24 +93,24 @@ impl Registry {
 
     async fn run<W, F>(self: Arc<Self>, job: Arc<Job>, work: W)
     where
-        W: FnOnce(JobContext) -> F + Send + 'static,
-        F: Future<Output = Result<Outcome>> + Send + 'static,
+        W: FnOnce(Context, Request) -> F + Send + 'static,
+        F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
         tracing::info!(
-            summary = job.assignment.summary,
-            dry_run = job.assignment.request.is_dry_run(),
+            summary = %job.request,
+            dry_run = job.request.operation.is_dry_run(),
             "job started"
         );
         job.start();
         let context = self.context(&job);
         let work = AssertUnwindSafe(async {
             context.check_stop()?;
-            work(context).await
+            work(context, job.request.clone()).await
         });
         let result = tokio::select! {
             biased;
-            result = work.catch_unwind() => result.unwrap_or_else(|panic| Err(panicked(&*panic))),
-            () = self.overdue.cancelled() => Err(overdue()),
+            result = work.catch_unwind() => result.unwrap_or_else(|panic| Err(panicked(&*panic).into())),
+            () = self.overdue.cancelled() => Err(overdue().into()),
         };
         // The place is free before anybody can see that the job has ended.
         self.book().end(job.id, self.limits.history);
@@ -118,11 +118,10 @@ impl Registry {
         log_end(&job);
     }
 
-    fn context(&self, job: &Job) -> JobContext {
-        let Assignment { cluster, summary, .. } = &job.assignment;
-        let locks = self.locks(cluster, summary);
+    fn context(&self, job: &Job) -> Context {
+        let locks = self.locks(&job.request.cluster, &job.request.to_string());
         let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
-        JobContext::new(job.id.to_string(), progress, stop, locks, self.uncut.clone())
+        Context::new(job.id.to_string(), progress, stop, locks, self.uncut.clone())
     }
 
     /// The collections of a cluster, for whoever does `summary` with them.
@@ -168,7 +167,7 @@ impl Registry {
         self.uncut.close();
         if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
             for job in self.list(true, None) {
-                tracing::warn!(id = %job.id, summary = job.assignment.summary, "job did not stop within the deadline");
+                tracing::warn!(id = %job.id, summary = %job.request, "job did not stop within the deadline");
             }
         }
         self.uncut_sections().await;

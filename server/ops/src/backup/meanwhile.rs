@@ -6,14 +6,14 @@ use super::reading::Copied;
 use super::remarks::Remarks;
 use super::source::{Selected, unless_gone};
 use super::{BackupRequest, settle::CHANGED};
-use crate::{JobContext, is_probe};
+use crate::{Context, is_probe};
 use selvedge_model::error::{Result, counted, listed};
 use selvedge_weaviate::Cluster;
 
 /// Lists collections, aliases and tenants again, and compares them with what was copied. What is to be said of a collection
 /// is added to its manifest; the rest is returned.
 pub async fn look(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     request: &BackupRequest,
     selected: &Selected,

@@ -9,7 +9,7 @@ use super::source::{Contents, Source, unless_gone};
 use super::waking::{WAVE, while_awake};
 use super::{BackupRequest, settle, tenants};
 use crate::lanes::{LANES, Part, Reading, Sink, Tally};
-use crate::{CollectionCounters, CollectionState, JobContext};
+use crate::{CollectionCounters, CollectionState, Context};
 use selvedge_archive::{
     BackupWriter, CollectionManifest, CollectionWriter, DataWriter, Repository, TenantRecord, Written,
 };
@@ -19,7 +19,7 @@ use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 
 /// Everything that the collections of a backup are copied with.
 pub struct Copying<'a> {
-    pub job: &'a JobContext,
+    pub job: &'a Context,
     pub cluster: &'a Cluster,
     pub repository: &'a Repository,
     pub writer: &'a BackupWriter,
@@ -58,10 +58,13 @@ enum Settled {
 
 impl Copying<'_> {
     /// Copies one collection, and makes sure that nothing is missing that is not told. None if it was dropped.
-    pub async fn copy(&self, mut source: Source) -> Result<Option<Copied>> {
-        source.counters.set_state(CollectionState::Running);
-        let counters = Arc::clone(&source.counters);
-        let result = self.copy_whole(&mut source).await;
+    pub async fn copy(
+        &self,
+        mut source: Source,
+        counters: Arc<CollectionCounters>,
+    ) -> Result<Option<Copied>> {
+        counters.set_state(CollectionState::Running);
+        let result = self.copy_whole(&mut source, &counters).await;
         counters.set_state(match &result {
             Ok(Some((manifest, _))) if manifest.complete => CollectionState::Done,
             Ok(_) => CollectionState::Partial,
@@ -78,14 +81,15 @@ impl Copying<'_> {
     async fn copy_whole(
         &self,
         source: &mut Source,
+        counters: &Arc<CollectionCounters>,
     ) -> Result<Option<(CollectionManifest, BTreeSet<String>)>> {
         let Self { job, cluster, request, .. } = self;
         let mut change = String::new();
         for _ in 0..READS {
-            if !job.or_stop(source.refresh(cluster, request, self.permissions)).await? {
+            if !job.or_stop(source.refresh(cluster, request, self.permissions, counters)).await? {
                 return Ok(None);
             }
-            match self.copy_once(source).await? {
+            match self.copy_once(source, counters).await? {
                 Outcome::Copied(manifest, tenants) => return Ok(Some((*manifest, tenants))),
                 Outcome::Dropped => return Ok(None),
                 Outcome::Changed(difference) => change = difference,
@@ -96,7 +100,7 @@ impl Copying<'_> {
         Err(Error::new(Kind::SchemaChanged, text).hint("start the backup again when the schema has settled"))
     }
 
-    async fn copy_once(&self, source: &Source) -> Result<Outcome> {
+    async fn copy_once(&self, source: &Source, counters: &Arc<CollectionCounters>) -> Result<Outcome> {
         let Self { job, cluster, request, .. } = self;
         let reader =
             Arc::new(ObjectReader::open(cluster, &source.collection, !request.without_vectors).await?);
@@ -107,7 +111,7 @@ impl Copying<'_> {
             cluster,
             collection: &source.collection,
             reader: Arc::clone(&reader),
-            counters: Arc::clone(&source.counters),
+            counters: Arc::clone(counters),
         };
         let mut remarks = source.contents.remarks.clone();
         let (read, written) = self.read(&reading, &source.contents, &target, &mut remarks).await;

@@ -1,6 +1,6 @@
 //! What a person should know of how whole a collection's backup is.
 
-use crate::JobContext;
+use crate::Context;
 use selvedge_archive::Completeness;
 
 /// Sentences, each with a stable reason in lower snake case.
@@ -33,7 +33,7 @@ impl Remarks {
     }
 
     /// Among the job's warnings.
-    pub fn warn(&self, job: &JobContext, collection: &str) {
+    pub fn warn(&self, job: &Context, collection: &str) {
         for (reason, text) in self.gaps.iter().chain(&self.notes) {
             job.progress.warn(reason, text.clone(), collection);
         }

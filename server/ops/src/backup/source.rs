@@ -1,7 +1,6 @@
 //! What a backup reads: which collections and tenants, and how whole that will be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +11,7 @@ use super::tenants::{self, Choice};
 use super::{BackupRequest, coverage};
 use crate::lanes::Part;
 use crate::limits::losses_of_backup;
-use crate::{CollectionCounters, JobContext, Phase, PlannedCollection, is_probe};
+use crate::{CollectionCounters, PlannedCollection, is_probe};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant};
 use selvedge_weaviate::{Aliases, Cluster, Permissions};
@@ -40,7 +39,6 @@ pub struct Selected {
 pub struct Source {
     pub collection: Collection,
     pub aliases: Vec<String>,
-    pub counters: Arc<CollectionCounters>,
     pub contents: Contents,
 }
 
@@ -103,18 +101,15 @@ impl Selected {
 /// Looks at each collection. Fails before anything is written if one of them cannot be backed up. Also returns the names of
 /// those that were dropped meanwhile.
 pub async fn plan(
-    job: &JobContext,
     cluster: &Cluster,
     request: &BackupRequest,
     selected: &Selected,
 ) -> Result<(Vec<Source>, Vec<String>)> {
-    job.progress.set_phase(Phase::Planning);
     // Owned, so that the looks need not borrow from each other's surroundings.
     let looks = selected.schemas.iter().map(|(name, schema)| {
-        let counters = job.progress.add_collection(name, "");
         let (cluster, request) = (cluster.clone(), request.clone());
         let (schema, aliases) = (schema.clone(), selected.aliases.of(name));
-        look_at(cluster, request, selected.permissions.clone(), schema, aliases, counters)
+        look_at(cluster, request, selected.permissions.clone(), schema, aliases)
     });
     let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>())
         .buffered(COLLECTIONS_AT_ONCE)
@@ -132,16 +127,13 @@ async fn look_at(
     permissions: Permissions,
     schema: Value,
     aliases: Vec<String>,
-    counters: Arc<CollectionCounters>,
 ) -> Result<Option<Source>> {
     let collection = Collection::from_schema(schema)?;
     let looked = look_into(&cluster, &request, &permissions, &collection, BTreeSet::new()).await;
     let Some(contents) = unless_gone(looked)? else {
         return Ok(None);
     };
-    let source = Source { collection, aliases, counters, contents };
-    source.expect();
-    Ok(Some(source))
+    Ok(Some(Source { collection, aliases, contents }))
 }
 
 /// What was read of a collection; None if there is no such collection any more.
@@ -204,6 +196,7 @@ impl Source {
         cluster: &Cluster,
         request: &BackupRequest,
         permissions: &Permissions,
+        counters: &CollectionCounters,
     ) -> Result<bool> {
         let Some(now) = cluster.collection_again(&self.collection).await? else { return Ok(false) };
         let is_same = now.schema == self.collection.schema;
@@ -214,7 +207,7 @@ impl Source {
             let looked = look_into(cluster, request, permissions, &self.collection, known).await;
             let Some(contents) = unless_gone(looked)? else { return Ok(false) };
             self.contents = contents;
-            self.expect();
+            self.expect(counters);
         }
         Ok(true)
     }
@@ -227,14 +220,15 @@ impl Source {
         Ok(now.is_some_and(|now| now == self.contents.tenants))
     }
 
-    fn expect(&self) {
+    /// Says what there is to do.
+    pub fn expect(&self, counters: &CollectionCounters) {
         let Contents { parts, asleep, .. } = &self.contents;
         // What was read before has to be read again, and counts once more.
-        let done = self.counters.counts().objects_done;
+        let done = counters.counts().objects_done;
         let objects: u64 = parts.iter().map(|part| part.objects).sum();
-        self.counters.expect_objects(done + objects, asleep.is_empty());
+        counters.expect_objects(done + objects, asleep.is_empty());
         let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
-        self.counters.expect_tenants(tenants as u64);
+        counters.expect_tenants(tenants as u64);
     }
 
     /// What a dry run shows.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::JobContext;
+use crate::Context;
 use selvedge_archive::Repository;
 use selvedge_model::TenantStatus;
 use selvedge_model::error::{Error, Kind, Result};
@@ -29,7 +29,7 @@ pub struct Woken {
 /// Does `work` while these inactive tenants are active. They are put back also if the work fails, the job is cancelled or
 /// the server stops; if it dies, its next start does it.
 pub async fn while_awake<T>(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     collection: &str,

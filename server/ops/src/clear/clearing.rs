@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::sameness::fail_if_different;
 use super::victim::Victim;
-use crate::JobContext;
+use crate::Context;
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Result, counted};
 use selvedge_model::{Tenant, TenantStatus};
@@ -32,7 +32,7 @@ pub struct Clearing {
 
 /// The files of a clear of one collection. Its name is a folder's: with anything added, it could be too long for a file.
 pub struct Saved<'a> {
-    job: &'a JobContext,
+    job: &'a Context,
     repository: &'a Repository,
     clearing: Clearing,
 }
@@ -55,7 +55,7 @@ fn tenants_file(collection: &str) -> String {
 impl<'a> Saved<'a> {
     /// Keeps the schema and the tenants where they survive this server.
     pub async fn new(
-        job: &'a JobContext,
+        job: &'a Context,
         cluster: &Cluster,
         repository: &'a Repository,
         victim: &Victim,

@@ -6,7 +6,7 @@ use super::clearing::Saved;
 use super::probe::probe_name;
 use super::sameness::fail_if_different;
 use super::victim::Victim;
-use crate::{JobContext, Phase};
+use crate::{CollectionCounters, Context, Phase};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant};
@@ -16,14 +16,15 @@ use selvedge_weaviate::{Cluster, compare_schemas};
 const CHUNK: usize = 100;
 
 pub async fn clear(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     victim: Victim,
+    counters: &CollectionCounters,
 ) -> Result<()> {
     let mut saved = Saved::new(job, cluster, repository, &victim).await?;
     if victim.collection.multi_tenant {
-        recreate_tenants(job, cluster, &victim, &mut saved).await?;
+        recreate_tenants(job, cluster, &victim, &mut saved, counters).await?;
     } else {
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
         let probe = probe_name(&victim.collection.name);
@@ -41,7 +42,7 @@ pub async fn clear(
     saved.end().await?;
     job.progress.set_phase(Phase::Checking);
     check(cluster, &victim).await?;
-    victim.counters.add_objects(victim.objects);
+    counters.add_objects(victim.objects);
     job.progress.set_phase(Phase::Clearing);
     Ok(())
 }
@@ -60,7 +61,7 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
 }
 
 /// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
-async fn prove(job: &JobContext, cluster: &Cluster, collection: &Collection, probe: String) -> Result<()> {
+async fn prove(job: &Context, cluster: &Cluster, collection: &Collection, probe: String) -> Result<()> {
     let name = collection.name.clone();
     let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
     let cluster = cluster.clone();
@@ -107,10 +108,11 @@ async fn recreate(cluster: &Cluster, collection: &Collection, saved: &str) -> Re
 
 /// Chunk by chunk, each of them whole: a cancel takes effect between two chunks.
 async fn recreate_tenants(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     victim: &Victim,
     saved: &mut Saved<'_>,
+    counters: &CollectionCounters,
 ) -> Result<()> {
     for chunk in victim.tenants.chunks(CHUNK) {
         if let Err(error) = job.check_stop() {
@@ -130,7 +132,7 @@ async fn recreate_tenants(
                 saved.place()
             ))
         })?;
-        victim.counters.add_tenants(chunk.len() as u64);
+        counters.add_tenants(chunk.len() as u64);
     }
     Ok(())
 }

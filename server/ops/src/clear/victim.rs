@@ -1,9 +1,7 @@
 //! What a clear would remove, found out without changing anything.
 
-use std::sync::Arc;
-
 use super::ClearRequest;
-use crate::{CollectionCounters, JobContext, PlannedCollection};
+use crate::PlannedCollection;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
@@ -18,11 +16,10 @@ pub struct Victim {
     pub objects: u64,
     /// False if some tenants are inactive, and their objects therefore not counted.
     pub objects_exact: bool,
-    pub counters: Arc<CollectionCounters>,
 }
 
 /// Looks at each collection. Fails if one of them cannot be cleared.
-pub async fn plan(job: &JobContext, cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victim>> {
+pub async fn plan(cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victim>> {
     cluster.connect().await?;
     let all_aliases = cluster.aliases().await?;
     let mut victims = Vec::with_capacity(request.collections.len());
@@ -30,11 +27,8 @@ pub async fn plan(job: &JobContext, cluster: &Cluster, request: &ClearRequest) -
         let collection = find(cluster, name).await?;
         let tenants = tenants(cluster, &collection, &request.tenants).await?;
         let (objects, objects_exact) = count(cluster, &collection, &tenants).await?;
-        let counters = job.progress.add_collection(name, "");
-        counters.expect_objects(objects, objects_exact);
-        counters.expect_tenants(tenants.len() as u64);
         let aliases = all_aliases.of(name);
-        victims.push(Victim { collection, tenants, aliases, objects, objects_exact, counters });
+        victims.push(Victim { collection, tenants, aliases, objects, objects_exact });
     }
     Ok(victims)
 }

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Check;
 use super::refused::Refused;
 use super::target::{Target, Targets};
 use crate::compare::{Comparison, Expected, Verdict};
-use crate::{CollectionCounters, JobContext};
+use crate::{Check, CollectionCounters, Context};
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
@@ -21,7 +20,7 @@ const NAMED: usize = 5;
 
 /// The checking of one collection.
 pub struct Checking<'a> {
-    pub job: &'a JobContext,
+    pub job: &'a Context,
     pub cluster: &'a Cluster,
     pub targets: &'a Targets,
     pub target: &'a Target,

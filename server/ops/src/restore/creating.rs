@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::target::{Target, Targets};
-use crate::JobContext;
+use crate::Context;
 use selvedge_model::Tenant;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::{Cluster, Difference, compare_schemas};
 
 /// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
-pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
+pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
     let creating = cluster.until(job.stop_token().clone());
     match create(&job, &creating, &targets.all, &mut created).await {
@@ -26,7 +26,7 @@ pub async fn create_all(job: JobContext, cluster: Cluster, targets: Arc<Targets>
 }
 
 async fn create<'a>(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     targets: &'a [Target],
     created: &mut Vec<&'a str>,
@@ -47,7 +47,7 @@ async fn create<'a>(
 }
 
 /// Fails if the collection would not be the same; warns of the rest.
-pub fn compare(job: &JobContext, name: &str, wanted: &Value, made: &Value) -> Result<()> {
+pub fn compare(job: &Context, name: &str, wanted: &Value, made: &Value) -> Result<()> {
     let (fatal, minor): (Vec<_>, Vec<_>) =
         compare_schemas(wanted, made).into_iter().partition(|difference| difference.matters);
     if !fatal.is_empty() {
@@ -62,7 +62,7 @@ pub fn compare(job: &JobContext, name: &str, wanted: &Value, made: &Value) -> Re
     Ok(())
 }
 
-fn warn(job: &JobContext, name: &str, difference: &Difference) {
+fn warn(job: &Context, name: &str, difference: &Difference) {
     if difference.wanted.is_some() {
         let text = format!(
             "Weaviate did not take a setting that only concerns its inner workings: {}",

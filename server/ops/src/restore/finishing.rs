@@ -2,13 +2,13 @@
 
 use super::creating::compare;
 use super::target::Target;
-use crate::JobContext;
+use crate::Context;
 use selvedge_model::TenantStatus;
 use selvedge_model::error::Result;
 use selvedge_weaviate::Cluster;
 
 /// Returns what could not be brought back, a sentence each.
-pub async fn finish(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<Vec<String>> {
+pub async fn finish(job: &Context, cluster: &Cluster, target: &Target) -> Result<Vec<String>> {
     let name = &target.collection.name;
     if target.creation.last.is_some() {
         let made = cluster.finish_collection(&target.creation).await?;
@@ -22,7 +22,7 @@ pub async fn finish(job: &JobContext, cluster: &Cluster, target: &Target) -> Res
 }
 
 /// An alias that is there already is left alone: whoever moved it to another collection may have meant it.
-async fn create_aliases(job: &JobContext, cluster: &Cluster, target: &Target) -> Result<Vec<String>> {
+async fn create_aliases(job: &Context, cluster: &Cluster, target: &Target) -> Result<Vec<String>> {
     let name = &target.collection.name;
     let has_aliases = cluster.connect().await?.version.has_aliases();
     let mut gaps = Vec::new();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::JobContext;
+use crate::Context;
 use selvedge_archive::Repository;
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Result};
@@ -102,7 +102,7 @@ impl Refused {
 
     /// Writes the list into the repository, one JSON object a line, and says where; None if there is nothing to list. That it
     /// cannot be written is no reason for a restore to fail that did all it could.
-    pub async fn save(&self, repository: &Repository, job: &JobContext) -> Option<String> {
+    pub async fn save(&self, repository: &Repository, job: &Context) -> Option<String> {
         if self.listed.is_empty() {
             return None;
         }

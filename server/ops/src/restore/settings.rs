@@ -3,17 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use selvedge_model::Collection;
-use selvedge_model::error::Result;
 
-/// What is to be different. Nothing by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// No vector is ever made for an object.
-    pub no_vectorizer: bool,
-    pub replication_factor: Option<u64>,
-    /// For collections without tenants.
-    pub shards: Option<u64>,
-}
+use crate::Settings;
+use selvedge_model::error::Result;
 
 impl Settings {
     pub fn apply(&self, collection: &Collection) -> Result<Collection> {

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::RestoreRequest;
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::limits::has_hashes;
-use crate::{CollectionCounters, JobContext, PlannedCollection};
+use crate::{CollectionCounters, Context, PlannedCollection, Progress, Wanted};
 use selvedge_archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Property, Tenant, TenantStatus};
@@ -21,6 +20,16 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// Shows them in the job's progress.
+    pub fn count(&mut self, progress: &Progress) {
+        for target in &mut self.all {
+            let counters = progress.add_collection(&target.source.collection().name, &target.collection.name);
+            counters.expect_objects(target.rows.values().sum(), true);
+            counters.expect_tenants(target.tenants.len() as u64);
+            target.counters = counters;
+        }
+    }
+
     /// The names of the collections that are made.
     pub fn created(&self) -> Vec<&str> {
         self.all.iter().map(|target| target.collection.name.as_str()).collect()
@@ -48,11 +57,11 @@ pub struct Target {
 }
 
 /// The names on the target, by the names in the backup.
-pub fn names(manifest: &Manifest, request: &RestoreRequest) -> Result<BTreeMap<String, String>> {
+pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, String>> {
     let place = format!("in backup {}", manifest.id);
     let in_backup = manifest.collections.iter().map(|collection| collection.name.as_str());
-    let selected = request.collections.apply(in_backup, &place)?;
-    if let Some(stray) = request.rename.keys().find(|old| !selected.contains(&old.as_str())) {
+    let selected = wanted.collections.apply(in_backup, &place)?;
+    if let Some(stray) = wanted.rename.keys().find(|old| !selected.contains(&old.as_str())) {
         return Err(Error::new(
             Kind::CollectionNotFound,
             format!("\"{stray}\" is to be renamed but is not restored"),
@@ -61,7 +70,7 @@ pub fn names(manifest: &Manifest, request: &RestoreRequest) -> Result<BTreeMap<S
     }
     let mut taken = BTreeMap::new();
     for old in &selected {
-        let new = request.rename.get(*old).map_or(*old, String::as_str);
+        let new = wanted.rename.get(*old).map_or(*old, String::as_str);
         // Weaviate takes names that differ only in case for the same.
         if let Some(other) = taken.insert(new.to_lowercase(), *old) {
             return Err(Error::invalid(
@@ -70,53 +79,33 @@ pub fn names(manifest: &Manifest, request: &RestoreRequest) -> Result<BTreeMap<S
             ));
         }
     }
-    let new_name = |old: &str| request.rename.get(old).cloned().unwrap_or_else(|| old.to_owned());
+    let new_name = |old: &str| wanted.rename.get(old).cloned().unwrap_or_else(|| old.to_owned());
     Ok(selected.into_iter().map(|old| (old.to_owned(), new_name(old))).collect())
 }
 
-/// Reads the backup's lists and the cluster's schema. Fails before anything is written if a collection cannot be made.
+/// Reads the backup's lists and the cluster's schema, whatever collections there are already. Fails before anything is
+/// written if a collection cannot be made.
 pub async fn plan(
-    job: &JobContext,
     cluster: &Cluster,
     backup: &BackupReader,
-    request: &RestoreRequest,
+    wanted: &Wanted,
     names: BTreeMap<String, String>,
-) -> Result<Targets> {
-    cluster.connect().await?;
-    refuse_existing(cluster, &names).await?;
-    let counters = |old: &str, new: &str| job.progress.add_collection(old, new);
-    plan_beside_existing(cluster, backup, request, names, &counters).await
-}
-
-/// Makes the counters of a collection, from its name in the backup and on the target.
-pub type MakeCounters<'a> = &'a (dyn Fn(&str, &str) -> Arc<CollectionCounters> + Sync);
-
-/// As [`plan`], whatever collections there are already.
-pub async fn plan_beside_existing(
-    cluster: &Cluster,
-    backup: &BackupReader,
-    request: &RestoreRequest,
-    names: BTreeMap<String, String>,
-    make_counters: MakeCounters<'_>,
 ) -> Result<Targets> {
     cluster.connect().await?;
     let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
     let aliases = cluster.aliases().await?;
     let mut sources = Vec::with_capacity(names.len());
     for old in names.keys() {
-        sources.push(read_source(backup, old, request, &names).await?);
+        sources.push(read_source(backup, old, wanted, &names).await?);
     }
     let mut there: BTreeSet<_> = existing;
     refuse_dangling(&sources, &there, &names)?;
     let mut all = Vec::with_capacity(sources.len());
     for (source, collection) in in_order(sources, &there) {
         let old = source.collection().name.clone();
-        let (tenants, chosen) = choose_tenants(&source, &old, request)?;
-        let with_data = !request.schema_only;
+        let (tenants, chosen) = choose_tenants(&source, &old, wanted)?;
+        let with_data = !wanted.schema_only;
         let rows = if with_data { rows(&source, chosen.as_deref()) } else { BTreeMap::new() };
-        let counters = make_counters(&old, &collection.name);
-        counters.expect_objects(rows.values().sum(), true);
-        counters.expect_tenants(tenants.len() as u64);
         let creation = Creation::new(&collection.schema, |name| there.contains(name));
         there.insert(collection.name.clone());
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
@@ -134,7 +123,7 @@ pub async fn plan_beside_existing(
             with_data,
             gaps,
             aliases,
-            counters,
+            counters: Arc::new(CollectionCounters::unseen()),
         });
     }
     Ok(Targets { all, names })
@@ -144,20 +133,20 @@ pub async fn plan_beside_existing(
 async fn read_source(
     backup: &BackupReader,
     old: &str,
-    request: &RestoreRequest,
+    wanted: &Wanted,
     names: &BTreeMap<String, String>,
 ) -> Result<(CollectionReader, Collection)> {
     let source = backup.collection(old).await?;
-    let mut collection = request.settings.apply(&source.collection().renamed(names)?)?;
-    if request.without_references {
+    let mut collection = wanted.settings.apply(&source.collection().renamed(names)?)?;
+    if wanted.without_references {
         collection = collection.without_references()?;
     }
-    if !request.schema_only {
+    if !wanted.schema_only {
         source.check_files().await?;
         // Each row group is checked again when it is written. This is so that damage is found while there is nothing yet
         // that a restore would leave behind; hashing is far faster than writing.
         source.check_data().await?;
-        let chosen: BTreeSet<_> = request.tenants.iter().cloned().collect();
+        let chosen: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
         let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
         refuse_centroids(&source, &collection)?;
         refuse_vectorizing(&source, &collection, chosen)?;
@@ -223,7 +212,9 @@ fn in_order(
     ordered
 }
 
-async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) -> Result<()> {
+/// Nobody else's collection is touched.
+pub async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) -> Result<()> {
+    cluster.connect().await?;
     let there = cluster.schemas().await?;
     let clash = |new: &str| there.keys().find(|name| name.eq_ignore_ascii_case(new));
     let existing: Vec<_> = names.values().filter_map(|new| clash(new)).map(String::as_str).collect();
@@ -239,13 +230,9 @@ async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) ->
 
 type Chosen = Option<Arc<BTreeSet<String>>>;
 
-fn choose_tenants(
-    source: &CollectionReader,
-    name: &str,
-    request: &RestoreRequest,
-) -> Result<(Vec<Tenant>, Chosen)> {
+fn choose_tenants(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec<Tenant>, Chosen)> {
     let Some(records) = source.tenants() else {
-        if request.tenants.is_empty() {
+        if wanted.tenants.is_empty() {
             return Ok((Vec::new(), None));
         }
         return Err(Error::new(
@@ -257,20 +244,20 @@ fn choose_tenants(
     let held = records.iter().filter(|record| record.left_out.is_none());
     let tenant =
         |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
-    if request.tenants.is_empty() {
+    if wanted.tenants.is_empty() {
         let held: Vec<_> = held.map(tenant).collect();
         let chosen = without_strays(source, &held);
         return Ok((held, chosen));
     }
-    let wanted: BTreeSet<_> = request.tenants.iter().cloned().collect();
-    let chosen: Vec<_> = held.filter(|record| wanted.contains(&record.name)).map(tenant).collect();
-    match wanted.iter().find(|name| !chosen.iter().any(|tenant| tenant.name == **name)) {
+    let asked: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
+    let chosen: Vec<_> = held.filter(|record| asked.contains(&record.name)).map(tenant).collect();
+    match asked.iter().find(|name| !chosen.iter().any(|tenant| tenant.name == **name)) {
         Some(missing) => Err(Error::new(
             Kind::TenantNotFound,
             format!("the backup does not hold tenant \"{missing}\" of collection \"{name}\""),
         )
         .hint("tenants' names are case-sensitive")),
-        None => Ok((chosen, Some(Arc::new(wanted)))),
+        None => Ok((chosen, Some(Arc::new(asked)))),
     }
 }
 
@@ -326,7 +313,7 @@ impl Target {
         }
     }
 
-    pub fn warn_of_losses(&self, job: &JobContext) {
+    pub fn warn_of_losses(&self, job: &Context) {
         for (reason, text) in self.losses() {
             job.progress.warn(reason, text, self.collection.name.clone());
         }

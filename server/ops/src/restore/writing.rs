@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::refused::{Refused, What};
 use super::target::{Target, Targets};
-use crate::{CollectionCounters, JobContext};
+use crate::{CollectionCounters, Context};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Digester, TextColumn};
 use selvedge_weaviate::{Cluster, ObjectWriter, Refusal};
@@ -40,7 +40,7 @@ const KEPT_BYTES: usize = 16 << 20;
 
 /// The writing of one collection.
 struct Filling<'a> {
-    job: &'a JobContext,
+    job: &'a Context,
     targets: &'a Targets,
     target: &'a Target,
     content: Content,
@@ -73,7 +73,7 @@ struct Answer {
 
 /// Writes the objects of one collection, or their references. Returns when all requests are answered.
 pub async fn fill(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     targets: &Targets,
     target: &Target,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{VerifyRequest, of_collection, state};
+use super::{Found, of_collection};
 use crate::compare::{Comparison, Expected, Verdict};
-use crate::{Access, CollectionCounters, CollectionState, Finding, FindingKind, JobContext, Outcome};
+use crate::{Access, CollectionCounters, CollectionState, Context, Finding, FindingKind, VerifyRequest};
 use selvedge_archive::BackupReader;
 use selvedge_model::error::{Error, Kind, Result, counted};
 use selvedge_model::{Collection, Content, Digest};
@@ -13,50 +13,52 @@ use selvedge_weaviate::{Cluster, compare_schemas};
 
 /// What one comparison needs to know of the others.
 struct Live<'a> {
-    job: &'a JobContext,
+    job: &'a Context,
     cluster: &'a Cluster,
     backup: &'a BackupReader,
     request: &'a VerifyRequest,
+    found: &'a Found,
     /// Names on the cluster by those in the backup, and the other way round.
     names: BTreeMap<String, String>,
     back: Arc<BTreeMap<String, String>>,
 }
 
 pub async fn compare(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     backup: &BackupReader,
     request: &VerifyRequest,
     names: &[String],
-) -> Result<Outcome> {
+    found: &Found,
+) -> Result<Option<Error>> {
     job.or_stop(async { cluster.connect().await.map(drop) }).await?;
     let new_name = |old: &String| request.rename.get(old).unwrap_or(old).clone();
     let names: BTreeMap<_, _> = names.iter().map(|old| (old.clone(), new_name(old))).collect();
     let locked: Vec<_> = names.values().cloned().collect();
     let _lock = job.lock(&locked, Access::Shared)?;
     let back = Arc::new(names.iter().map(|(old, new)| (new.clone(), old.clone())).collect());
-    let live = Live { job, cluster, backup, request, names, back };
+    let live = Live { job, cluster, backup, request, found, names, back };
     let work: Vec<_> =
         live.names.iter().map(|(old, new)| (old, new, job.progress.add_collection(old, new))).collect();
     let mut complete = true;
     for (old, new, counters) in work {
         job.check_stop()?;
         counters.set_state(CollectionState::Running);
-        let before = super::count(job);
+        let before = found.total();
         complete &= live.compare(old, new, &counters).await?;
-        counters.set_state(state(before, job));
+        counters.set_state(found.state_since(before));
     }
-    let count = super::count(job);
+    let count = found.total();
     if count == 0 {
-        return Ok(Outcome::Complete);
+        return Ok(None);
     }
-    if job.progress.with_findings(|findings| findings.are_only(FindingKind::TenantUnreadable)) {
+    if found.findings().are_only(FindingKind::TenantUnreadable) {
         let text = format!(
             "what could be compared is the same, but {} could not be: inactive",
             counted(count, "tenant")
         );
         let hint = "activate them in Weaviate and compare again";
-        return Ok(Outcome::Partial(Error::new(Kind::TenantInactive, text).hint(hint)));
+        return Ok(Some(Error::new(Kind::TenantInactive, text).hint(hint)));
     }
     let at_least = if complete { "" } else { "at least " };
     Err(Error::new(
@@ -146,7 +148,7 @@ impl Live<'_> {
             self.find(of_collection(FindingKind::ObjectChanged, old, "", text));
         }
         found.findings.into_iter().for_each(|finding| self.find(finding));
-        self.job.progress.with_findings(|findings| findings.add_undescribed(unnamed));
+        self.found.findings().add_undescribed(unnamed);
         Ok(found.complete)
     }
 
@@ -184,6 +186,6 @@ impl Live<'_> {
     }
 
     fn find(&self, finding: Finding) {
-        super::find(self.job, finding);
+        self.found.add(finding);
     }
 }

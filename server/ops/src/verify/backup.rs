@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Level, VerifyRequest, count, find, of_collection, of_damage, state};
-use crate::{CollectionCounters, CollectionState, FindingKind, JobContext, restore};
+use super::{Found, of_collection, of_damage};
+use crate::{
+    CollectionCounters, CollectionState, Context, FindingKind, Level, VerifyRequest, Wanted, restore,
+};
 use selvedge_archive::{BackupReader, CollectionManifest, CollectionReader};
 use selvedge_model::Content;
 use selvedge_model::error::{Kind, Result};
@@ -11,10 +13,11 @@ use selvedge_weaviate::Cluster;
 
 /// Reads everything there is of these collections, and notes all that is wrong.
 pub async fn check(
-    job: &JobContext,
+    job: &Context,
     backup: &BackupReader,
     request: &VerifyRequest,
     names: &[String],
+    found: &Found,
 ) -> Result<()> {
     let manifest = backup.manifest();
     let mut work = Vec::new();
@@ -27,31 +30,32 @@ pub async fn check(
     for (summary, counters) in work {
         job.check_stop()?;
         counters.set_state(CollectionState::Running);
-        let before = count(job);
-        readers.extend(check_collection(job, backup, request, summary, &counters).await?);
-        counters.set_state(state(before, job));
+        let before = found.total();
+        readers.extend(check_collection(job, backup, request, summary, &counters, found).await?);
+        counters.set_state(found.state_since(before));
     }
     let claim = job.or_stop(backup.damaged_claim()).await?;
     // Of collections that were not looked into, nothing is known.
     let extra = job.or_stop(backup.extra_files(&readers)).await?;
     for damage in claim.into_iter().chain(extra) {
-        find(job, of_damage("", damage));
+        found.add(of_damage("", damage));
     }
     Ok(())
 }
 
 /// None if its lists are damaged, so that nothing more can be said.
 async fn check_collection(
-    job: &JobContext,
+    job: &Context,
     backup: &BackupReader,
     request: &VerifyRequest,
     summary: &CollectionManifest,
     counters: &Arc<CollectionCounters>,
+    found: &Found,
 ) -> Result<Option<CollectionReader>> {
     let name = &summary.name;
     let damages = job.or_stop(backup.damaged_lists(summary)).await?;
     if !damages.is_empty() {
-        damages.into_iter().for_each(|damage| find(job, of_damage(name, damage)));
+        damages.into_iter().for_each(|damage| found.add(of_damage(name, damage)));
         return Ok(None);
     }
     let reader = job.or_stop(backup.collection(name)).await?;
@@ -71,19 +75,19 @@ async fn check_collection(
         sound &= damage.is_none();
         counters.add_objects(file.rows);
         counters.add_bytes_read(file.bytes);
-        damage.into_iter().for_each(|damage| find(job, of_damage(name, damage)));
+        damage.into_iter().for_each(|damage| found.add(of_damage(name, damage)));
     }
     if request.level >= Level::Rows && sound {
-        check_sums(job, &reader, summary, &content);
+        check_sums(&reader, summary, &content, found);
     }
     Ok(Some(reader))
 }
 
 /// The rows of all files together, against what the lists say of the collection and of each tenant.
-fn check_sums(job: &JobContext, reader: &CollectionReader, summary: &CollectionManifest, content: &Content) {
+fn check_sums(reader: &CollectionReader, summary: &CollectionManifest, content: &Content, findings: &Found) {
     let name = &summary.name;
     let unsound = |part: &str, text: String| {
-        find(job, of_collection(FindingKind::RowsUnsound, name, part, text));
+        findings.add(of_collection(FindingKind::RowsUnsound, name, part, text));
     };
     if summary.digest.is_some_and(|digest| digest != content.total()) {
         unsound("backup.json", format!("the rows of {name} are not those whose digest is in backup.json"));
@@ -104,12 +108,15 @@ fn check_sums(job: &JobContext, reader: &CollectionReader, summary: &CollectionM
 /// Whether a restore could be planned. That Weaviate cannot be asked is a failure of the verification, anything else one
 /// of the backup.
 pub async fn check_restorable(
-    job: &JobContext,
+    job: &Context,
     cluster: &Cluster,
     backup: &BackupReader,
     request: &VerifyRequest,
+    found: &Found,
 ) -> Result<()> {
-    let check = restore::check_restorable(cluster, backup, &request.collections, &request.rename);
+    let (collections, rename) = (request.collections.clone(), request.rename.clone());
+    let wanted = Wanted { collections, rename, ..Wanted::default() };
+    let check = restore::check_restorable(cluster, backup, &wanted);
     let Err(error) = job.or_stop(check).await else { return Ok(()) };
     if matches!(
         error.kind(),
@@ -118,7 +125,7 @@ pub async fn check_restorable(
             | Kind::BackupCorrupt
             | Kind::InvalidRequest
     ) {
-        find(job, of_collection(FindingKind::NotRestorable, "", "", error.to_string()));
+        found.add(of_collection(FindingKind::NotRestorable, "", "", error.to_string()));
     }
     Err(error)
 }

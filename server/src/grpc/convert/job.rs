@@ -4,25 +4,26 @@ use selvedge_proto::v1;
 
 use super::timestamp;
 use crate::grpc::status;
-use crate::jobs::{Job, Rate, Request, State, View};
+use crate::jobs::{Job, Rate, State, View};
 use selvedge_model::error::Error;
 use selvedge_ops::{
-    CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Phase, Plan, PlannedCollection,
-    Warning,
+    CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Operation, Phase, Plan,
+    PlannedCollection, Warning,
 };
 
 pub fn job(job: &Job, view: &View) -> v1::Job {
-    let (assignment, progress, lifecycle) = (&job.assignment, &view.progress, &view.lifecycle);
+    let (request, progress, lifecycle) = (&job.request, &view.progress, &view.lifecycle);
+    let report = &lifecycle.report;
     v1::Job {
         id: job.id.to_string(),
-        kind: kind(&assignment.request).into(),
+        kind: kind(&request.operation).into(),
         state: state(lifecycle.state).into(),
         phase: phase(progress.phase).into(),
-        summary: assignment.summary.clone(),
-        dry_run: assignment.request.is_dry_run(),
-        cluster: assignment.cluster.clone(),
-        repository: assignment.repository.clone(),
-        backup_id: progress.backup_id.clone(),
+        summary: request.to_string(),
+        dry_run: request.operation.is_dry_run(),
+        cluster: request.cluster.clone(),
+        repository: request.repository.clone(),
+        backup_id: request.operation.backup_id().map(ToString::to_string).unwrap_or_default(),
         create_time: Some(timestamp(job.created)),
         start_time: lifecycle.started.map(timestamp),
         end_time: lifecycle.ended.map(timestamp),
@@ -32,19 +33,19 @@ pub fn job(job: &Job, view: &View) -> v1::Job {
         retries: progress.retries,
         waiting_for: progress.waiting_for.clone(),
         warnings: progress.warnings.iter().map(warning).collect(),
-        plan: progress.plan.as_ref().map(plan),
+        plan: report.plan.as_ref().map(plan),
         failure: lifecycle.failure.as_deref().map(failure),
-        findings: progress.findings.listed.iter().map(finding).collect(),
-        findings_total: progress.findings.total,
+        findings: report.findings.listed.iter().map(finding).collect(),
+        findings_total: report.findings.total,
     }
 }
 
-fn kind(request: &Request) -> v1::JobKind {
-    match request {
-        Request::Backup(_) => v1::JobKind::Backup,
-        Request::Restore(_) => v1::JobKind::Restore,
-        Request::Clear(_) => v1::JobKind::Clear,
-        Request::Verify(_) => v1::JobKind::Verify,
+fn kind(operation: &Operation) -> v1::JobKind {
+    match operation {
+        Operation::Backup(_) => v1::JobKind::Backup,
+        Operation::Restore(_) => v1::JobKind::Restore,
+        Operation::Clear(_) => v1::JobKind::Clear,
+        Operation::Verify(_) => v1::JobKind::Verify,
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use selvedge_proto::v1;
 
-use super::summary;
 use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_pattern};
 use selvedge_ops::{
-    BackupRequest, Check, ClearRequest, InactiveTenants, Level, RestoreRequest, Settings, VerifyRequest,
+    BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
+    VerifyRequest, Wanted,
 };
 
 const MAX_REQUEST_ID: usize = 128;
@@ -23,26 +23,24 @@ const MAX_FINDINGS: usize = 1000;
 
 /// A call that starts a job: the request, and what belongs to the call rather than to the request.
 #[derive(Debug)]
-pub struct Call<R> {
-    pub request: R,
-    pub summary: String,
-    pub cluster: String,
-    pub repository: String,
+pub struct Call {
+    pub request: Request,
     pub request_id: Option<String>,
 }
 
-pub type BackupCall = Call<BackupRequest>;
-pub type RestoreCall = Call<RestoreRequest>;
-pub type ClearCall = Call<ClearRequest>;
-pub type VerifyCall = Call<VerifyRequest>;
+impl Call {
+    fn new(operation: Operation, cluster: String, repository: String, request_id: String) -> Result<Self> {
+        let request_id = self::request_id(request_id)?;
+        Ok(Self { request: Request { cluster, repository, operation }, request_id })
+    }
+}
 
-pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
+pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("exclude", &wire.exclude)?;
     check_names("tenants", &wire.tenants)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let summary = summary::backup(&wire);
     let inactive_tenants = match known("inactive_tenants", wire.inactive_tenants)? {
         v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
         v1::InactiveTenants::Skip => InactiveTenants::Skip,
@@ -57,11 +55,10 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<BackupCall> {
         inactive_tenants,
         dry_run: wire.dry_run,
     };
-    let request_id = request_id(wire.request_id)?;
-    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+    Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id)
 }
 
-pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
+pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("exclude", &wire.exclude)?;
     check_names("tenants", &wire.tenants)?;
@@ -70,7 +67,6 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
     check_name("backup_id", &wire.backup_id)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let summary = summary::restore(&wire);
     let check = match known("check", wire.check)? {
         v1::RestoreCheck::None => Check::None,
         v1::RestoreCheck::Count => Check::Count,
@@ -78,28 +74,28 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<RestoreCall> {
     };
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
-        collections: Selection::new(&wire.collections, &wire.exclude)?,
-        rename: rename(wire.rename)?,
-        tenants: distinct("tenants", wire.tenants)?,
-        schema_only: wire.schema_only,
-        without_references: wire.without_references,
-        settings: settings(wire.settings)?,
+        wanted: Wanted {
+            collections: Selection::new(&wire.collections, &wire.exclude)?,
+            rename: rename(wire.rename)?,
+            tenants: distinct("tenants", wire.tenants)?,
+            schema_only: wire.schema_only,
+            without_references: wire.without_references,
+            settings: settings(wire.settings)?,
+        },
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
     };
-    let request_id = request_id(wire.request_id)?;
-    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+    Call::new(Operation::Restore(request), wire.cluster, wire.repository, wire.request_id)
 }
 
-pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<VerifyCall> {
+pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("exclude", &wire.exclude)?;
     check_pairs("rename", &wire.rename)?;
     check_name("backup_id", &wire.backup_id)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let summary = summary::verify(&wire);
     let level = match (known("level", wire.level)?, wire.against_live) {
         (v1::VerifyLevel::Unspecified, true) => Level::AgainstLive,
         (_, true) => {
@@ -121,16 +117,14 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<VerifyCall> {
         rename: rename(wire.rename)?,
         max_findings,
     };
-    let request_id = request_id(wire.request_id)?;
-    Ok(Call { request, summary, cluster: wire.cluster, repository: wire.repository, request_id })
+    Call::new(Operation::Verify(request), wire.cluster, wire.repository, wire.request_id)
 }
 
-pub fn clear_call(wire: v1::ClearRequest) -> Result<ClearCall> {
+pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("tenants", &wire.tenants)?;
     check_names("confirm", &wire.confirm)?;
     check_name("cluster", &wire.cluster)?;
-    let summary = summary::clear(&wire);
     if wire.collections.is_empty() {
         return Err(Error::invalid(
             "collections",
@@ -151,8 +145,7 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<ClearCall> {
         dry_run: wire.dry_run,
     };
     // A clear keeps the schema in the default repository until the collection is there again.
-    let repository = String::new();
-    Ok(Call { request, summary, cluster: wire.cluster, repository, request_id: request_id(wire.request_id)? })
+    Call::new(Operation::Clear(request), wire.cluster, String::new(), wire.request_id)
 }
 
 /// The names in a call that starts no job.
@@ -347,8 +340,9 @@ mod tests {
     #[test]
     fn a_good_request_comes_through() {
         let call = restore_call(restore(&[("Article", "Article_2")])).unwrap();
-        assert_eq!(call.request.rename["Article"], "Article_2");
-        assert_eq!((call.request.backup_id.to_string().as_str(), call.request_id), ("nightly", None));
+        let Operation::Restore(request) = call.request.operation else { panic!() };
+        assert_eq!(request.wanted.rename["Article"], "Article_2");
+        assert_eq!((request.backup_id.to_string().as_str(), call.request_id), ("nightly", None));
         let collections = vec!["N".repeat(255)];
         let request = v1::BackupRequest { request_id: "ü".repeat(128), collections, ..Default::default() };
         assert!(backup_call(request).unwrap().request_id.is_some());

@@ -1,21 +1,15 @@
-use std::sync::Arc;
-
 use selvedge_proto::v1;
 use selvedge_proto::v1::backup_service_server::BackupService;
 use tonic::{Request, Response, Status};
 
+use super::Desk;
+use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::{Watch, watch};
-use crate::grpc::{Places, convert};
-use crate::jobs;
-use crate::jobs::{Assignment, Job, Registry};
 use selvedge_archive::{Page, Repository};
 use selvedge_model::error;
 
-pub struct Backups {
-    pub places: Arc<Places>,
-    pub registry: Arc<Registry>,
-}
+pub struct Backups(pub Desk);
 
 #[tonic::async_trait]
 impl BackupService for Backups {
@@ -24,7 +18,7 @@ impl BackupService for Backups {
         request: Request<v1::ListBackupsRequest>,
     ) -> Result<Response<v1::ListBackupsResponse>, Status> {
         let request = request.into_inner();
-        let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
+        let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
         let token = Some(request.page_token).filter(|token| !token.is_empty());
         let page = Page { size: convert::page_size(request.page_size), token };
         repository.check().await.map_err(refusal)?;
@@ -36,7 +30,7 @@ impl BackupService for Backups {
         request: Request<v1::GetBackupRequest>,
     ) -> Result<Response<v1::GetBackupResponse>, Status> {
         let request = request.into_inner();
-        let (_, repository) = self.places.repository(&request.repository).map_err(refusal)?;
+        let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
         let id = convert::backup_id(&request.backup_id).map_err(refusal)?;
         repository.check().await.map_err(refusal)?;
         let manifest = repository.manifest(&id).await.map_err(refusal)?;
@@ -50,20 +44,8 @@ impl BackupService for Backups {
         request: Request<v1::VerifyBackupRequest>,
     ) -> Result<Response<Self::VerifyBackupStream>, Status> {
         let call = convert::verify_call(request.into_inner()).map_err(refusal)?;
-        let job = self.start_verify(call).map_err(refusal)?;
+        let job = self.0.start(call).map_err(refusal)?;
         Ok(Response::new(watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
-    }
-}
-
-impl Backups {
-    fn start_verify(&self, call: convert::VerifyCall) -> error::Result<Arc<Job>> {
-        let (cluster, live) = self.places.cluster(&call.cluster)?;
-        let (repository, source) = self.places.repository(&call.repository)?;
-        let request = jobs::Request::Verify(call.request.clone());
-        let assignment = Assignment { request, summary: call.summary, cluster, repository };
-        self.registry.start(call.request_id, assignment, move |context| async move {
-            selvedge_ops::verify(&context, &live, &source, &call.request).await
-        })
     }
 }
 

@@ -1,26 +1,26 @@
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::jobs::{Request, State};
-use selvedge_ops::{Access, ClearRequest};
+use crate::jobs::State;
+use selvedge_ops::{Access, ClearRequest, Operation, Report};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
     Registry::new(Limits { running, history })
 }
 
-fn clearing(collection: &str) -> Assignment {
+fn done() -> Outcome {
+    Outcome::Complete(Report::default())
+}
+
+fn clearing(collection: &str) -> Request {
     let request = ClearRequest {
         collections: vec![collection.to_owned()],
         tenants: Vec::new(),
         confirm: Vec::new(),
         dry_run: false,
     };
-    Assignment {
-        request: Request::Clear(request),
-        summary: format!("clear {collection}"),
-        cluster: "default".to_owned(),
-        repository: "default".to_owned(),
-    }
+    let (cluster, repository) = ("default".to_owned(), "default".to_owned());
+    Request { cluster, repository, operation: Operation::Clear(request) }
 }
 
 async fn ended(job: &Job) -> State {
@@ -28,23 +28,26 @@ async fn ended(job: &Job) -> State {
 }
 
 /// Runs until it is asked to stop.
-async fn endless(context: JobContext) -> Result<Outcome> {
-    context.or_stop(std::future::pending()).await
+async fn endless(context: Context, _: Request) -> Result<Outcome, Failure> {
+    Ok(context.or_stop(std::future::pending()).await?)
 }
 
 #[tokio::test]
 async fn a_job_ends_as_its_operation_does() {
     let registry = registry(10, 10);
-    type Ending = fn() -> Result<Outcome>;
+    type Ending = fn() -> Result<Outcome, Failure>;
     let cases: [(Ending, State); 5] = [
-        (|| Ok(Outcome::Complete), State::Succeeded),
-        (|| Ok(Outcome::Partial(Error::new(Kind::ObjectsRefused, "2 objects"))), State::Partial),
-        (|| Err(Error::new(Kind::ObjectsRefused, "2 objects")), State::Failed),
-        (|| Err(Error::new(Kind::ServerStopped, "stopped")), State::Interrupted),
+        (|| Ok(done()), State::Succeeded),
+        (
+            || Ok(Outcome::Partial(Report::default(), Error::new(Kind::ObjectsRefused, "2 objects"))),
+            State::Partial,
+        ),
+        (|| Err(Error::new(Kind::ObjectsRefused, "2 objects").into()), State::Failed),
+        (|| Err(Error::new(Kind::ServerStopped, "stopped").into()), State::Interrupted),
         (|| panic!("the sky fell"), State::Failed),
     ];
     for (result, state) in cases {
-        let job = registry.start(None, clearing("A"), move |_| async move { result() }).unwrap();
+        let job = registry.start(None, clearing("A"), move |_, _| async move { result() }).unwrap();
         assert_eq!(ended(&job).await, state);
     }
     let last = &registry.list(false, None)[0];
@@ -65,10 +68,10 @@ async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
 
     let (release, released) = oneshot::channel::<()>();
     let (begun, has_begun) = oneshot::channel::<()>();
-    let work = move |_| async move {
+    let work = move |_, _| async move {
         begun.send(()).unwrap();
         released.await.unwrap();
-        Ok(Outcome::Complete)
+        Ok(done())
     };
     let job = registry.start(None, clearing("A"), work).unwrap();
     has_begun.await.unwrap();
@@ -103,7 +106,7 @@ async fn old_jobs_are_forgotten_and_running_ones_never() {
     let mut jobs = Vec::new();
     for n in 0..3 {
         let request_id = Some(format!("request {n}"));
-        let job = registry.start(request_id, clearing("A"), |_| async { Ok(Outcome::Complete) }).unwrap();
+        let job = registry.start(request_id, clearing("A"), |_, _| async { Ok(done()) }).unwrap();
         ended(&job).await;
         jobs.push(job);
     }
@@ -120,22 +123,22 @@ async fn locks_end_with_the_job_and_are_per_cluster() {
     let registry = registry(10, 10);
     let (locked, is_locked) = oneshot::channel();
     let holder = registry
-        .start(None, clearing("A"), move |context| async move {
+        .start(None, clearing("A"), move |context, request| async move {
             let _guard = context.lock(&["A".to_owned()], Access::Exclusive)?;
             let _ = locked.send(());
-            endless(context).await
+            endless(context, request).await
         })
         .unwrap();
     is_locked.await.unwrap();
-    let take = |context: JobContext| async move {
+    let take = |context: Context, _| async move {
         context.lock(&["A".to_owned()], Access::Shared)?;
-        Ok(Outcome::Complete)
+        Ok(done())
     };
     let busy = registry.start(None, clearing("A"), take).unwrap();
     assert_eq!(ended(&busy).await, State::Failed);
     assert!(busy.view().lifecycle.failure.unwrap().to_string().contains(&holder.id.to_string()));
 
-    let elsewhere = Assignment { cluster: "other".to_owned(), ..clearing("A") };
+    let elsewhere = Request { cluster: "other".to_owned(), ..clearing("A") };
     assert_eq!(ended(&registry.start(None, elsewhere, take).unwrap()).await, State::Succeeded);
     registry.cancel(&holder.id.to_string()).unwrap();
     ended(&holder).await;
@@ -146,18 +149,18 @@ async fn locks_end_with_the_job_and_are_per_cluster() {
 async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
     let registry = registry(10, 10);
     let quick = registry.start(None, clearing("A"), endless).unwrap();
-    let deaf = registry.start(None, clearing("B"), |_| std::future::pending()).unwrap();
+    let deaf = registry.start(None, clearing("B"), |_, _| std::future::pending()).unwrap();
     let (finish, finished) = oneshot::channel::<()>();
     let (begun, has_begun) = oneshot::channel::<()>();
     let uncut = registry
-        .start(None, clearing("C"), |context| async move {
+        .start(None, clearing("C"), |context, _| async move {
             let section = async move {
                 begun.send(()).unwrap();
                 finished.await.unwrap();
                 Ok(())
             };
             context.uncut(section).await?;
-            Ok(Outcome::Complete)
+            Ok(done())
         })
         .unwrap();
     has_begun.await.unwrap();

@@ -1,0 +1,228 @@
+//! What is asked for, as a value: it can be written down, compared, and carried out by another process.
+
+mod summary;
+
+use std::collections::BTreeMap;
+
+use selvedge_archive::BackupId;
+use selvedge_model::Selection;
+use serde::{Deserialize, Serialize};
+
+/// An operation, and the places it is for. Equal requests ask for the same. Its text says what it does, such as "back up
+/// Article and Author".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The names that [`crate::Places`] knows them by.
+    pub cluster: String,
+    pub repository: String,
+    pub operation: Operation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Backup(BackupRequest),
+    Restore(RestoreRequest),
+    Clear(ClearRequest),
+    Verify(VerifyRequest),
+}
+
+impl Operation {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
+            Self::Clear(_) => "clear",
+            Self::Verify(_) => "verify",
+        }
+    }
+
+    pub fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Backup(request) => request.dry_run,
+            Self::Restore(request) => request.dry_run,
+            Self::Clear(request) => request.dry_run,
+            // It never changes anything, and does all it was asked for.
+            Self::Verify(_) => false,
+        }
+    }
+
+    /// The backup it makes or reads. None where it is still to be decided, or where there is none.
+    pub fn backup_id(&self) -> Option<&BackupId> {
+        match self {
+            Self::Backup(request) => request.backup_id.as_ref(),
+            Self::Restore(request) => Some(&request.backup_id),
+            Self::Verify(request) => Some(&request.backup_id),
+            Self::Clear(_) => None,
+        }
+    }
+
+    /// What was left open is decided, once and for all who carry it out.
+    pub fn decided(mut self) -> Self {
+        if let Self::Backup(request) = &mut self {
+            request.backup_id.get_or_insert_with(BackupId::generate);
+        }
+        self
+    }
+}
+
+/// What to back up. The default is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackupRequest {
+    pub collections: Selection,
+    /// Empty for all.
+    pub tenants: Vec<String>,
+    /// None for one made from the time.
+    pub backup_id: Option<BackupId>,
+    pub schema_only: bool,
+    pub without_vectors: bool,
+    pub inactive_tenants: InactiveTenants,
+    pub dry_run: bool,
+}
+
+/// What becomes of tenants that are not active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InactiveTenants {
+    /// They are left out, and the backup is not whole.
+    #[default]
+    Report,
+    /// They are left out, which is what is wanted.
+    Skip,
+    /// They are activated, read, and put back.
+    Activate,
+}
+
+/// What to restore, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreRequest {
+    pub backup_id: BackupId,
+    #[serde(flatten)]
+    pub wanted: Wanted,
+    pub check: Check,
+    /// That the backup itself is not whole is no reason for the job not to succeed.
+    pub allow_partial: bool,
+    pub dry_run: bool,
+}
+
+/// Which of a backup's collections are to be made, and what is to be different. The default is everything as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    pub collections: Selection,
+    /// New names by the names in the backup.
+    pub rename: BTreeMap<String, String>,
+    /// Empty for all.
+    pub tenants: Vec<String>,
+    pub schema_only: bool,
+    pub without_references: bool,
+    pub settings: Settings,
+}
+
+/// Settings that restored collections get instead of their own. Nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// No vector is ever made for an object.
+    pub no_vectorizer: bool,
+    pub replication_factor: Option<u64>,
+    /// For collections without tenants.
+    pub shards: Option<u64>,
+}
+
+/// How the result of a restore is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    None,
+    Count,
+    /// Count, and compare the content.
+    #[default]
+    Digest,
+}
+
+/// What to clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearRequest {
+    /// Exact names.
+    pub collections: Vec<String>,
+    /// Empty for all.
+    pub tenants: Vec<String>,
+    /// Must repeat `collections` for anything to be changed.
+    pub confirm: Vec<String>,
+    pub dry_run: bool,
+}
+
+/// What to verify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyRequest {
+    pub backup_id: BackupId,
+    pub level: Level,
+    /// The names on the cluster by those in the backup.
+    pub rename: BTreeMap<String, String>,
+    pub collections: Selection,
+    /// How many findings to list.
+    pub max_findings: usize,
+}
+
+/// How deep to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Manifests, lists, and the bytes of all files.
+    Files,
+    /// Also each row.
+    Rows,
+    /// Also the plan of a restore.
+    Restorable,
+    /// The cluster instead of the backup's data.
+    AgainstLive,
+}
+
+impl ClearRequest {
+    pub(crate) fn is_confirmed(&self) -> bool {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort();
+            names.dedup();
+            names
+        };
+        sorted(&self.collections) == sorted(&self.confirm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_names_confirm() {
+        let request = |confirm: &[&str]| ClearRequest {
+            collections: vec!["B".to_owned(), "A".to_owned()],
+            tenants: Vec::new(),
+            confirm: confirm.iter().map(|name| (*name).to_owned()).collect(),
+            dry_run: false,
+        };
+        assert!(request(&["A", "B"]).is_confirmed());
+        for confirm in [&[][..], &["A"], &["A", "B", "C"], &["a", "B"], &["*"]] {
+            assert!(!request(confirm).is_confirmed(), "{confirm:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_comes_back_from_what_was_written_down() {
+        let collections = Selection::new(&["A*".to_owned(), "B".to_owned()], &["Ab".to_owned()]).unwrap();
+        let wanted = Wanted { collections, ..Wanted::default() };
+        let backup_id: BackupId = "nightly".parse().unwrap();
+        let restore =
+            RestoreRequest { backup_id, wanted, check: Check::Count, allow_partial: true, dry_run: false };
+        let operations = [Operation::Backup(BackupRequest::default()).decided(), Operation::Restore(restore)];
+        for operation in operations {
+            let request = Request { cluster: "c".to_owned(), repository: "r".to_owned(), operation };
+            let json = serde_json::to_string(&request).unwrap();
+            assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+        }
+        assert!(serde_json::from_str::<Selection>(r#"{"collections": ["[z"]}"#).is_err());
+    }
+}
