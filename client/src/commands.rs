@@ -15,7 +15,7 @@ use serde::Serialize;
 use tonic::{Response, Status};
 
 use crate::connect::Server;
-use crate::failure::Failure;
+use crate::failure::{Asked, Failure};
 use crate::follow::{self, Call, Followed};
 use crate::progress::Progress;
 use crate::{Options, Terminal, json, report};
@@ -25,6 +25,8 @@ pub struct Session<'s, 't> {
     pub server: Server,
     pub options: &'s Options,
     pub terminal: &'s mut Terminal<'t>,
+    /// What the command line asks for.
+    pub asked: Asked,
 }
 
 impl Session<'_, '_> {
@@ -45,7 +47,9 @@ impl Session<'_, '_> {
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Failure> {
         let answer = self.terminal.unless_interrupted("the server had not answered yet", call).await?;
-        answer.map(Response::into_inner).map_err(|status| Failure::of_status(&status, self.server.url()))
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| Failure::of_status(&status, self.server.url(), &self.asked))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a command did not do what was asked, and what to do next.
 
+mod advice;
+mod asked;
 mod reason;
 
 use std::error::Error;
@@ -8,6 +10,8 @@ use selvedge_proto::ERROR_DOMAIN;
 use selvedge_proto::v1::{FailureReason, Job, JobState};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+
+pub use asked::Asked;
 
 use crate::terminal::{Label, Terminal};
 use crate::{ExitCode, Options, json, words};
@@ -42,13 +46,12 @@ impl Failure {
     }
 
     /// What a call was answered with.
-    pub fn of_status(status: &Status, url: &str) -> Self {
+    pub fn of_status(status: &Status, url: &str, asked: &Asked) -> Self {
         let Some(id) = reason_id(status) else { return Self::of_foreign_status(status, url) };
         let reason = FailureReason::from_id(&id);
         // The server puts its hint on a line of its own.
         let (message, hint) = status.message().split_once("\nnext: ").unwrap_or((status.message(), ""));
-        let hint = if hint.is_empty() { reason::hint(reason) } else { hint };
-        Self::new(reason::exit(reason), message).hint(hint).because(id)
+        Self::new(reason::exit(reason), message).hint(advice::next(reason, hint, asked)).because(id)
     }
 
     /// A status that does not come from our server: from the connection, a proxy, or somebody else's server.
@@ -92,7 +95,7 @@ impl Failure {
             (JobState::Partial, _) => ExitCode::Partial,
             (_, exit) => exit,
         };
-        let hint = if failure.hint.is_empty() { reason::hint(reason) } else { &failure.hint };
+        let hint = advice::next(reason, &failure.hint, &Asked::of_job(job));
         Self::new(exit, failure.message.clone()).hint(hint).because(reason.id().to_owned())
     }
 

@@ -15,7 +15,7 @@ use call::JobStream;
 pub use call::{Call, request_id};
 
 use crate::commands::Session;
-use crate::failure::{self, Failure};
+use crate::failure::{self, Asked, Failure};
 use crate::progress::Progress;
 use crate::{ExitCode, words};
 
@@ -72,7 +72,7 @@ pub async fn follow(
     if !matches!(followed, Err(Break::Interrupted)) {
         session.terminal.interrupt = interrupt;
     }
-    followed.map_err(|broken| broken.into_failure(last.as_ref(), session.server.url()))
+    followed.map_err(|broken| broken.into_failure(last.as_ref(), session.server.url(), &session.asked))
 }
 
 struct Follower<'f, 's, 't> {
@@ -192,15 +192,15 @@ impl From<Status> for Break {
 }
 
 impl Break {
-    fn into_failure(self, last: Option<&Job>, url: &str) -> Failure {
+    fn into_failure(self, last: Option<&Job>, url: &str, asked: &Asked) -> Failure {
         match (self, last) {
             (Self::Failed(failure), _) => failure,
             (Self::Refused(status), Some(job)) if is_unknown_job(&status) => {
                 Failure::new(ExitCode::Failed, format!("the server was restarted, and job {} ended with it", job.id))
                     .hint("see `selvedge list` for what is complete, and run the command again")
             }
-            (Self::Refused(status), _) => Failure::of_status(&status, url),
-            (Self::Lost(status), None) => Failure::of_status(&status, url)
+            (Self::Refused(status), _) => Failure::of_status(&status, url, asked),
+            (Self::Lost(status), None) => Failure::of_status(&status, url, asked)
                 .hint("`selvedge jobs list` shows whether the job was started, once the server can be reached again"),
             (Self::Lost(status), Some(job)) => {
                 let text = format!(

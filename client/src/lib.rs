@@ -15,6 +15,7 @@ mod json;
 mod pairs;
 mod plan;
 mod progress;
+mod remarks;
 mod report;
 #[cfg(test)]
 mod scripted;
@@ -29,7 +30,7 @@ pub use terminal::Terminal;
 use clap::CommandFactory;
 use commands::Session;
 use connect::Server;
-use failure::Failure;
+use failure::{Asked, Failure};
 
 /// The description of the command line: for help, completions and tests.
 pub fn command() -> clap::Command {
@@ -54,7 +55,8 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
     }
     let server =
         terminal.unless_interrupted("nothing was started", Server::connect(&options.server)).await??;
-    let mut session = Session { server, options, terminal };
+    let asked = Asked::by_command(&command);
+    let mut session = Session { server, options, terminal, asked };
     match command {
         Command::Backup(args) => commands::backup::run(args, &mut session).await,
         Command::Restore(args) => commands::restore::run(args, &mut session).await,

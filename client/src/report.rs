@@ -40,13 +40,19 @@ pub fn warning(warning: &Warning) -> String {
     }
     if !warning.subjects.is_empty() {
         let more = if warning.count > warning.subjects.len() as u64 { ", …" } else { "" };
-        details.push(warning.subjects.join(", ") + more);
+        details.push(subjects(warning).join(", ") + more);
     }
     if details.is_empty() {
         warning.text.clone()
     } else {
         format!("{} ({})", warning.text, details.join(": "))
     }
+}
+
+/// What it is about; of what left out nothing, the option that said it.
+fn subjects(warning: &Warning) -> Vec<String> {
+    let option = if warning.reason == "nothing_excluded" { "--exclude " } else { "" };
+    warning.subjects.iter().map(|subject| format!("{option}{subject}")).collect()
 }
 
 /// A line for each finding, and one for those that were only counted.
@@ -157,6 +163,17 @@ mod tests {
             findings(&example::differing()).join("\n"),
         ];
         snapshot("results", texts.join("\n"));
+    }
+
+    #[test]
+    fn an_option_without_effect_is_told_as_it_was_typed() {
+        let idle = Warning {
+            reason: "nothing_excluded".to_owned(),
+            text: "there is no such collection".to_owned(),
+            subjects: vec!["Z*".to_owned()],
+            count: 1,
+        };
+        assert_eq!(warning(&idle), "there is no such collection (--exclude Z*)");
     }
 
     #[test]

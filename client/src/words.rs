@@ -1,6 +1,8 @@
 //! The contract's enum values as lower-case words.
 
-use selvedge_proto::v1::{BackupKind, CollectionState, FindingKind, Job, JobKind, JobPhase, JobState};
+use selvedge_proto::v1::{
+    BackupKind, CollectionState, FindingKind, Job, JobKind, JobPhase, JobState, RemarkKind, RemarkReason,
+};
 
 /// `backup`, `restore`, `clear`, `verify`
 pub fn kind(kind: JobKind) -> String {
@@ -31,6 +33,16 @@ pub fn finding_kind(kind: FindingKind) -> String {
     word(kind.as_str_name(), "FINDING_KIND_")
 }
 
+/// `gap`, `note`
+pub fn remark_kind(kind: RemarkKind) -> String {
+    word(kind.as_str_name(), "REMARK_KIND_")
+}
+
+/// `tenants_left_out`, `value_misread`…
+pub fn remark_reason(reason: RemarkReason) -> String {
+    word(reason.as_str_name(), "REMARK_REASON_")
+}
+
 fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
 }
@@ -38,6 +50,7 @@ fn word(name: &str, prefix: &str) -> String {
 /// What the job is doing, for people: its phase while it runs, else its state.
 pub fn activity(job: &Job) -> String {
     match job.state() {
+        JobState::Running if job.phase() == JobPhase::CheckingBackup => "checking the backup".to_owned(),
         JobState::Running if job.phase() != JobPhase::Unspecified => phase(job.phase()).replace('_', " "),
         other => state(other),
     }

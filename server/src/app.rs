@@ -58,8 +58,8 @@ impl App {
     ) -> Result<Self> {
         // The only state of the process: rustls wants its provider there. An error means that it is.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let Options { max_jobs, history, shutdown_deadline } = options;
-        let registry = Registry::new(Limits { running: max_jobs, history });
+        let Options { max_jobs, history, shutdown_deadline, memory_budget } = options;
+        let registry = Registry::new(Limits { running: max_jobs, history, memory: memory_budget });
         Ok(Self { places: Arc::new(Places::new(clusters, repositories)?), registry, shutdown_deadline })
     }
 

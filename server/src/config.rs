@@ -9,8 +9,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use selvedge_model::error::Result;
-use selvedge_ops::DEFAULT_NAME;
+use bytesize::ByteSize;
+
+use selvedge_model::error::{Error, Result};
+use selvedge_ops::{Budget, DEFAULT_NAME};
 use selvedge_weaviate::ClusterConfig;
 
 pub use flags::{Command, Flags};
@@ -55,13 +57,16 @@ pub struct Options {
     pub max_jobs: usize,
     /// Ended jobs that are remembered.
     pub history: usize,
+    /// Bytes of objects that all jobs together may have in flight.
+    pub memory_budget: usize,
     /// How long jobs and clients may take when the server stops.
     pub shutdown_deadline: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_jobs: 4, history: 1000, shutdown_deadline: Duration::from_secs(30) }
+        let (memory_budget, shutdown_deadline) = (64 << 20, Duration::from_secs(30));
+        Self { max_jobs: 4, history: 1000, memory_budget, shutdown_deadline }
     }
 }
 
@@ -97,6 +102,7 @@ impl Config {
             repositories: vec![RepositoryConfig { name: DEFAULT_NAME.to_owned(), url, make }],
             options: Options {
                 max_jobs: usize::from(flags.max_jobs),
+                memory_budget: memory_budget(flags.memory_budget)?,
                 shutdown_deadline: *flags.shutdown_deadline,
                 ..Options::default()
             },
@@ -105,15 +111,28 @@ impl Config {
     }
 }
 
+fn memory_budget(size: ByteSize) -> Result<usize> {
+    let least = ByteSize::b(Budget::SMALLEST as u64);
+    match usize::try_from(size.as_u64()) {
+        Ok(bytes) if size >= least => Ok(bytes),
+        _ => {
+            let text =
+                format!("--memory-budget is {size}, and {least} is the least that objects can be moved with");
+            Err(Error::invalid("memory_budget", text).hint("leave it out to have 64 MiB"))
+        }
+    }
+}
+
 /// What `--print-config` prints. Structs are taken apart field by field, so that a new one does not compile until somebody
 /// decides whether it may be shown.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { listen, clusters, repositories, options, log } = self;
-        let Options { max_jobs, history: _, shutdown_deadline } = options;
+        let Options { max_jobs, history: _, memory_budget, shutdown_deadline } = options;
         let Log { filter, format } = log;
         writeln!(f, "listen = \"{listen}\"")?;
         writeln!(f, "max_jobs = {max_jobs}")?;
+        writeln!(f, "memory_budget = \"{}\"", ByteSize::b(*memory_budget as u64))?;
         writeln!(f, "shutdown_deadline = \"{}\"", humantime::format_duration(*shutdown_deadline))?;
         writeln!(f, "log = \"{filter}\"")?;
         writeln!(f, "log_format = \"{format}\"")?;
@@ -137,7 +156,6 @@ mod tests {
     use clap::{CommandFactory, FromArgMatches};
 
     use super::*;
-    use selvedge_model::error::Error;
 
     fn load(arguments: &[&str]) -> Result<Config> {
         // Without the environment, which is that of whoever runs the tests.
@@ -205,6 +223,7 @@ mod tests {
             ("--weaviate-grpc-url", "http://localhost:50051/path"),
             ("--weaviate-api-key-file", "/does/not/exist"),
             ("--repository", ""),
+            ("--memory-budget", "10kB"),
         ];
         for (flag, value) in cases {
             let error = refused(&[flag, value]);

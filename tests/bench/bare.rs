@@ -46,18 +46,34 @@ impl Bare {
         request
     }
 
-    /// Writes all of it, and fails if an object is refused.
-    pub async fn load(&self, requests: &[BatchObjectsRequest]) -> anyhow::Result<()> {
+    /// Writes all of it, and fails if an object is refused. Requests are made as they are sent: only those in flight are
+    /// in memory.
+    pub async fn load(&self, requests: impl IntoIterator<Item = BatchObjectsRequest>) -> anyhow::Result<()> {
         let client = self.connect().await?;
-        let send = |request: &BatchObjectsRequest| {
-            let (mut client, request) = (client.clone(), self.request(request.clone()));
+        let send = |request: BatchObjectsRequest| {
+            let (mut client, request) = (client.clone(), self.request(request));
             async move {
                 let reply = client.batch_objects(request).await?.into_inner();
                 ensure!(reply.errors.is_empty(), "an object was refused: {}", reply.errors[0].error);
-                Ok(())
+                anyhow::Ok(())
             }
         };
-        stream::iter(requests.iter().map(send)).buffer_unordered(REQUESTS_IN_FLIGHT).try_collect().await
+        let sent = stream::iter(requests.into_iter().map(send)).buffer_unordered(REQUESTS_IN_FLIGHT);
+        sent.try_collect::<()>().await
+    }
+
+    /// Reads the objects of each of these collections, or tenants of them, with a call of its own, so many calls at once, and
+    /// returns how many objects came.
+    pub async fn read_each(&self, parts: &[(String, String)], at_once: usize) -> anyhow::Result<usize> {
+        let client = self.connect().await?;
+        let read = |(collection, tenant): &(String, String)| {
+            let request = SearchRequest { tenant: tenant.clone(), ..search(collection, "") };
+            let (mut client, request) = (client.clone(), self.request(request));
+            async move { anyhow::Ok(client.search(request).await?.into_inner().results.len()) }
+        };
+        let counts: Vec<usize> =
+            stream::iter(parts.iter().map(read)).buffer_unordered(at_once).try_collect().await?;
+        Ok(counts.into_iter().sum())
     }
 
     /// Reads all of it, in as many tasks as there are lanes, and returns how many objects came.

@@ -85,6 +85,8 @@ pub struct ServerSettings {
     /// `None` leaves it to the server to conclude it from the other.
     pub weaviate_grpc_url: Option<String>,
     pub weaviate_api_key: Option<String>,
+    /// `None` leaves it to the server how many jobs may run at once.
+    pub max_jobs: Option<u16>,
     /// A folder. Its log goes beside it, into `<folder>.log`.
     pub repository: PathBuf,
 }
@@ -96,6 +98,9 @@ impl ServerSettings {
         arguments.extend(["--weaviate-url".to_owned(), self.weaviate_url.clone()]);
         if let Some(url) = &self.weaviate_grpc_url {
             arguments.extend(["--weaviate-grpc-url".to_owned(), url.clone()]);
+        }
+        if let Some(jobs) = self.max_jobs {
+            arguments.extend(["--max-jobs".to_owned(), jobs.to_string()]);
         }
         arguments.extend(["--repository".to_owned(), self.repository.display().to_string()]);
         arguments.push("--create-repository".to_owned());
@@ -164,6 +169,18 @@ impl ServerProcess {
             status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in its status")?;
         let kibibytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse()?;
         Ok(kibibytes * 1024)
+    }
+
+    /// The processor time that it has used, to the hundredth of a second. Linux only.
+    pub fn processor_time(&self) -> anyhow::Result<Duration> {
+        let id = self.child.id().context("the server has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // Its name, in parentheses, may have spaces in it.
+        let (_, fields) = stat.rsplit_once(") ").context("no name in its stat")?;
+        // Of user and system, in hundredths of a second on every machine that Linux runs on.
+        let times = fields.split(' ').skip(11).take(2).map(str::parse::<u64>);
+        let ticks = times.sum::<Result<u64, _>>()?;
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// The last lines of its log.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::programs::ServerSettings;
 use super::rest::Rest;
 use super::weaviate::{Flavour, Weaviate, WeaviateOptions};
+use crate::stand_in::StandIn;
 
 pub struct Stage {
     pub rest: Rest,
@@ -56,6 +57,11 @@ impl Stage {
         Ok(stage)
     }
 
+    /// For faults; `None` if it is a real one.
+    pub fn stand_in(&self) -> Option<&StandIn> {
+        self.ours.as_ref().and_then(Weaviate::stand_in)
+    }
+
     /// What a collection is called here.
     pub fn name(&self, plain: &str) -> String {
         format!("{}{plain}", self.prefix)
@@ -72,6 +78,7 @@ impl Stage {
             weaviate_url: self.rest.url().to_owned(),
             weaviate_grpc_url: self.grpc_url.clone(),
             weaviate_api_key: self.key.clone(),
+            max_jobs: None,
             repository: self.repository(),
         }
     }

@@ -135,6 +135,31 @@ impl World {
         std::mem::replace(&mut self.server, server).stop().await
     }
 
+    /// Replaces the server by one that may have so many bytes of objects in flight.
+    pub async fn serve_in_memory_of(&mut self, bytes: usize) -> anyhow::Result<()> {
+        let options = Options { memory_budget: bytes, ..Options::default() };
+        let (rest_url, grpc_url) = (self.weaviate.rest_url(), self.weaviate.grpc_url());
+        let store = local(self.folder.path())?;
+        let server = start(&rest_url, &grpc_url, store, None, RETRY_BUDGET, options).await?;
+        std::mem::replace(&mut self.server, server).stop().await
+    }
+
+    /// Adds the backups that a version of before format 2 has made: "full", and "partial", which lacks a tenant.
+    pub fn add_backups_of_format_1(&self) -> anyhow::Result<()> {
+        fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+            if from.is_file() {
+                return Ok(std::fs::copy(from, to).map(drop)?);
+            }
+            std::fs::create_dir_all(to)?;
+            std::fs::read_dir(from)?.try_for_each(|entry| {
+                let entry = entry?;
+                copy(&entry.path(), &to.join(entry.file_name()))
+            })
+        }
+        let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/data/format-1/backups");
+        copy(Path::new(kept), &self.folder.path().join("backups"))
+    }
+
     /// Stops the server as SIGTERM does, and waits until it has ended.
     pub async fn stop_server(self) -> anyhow::Result<()> {
         self.server.stop().await
@@ -244,7 +269,8 @@ async fn serve(
     key: Option<&str>,
     retry_budget: Duration,
 ) -> anyhow::Result<Server> {
-    start(&weaviate.rest_url(), &weaviate.grpc_url(), store, key, retry_budget).await
+    let (rest_url, grpc_url) = (weaviate.rest_url(), weaviate.grpc_url());
+    start(&rest_url, &grpc_url, store, key, retry_budget, Options::default()).await
 }
 
 /// Starts a server that looks for Weaviate at these addresses.
@@ -254,7 +280,7 @@ pub async fn serve_at(
     store: Arc<dyn ObjectStore>,
     key: Option<&str>,
 ) -> anyhow::Result<Server> {
-    start(rest_url, grpc_url, store, key, RETRY_BUDGET).await
+    start(rest_url, grpc_url, store, key, RETRY_BUDGET, Options::default()).await
 }
 
 async fn start(
@@ -263,6 +289,7 @@ async fn start(
     store: Arc<dyn ObjectStore>,
     key: Option<&str>,
     retry_budget: Duration,
+    options: Options,
 ) -> anyhow::Result<Server> {
     let cluster = ClusterConfig {
         name: "default".to_owned(),
@@ -275,7 +302,7 @@ async fn start(
     if repository.check().await.is_err() {
         repository.init().await?;
     }
-    let app = App::with_parts(vec![cluster], vec![repository], Options::default())?;
+    let app = App::with_parts(vec![cluster], vec![repository], options)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel();

@@ -1,5 +1,6 @@
 //! Servers with other limits than the usual ones, and objects larger than those.
 
+use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed::{self, Dice};
 use selvedge_tests::harness::weaviate::WeaviateOptions;
@@ -94,4 +95,34 @@ pub async fn a_server_that_answers_one_at_a_time(world: &mut World) -> anyhow::R
     }
     own.succeed(&["backup", "--id", "b"]).await?;
     own.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}
+
+/// However little memory there is, everything is moved, one after the other, and what does not fit is told.
+pub async fn the_smallest_memory_budget_is_enough(world: &mut World) -> anyhow::Result<()> {
+    world.serve_in_memory_of(0).await?;
+    seed::sharded(&world.rest, "Many", 1, 6_000).await?;
+    // Read over gRPC, and over REST.
+    for (class, kind) in [("Heavy", "text"), ("Linked", "Linked")] {
+        let plain = json!({"dataType": ["text"], "indexSearchable": false, "indexFilterable": false});
+        let mut properties = vec![plain];
+        properties[0]["name"] = json!("text");
+        if kind != "text" {
+            properties.push(json!({"name": "to", "dataType": [kind]}));
+        }
+        world.rest.create(&json!({"class": class, "properties": properties})).await?;
+        // Light ones first, in the order of their ids, so that pages have grown when the heavy ones come.
+        for number in 0..300_u128 {
+            let length = if number % 100 == 99 { 1_500_000 } else { 100 };
+            let id = uuid::Uuid::from_u128(number << 118);
+            let object = json!({"class": class, "id": id, "properties": {"text": "x".repeat(length)}});
+            world.rest.write(&[object]).await?;
+        }
+    }
+    let names = ["Many", "Heavy", "Linked"];
+    let before = Census::take(&world.rest, &names).await?;
+    let ran = world.succeed(&["backup", "--id", "b"]).await?;
+    ensure!(ran.err.contains("an object is too heavy for the memory budget"), "{}", ran.err);
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&world.rest, &names).await?)
 }

@@ -40,6 +40,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(round_trip::every_kind_of_collection_comes_back_to_the_bit),
         both!(round_trip::nested_names_with_capitals_come_back),
         both!(round_trip::thousands_of_objects_in_several_shards_come_back),
+        both!(round_trip::ids_in_the_order_of_time_are_read_side_by_side),
         both!(round_trip::a_renamed_collection_is_a_copy_beside_the_original),
         both!(round_trip::only_what_is_selected_is_backed_up_and_restored),
         both!(round_trip::chosen_tenants_only),
@@ -131,10 +132,12 @@ fn scenarios() -> Vec<Scenario> {
         both!(meanwhile::tenants_that_would_wake_by_themselves_are_left_asleep),
         both!(limits::a_server_that_gives_small_pages),
         both!(limits::objects_larger_than_a_message),
+        both!(limits::the_smallest_memory_budget_is_enough),
         both!(limits::a_server_that_answers_one_at_a_time),
         both!(silence::a_weaviate_that_hangs_keeps_nobody),
         stand_in!(silence::a_connection_that_falls_silent_is_replaced),
         both!(repository::one_that_is_not_there_is_no_empty_one),
+        both!(repository::backups_of_format_1_are_listed_verified_and_restored),
         both!(repository::nobody_is_told_to_delete_a_backup),
         both!(repository::a_damaged_backup_is_listed_as_one),
         both!(jobs::hanging_up_does_not_stop_a_job),
@@ -145,6 +148,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
+        both!(service::another_program_makes_a_backup),
     ]
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, ensure};
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// What is not mounted looks like an empty folder.
 pub async fn one_that_is_not_there_is_no_empty_one(world: &mut World) -> anyhow::Result<()> {
@@ -85,4 +86,40 @@ pub async fn a_damaged_backup_is_listed_as_one(world: &mut World) -> anyhow::Res
     let damaged = rows.iter().find(|row| row["id"] == "older").context("a row")?;
     ensure!(damaged["damaged"].as_str().is_some_and(|text| text.contains("cut off")), "{damaged}");
     Ok(())
+}
+
+/// Made by a version that had no content hashes in data files, and told what is missing in words.
+pub async fn backups_of_format_1_are_listed_verified_and_restored(world: &mut World) -> anyhow::Result<()> {
+    world.add_backups_of_format_1()?;
+    let mut listed = world.backup_ids().await?;
+    listed.sort();
+    ensure!(listed == ["full", "partial"], "{listed:?}");
+    let shown = world.succeed(&["show", "partial"]).await?.out;
+    ensure!(shown.contains("1 of 3 tenants are inactive and were left out: cold"), "{shown}");
+    for id in ["full", "partial"] {
+        world.succeed(&["verify", id, "--level", "rows"]).await?;
+        world.succeed(&["verify", id, "--level", "restorable"]).await?;
+    }
+    world.succeed(&["restore", "full"]).await?;
+    world.succeed(&["verify", "full", "--against-live"]).await?;
+    let id = Uuid::from_u128(3 << 120 | 3);
+    let path = format!("/v1/objects/Article/{id}?include=vector");
+    let article = world.rest.get(&path).await?;
+    ensure!(
+        article["properties"]["by"][0]["beacon"].as_str().is_some_and(|to| to.contains("Author")),
+        "{article}"
+    );
+    ensure!(article["vectors"]["many"] == json!([[1, 2], [3, 4]]), "{article}");
+    ensure!(article["properties"]["price"].as_f64().is_some_and(f64::is_sign_negative), "{article}");
+    let ran = world.refuse(&["restore", "partial"], 5, "backup partial is partial").await?;
+    ensure!(ran.err.contains("1 of 3 tenants are inactive"), "{}", ran.err);
+    // What differs is found without content hashes, too.
+    let changed = json!({"class": "Article", "id": id, "properties": {"title": "another"}});
+    world.rest.call(reqwest::Method::PATCH, &format!("/v1/objects/Article/{id}"), Some(&changed)).await?;
+    let ran = world.run(&["verify", "full", "--against-live"]).await;
+    ensure!(ran.code == 6 && ran.out.contains(&id.to_string()), "{ran:?}");
+    // One that is new has the new format.
+    world.succeed(&["backup", "--id", "new"]).await?;
+    ensure!(world.succeed(&["--json", "show", "new"]).await?.out.contains("\"format_version\":2"));
+    world.succeed(&["verify", "new", "--level", "rows"]).await.map(drop)
 }

@@ -202,3 +202,20 @@ pub async fn a_dry_run_plans_and_changes_nothing(world: &mut World) -> anyhow::R
     let whole = Census::take(&world.rest, others).await?;
     same(&before.only(others), &whole)
 }
+
+/// They all begin alike, as those made from the time do, and yet several lanes share the work: each leaves a file of its own.
+pub async fn ids_in_the_order_of_time_are_read_side_by_side(world: &mut World) -> anyhow::Result<()> {
+    const OBJECTS: u128 = 20_000;
+    world.rest.create(&json!({"class": "Timed", "properties": [{"name": "n", "dataType": ["int"]}]})).await?;
+    let object = |n: u128| {
+        let id = uuid::Uuid::from_u128(0x0193_5f2a_0000_7000_8000_0000_0000_0000 + (n << 70));
+        json!({"class": "Timed", "id": id, "properties": {"n": n as u64}})
+    };
+    world.rest.write(&(0..OBJECTS).map(object).collect::<Vec<_>>()).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    ensure!(world.data_files("b", "Timed")?.len() > 1, "one lane has read everything");
+    let before = Census::take(&world.rest, &["Timed"]).await?;
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&world.rest, &["Timed"]).await?)
+}

@@ -102,3 +102,19 @@ pub async fn the_client_shows_what_there_is(world: &mut World) -> anyhow::Result
     ensure!(jobs.lines().count() == 3, "a head and two jobs:\n{jobs}");
     Ok(())
 }
+
+/// The example of `selvedge_ops`.
+#[allow(dead_code, reason = "its `main` is for those who run it")]
+#[path = "../../server/ops/examples/backup.rs"]
+mod example;
+
+pub async fn another_program_makes_a_backup(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 30).await?;
+    let folder = world.folder().to_str().context("a folder whose name is text")?;
+    let (rest_url, grpc_url) = (world.weaviate.rest_url(), world.weaviate.grpc_url());
+    let said = example::back_up(&rest_url, &grpc_url, folder).await;
+    let said = said.map_err(|error| anyhow::anyhow!("{error}"))?;
+    ensure!(said == "back up all collections: 30 objects", "{said}");
+    let ids = world.backup_ids().await?;
+    world.succeed(&["verify", &ids[0], "--against-live"]).await.map(drop)
+}

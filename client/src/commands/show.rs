@@ -5,7 +5,7 @@ use selvedge_proto::v1::{Backup, GetBackupRequest};
 use super::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
-use crate::{format, json, words};
+use crate::{format, json, remarks, words};
 
 /// Enough of a content digest to compare two at a glance; `--json` has all of it.
 const DIGEST_DIGITS: usize = 12;
@@ -61,8 +61,9 @@ fn collections(backup: &Backup) -> String {
         ("TENANTS", Align::Right),
         ("DIGEST", Align::Left),
     ]);
-    let mut notes: String = backup.gaps.iter().map(|gap| format!("\nnot complete: {gap}")).collect();
-    notes.extend(backup.notes.iter().map(|note| format!("\nnote: {note}")));
+    let mut told: String =
+        remarks::gaps(&backup.remarks).map(|gap| format!("\nnot complete: {gap}")).collect();
+    told.extend(remarks::notes(&backup.remarks).map(|note| format!("\nnote: {note}")));
     for collection in &backup.collections {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);
         let tenants = format!("{} of {}", format::count(covered), format::count(total));
@@ -74,14 +75,14 @@ fn collections(backup: &Backup) -> String {
             if collection.multi_tenant { tenants } else { "-".to_owned() },
             digest(&collection.content_digest),
         ]);
-        for gap in &collection.gaps {
-            notes.push_str(&format!("\nnot complete: {}: {gap}", collection.name));
+        for gap in remarks::gaps(&collection.remarks) {
+            told.push_str(&format!("\nnot complete: {}: {gap}", collection.name));
         }
-        for note in &collection.notes {
-            notes.push_str(&format!("\nnote on {}: {note}", collection.name));
+        for note in remarks::notes(&collection.remarks) {
+            told.push_str(&format!("\nnote on {}: {note}", collection.name));
         }
     }
-    table.render() + &notes
+    table.render() + &told
 }
 
 fn digest(content_digest: &str) -> String {

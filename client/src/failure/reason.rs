@@ -1,4 +1,4 @@
-//! What each reason of the contract means for the exit code, and what to do about it.
+//! What each reason of the contract means for the exit code, and what to do about it in general.
 
 use selvedge_proto::v1::FailureReason::{self, *};
 
@@ -50,55 +50,44 @@ pub fn exit(reason: FailureReason) -> ExitCode {
     }
 }
 
-/// What to do where the server says nothing; empty if nothing can be said.
+/// What to do where the server says nothing, without the words of this command line; empty if nothing can be said.
 pub fn hint(reason: FailureReason) -> &'static str {
     match reason {
-        CollectionNotFound => {
-            "`selvedge collections` lists what is on the cluster, `selvedge show BACKUP` what is in a backup"
-        }
-        BackupNotFound => "`selvedge list` lists the backups of the repository",
-        JobNotFound => "`selvedge jobs list` lists the jobs that the server knows",
-        CollectionExists => "restore it under another name with --rename Old=New",
-        BackupExists => "choose another id with --id, or leave it out",
-        CollectionBusy => "wait for the other job, or cancel it: `selvedge jobs list --active`",
-        ConfirmationRequired => "repeat the command with --yes if that is what you want",
-        WeaviateUnreachable => {
-            "start Weaviate, or correct its address in the configuration of selvedge-server"
-        }
-        WeaviateUnauthenticated => "correct the API key in the configuration of selvedge-server",
-        WeaviatePermissionDenied => "give the key of selvedge-server the permission on Weaviate",
+        CollectionNotFound => "see what there is",
+        TenantNotFound => "choose tenants that are there",
+        BackupNotFound => "see which backups there are",
+        JobNotFound => "see which jobs the server knows",
+        ClusterUnknown | RepositoryUnknown => "choose one that the server is configured for",
+        CollectionExists => "restore under another name, or delete the collection first",
+        BackupExists => "choose another id, or leave it out",
+        CollectionBusy => "wait for the other job, or cancel it",
+        ConfirmationRequired => "confirm it if that is what you want",
+        CollectionUnsupported => "leave the collection out",
+        TenantInactive => "activate the tenants, or choose active ones",
+        WeaviateUnreachable => "start Weaviate, or correct its address in the server's configuration",
+        WeaviateUnauthenticated => "correct Weaviate's key in the server's configuration",
+        WeaviatePermissionDenied => "give the server's key the permission on Weaviate",
         ShardsUnavailable => "bring the missing nodes of Weaviate back and run the command again",
         WeaviateOverloaded | SchemaChanged | ServerStopped => "run the command again",
         BackupFormatUnknown => "use a version of Selvedge that is as new as the one that wrote the backup",
+        RepositoryUnavailable => "check that what the repository is in is mounted",
         RepositoryFull => "make room in the repository and run the command again",
-        TooManyJobs => "wait until one of the running jobs has ended: `selvedge jobs list --active`",
-        BackupIncomplete => {
-            "the warnings say what is missing; `selvedge show BACKUP` shows what the backup covers"
-        }
+        TooManyJobs => "wait until one of the running jobs has ended",
+        BackupIncomplete => "the warnings say what is missing",
         RestoreIncomplete => "the warnings say what could not be brought back",
-        ContentMismatch => "`selvedge verify BACKUP --against-live` names what differs",
-        DifferencesFound => {
-            "restore the collections that differ, or look at the findings again: `selvedge jobs show ID`"
-        }
-        ReferenceTargetMissing => {
-            "restore the collection it points to as well, or leave references out with --without-references"
-        }
+        DifferencesFound => "restore the collections that differ",
+        ReferenceTargetMissing => "restore the collection it points to as well, or leave references out",
         Unspecified
         | InvalidRequest
-        | TenantNotFound
-        | ClusterUnknown
-        | RepositoryUnknown
         | RequestIdReused
-        | CollectionUnsupported
-        | TenantInactive
         | WeaviateVersionUnsupported
         | WeaviateRefused
         | WeaviateUnintelligible
         | SchemaMismatch
         | CountMismatch
+        | ContentMismatch
         | ObjectsRefused
         | BackupCorrupt
-        | RepositoryUnavailable
         | Cancelled
         | Internal => "",
     }

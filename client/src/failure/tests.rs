@@ -1,3 +1,5 @@
+use selvedge_proto::v1::JobKind;
+
 use super::*;
 use crate::scripted::{self, example, snapshot};
 
@@ -18,7 +20,7 @@ fn every_reason_of_a_job() {
 fn state_and_reason_decide_together() {
     let failed = example::failed(FailureReason::TenantInactive, "3 tenants are not active", "wake them");
     assert_eq!(Failure::of_job(&failed).exit, ExitCode::Refused);
-    assert_eq!(Failure::of_job(&failed).hint, "wake them");
+    assert_eq!(Failure::of_job(&failed).hint, "wake them: --inactive-tenants activate, --tenant NAME");
     let partial = Job { state: JobState::Partial.into(), ..failed.clone() };
     assert_eq!(Failure::of_job(&partial).exit, ExitCode::Partial);
     let unexplained = Job { failure: None, ..partial };
@@ -42,15 +44,59 @@ fn statuses() {
         Status::unimplemented(""),
         Status::unauthenticated("no token"),
     ];
-    let text = statuses.map(|status| shown(&Failure::of_status(&status, "http://server")));
+    let text = statuses.map(|status| shown(&Failure::of_status(&status, "http://server", &Asked::default())));
     snapshot("failures_of_calls", text.join("\n"));
+}
+
+#[test]
+fn the_server_says_what_to_do_and_the_client_what_to_type() {
+    let told = |kind: JobKind, reason, hint: &str| {
+        let mut job = Job { kind: kind.into(), ..example::failed(reason, "", hint) };
+        job.backup_id = "b1".to_owned();
+        job.collections[0].target = "Copy".to_owned();
+        Failure::of_job(&job).hint
+    };
+    use FailureReason::*;
+    use JobKind::{Backup, Restore, Verify};
+    let near = "did you mean \"Article\"?";
+    for (kind, reason, hint, expected) in [
+        (
+            Restore,
+            CollectionExists,
+            "restore under another name, or delete the collection first",
+            "restore under another name, or delete the collection first: --rename Old=New",
+        ),
+        (Backup, CollectionNotFound, near, "did you mean \"Article\"? Or: `selvedge collections`"),
+        (Restore, CollectionNotFound, "see what it has", "see what it has: `selvedge show b1`"),
+        (
+            Restore,
+            CollectionUnsupported,
+            "restore it with another vectorizer",
+            "restore it with another vectorizer: --set vectorizer=none",
+        ),
+        (Restore, CollectionUnsupported, "mend it", "mend it: --exclude NAME"),
+        (
+            Verify,
+            ReferenceTargetMissing,
+            "leave references out",
+            "leave references out: `selvedge restore b1 --without-references`",
+        ),
+        (
+            Restore,
+            ContentMismatch,
+            "restore again",
+            "restore again; `selvedge verify b1 --against-live --rename Article=Copy` names what differs",
+        ),
+    ] {
+        assert_eq!(told(kind, reason, hint), expected);
+    }
 }
 
 #[test]
 fn a_reason_from_the_future_is_kept() {
     let details = tonic_types::ErrorDetails::with_error_info("MOON_IS_FULL", ERROR_DOMAIN, []);
     let status = Status::with_error_details(Code::Aborted, "the moon is full", details);
-    let failure = Failure::of_status(&status, "http://server");
+    let failure = Failure::of_status(&status, "http://server", &Asked::default());
     assert_eq!(failure.exit, ExitCode::Failed);
     assert_eq!(failure.reason.as_deref(), Some("MOON_IS_FULL"));
 }
@@ -59,5 +105,5 @@ fn a_reason_from_the_future_is_kept() {
 fn the_same_text_of_another_domain_is_not_ours() {
     let details = tonic_types::ErrorDetails::with_error_info("BACKUP_CORRUPT", "example.org", []);
     let status = Status::with_error_details(Code::DataLoss, "", details);
-    assert_eq!(Failure::of_status(&status, "http://server").exit, ExitCode::Unreachable);
+    assert_eq!(Failure::of_status(&status, "http://server", &Asked::default()).exit, ExitCode::Unreachable);
 }

@@ -3,7 +3,7 @@
 use selvedge_proto::v1;
 use serde::Serialize;
 
-use crate::{format, words};
+use crate::{format, remarks, words};
 
 #[derive(Serialize)]
 pub struct Backup {
@@ -20,6 +20,8 @@ pub struct Backup {
     bytes: u64,
     gaps: Vec<String>,
     notes: Vec<String>,
+    /// The gaps and the notes once more, with what programs can act on.
+    remarks: Vec<Remark>,
     collections: Vec<BackupCollection>,
 }
 
@@ -37,8 +39,9 @@ impl From<&v1::Backup> for Backup {
             without_vectors: backup.without_vectors,
             objects: backup.objects,
             bytes: backup.bytes,
-            gaps: backup.gaps.clone(),
-            notes: backup.notes.clone(),
+            gaps: owned(remarks::gaps(&backup.remarks)),
+            notes: owned(remarks::notes(&backup.remarks)),
+            remarks: backup.remarks.iter().map(Remark::from).collect(),
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
         }
     }
@@ -63,6 +66,7 @@ struct BackupCollection {
     tenants_total: u64,
     gaps: Vec<String>,
     notes: Vec<String>,
+    remarks: Vec<Remark>,
     /// 64 hex digits; empty if there is none.
     content_digest: String,
     complete: bool,
@@ -78,10 +82,32 @@ impl From<&v1::BackupCollection> for BackupCollection {
             multi_tenant: collection.multi_tenant,
             tenants_covered: collection.tenants_covered,
             tenants_total: collection.tenants_total,
-            gaps: collection.gaps.clone(),
-            notes: collection.notes.clone(),
+            gaps: owned(remarks::gaps(&collection.remarks)),
+            notes: owned(remarks::notes(&collection.remarks)),
+            remarks: collection.remarks.iter().map(Remark::from).collect(),
             content_digest: collection.content_digest.clone(),
             complete: collection.complete,
         }
     }
+}
+
+#[derive(Serialize)]
+struct Remark {
+    kind: String,
+    reason: String,
+    text: String,
+}
+
+impl From<&v1::Remark> for Remark {
+    fn from(remark: &v1::Remark) -> Self {
+        Self {
+            kind: words::remark_kind(remark.kind()),
+            reason: words::remark_reason(remark.reason()),
+            text: remark.text.clone(),
+        }
+    }
+}
+
+fn owned<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+    texts.map(str::to_owned).collect()
 }

@@ -75,6 +75,9 @@ struct Progress {
     objects_refused: u64,
     objects_per_second: f64,
     seconds_remaining: Option<f64>,
+    /// Of the backup, before a restore creates anything.
+    bytes_checked: u64,
+    bytes_to_check: u64,
 }
 
 impl From<&v1::Progress> for Progress {
@@ -90,6 +93,8 @@ impl From<&v1::Progress> for Progress {
             objects_refused: progress.objects_refused,
             objects_per_second: progress.objects_per_second,
             seconds_remaining: progress.seconds_remaining,
+            bytes_checked: progress.bytes_checked,
+            bytes_to_check: progress.bytes_to_check,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What progress says, as pure functions of the job.
 
-use selvedge_proto::v1::{CollectionProgress, CollectionState, Job, JobState, Progress};
+use selvedge_proto::v1::{CollectionProgress, CollectionState, Job, JobPhase, JobState, Progress};
 
 use crate::{format, words};
 
@@ -16,15 +16,10 @@ pub fn plain(job: &Job) -> String {
         // It counts what there is to do and does none of it, so a percentage would mean nothing.
         return words::activity(job);
     }
-    let progress = job.progress.unwrap_or_default();
-    let mut parts = Vec::new();
-    parts
-        .extend(percent(&progress, job.state() == JobState::Succeeded).map(|percent| format!("{percent} %")));
-    if progress.objects_done > 0 || progress.objects_expected > 0 {
-        parts.push(format!("{} objects", objects(&progress)));
-    }
-    parts.extend(tenants(&progress));
-    parts.extend(pace(job));
+    let parts: Vec<_> = match checked(job) {
+        Some(Amount { percent, numbers }) => percent.map(per_cent).into_iter().chain([numbers]).collect(),
+        None => of_objects(job),
+    };
     let mut text = words::activity(job);
     if !parts.is_empty() {
         text += &format!(": {}", parts.join(", "));
@@ -35,13 +30,28 @@ pub fn plain(job: &Job) -> String {
     text
 }
 
+fn of_objects(job: &Job) -> Vec<String> {
+    let progress = job.progress.unwrap_or_default();
+    let mut parts = Vec::new();
+    parts.extend(percent(&progress, job.state() == JobState::Succeeded).map(per_cent));
+    if progress.objects_done > 0 || progress.objects_expected > 0 {
+        parts.push(format!("{} objects", objects(&progress)));
+    }
+    parts.extend(tenants(&progress));
+    parts.extend(pace(job));
+    parts
+}
+
 /// The lines of a terminal: all together, what is waited for, and the running collections.
 pub fn screen(job: &Job, width: usize) -> Vec<String> {
     let progress = job.progress.unwrap_or_default();
-    let whole = job.state() == JobState::Succeeded;
-    let mut notes = pace(job);
-    notes.extend(tenants(&progress));
-    let mut lines = vec![bar(&words::activity(job), &progress, whole, &notes, width)];
+    let mut notes = Vec::new();
+    let amount = checked(job).unwrap_or_else(|| {
+        notes.extend(pace(job));
+        notes.extend(tenants(&progress));
+        Amount::of_objects(&progress, job.state() == JobState::Succeeded)
+    });
+    let mut lines = vec![bar(&words::activity(job), amount, &notes, width)];
     if !job.waiting_for.is_empty() {
         lines.push(format::shorten(&format!("  waiting for {}", one_line(&job.waiting_for)), width));
     }
@@ -50,7 +60,8 @@ pub fn screen(job: &Job, width: usize) -> Vec<String> {
     for collection in running.iter().take(MAX_BARS) {
         let progress = collection.progress.unwrap_or_default();
         let notes: Vec<_> = tenants(&progress).into_iter().collect();
-        lines.push(bar(&format!("  {}", name(collection)), &progress, false, &notes, width));
+        let amount = Amount::of_objects(&progress, false);
+        lines.push(bar(&format!("  {}", name(collection)), amount, &notes, width));
     }
     if running.len() > MAX_BARS {
         let more = format::quantity((running.len() - MAX_BARS) as u64, "collection");
@@ -59,12 +70,34 @@ pub fn screen(job: &Job, width: usize) -> Vec<String> {
     lines
 }
 
+/// How much is done of how much.
+struct Amount {
+    percent: Option<u64>,
+    numbers: String,
+}
+
+impl Amount {
+    fn of_objects(progress: &Progress, whole: bool) -> Self {
+        Self { percent: percent(progress, whole), numbers: objects(progress) }
+    }
+}
+
+/// How much of a backup is found whole, while that is all that a job does.
+fn checked(job: &Job) -> Option<Amount> {
+    let Progress { bytes_checked: done, bytes_to_check: all, .. } = job.progress?;
+    let is_checking = job.phase() == JobPhase::CheckingBackup && !words::has_ended(job.state());
+    (is_checking && all > 0).then(|| Amount {
+        percent: share(done, all),
+        numbers: format!("{} of {}", format::bytes(done), format::bytes(all)),
+    })
+}
+
 /// A label, a bar if there is room for one, numbers.
-fn bar(label: &str, progress: &Progress, whole: bool, notes: &[String], width: usize) -> String {
+fn bar(label: &str, amount: Amount, notes: &[String], width: usize) -> String {
     let label = format!("{:<LABEL_WIDTH$}", format::shorten(&one_line(label), LABEL_WIDTH));
-    let percent = percent(progress, whole);
+    let Amount { percent, numbers } = amount;
     let share = percent.map_or_else(|| "    ".to_owned(), |percent| format!("{percent:>2} %"));
-    let mut numbers = format!("{share}  {}", objects(progress));
+    let mut numbers = format!("{share}  {numbers}");
     let room = |numbers: &str| width.saturating_sub(LABEL_WIDTH + numbers.chars().count() + 4);
     for note in notes {
         let longer = format!("{numbers}  {note}");
@@ -89,8 +122,15 @@ fn percent(progress: &Progress, whole: bool) -> Option<u64> {
     if whole {
         return Some(100);
     }
-    let (done, expected) = (u128::from(progress.objects_done), u128::from(progress.objects_expected));
-    (expected > 0).then(|| (done * 100 / expected).min(99) as u64)
+    share(progress.objects_done, progress.objects_expected)
+}
+
+fn share(done: u64, all: u64) -> Option<u64> {
+    (all > 0).then(|| (u128::from(done) * 100 / u128::from(all)).min(99) as u64)
+}
+
+fn per_cent(percent: u64) -> String {
+    format!("{percent} %")
 }
 
 /// `12,345 of ~27,000`

@@ -201,7 +201,8 @@ pub fn backup() -> Backup {
     author.multi_tenant = true;
     author.tenants_covered = 1_190;
     author.tenants_total = 1_200;
-    author.gaps = vec!["10 tenants are not active and were left out".to_owned()];
+    let text = "10 tenants are not active and were left out";
+    author.remarks = vec![remark(RemarkKind::Gap, RemarkReason::TenantsLeftOut, text)];
     author.complete = false;
     Backup {
         id: "20261123-160000-0a1b".to_owned(),
@@ -211,14 +212,28 @@ pub fn backup() -> Backup {
         cluster: "default".to_owned(),
         weaviate_version: "1.39.0".to_owned(),
         selvedge_version: "0.1.0".to_owned(),
-        format_version: 1,
+        format_version: 2,
         without_vectors: false,
         objects: 12_345,
         bytes: 47_396_000,
-        gaps: vec!["the server's key may not read all collections".to_owned()],
-        notes: vec!["1 collection created while the backup was made, and not in it: New".to_owned()],
         collections: vec![collection("Article", 10_000, 44_000_000, 3), author],
+        remarks: vec![
+            remark(
+                RemarkKind::Gap,
+                RemarkReason::CollectionsUnseen,
+                "the server's key may not read all collections",
+            ),
+            remark(
+                RemarkKind::Note,
+                RemarkReason::CollectionsCreated,
+                "1 collection created while the backup was made, and not in it: New",
+            ),
+        ],
     }
+}
+
+fn remark(kind: RemarkKind, reason: RemarkReason, text: &str) -> Remark {
+    Remark { kind: kind.into(), reason: reason.into(), text: text.to_owned(), ..Remark::default() }
 }
 
 pub fn collections() -> Vec<Collection> {

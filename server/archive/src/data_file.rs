@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Checksum;
-use selvedge_model::{Buckets, Digest, DimensionCount, TenantStatus, VectorSpace};
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use selvedge_model::{Buckets, Digest, DimensionCount, LeftOut, TenantStatus, UuidRange, VectorSpace};
 
 /// A data file, and what must be known to read it and to trust it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +17,16 @@ pub struct DataFile {
     pub bytes: u64,
     /// Of the whole file.
     pub blake3: Checksum,
+    /// The ids, of its one tenant or of the whole collection, of which it has every object. None for a run of whole tenants,
+    /// which are then `tenants`, and in format 1, where a file is of no interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<UuidRange>,
     /// In the order of the rows. Together with the footer they are the whole file, without gaps: the leading magic
     /// number belongs to the first.
     pub row_groups: Vec<RowGroup>,
     pub footer: Footer,
-    /// Multi-tenant collections only: whose rows they are, in the order of the rows. A tenant may come more than
-    /// once.
+    /// Multi-tenant collections only: whose rows they are, in the order of the rows. In format 1 a tenant may
+    /// come more than once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantSpan>,
     /// How many rows have no vector, by the name of the vector space ("" for the legacy one). Zeros are left out.
@@ -38,7 +43,46 @@ pub struct RowGroup {
     pub offset: u64,
     pub bytes: u64,
     pub rows: u64,
+    /// How many of its rows have references. Format 1 does not tell.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub references: u64,
+    /// Only in format 1, which has no sections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<Checksum>,
+    /// In the order of the file. Together they are the row group, without gaps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Section>,
+}
+
+impl RowGroup {
+    /// False in format 1: then it is read as a whole, it has no hashes, and whether there are references is not known.
+    pub fn is_divided(&self) -> bool {
+        !self.sections.is_empty()
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Columns of a row group that can be fetched and checked alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    pub kind: SectionKind,
+    pub offset: u64,
+    pub bytes: u64,
     pub blake3: Checksum,
+}
+
+/// In the order of the file. What a collection does not have is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SectionKind {
+    /// Ids, tenants, times and content hashes.
+    Keys,
+    Properties,
+    References,
+    Vectors,
 }
 
 /// The end of a data file: everything after the last row group.
@@ -67,7 +111,7 @@ pub struct TenantRecord {
     pub rows: Option<u64>,
     /// Why they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<String>,
+    pub left_out: Option<LeftOut>,
     /// Of its objects; None if they are not in the backup, or if it was made before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
@@ -79,12 +123,26 @@ pub struct FilesJson {
     /// The vector spaces that the data files have columns for.
     pub vectors: Vec<WrittenSpace>,
     pub files: Vec<DataFile>,
+    /// What an incremental backup shares with those before it. Always empty as yet, and not understood otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<InheritedFiles>,
     /// The digests of the objects by the bucket of their id. None in backups of before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buckets: Option<Buckets>,
     /// Vectors whose dimension is not the only one in their space: hardly ever any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mixed_dimensions: Vec<DimensionCount>,
+}
+
+/// Data files of another backup, which are a part of this one too.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InheritedFiles {
+    /// In whose folder they are.
+    pub backup: BackupId,
+    pub files: Vec<DataFile>,
+    /// How many of their rows are not a part of this backup, because they were superseded or deleted since. They are listed in
+    /// `hidden.parquet`.
+    pub hidden: u64,
 }
 
 /// A vector space of which the data files hold the vectors.

@@ -1,8 +1,8 @@
-//! Where things are. The list of all keys is at the top of `archive`.
+//! Where things are. The list of all keys is at the top of the crate.
 
 use object_store::path::Path;
 
-use super::BackupId;
+use crate::backup_id::BackupId;
 
 pub const BACKUPS: &str = "backups";
 pub const SCHEMA: &str = "schema.json";

@@ -7,10 +7,11 @@
 //!
 //! claim.json                                     this id is taken, by this job; created first, create-only
 //! collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
-//! collections/<Collection>/data/<uuid>.parquet   the objects; `columns` tells what is in a file
+//! collections/<Collection>/data/<uuid>.parquet   the objects of one interval of ids, or of a run of whole tenants;
+//!                                                `format::columns` tells what is in a file
 //! collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
-//!                                                BLAKE3 (whole, and of each range), tenants' row spans,
-//!                                                content digests
+//!                                                BLAKE3 (whole, and of each section), what it covers, tenants'
+//!                                                row spans, content digests
 //! collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or
 //!                                                why it was left out
 //! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
@@ -25,38 +26,26 @@
 
 mod backup_id;
 mod checksum;
-mod columns;
-mod damage;
 mod data_file;
-mod decode;
-mod encode;
+mod format;
 mod layout;
 mod list;
 mod manifest;
 mod marker;
-mod read_backup;
-mod read_data;
+mod read;
 mod repository;
 mod store;
 mod store_error;
 #[cfg(test)]
 mod tests;
-mod write_backup;
-mod write_collection;
-mod write_data;
-mod write_file;
+mod threads;
+mod write;
 
 pub use backup_id::BackupId;
-pub use checksum::Checksum;
-pub use damage::{Damage, DamageKind};
-pub use data_file::{DataFile, Footer, RowGroup, TenantRecord, TenantSpan};
+pub use data_file::{DataFile, TenantRecord, TenantSpan};
+pub use format::{Rows, Select};
 pub use list::{BackupPage, Page};
-pub use manifest::{
-    BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, FORMAT_VERSION, Manifest,
-};
-pub use read_backup::{BackupReader, CollectionReader};
-pub use read_data::DataReader;
+pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
+pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader};
 pub use repository::Repository;
-pub use write_backup::BackupWriter;
-pub use write_collection::{CollectionWriter, Completeness};
-pub use write_data::{DataWriter, Written};
+pub use write::{BackupWriter, CollectionWriter, FileWriter, Written};

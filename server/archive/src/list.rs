@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 
-use super::{BackupId, Manifest, Repository, layout};
+use crate::{BackupId, Manifest, Repository, layout};
 use selvedge_model::error::{Error, Kind, Result};
 
 /// Which part of a list.

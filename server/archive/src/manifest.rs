@@ -6,14 +6,19 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::store_error::corrupt;
-use super::{BackupId, Checksum};
-use selvedge_model::Digest;
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Digest, Remark, gaps};
 
-/// The version of the format that this Selvedge writes, and the only one it reads. Fields may be added without
-/// raising it.
-pub const FORMAT_VERSION: u32 = 1;
+mod format_1;
+
+/// The version of the format that this Selvedge writes. Fields may be added without raising it.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The first one, which is read too.
+const FORMAT_1: u32 = 1;
 
 /// A committed backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +39,9 @@ pub struct Manifest {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
-    /// Why collections that were asked for may be missing as a whole.
+    /// Of the selection as a whole, such as why collections that were asked for may be missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gaps: Vec<String>,
-    /// What else a person should know of the selection as a whole.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub remarks: Vec<Remark>,
     pub collections: Vec<CollectionManifest>,
 }
 
@@ -90,14 +92,12 @@ pub struct CollectionManifest {
     pub tenants_covered: u64,
     /// Tenants that the collection had.
     pub tenants_total: u64,
-    /// False if something that was asked for is missing; the gaps say what.
+    /// Whether there is no gap among the remarks, for those who read the file without knowing them.
     #[serde(default = "yes")]
     pub complete: bool,
-    /// What was asked for and is missing.
+    /// What is missing of it, and what else a person should know of its completeness.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gaps: Vec<String>,
-    /// What else a person should know of its completeness.
-    pub notes: Vec<String>,
+    pub remarks: Vec<Remark>,
     /// Of all its objects. None if it was made before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
@@ -119,8 +119,7 @@ pub struct CommitSummary {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
-    pub gaps: Vec<String>,
-    pub notes: Vec<String>,
+    pub remarks: Vec<Remark>,
 }
 
 impl Manifest {
@@ -129,8 +128,12 @@ impl Manifest {
         job_id: String,
         claim: Checksum,
         summary: CommitSummary,
-        collections: Vec<CollectionManifest>,
+        mut collections: Vec<CollectionManifest>,
     ) -> Self {
+        // There may be more remarks than when it was written down.
+        for collection in &mut collections {
+            collection.complete = gaps(&collection.remarks).next().is_none();
+        }
         Self {
             format_version: FORMAT_VERSION,
             id,
@@ -143,22 +146,8 @@ impl Manifest {
             start_time: summary.start_time,
             end_time: summary.end_time,
             options: summary.options,
-            gaps: summary.gaps,
-            notes: summary.notes,
+            remarks: summary.remarks,
             collections,
-        }
-    }
-
-    /// Before gaps were told apart, they were among the notes, of which there were no others for a selection as a whole.
-    fn tell_gaps(&mut self) {
-        if self.kind == BackupKind::Partial && self.gaps.is_empty() {
-            let only_selection = self.collections.iter().all(|collection| collection.complete);
-            self.gaps = if only_selection { std::mem::take(&mut self.notes) } else { Vec::new() };
-        }
-        for collection in &mut self.collections {
-            if !collection.complete && collection.gaps.is_empty() {
-                collection.gaps = std::mem::take(&mut collection.notes);
-            }
         }
     }
 
@@ -174,7 +163,7 @@ impl Manifest {
 
     /// The text of `backup.json`, sealed: its field `blake3` is the hash of the text with zeros in the hash's own
     /// place.
-    pub(super) fn to_json(&self) -> Result<Bytes> {
+    pub(crate) fn to_json(&self) -> Result<Bytes> {
         let sealed = Sealed { manifest: self, blake3: UNSEALED };
         let text = serde_json::to_string_pretty(&sealed)
             .map_err(|error| Error::internal("a manifest cannot be written as JSON").caused_by(error))?;
@@ -182,20 +171,22 @@ impl Manifest {
         Ok(replace_last(&text, UNSEALED, &seal).into())
     }
 
-    pub(super) fn from_json(id: &BackupId, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_json(id: &BackupId, bytes: &[u8]) -> Result<Self> {
         let broken = |error: serde_json::Error| {
             let what = if error.is_eof() { "is cut off" } else { "is not valid" };
             corrupt(id, format_args!("backup.json {what}")).caused_by(error)
         };
         let outline: Outline = serde_json::from_slice(bytes).map_err(broken)?;
-        if outline.format_version != FORMAT_VERSION {
+        if !(FORMAT_1..=FORMAT_VERSION).contains(&outline.format_version) {
             return Err(unknown_format(id, &outline));
         }
         if !outline.is_seal_of(bytes) {
             return Err(corrupt(id, "backup.json was altered: its checksum does not hold"));
         }
         let mut manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
-        manifest.tell_gaps();
+        if outline.format_version == FORMAT_1 {
+            format_1::tell(&mut manifest, bytes).map_err(broken)?;
+        }
         if manifest.id != *id {
             return Err(corrupt(id, format_args!("its backup.json belongs to backup {}", manifest.id)));
         }
@@ -205,8 +196,9 @@ impl Manifest {
 
 fn unknown_format(id: &BackupId, outline: &Outline) -> Error {
     let version = outline.format_version;
-    let message =
-        format!("backup {id} has format version {version}, and this Selvedge reads version {FORMAT_VERSION}");
+    let message = format!(
+        "backup {id} has format version {version}, and this Selvedge reads versions {FORMAT_1} to {FORMAT_VERSION}"
+    );
     Error::new(Kind::BackupFormatUnknown, message).hint(match &outline.selvedge_version {
         Some(writer) => format!("use Selvedge {writer}, which wrote it, or a newer one"),
         None => "use the version of Selvedge that wrote it, or a newer one".to_owned(),
@@ -285,10 +277,13 @@ mod tests {
         let resealed = unsealed.replace(UNSEALED, &Checksum::of(unsealed.as_bytes()).to_string());
         assert!(read(&resealed).is_ok());
 
-        let newer = text.replace("\"format_version\": 1", "\"format_version\": 7");
+        let newer = text.replace("\"format_version\": 2", "\"format_version\": 7");
         let error = read(&newer).unwrap_err();
         assert_eq!(error.kind(), Kind::BackupFormatUnknown);
-        assert_eq!(error.to_string(), "backup b has format version 7, and this Selvedge reads version 1");
+        assert_eq!(
+            error.to_string(),
+            "backup b has format version 7, and this Selvedge reads versions 1 to 2"
+        );
         assert!(error.hint_text().unwrap().contains("use Selvedge 0."));
     }
 }

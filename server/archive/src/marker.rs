@@ -8,9 +8,16 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::store::{Created, Store};
-use super::{FORMAT_VERSION, layout};
+use crate::layout;
+use crate::store::{Created, Store};
 use selvedge_model::error::{Error, Kind, Result};
+
+/// The version of the repository's own format: where things are. That of what is in a backup is for each backup to say.
+const REPOSITORY_FORMAT: u32 = 1;
+
+/// What to do where there is no repository.
+pub const NO_REPOSITORY_HINT: &str = "mount it, or correct its URL; a new repository has to be made on purpose, which leaves what \
+                                      is there as it is";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
@@ -22,7 +29,7 @@ struct Marker {
 impl Store {
     /// Makes the place a repository, unless it is one. What is in it stays.
     pub async fn mark(&self) -> Result<()> {
-        let marker = Marker { format_version: FORMAT_VERSION, id: Uuid::new_v4(), time: Utc::now() };
+        let marker = Marker { format_version: REPOSITORY_FORMAT, id: Uuid::new_v4(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&marker).map_err(|error| {
             Error::internal("the marker of a repository cannot be written").caused_by(error)
         })?;
@@ -43,16 +50,16 @@ impl Store {
                 .hint(format!("bring {path} back from a copy of the repository"))
                 .caused_by(error)
         })?;
-        if marker.format_version > FORMAT_VERSION {
+        if marker.format_version > REPOSITORY_FORMAT {
             let text = format!(
-                "its format version is {}, and this Selvedge knows {FORMAT_VERSION}",
+                "its format version is {}, and this Selvedge knows {REPOSITORY_FORMAT}",
                 marker.format_version
             );
             return Err(unusable(text).hint("use the version of Selvedge that made it, or a newer one"));
         }
         if *self.known.get_or_init(|| marker.id) != marker.id {
             let text = "another repository is there than when the server started".to_owned();
-            return Err(unusable(text).hint("check what is mounted there; restart selvedge-server to use it"));
+            return Err(unusable(text).hint("check what is mounted there; to use it, restart the server"));
         }
         Ok(())
     }
@@ -67,9 +74,6 @@ impl Store {
             Kind::RepositoryUnavailable,
             format!("there is no repository at {}: no {path} is there; is it mounted?", self.place()),
         )
-        .hint(
-            "mount it, or correct --repository; a new repository is made with `selvedge-server init --repository …`, which \
-             leaves what is there as it is",
-        )
+        .hint(NO_REPOSITORY_HINT)
     }
 }

@@ -8,10 +8,12 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
-use super::list::Times;
-use super::store::{Created, Store};
-use super::write_data::Limits;
-use super::{BackupId, BackupReader, BackupWriter, Checksum, Manifest, layout};
+use crate::checksum::Checksum;
+use crate::list::Times;
+use crate::marker::NO_REPOSITORY_HINT;
+use crate::store::{CAN_SETTLE, Created, Folder, Store};
+use crate::write::Limits;
+use crate::{BackupId, BackupReader, BackupWriter, Manifest, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
 
 /// A place for backups. Clones share it.
@@ -21,6 +23,9 @@ pub struct Repository {
     limits: Limits,
     times: Arc<Mutex<Times>>,
 }
+
+/// Of a file that is written in parts into a folder.
+const PART_IN_FOLDER: usize = 1 << 20;
 
 /// Rights of the folders of a repository: what is in the collections is nobody else's business.
 #[cfg(unix)]
@@ -41,9 +46,11 @@ impl Repository {
             Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
             Location::Folder(path) if !path.is_dir() => Err(Error::new(
                 Kind::RepositoryUnavailable,
-                format!("there is no repository \"{name}\" at {url}: there is no such folder; is it mounted?"),
+                format!(
+                    "there is no repository \"{name}\" at {url}: there is no such folder; is it mounted?"
+                ),
             )
-            .hint("mount it, or correct --repository; a new one is made with `selvedge-server init --repository …`")),
+            .hint(NO_REPOSITORY_HINT)),
             Location::Folder(path) => Self::in_folder(name, url, path),
         }
     }
@@ -73,12 +80,17 @@ impl Repository {
     }
 
     fn in_folder(name: &str, url: &str, path: PathBuf) -> Result<Self> {
-        let store =
-            LocalFileSystem::new_with_prefix(&path).map_err(|error| unusable(name, &path, error.into()))?;
         // Cleaning up removes the folders of a backup with the last of its files.
-        let store = store.with_fsync(true).with_automatic_cleanup(true);
-        let store = Store::in_folder(name, url, path, Arc::new(store));
-        Ok(Self::on(store))
+        let open = || LocalFileSystem::new_with_prefix(&path).map(|store| store.with_automatic_cleanup(true));
+        let (hasty, store) = (open(), open());
+        let (hasty, store) = hasty
+            .and_then(|hasty| Ok((hasty.with_fsync(!CAN_SETTLE), store?.with_fsync(true))))
+            .map_err(|error| unusable(name, &path, error.into()))?;
+        let folder = Folder { path, hasty: Arc::new(hasty) };
+        let mut repository = Self::on(Store::in_folder(name, url, folder, Arc::new(store)));
+        // There is no least size for parts here, and the smaller they are the less is held in memory.
+        repository.limits.part_bytes = PART_IN_FOLDER;
+        Ok(repository)
     }
 
     pub fn with_store(name: &str, url: &str, store: Arc<dyn ObjectStore>) -> Self {
@@ -89,11 +101,11 @@ impl Repository {
         Self { store: Arc::new(store), limits: Limits::default(), times: Arc::default() }
     }
 
-    pub(super) fn times(&self) -> Times {
+    pub(crate) fn times(&self) -> Times {
         self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_times(&self, times: Times) {
+    pub(crate) fn set_times(&self, times: Times) {
         *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
     }
 
@@ -109,7 +121,7 @@ impl Repository {
     }
 
     #[cfg(test)]
-    pub(super) fn with_limits(mut self, limits: Limits) -> Self {
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -122,7 +134,7 @@ impl Repository {
         &self.store.url
     }
 
-    pub(super) fn store(&self) -> &Arc<Store> {
+    pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
@@ -203,7 +215,7 @@ impl Repository {
             ),
             None => Error::new(Kind::BackupNotFound, format!("there is no backup {id} in {place}")),
         };
-        error.hint("list what there is with `selvedge list`")
+        error.hint("list the backups of the repository")
     }
 
     /// What is there is never to be deleted for the sake of its id.
@@ -216,9 +228,8 @@ impl Repository {
             Err(_) => String::new(),
         };
         let text = format!("backup {id} exists already in {}{what}", self.store.place());
-        Error::new(Kind::BackupExists, text).hint(format!(
-            "choose another id, or leave it out to have one made from the time; `selvedge show {id}` shows what is there"
-        ))
+        Error::new(Kind::BackupExists, text)
+            .hint("choose another id, or leave it out to have one made from the time")
     }
 
     fn taken(&self, id: &BackupId, holder: Option<&Claim>) -> Error {
@@ -256,7 +267,7 @@ fn unusable(name: &str, path: &FilePath, error: Box<dyn std::error::Error + Send
         Kind::RepositoryUnavailable,
         format!("repository \"{name}\": cannot use the folder {}", path.display()),
     )
-    .hint("check that the path is right and that the user selvedge-server runs as may write there")
+    .hint("check that the path is right and that the user that the server runs as may write there")
     .caused_by(error)
 }
 

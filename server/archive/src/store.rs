@@ -11,9 +11,10 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use uuid::Uuid;
 
-use super::Checksum;
-use super::layout::BACKUPS;
-use super::store_error::store_error;
+use crate::checksum::Checksum;
+use crate::layout::BACKUPS;
+use crate::store_error::store_error;
+use crate::threads::off_the_async_threads;
 use selvedge_model::error::{Error, Result};
 
 /// What is read at once of an object that is only hashed. (A stream of a local file comes in pieces of 8 KiB, each of them a
@@ -28,7 +29,14 @@ pub struct Store {
     pub(super) known: OnceLock<Uuid>,
     objects: Arc<dyn ObjectStore>,
     /// Where it is, if it is a folder of this machine.
-    folder: Option<PathBuf>,
+    folder: Option<Folder>,
+}
+
+/// A folder of this machine, in which objects can be put without waiting for the disk.
+#[derive(Debug)]
+pub struct Folder {
+    pub path: PathBuf,
+    pub hasty: Arc<dyn ObjectStore>,
 }
 
 /// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
@@ -51,8 +59,26 @@ impl Store {
     }
 
     /// A store that is a folder of this machine.
-    pub fn in_folder(name: &str, url: &str, folder: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
+    pub fn in_folder(name: &str, url: &str, folder: Folder, objects: Arc<dyn ObjectStore>) -> Self {
         Self { folder: Some(folder), ..Self::new(name, url, objects) }
+    }
+
+    /// Where to put what need not be durable before [`Store::settle`].
+    fn hasty(&self) -> &Arc<dyn ObjectStore> {
+        self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty)
+    }
+
+    /// Makes everything durable that was put without waiting for it: for a folder in one go, which takes a fraction of the
+    /// time that waiting for each file would.
+    pub async fn settle(&self) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let path = folder.path.clone();
+        let settled = off_the_async_threads(move || Ok(sync_file_system(&path)));
+        settled.await?.map_err(|error| {
+            let source = Box::new(error);
+            let error = object_store::Error::Generic { store: "folder", source };
+            self.error("write", &Path::from(BACKUPS), error)
+        })
     }
 
     /// How messages call it.
@@ -67,6 +93,12 @@ impl Store {
     /// Replaces what is there. Durable when it returns.
     pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<()> {
         let put = self.objects.put(path, payload).await;
+        put.map(drop).map_err(|error| self.error("write", path, error))
+    }
+
+    /// As [`Store::put`], but durable only after [`Store::settle`].
+    pub async fn put_hastily(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = self.hasty().put(path, payload).await;
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
@@ -113,22 +145,29 @@ impl Store {
     }
 
     /// None if there is no such object. May return less than asked for if the object is shorter.
-    pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Option<Bytes>> {
-        self.found("read", path, self.objects.get_range(path, range).await)
+    pub async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
+        self.found("read", path, self.objects.get_ranges(path, ranges).await)
     }
 
-    /// The BLAKE3 of an object, read once and not kept. None if there is no such object.
-    pub async fn checksum(&self, path: &Path) -> Result<Option<Checksum>> {
-        let read = async {
-            let size = self.objects.head(path).await?.size;
+    /// The BLAKE3 of an object of `size` bytes, read once and not kept. `read` hears how many bytes each piece had. None if
+    /// there is no such object.
+    pub async fn checksum(
+        &self,
+        path: &Path,
+        size: u64,
+        mut read: impl FnMut(u64),
+    ) -> Result<Option<Checksum>> {
+        let hash = async {
             let mut hasher = blake3::Hasher::new();
             for start in (0..size).step_by(PIECE) {
                 let end = size.min(start + PIECE as u64);
-                hasher.update(&self.objects.get_range(path, start..end).await?);
+                let piece = self.objects.get_range(path, start..end).await?;
+                hasher.update(&piece);
+                read(piece.len() as u64);
             }
             Ok(hasher.finalize().into())
         };
-        self.found("read", path, read.await)
+        self.found("read", path, hash.await)
     }
 
     /// None if there is no such object.
@@ -173,15 +212,16 @@ impl Store {
         failed.map_or(Ok(deleted), Err)
     }
 
+    /// What is uploaded is durable after [`Store::settle`].
     pub async fn start_upload(&self, path: &Path) -> Result<Box<dyn MultipartUpload>> {
-        self.objects.put_multipart(path).await.map_err(|error| self.error("write", path, error))
+        self.hasty().put_multipart(path).await.map_err(|error| self.error("write", path, error))
     }
 
     /// Removes what is left of a folder that should be gone: files that were never finished are not among those that a list
     /// shows. Nothing to do where there are no folders.
     pub async fn remove_remains(&self, dir: &Path) -> Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let remains = dir.parts().fold(folder.clone(), |folder, part| folder.join(part.as_ref()));
+        let remains = dir.parts().fold(folder.path.clone(), |folder, part| folder.join(part.as_ref()));
         match tokio::fs::remove_dir_all(&remains).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let source = Box::new(error);
@@ -190,4 +230,17 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether [`Store::settle`] can make hasty puts durable. Where it cannot, none are hasty.
+pub const CAN_SETTLE: bool = cfg!(target_os = "linux");
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &std::path::Path) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(std::fs::File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &std::path::Path) -> std::io::Result<()> {
+    Ok(())
 }

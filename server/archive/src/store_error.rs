@@ -5,7 +5,7 @@ use std::io;
 
 use object_store::path::Path;
 
-use super::BackupId;
+use crate::backup_id::BackupId;
 use selvedge_model::error::{Error, Kind};
 
 /// `action` is what was tried: "write", "read", "list"… `place` names the repository and where it is.
@@ -28,7 +28,7 @@ pub fn store_error(action: &str, path: &Path, place: &str, error: object_store::
     Error::new(kind, message).hint(hint).caused_by(error)
 }
 
-const PERMISSION_HINT: &str = "let the user that selvedge-server runs as read and write there";
+const PERMISSION_HINT: &str = "let the user that the server runs as read and write there";
 
 fn is_permission(error: &object_store::Error) -> bool {
     matches!(

@@ -6,5 +6,7 @@ mod damage;
 mod faulty_store;
 mod listing;
 mod marker;
+mod other_formats;
+mod projections;
 mod round_trip;
 pub(super) mod samples;

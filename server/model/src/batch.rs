@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{VectorSpace, Vectors};
 
-/// A run of objects, column by column. All columns have one entry for each object, in the same order.
+/// A run of objects, column by column. All columns have one entry for each object, in the same order; where only some columns
+/// were read, the others are empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     pub ids: Vec<Uuid>,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
 use super::{Batch, Property, ValueKind, VectorSpace, Vectors};
-pub use buckets::{Buckets, bucket_of};
+pub use buckets::{BUCKETS, Buckets, bucket_of};
 pub use content::Content;
 pub use values::Unfit;
 
@@ -50,6 +50,26 @@ impl Digest {
 }
 
 impl Digest {
+    /// How long the hashes of one object are.
+    pub const HASHES: usize = 48;
+
+    /// The hashes of one object as data files hold them: of its properties, its references and its vectors, little-endian.
+    pub fn to_hashes(self) -> [u8; Self::HASHES] {
+        let mut hashes = [0_u8; Self::HASHES];
+        let (places, _) = hashes.as_chunks_mut::<{ size_of::<u128>() }>();
+        for (place, sum) in places.iter_mut().zip([self.properties, self.references, self.vectors]) {
+            *place = sum.0.to_le_bytes();
+        }
+        hashes
+    }
+
+    /// The digest of the one object that has these hashes.
+    pub fn from_hashes(hashes: [u8; Self::HASHES]) -> Self {
+        let (sums, _) = hashes.as_chunks::<{ size_of::<u128>() }>();
+        let sum = |index: usize| HashSum(u128::from_le_bytes(sums[index]));
+        Self { objects: 1, properties: sum(0), references: sum(1), vectors: sum(2) }
+    }
+
     /// As if the objects had no references.
     pub fn without_references(self) -> Self {
         Self { references: HashSum::default(), ..self }

@@ -14,7 +14,7 @@ mod vectors;
 
 pub use batch::{Batch, TextColumn};
 pub use collection::{Collection, Property, ValueKind, VectorSpace};
-pub use digest::{Buckets, Content, Digest, Digester, Unfit, bucket_of};
+pub use digest::{BUCKETS, Buckets, Content, Digest, Digester, Unfit, bucket_of};
 pub use dimensions::{DimensionCount, Dimensions};
 pub use range::UuidRange;
 pub use reference::{Beacon, References, parse_references, rename_references};

@@ -14,16 +14,16 @@ impl UuidRange {
     /// All ids there are.
     pub const ALL: Self = Self { first: Uuid::nil(), last: Uuid::max() };
 
-    /// Cuts all ids into `parts` ranges of the same width; together they hold each id once.
-    pub fn split_all(parts: usize) -> Vec<Self> {
-        let parts = parts.max(1) as u128;
-        let width = u128::MAX / parts;
-        (0..parts)
-            .map(|part| Self {
-                first: Uuid::from_u128(part * width),
-                last: if part == parts - 1 { Uuid::max() } else { Uuid::from_u128((part + 1) * width - 1) },
-            })
-            .collect()
+    /// Cuts off the later half of what lies behind `id`. None if there is nothing to cut.
+    pub fn cut_behind(&mut self, id: Uuid) -> Option<Self> {
+        let (from, last) = (id.max(self.first).as_u128(), self.last.as_u128());
+        let middle = from + last.checked_sub(from)? / 2;
+        let later = Self { first: Uuid::from_u128(middle.checked_add(1)?), last: self.last };
+        if later.first > later.last {
+            return None;
+        }
+        self.last = Uuid::from_u128(middle);
+        Some(later)
     }
 
     /// The cursor that makes Weaviate start with `first`: the id before it, or none at the very start. `after` is
@@ -49,17 +49,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_tile_the_space() {
-        for parts in [1, 2, 3, 7, 64] {
-            let ranges = UuidRange::split_all(parts);
-            assert_eq!(ranges.len(), parts);
-            assert_eq!(ranges[0].first, Uuid::nil());
-            assert_eq!(ranges[parts - 1].last, Uuid::max());
-            for pair in ranges.windows(2) {
-                assert_eq!(pair[0].last.as_u128() + 1, pair[1].first.as_u128());
-                assert_eq!(pair[1].cursor(), Some(pair[0].last));
-            }
-        }
+    fn halves_tile_what_was_left() {
+        let mut all = UuidRange::ALL;
+        let mut later = all.cut_behind(Uuid::nil()).unwrap();
+        assert_eq!(later.cursor(), Some(all.last));
+        assert_eq!((all.first, later.last), (Uuid::nil(), Uuid::max()));
+        let last = later.cut_behind(Uuid::from_u128(u128::MAX - 1)).unwrap();
+        assert_eq!((last.first, last.last), (Uuid::max(), Uuid::max()));
+        assert_eq!(later.last, Uuid::from_u128(u128::MAX - 1));
+        let mut single = UuidRange { first: Uuid::max(), last: Uuid::max() };
+        assert_eq!(single.cut_behind(Uuid::nil()), None);
+        assert_eq!(single, last, "what cannot be cut stays as it is");
         assert_eq!(UuidRange::ALL.cursor(), None);
     }
 }

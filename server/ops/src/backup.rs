@@ -1,29 +1,33 @@
 //! Backup: plan, read, check, commit.
 //!
-//! `source` decides what is read, and what of it is known not to be whole; `reading` moves the objects, `settle` makes sure
-//! afterwards that they are all there, `meanwhile` finds out what came and went. The backup exists from the moment its
-//! manifest is created, which is the last write.
+//! `subject` decides what is read, and what of it is known not to be whole; `copying` reads it, `settle` makes sure afterwards
+//! that all of it is there, `meanwhile` finds out what came and went. The backup exists from the moment its manifest is
+//! created, which is the last write.
 
+mod copying;
 mod coverage;
 mod meanwhile;
-mod reading;
-mod remarks;
 mod settle;
-mod source;
+mod subject;
 mod tenants;
 mod waking;
 
-use chrono::Utc;
+use std::sync::Arc;
 
-use super::{Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report};
-use reading::Copying;
+use chrono::Utc;
 use selvedge_archive::{
     BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
-    Completeness, Manifest, Repository,
+    Manifest, Repository,
 };
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Reason, Remark, gaps};
 use selvedge_weaviate::Cluster;
-use source::{Selected, Source};
+
+use super::{
+    Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report, engine::Lanes,
+};
+use copying::{Copied, Copying};
+use subject::{Selected, Subject};
 pub use waking::Woken;
 
 impl BackupRequest {
@@ -58,75 +62,79 @@ pub async fn run(
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
     let report = Report { backup_id: Some(id.clone()), ..Report::default() };
     job.or_stop(repository.check_writable(&id)).await?;
-    let selected = job.or_stop(source::select(cluster, request)).await?;
+    let selected = job.or_stop(subject::select(cluster, request)).await?;
     let _lock = job.lock(&selected.names(), Access::Shared)?;
-    let (sources, gone) = job.or_stop(source::plan(cluster, request, &selected)).await?;
+    let (subjects, gone) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
     if request.dry_run {
-        let collections = sources.iter().map(|source| source.planned(request)).collect();
+        let collections = subjects.iter().map(|subject| subject.planned(request)).collect();
         return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
     }
     // Another job would take the tenants that are awake for a while for active ones.
-    let wakes = |source: &&Source| !source.contents.asleep.is_empty();
-    let waking: Vec<_> = sources.iter().filter(wakes).map(|source| source.collection.name.clone()).collect();
+    let wakes = |subject: &&Subject| !subject.contents.asleep.is_empty();
+    let waking: Vec<_> =
+        subjects.iter().filter(wakes).map(|subject| subject.collection.name.clone()).collect();
     let _alone = job.lock(&waking, Access::Exclusive)?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?;
+    let copying = Arc::new(Copying {
+        job: job.clone(),
+        lanes: Lanes::of(job),
+        cluster: cluster.clone(),
+        repository: repository.clone(),
+        writer,
+        request: request.clone(),
+        permissions: selected.permissions.clone(),
+        waking: tokio::sync::Mutex::default(),
+    });
     let committed = async {
-        let permissions = &selected.permissions;
-        let copying = Copying { job, cluster, repository, writer: &writer, request, permissions };
-        let (summary, collections) = copy(&copying, &selected, sources, gone).await?;
+        let (summary, collections) = copy(&copying, &selected, subjects, gone).await?;
         job.progress.set_phase(Phase::Committing);
-        writer.commit(summary, collections).await
+        copying.writer.commit(summary, collections).await
     };
     match committed.await {
         Ok(manifest) if manifest.kind == BackupKind::Partial => {
             Ok(Outcome::Partial(report, partial(&manifest)))
         }
         Ok(_) => Ok(Outcome::Complete(report)),
-        Err(error) => Err(discard(writer, error).await.into()),
+        Err(error) => Err(discard(&copying.writer, error).await.into()),
     }
 }
 
 type Commit = (CommitSummary, Vec<CollectionManifest>);
 
 async fn copy(
-    copying: &Copying<'_>,
+    copying: &Arc<Copying>,
     selected: &Selected,
-    sources: Vec<Source>,
+    subjects: Vec<Subject>,
     mut gone: Vec<String>,
 ) -> Result<Commit> {
-    let Copying { job, cluster, request, .. } = copying;
+    let Copying { job, cluster, request, .. } = &**copying;
     let start_time = Utc::now();
     job.progress.set_phase(Phase::Reading);
-    let mut copies = Vec::with_capacity(sources.len());
-    let counted = sources.into_iter().map(|source| {
-        let counters = job.progress.add_collection(&source.collection.name, "");
-        source.expect(&counters);
-        (source, counters)
-    });
-    for (source, counters) in counted.collect::<Vec<_>>() {
-        job.check_stop()?;
-        let name = source.collection.name.clone();
-        match copying.copy(source, counters).await? {
-            Some(copied) => copies.push(copied),
-            None => gone.push(name),
+    let copies = subjects.into_iter().map(|subject| {
+        let counters = job.progress.add_collection(&subject.collection.name, "");
+        subject.expect(&counters);
+        let copying = Arc::clone(copying);
+        async move {
+            let name = subject.collection.name.clone();
+            copying.copy(subject, counters).await.map(|copied| copied.ok_or(name))
         }
-    }
+    });
+    let copies = copying.lanes.side_by_side(copies.collect::<Vec<_>>()).await?;
+    let (copies, dropped): (Vec<_>, Vec<_>) = copies.into_iter().partition(|copied| copied.is_ok());
+    let mut copies: Vec<Copied> = copies.into_iter().flatten().collect();
+    gone.extend(dropped.into_iter().filter_map(std::result::Result::err));
     let mut remarks = job.or_stop(meanwhile::look(job, cluster, request, selected, &mut copies)).await?;
-    for name in &gone {
-        meanwhile::tell_gone(request, name, &mut remarks);
-    }
-    selected.gaps.iter().for_each(|gap| remarks.gap("collections_unseen", gap.clone()));
-    selected.notes.iter().for_each(|note| remarks.note("selection", note.clone()));
-    remarks.warn(job, cluster.name());
-    let Completeness { gaps, notes } = remarks.into_completeness();
+    remarks.extend(gone.iter().map(|name| meanwhile::gone(request, name)));
+    remarks.extend(selected.remarks.iter().cloned());
+    warn(job, &remarks, cluster.name());
     let collections: Vec<_> = copies.into_iter().map(|copied| copied.manifest).collect();
-    let complete = gaps.is_empty() && collections.iter().all(|collection| collection.complete);
+    let of_collections = collections.iter().flat_map(|collection| gaps(&collection.remarks));
+    let complete = gaps(&remarks).chain(of_collections).next().is_none();
     let tenants_left_out = collections.iter().any(|of| of.tenants_covered < of.tenants_total);
     let summary = CommitSummary {
         kind: request.kind(complete, tenants_left_out),
-        gaps,
-        notes,
+        remarks,
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },
         start_time,
@@ -138,25 +146,33 @@ async fn copy(
     Ok((summary, collections))
 }
 
+/// Among the job's warnings.
+fn warn(job: &Context, remarks: &[Remark], subject: &str) {
+    for Remark { reason, .. } in remarks {
+        let subject = if let Reason::NothingExcluded { term } = reason { term } else { subject };
+        job.progress.warn(reason.name(), reason.to_string(), subject);
+    }
+}
+
 fn partial(manifest: &Manifest) -> Error {
     let short: Vec<_> = manifest.collections.iter().filter(|collection| !collection.complete).collect();
     let names: Vec<_> = short.iter().take(5).map(|collection| collection.name.as_str()).collect();
     let text = match names.as_slice() {
-        [] => format!("backup {} may lack collections: {}", manifest.id, manifest.gaps.join("; ")),
+        [] => {
+            let gaps: Vec<_> = gaps(&manifest.remarks).map(ToString::to_string).collect();
+            format!("backup {} may lack collections: {}", manifest.id, gaps.join("; "))
+        }
         names => format!("backup {} does not hold all of {}", manifest.id, names.join(", ")),
     };
-    Error::new(Kind::BackupIncomplete, text).hint(format!(
-        "the warnings say what is missing; `selvedge show {}` shows what is there",
-        manifest.id
-    ))
+    Error::new(Kind::BackupIncomplete, text).hint("the warnings say what is missing")
 }
 
 /// Takes away what a backup that failed has written. That this can fail too must not hide why the backup failed.
-async fn discard(writer: BackupWriter, error: selvedge_model::error::Error) -> selvedge_model::error::Error {
-    let id = writer.id().clone();
+async fn discard(writer: &BackupWriter, error: Error) -> Error {
     match writer.discard().await {
         Ok(_) => error,
         Err(left) => {
+            let id = writer.id();
             error.also(format!("also, what the job wrote under backups/{id} could not be removed: {left}"))
         }
     }

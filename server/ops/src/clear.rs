@@ -40,7 +40,7 @@ pub async fn run(
             format!("nothing was changed: clearing {} needs to be confirmed", request.collections.join(", ")),
         )
         .hint("repeat the names in `confirm`");
-        return Err(Failure { error, report });
+        return Err(Failure { error, report: Box::new(report) });
     }
     job.progress.set_phase(Phase::Clearing);
     let counted = victims.into_iter().map(|victim| {

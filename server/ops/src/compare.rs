@@ -1,20 +1,25 @@
 //! A live collection against a backup, by content digest.
 
 mod differences;
+mod listing;
+
+pub use differences::Differences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::lanes::{LANES, Part, Reading, Sink};
-use super::{CollectionCounters, Context};
 use selvedge_archive::CollectionReader;
-use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Batch, Buckets, Collection, Content, Digest, Digester, rename_references};
+use selvedge_model::error::Result;
+use selvedge_model::{Buckets, Collection, Content, Digest, Digester};
 use selvedge_weaviate::{Cluster, ObjectReader};
+
+use super::engine::{FromWeaviate, IntoDigest, Lanes, Lens, Record, Sinks, Tally, Task};
+use super::{CollectionCounters, Context};
 
 /// A collection on a cluster that is compared with one of a backup.
 pub struct Comparison<'a> {
     pub job: &'a Context,
+    pub lanes: &'a Lanes,
     pub cluster: &'a Cluster,
     pub source: &'a CollectionReader,
     /// As it is on the cluster.
@@ -96,42 +101,51 @@ impl Expected {
         if differing.is_empty() { Verdict::Same } else { Verdict::Tenants(differing) }
     }
 
-    /// The parts that are to be read: all tenants, or the collection as a whole.
-    pub fn parts(&self) -> Vec<Part> {
+    /// What is to be read: all tenants, or the collection as a whole.
+    pub fn parts(&self) -> Vec<Task> {
         match &self.tenants {
-            None => vec![Part { tenant: None, objects: self.buckets.total().objects }],
+            None => vec![Task::whole(self.buckets.total().objects)],
             // Tenants that should be empty are read too: they may not be.
-            Some(tenants) => tenants
-                .iter()
-                .map(|(tenant, digest)| Part { tenant: Some(tenant.clone()), objects: digest.objects.max(1) })
-                .collect(),
+            Some(tenants) => {
+                Task::of_tenants(tenants.iter().map(|(tenant, digest)| (tenant.clone(), digest.objects)))
+            }
         }
+    }
+
+    /// Whether the buckets are those of the tenants that are compared, and not of others too.
+    fn buckets_tell(&self) -> bool {
+        let of_tenants = self.tenants.as_ref().map(|tenants| tenants.values().copied().sum());
+        of_tenants.is_none_or(|sum: Digest| sum == self.buckets.total())
     }
 }
 
 impl Comparison<'_> {
     /// Reads objects of the live collection, and adds them up. Also returns the tenants that could not be read any more.
-    pub async fn content(&self, parts: &[Part]) -> Result<(Content, BTreeSet<String>)> {
-        let digester = self.digester()?;
-        let sink = || Summing { lens: self.lens(digester.clone()), content: Content::default() };
-        let mut sinks: Vec<_> = (0..LANES).map(|_| sink()).collect();
-        let lost = self.read(parts, &mut sinks).await?;
+    pub async fn content(&self, parts: Vec<Task>) -> Result<(Content, BTreeSet<String>)> {
+        let sinks = IntoDigest::new(self.lens()?, &self.counters);
         let mut content = Content::default();
-        sinks.into_iter().for_each(|sink| content.merge(sink.content));
+        let lost = self.read(parts, sinks, |of_part| content.merge(of_part)).await?;
         Ok((content, lost))
     }
 
-    async fn read<S: Sink>(&self, parts: &[Part], sinks: &mut Vec<S>) -> Result<BTreeSet<String>> {
+    async fn read<K: Sinks>(
+        &self,
+        parts: Vec<Task>,
+        sinks: K,
+        mut gather: impl FnMut(K::Left),
+    ) -> Result<BTreeSet<String>> {
         // A backup without vectors says nothing of them.
         let vectors = !self.source.spaces().is_empty();
-        let reading = Reading {
-            job: self.job,
-            cluster: self.cluster,
-            collection: &self.live,
-            reader: Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?),
-            counters: Arc::clone(&self.counters),
-        };
-        let tally = reading.run(parts, sinks).await?;
+        let reader = Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?);
+        let source = FromWeaviate::new(self.cluster, &self.live, &reader, true, &self.counters);
+        let mut tally = Tally::default();
+        let carried = self.lanes.carry(parts, source, sinks, &self.counters, |record| {
+            let Record { left, notes, .. } = record?;
+            gather(left);
+            tally.add(notes);
+            Ok(())
+        });
+        self.lanes.while_whole(self.cluster, &self.live, carried).await?;
         if tally.misread.total > 0 {
             let text = format!(
                 "{} values are not shown by Weaviate as they are stored, so only what it shows was compared",
@@ -150,50 +164,9 @@ impl Comparison<'_> {
         Ok(Digester::new(&live.properties, spaces))
     }
 
-    fn lens(&self, digester: Digester) -> Lens {
-        let names = Arc::clone(&self.names);
-        Lens { digester, names, references: self.references, collection: self.live.name.clone() }
-    }
-}
-
-/// Shows a live collection's objects as the backup would have them.
-struct Lens {
-    digester: Digester,
-    names: Arc<BTreeMap<String, String>>,
-    references: bool,
-    collection: String,
-}
-
-impl Lens {
-    fn look(&self, mut batch: Batch) -> Result<Batch> {
-        batch.references = match batch.references.take() {
-            Some(column) if self.references => {
-                Some(rename_references(&column, &self.names).map_err(|text| self.unfit(&text))?)
-            }
-            _ => None,
-        };
-        Ok(batch)
-    }
-
-    fn unfit(&self, text: &str) -> Error {
-        let collection = &self.collection;
-        Error::new(
-            Kind::WeaviateUnintelligible,
-            format!("collection \"{collection}\" cannot be compared: {text}"),
-        )
-    }
-}
-
-/// Adds up what a lane reads.
-struct Summing {
-    lens: Lens,
-    content: Content,
-}
-
-impl Sink for Summing {
-    async fn take(&mut self, tenant: Option<&str>, batch: Batch) -> Result<()> {
-        let batch = self.lens.look(batch)?;
-        let added = self.content.add(&self.lens.digester, tenant, &batch);
-        added.map(drop).map_err(|unfit| self.lens.unfit(&unfit.0))
+    fn lens(&self) -> Result<Lens> {
+        let names = Some(Arc::clone(&self.names));
+        let (references, collection) = (self.references, self.live.name.clone());
+        Ok(Lens { digester: self.digester()?, names, references, collection })
     }
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use super::Progress;
+use super::{Budget, Progress};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 
@@ -18,6 +19,7 @@ pub struct Context {
     stop: Arc<Stop>,
     locks: Arc<dyn CollectionLocks>,
     uncut: TaskTracker,
+    budget: Budget,
 }
 
 /// Asks a job to stop, and says why.
@@ -67,21 +69,42 @@ pub trait CollectionLocks: Send + Sync {
     fn acquire(&self, job_id: &str, collections: &[String], access: Access) -> Result<LockGuard>;
 }
 
+struct NobodyElse;
+
+impl CollectionLocks for NobodyElse {
+    fn acquire(&self, _: &str, _: &[String], _: Access) -> Result<LockGuard> {
+        Ok(Box::new(()))
+    }
+}
+
 impl Context {
-    /// `uncut` tracks what must end before the server does.
+    /// `uncut` tracks what must end before the process does; `budget` is that of all jobs.
     pub fn new(
         job_id: impl Into<String>,
         progress: Arc<Progress>,
         stop: Arc<Stop>,
         locks: Arc<dyn CollectionLocks>,
         uncut: TaskTracker,
+        budget: Budget,
     ) -> Self {
-        Self { job_id: job_id.into(), progress, stop, locks, uncut }
+        Self { job_id: job_id.into(), progress, stop, locks, uncut, budget }
+    }
+
+    /// For a job that is alone: nobody else is in its way, and nothing stops it but dropping it.
+    pub fn alone() -> Self {
+        let (progress, stop) = (Arc::default(), Arc::default());
+        let job_id = Uuid::now_v7().to_string();
+        Self::new(job_id, progress, stop, Arc::new(NobodyElse), TaskTracker::new(), Budget::default())
+    }
+
+    /// The memory for what it moves.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The cluster as this job uses it: patient, and showing in the progress what it waits for.
     pub fn cluster(&self, cluster: &Cluster) -> Cluster {
-        cluster.for_job(self.progress.clone())
+        cluster.for_job(self.progress.clone(), self.stop.token.clone())
     }
 
     /// Cancelled when the job is asked to stop; for work that has to end in an orderly way.

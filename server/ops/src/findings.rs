@@ -22,12 +22,25 @@ impl Findings {
 
     pub(crate) fn add(&mut self, finding: Finding) {
         self.total += 1;
-        match self.kinds.iter_mut().find(|(kind, _)| *kind == finding.kind) {
-            Some((_, count)) => *count += 1,
-            None => self.kinds.push((finding.kind, 1)),
-        }
+        self.count(finding.kind, 1);
         if self.listed.len() < self.limit {
             self.listed.push(finding);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.total += other.total;
+        for (kind, count) in other.kinds {
+            self.count(kind, count);
+        }
+        let room = self.limit.saturating_sub(self.listed.len());
+        self.listed.extend(other.listed.into_iter().take(room));
+    }
+
+    fn count(&mut self, kind: FindingKind, more: u64) {
+        match self.kinds.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, count)) => *count += more,
+            None => self.kinds.push((kind, more)),
         }
     }
 

@@ -1,17 +1,11 @@
 //! What cannot be copied exactly, and is said.
 
-use selvedge_model::{Collection, ValueKind};
+use selvedge_model::{Collection, Reason, Remark, ValueKind};
 
-/// What a backup of this collection lacks however whole it is, a sentence each.
-pub fn losses_of_backup(collection: &Collection) -> Vec<String> {
-    let dropped = collection.dropped_vectors();
-    if dropped.is_empty() {
-        return Vec::new();
-    }
-    vec![format!(
-        "the index of {} was dropped, so its vectors are on their way out of Weaviate and are not in the backup",
-        dropped.iter().map(|name| format!("vector \"{name}\"")).collect::<Vec<_>>().join(" and ")
-    )]
+/// What a backup of this collection lacks however whole it is.
+pub fn losses_of_backup(collection: &Collection) -> Option<Remark> {
+    let vectors: Vec<_> = collection.dropped_vectors().into_iter().map(str::to_owned).collect();
+    (!vectors.is_empty()).then(|| Remark::note(Reason::VectorsDropped { vectors }))
 }
 
 /// Whether it has values of which Weaviate keeps only a hash, and takes nothing but the original.

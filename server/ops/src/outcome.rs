@@ -31,11 +31,11 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Failure {
     pub error: Error,
-    pub report: Report,
+    pub report: Box<Report>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, report: Report::default() }
+        Self { error, report: Box::default() }
     }
 }

@@ -20,6 +20,8 @@ const TEXT_CHARS: usize = 500;
 pub enum Phase {
     #[default]
     Planning,
+    /// A restore reads all of the backup's data, before anything is created.
+    CheckingBackup,
     Reading,
     CreatingSchema,
     Writing,
@@ -35,6 +37,9 @@ pub enum Phase {
 pub struct Progress {
     slow: Mutex<Slow>,
     retries: AtomicU64,
+    /// Of a backup's files.
+    bytes_checked: AtomicU64,
+    bytes_to_check: AtomicU64,
     /// Milliseconds since 1970 of the last movement of a counter; 0 before the first.
     moved: Arc<AtomicU64>,
 }
@@ -115,6 +120,9 @@ pub struct ProgressSnapshot {
     pub warnings: Vec<Warning>,
     pub waiting_for: String,
     pub retries: u64,
+    /// Of a backup's files that are looked at as files.
+    pub bytes_checked: u64,
+    pub bytes_to_check: u64,
     pub moved: Option<DateTime<Utc>>,
 }
 
@@ -126,6 +134,16 @@ impl Progress {
 
     pub fn set_phase(&self, phase: Phase) {
         self.slow().phase = phase;
+        touch(&self.moved);
+    }
+
+    /// So many bytes more of a backup's files are to be looked at.
+    pub fn expect_check(&self, bytes: u64) {
+        self.bytes_to_check.fetch_add(bytes, Relaxed);
+    }
+
+    pub fn add_checked(&self, bytes: u64) {
+        self.bytes_checked.fetch_add(bytes, Relaxed);
         touch(&self.moved);
     }
 
@@ -169,6 +187,8 @@ impl Progress {
             warnings: slow.warnings.clone(),
             waiting_for: slow.waiting_for.clone(),
             retries: self.retries.load(Relaxed),
+            bytes_checked: self.bytes_checked.load(Relaxed),
+            bytes_to_check: self.bytes_to_check.load(Relaxed),
             moved: i64::try_from(moved).ok().filter(|ms| *ms > 0).and_then(DateTime::from_timestamp_millis),
             collections,
         }

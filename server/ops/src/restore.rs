@@ -1,4 +1,4 @@
-//! Restore: plan, create the collections, write the objects, then their references, compare, finish.
+//! Restore: plan, check the backup, create the collections, write the objects, then their references, compare, finish.
 //!
 //! Everything that can be refused is refused by `target` before anything is written. `creating` undoes itself if a
 //! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
@@ -15,16 +15,20 @@ mod writing;
 
 use std::sync::Arc;
 
+use selvedge_archive::{BackupReader, Manifest, Repository};
+use selvedge_model::error::{Error, Kind, Result, counted, listed};
+use selvedge_model::gaps;
+use selvedge_weaviate::Cluster;
+
+use super::engine::Lanes;
 use super::{
     Access, Check, CollectionState, Context, Failure, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
+    files,
 };
 use checking::Checking;
-use refused::Refused;
-use selvedge_archive::{BackupId, BackupReader, Manifest, Repository};
-use selvedge_model::error::{Error, Kind, Result, counted, listed};
-use selvedge_weaviate::Cluster;
-use target::{Target, Targets};
-use writing::Content;
+use refused::{Refused, RefusedOfCollection, Totals, lock};
+use target::{Planned, Target, Targets};
+use writing::Filling;
 
 /// Creates collections on `cluster` from a backup in `repository`.
 pub async fn run(
@@ -39,44 +43,57 @@ pub async fn run(
     let _lock = job.lock(&locked, Access::Exclusive)?;
     tell_idle_exclusions(job, &backup, request);
     job.or_stop(target::refuse_existing(cluster, &names)).await?;
-    let mut targets = job.or_stop(target::plan(cluster, &backup, &request.wanted, names)).await?;
+    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names)).await?;
+    check_files(job, &planned).await?;
     if request.dry_run {
-        let collections = targets.all.iter().map(Target::planned).collect();
+        let collections = planned.all.iter().map(Target::planned).collect();
         return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
     }
-    targets.count(&job.progress);
     job.progress.set_phase(Phase::CreatingSchema);
-    let targets = Arc::new(targets);
+    let targets = Arc::new(planned.begin(&job.progress));
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(&targets))).await?;
-    let mut refused = Refused::default();
-    let written = write(job, cluster, &targets, &mut refused).await;
-    let list = refused.save(repository, job).await;
-    let finished = match written {
-        Ok(()) => {
-            let finished = finish(job, cluster, &targets, request.check, &refused).await;
-            finished.map_err(|error| unfinished(error, &request.backup_id, &targets))
+    let restoring = Restoring::new(job, cluster, &targets, request.check);
+    let restored = restoring.run().await;
+    let list = restoring.refused.save(repository, job).await;
+    let mut gaps = match restored {
+        Ok(gaps) => gaps,
+        Err(error) => {
+            let error = match &list {
+                Some(list) => error.also(format!("{list} in the repository lists what Weaviate refused")),
+                None => error,
+            };
+            return Err(error.into());
         }
-        Err(error) => Err(unwritten(error, &targets)),
     };
-    let mut gaps = finished.map_err(|error| match &list {
-        Some(list) => error.also(format!("{list} in the repository lists what Weaviate refused")),
-        None => error,
-    })?;
-    for target in &targets.all {
-        target.warn_of_losses(job);
-    }
+    targets.all.iter().for_each(|target| target.warn_of_losses(&job.progress));
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));
     }
     let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
-    Ok(outcome(report, &refused, list, &gaps))
+    Ok(outcome(report, restoring.refused.totals(), list, &gaps))
+}
+
+/// Reads all data that is to be restored, so that damage is found while there is nothing yet that a restore would leave
+/// behind. Hashing is far faster than writing.
+async fn check_files(job: &Context, planned: &Planned) -> Result<()> {
+    job.progress.set_phase(Phase::CheckingBackup);
+    let with_data = planned.all.iter().filter(|target| target.with_data);
+    let readers: Vec<_> = with_data.map(|target| target.source.clone()).collect();
+    files::check(job, &readers, |reader, _, damage| match damage {
+        Some(damage) => Err(reader.corrupt(&damage)),
+        None => Ok(()),
+    })
+    .await
 }
 
 fn tell_idle_exclusions(job: &Context, backup: &BackupReader, request: &RestoreRequest) {
     let names = backup.manifest().collections.iter().map(|collection| collection.name.as_str());
     for term in request.wanted.collections.idle_exclusions(names) {
-        let text = format!("--exclude {term}: there is no such collection in backup {}", request.backup_id);
-        job.progress.warn("selection", text, term);
+        let text = format!(
+            "nothing is left out by \"{term}\": there is no such collection in backup {}",
+            request.backup_id
+        );
+        job.progress.warn("nothing_excluded", text, term);
     }
 }
 
@@ -94,8 +111,8 @@ fn not_whole(manifest: &Manifest, request: &RestoreRequest, targets: &Targets) -
         ));
     }
     let asks_for_all = !request.wanted.collections.patterns().is_empty();
-    let gaps = manifest.gaps.join("; ");
-    (asks_for_all && !gaps.is_empty()).then(|| format!("backup {id} is partial: {gaps}"))
+    let gaps: Vec<_> = gaps(&manifest.remarks).map(ToString::to_string).collect();
+    (asks_for_all && !gaps.is_empty()).then(|| format!("backup {id} is partial: {}", gaps.join("; ")))
 }
 
 /// Whether the backup could be restored to the cluster, with everything that can be told without writing.
@@ -104,7 +121,7 @@ pub async fn check_restorable(cluster: &Cluster, backup: &BackupReader, wanted: 
     target::plan(cluster, backup, wanted, names).await.map(drop)
 }
 
-fn outcome(report: Report, refused: &Refused, list: Option<String>, gaps: &[String]) -> Outcome {
+fn outcome(report: Report, refused: Totals, list: Option<String>, gaps: &[String]) -> Outcome {
     let listed = |hint: &str| match &list {
         Some(list) => format!("{hint}, and {list} in the repository lists them"),
         None => hint.to_owned(),
@@ -138,43 +155,110 @@ fn outcome(report: Report, refused: &Refused, list: Option<String>, gaps: &[Stri
     Outcome::Partial(report, error.hint(format!("{hint}; everything else was restored")))
 }
 
-/// Writes all objects, and then all references.
-async fn write(job: &Context, cluster: &Cluster, targets: &Targets, refused: &mut Refused) -> Result<()> {
-    for target in &targets.all {
-        job.check_stop()?;
-        job.progress.set_phase(Phase::Writing);
-        target.counters.set_state(CollectionState::Running);
-        mark(target, writing::fill(job, cluster, targets, target, Content::Objects, refused).await)?;
-    }
-    // Only now there is everything that references point to.
-    for target in targets.all.iter().filter(|target| target.has_references()) {
-        job.check_stop()?;
-        job.progress.set_phase(Phase::WritingReferences);
-        mark(target, writing::fill(job, cluster, targets, target, Content::References, refused).await)?;
-    }
-    Ok(())
+/// A restore whose collections are there, still empty.
+struct Restoring {
+    job: Context,
+    cluster: Cluster,
+    targets: Arc<Targets>,
+    check: Check,
+    lanes: Lanes,
+    refused: Arc<Refused>,
 }
 
-/// Checks what was written, and sets what comes last. Returns what could not be brought back, beyond what was refused.
-async fn finish(
-    job: &Context,
-    cluster: &Cluster,
-    targets: &Targets,
-    check: Check,
-    refused: &Refused,
-) -> Result<Vec<String>> {
-    let mut gaps = Vec::new();
-    for target in &targets.all {
-        job.check_stop()?;
-        job.progress.set_phase(Phase::Checking);
-        let checking = Checking { job, cluster, targets, target, refused };
-        mark(target, checking.check(check).await)?;
-        job.progress.set_phase(Phase::Finishing);
-        gaps.extend(mark(target, finishing::finish(job, cluster, target).await)?);
-        let whole = refused.of(&target.collection.name).is_whole();
-        target.counters.set_state(if whole { CollectionState::Done } else { CollectionState::Partial });
+/// A collection, and how it was filled, if it was.
+struct Filled {
+    target: Arc<Target>,
+    filling: Option<Arc<Filling>>,
+}
+
+impl Restoring {
+    fn new(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, check: Check) -> Arc<Self> {
+        Arc::new(Self {
+            job: job.clone(),
+            cluster: cluster.clone(),
+            targets: Arc::clone(targets),
+            check,
+            lanes: Lanes::of(job),
+            refused: Arc::default(),
+        })
     }
-    Ok(gaps)
+
+    /// Returns what could not be brought back, beyond what was refused.
+    async fn run(self: &Arc<Self>) -> Result<Vec<String>> {
+        let filled = self.write().await.map_err(|error| unwritten(error, &self.targets))?;
+        self.finish(filled).await.map_err(|error| unfinished(error, &self.targets))
+    }
+
+    /// Does some work for each of some things, in a phase of its own.
+    async fn each<T, R, F>(
+        self: &Arc<Self>,
+        phase: Phase,
+        all: Vec<T>,
+        work: impl Fn(Arc<Self>, T) -> F,
+    ) -> Result<Vec<R>>
+    where
+        F: Future<Output = Result<R>> + Send,
+    {
+        self.job.progress.set_phase(phase);
+        let works = all.into_iter().map(|one| work(Arc::clone(self), one));
+        self.lanes.side_by_side(works.collect()).await
+    }
+
+    /// Writes all objects, and then all references.
+    async fn write(self: &Arc<Self>) -> Result<Vec<Filled>> {
+        let targets = self.targets.all.clone();
+        let filled = self.each(Phase::Writing, targets, |restoring, target| async move {
+            target.counters.set_state(CollectionState::Running);
+            mark(&target, restoring.objects(&target).await)
+        });
+        // Only when all of it is written there is everything that references point to.
+        let referring = filled.await?;
+        let referred = self.each(Phase::WritingReferences, referring, |restoring, filled| async move {
+            if let Filled { target, filling: Some(filling) } = &filled
+                && target.has_references()
+            {
+                mark(target, filling.references(&restoring.lanes).await)?;
+            }
+            Ok(filled)
+        });
+        referred.await
+    }
+
+    async fn objects(&self, target: &Arc<Target>) -> Result<Filled> {
+        self.lanes.check_stop()?;
+        let target = Arc::clone(target);
+        if !target.with_data {
+            target.counters.add_tenants(target.tenants.len() as u64);
+            return Ok(Filled { target, filling: None });
+        }
+        let Self { job, cluster, targets, refused, lanes, .. } = self;
+        let filling = Filling::new(job, cluster, &target, &targets.names, refused).await?;
+        filling.objects(lanes).await?;
+        Ok(Filled { target, filling: Some(filling) })
+    }
+
+    /// Checks what was written, and sets what comes last.
+    async fn finish(self: &Arc<Self>, filled: Vec<Filled>) -> Result<Vec<String>> {
+        let checked =
+            self.each(Phase::Checking, filled, |restoring, Filled { target, filling }| async move {
+                let refused = filling.map(|filling| std::mem::take(&mut *lock(&filling.refused)));
+                let refused = refused.unwrap_or_default();
+                mark(&target, restoring.check(&target, &refused).await)?;
+                Ok((target, refused.totals.are_none()))
+            });
+        let finished = self.each(Phase::Finishing, checked.await?, |restoring, (target, whole)| async move {
+            let gaps = finishing::finish(&restoring.job, &restoring.cluster, &target).await;
+            let gaps = mark(&target, gaps)?;
+            target.counters.set_state(if whole { CollectionState::Done } else { CollectionState::Partial });
+            Ok(gaps)
+        });
+        Ok(finished.await?.into_iter().flatten().collect())
+    }
+
+    async fn check(&self, target: &Target, refused: &RefusedOfCollection) -> Result<()> {
+        let Self { job, lanes, cluster, targets, check, .. } = self;
+        Checking { job, lanes, cluster, targets, target, refused }.check(*check).await
+    }
 }
 
 fn mark<T>(target: &Target, result: Result<T>) -> Result<T> {
@@ -193,13 +277,13 @@ fn unwritten(error: Error, targets: &Targets) -> Error {
 }
 
 /// What was to be written is there. Only that it is so was not proved, or what comes last not set.
-fn unfinished(error: Error, id: &BackupId, targets: &Targets) -> Error {
+fn unfinished(error: Error, targets: &Targets) -> Error {
     let created = listed(&targets.created());
     match error.kind() {
         Kind::CountMismatch | Kind::ContentMismatch => error,
         _ => error.also(format!(
             "everything was written to {created}; what was not done is to compare it with the backup, and to set what comes \
-             last (expiry, quantizers, tenants' statuses, aliases): `selvedge verify {id} --against-live` compares"
+             last (expiry, quantizers, tenants' statuses, aliases); verify the backup against the cluster to compare"
         )),
     }
 }

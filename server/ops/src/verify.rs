@@ -3,7 +3,7 @@
 mod against_live;
 mod backup;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     CollectionState, Context, Failure, Finding, FindingKind, Findings, Level, Outcome, Phase, Report,
@@ -11,6 +11,7 @@ use super::{
 };
 use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Reason, gaps};
 use selvedge_weaviate::Cluster;
 
 /// Verifies a backup in `repository`, on its own or against `cluster`.
@@ -20,14 +21,14 @@ pub async fn run(
     repository: &Repository,
     request: &VerifyRequest,
 ) -> Result<Outcome, Failure> {
-    let found = Found::new(request.max_findings);
+    let found = Arc::new(Found::new(request.max_findings));
     let verified = verify(job, cluster, repository, request, &found).await;
     let backup_id = Some(request.backup_id.clone());
-    let report = Report { backup_id, findings: found.into_findings(), ..Report::default() };
+    let report = Report { backup_id, findings: found.findings().clone(), ..Report::default() };
     match verified {
         Ok(None) => Ok(Outcome::Complete(report)),
         Ok(Some(error)) => Ok(Outcome::Partial(report, error)),
-        Err(error) => Err(Failure { error, report }),
+        Err(error) => Err(Failure { error, report: Box::new(report) }),
     }
 }
 
@@ -37,7 +38,7 @@ async fn verify(
     cluster: &Cluster,
     repository: &Repository,
     request: &VerifyRequest,
-    found: &Found,
+    found: &Arc<Found>,
 ) -> Result<Option<Error>> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = names(&backup, request)?;
@@ -64,12 +65,12 @@ async fn verify(
 /// A backup can be intact and yet not whole.
 fn tell_gaps(job: &Context, backup: &BackupReader, names: &[String]) {
     let manifest = backup.manifest();
-    let warn = |gap: &String, subject: &str| {
+    let warn = |gap: &Reason, subject: &str| {
         job.progress.warn("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
     };
-    manifest.gaps.iter().for_each(|gap| warn(gap, manifest.id.as_str()));
+    gaps(&manifest.remarks).for_each(|gap| warn(gap, manifest.id.as_str()));
     for collection in manifest.collections.iter().filter(|collection| names.contains(&collection.name)) {
-        collection.gaps.iter().for_each(|gap| warn(gap, &collection.name));
+        gaps(&collection.remarks).for_each(|gap| warn(gap, &collection.name));
     }
 }
 
@@ -124,9 +125,13 @@ impl Found {
         self.findings().total
     }
 
-    /// What a collection's state is, if there were so many findings before it was looked at.
-    fn state_since(&self, before: u64) -> CollectionState {
-        if self.total() > before { CollectionState::Failed } else { CollectionState::Done }
+    /// What the state is of the collection that was looked at.
+    fn state(&self) -> CollectionState {
+        if self.total() > 0 { CollectionState::Failed } else { CollectionState::Done }
+    }
+
+    fn merge(&self, other: Self) {
+        self.findings().merge(other.into_findings());
     }
 
     fn into_findings(self) -> Findings {

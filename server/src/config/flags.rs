@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
@@ -50,6 +51,11 @@ pub struct Flags {
     /// How many jobs may run at once.
     #[arg(long, env = "SELVEDGE_MAX_JOBS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_jobs: u16,
+
+    /// How much memory the objects that are being moved may take, over all jobs together. When it is short, pages and
+    /// requests are smaller, and jobs slower; an object that is larger goes alone. The server itself needs some 30 MiB more.
+    #[arg(long, env = "SELVEDGE_MEMORY_BUDGET", value_name = "SIZE", default_value = "64MiB")]
+    pub memory_budget: ByteSize,
 
     /// How long jobs and clients may take to end when the server is told to stop. What must not be left half done is waited
     /// for however long it takes; a second signal ends that too.

@@ -4,6 +4,7 @@ mod backup;
 mod collection;
 mod job;
 mod page;
+mod remark;
 mod request;
 
 pub use backup::{backup, backups};

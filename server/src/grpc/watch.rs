@@ -105,7 +105,7 @@ mod tests {
         };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
         let request = Request { cluster, repository, operation: Operation::Clear(request) };
-        Registry::new(Limits { running: 9, history: 9 })
+        Registry::new(Limits { running: 9, history: 9, memory: 0 })
             .start(None, request, |context, _| work(context))
             .unwrap()
     }

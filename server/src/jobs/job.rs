@@ -152,7 +152,7 @@ impl Job {
                     Kind::ServerStopped => State::Interrupted,
                     _ => State::Failed,
                 };
-                (state, report, Some(error))
+                (state, *report, Some(error))
             }
         };
         self.lifecycle.send_modify(|lifecycle| {

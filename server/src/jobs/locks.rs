@@ -71,8 +71,7 @@ fn obstacle<'a>(holds: &'a [Hold], job_id: &str, access: Access) -> Option<&'a H
 fn busy(collection: &str, hold: &Hold) -> Error {
     let Hold { job_id, summary, access: _ } = hold;
     let text = format!("collection \"{collection}\" is in use by job {job_id} ({summary})");
-    Error::new(Kind::CollectionBusy, text)
-        .hint(format!("try again when that job has ended (`selvedge jobs watch {job_id}`), or cancel it"))
+    Error::new(Kind::CollectionBusy, text).hint("try again when that job has ended, or cancel it")
 }
 
 impl Drop for Guard {

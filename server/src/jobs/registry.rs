@@ -17,7 +17,7 @@ use super::Job;
 use super::book::Book;
 use super::locks::LockTable;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{CollectionLocks, Context, Failure, Outcome, Request};
+use selvedge_ops::{Budget, CollectionLocks, Context, Failure, Outcome, Request};
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
@@ -29,12 +29,15 @@ pub struct Limits {
     pub running: usize,
     /// Ended jobs that are remembered.
     pub history: usize,
+    /// Bytes of objects that all of them together may have in flight.
+    pub memory: usize,
 }
 
 /// All jobs of this server.
 #[derive(Debug)]
 pub struct Registry {
     limits: Limits,
+    budget: Budget,
     book: Mutex<Book>,
     locks: Mutex<HashMap<String, LockTable>>,
     tasks: TaskTracker,
@@ -48,6 +51,7 @@ impl Registry {
     pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            budget: Budget::new(limits.memory),
             book: Mutex::default(),
             locks: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -81,7 +85,7 @@ impl Registry {
             let text =
                 format!("{} jobs are running, which is as many as this server allows", self.limits.running);
             return Err(Error::new(Kind::TooManyJobs, text)
-                .hint("try again when one has ended, or start the server with a higher --max-jobs"));
+                .hint("try again when one has ended, or let the server run more at once"));
         }
         let job = Arc::new(Job::new(request));
         book.add(Arc::clone(&job), request_id);
@@ -121,7 +125,7 @@ impl Registry {
     fn context(&self, job: &Job) -> Context {
         let locks = self.locks(&job.request.cluster, &job.request.to_string());
         let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
-        Context::new(job.id.to_string(), progress, stop, locks, self.uncut.clone())
+        Context::new(job.id.to_string(), progress, stop, locks, self.uncut.clone(), self.budget.clone())
     }
 
     /// The collections of a cluster, for whoever does `summary` with them.
@@ -134,7 +138,7 @@ impl Registry {
         let job = Uuid::try_parse(id).ok().and_then(|id| self.book().get(id).cloned());
         job.ok_or_else(|| {
             Error::new(Kind::JobNotFound, format!("there is no job \"{id}\""))
-                .hint("`selvedge jobs list` shows the jobs that this server knows; it forgets them when it restarts")
+                .hint("list the jobs that this server knows; it forgets them when it restarts")
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Cluster;
+use super::version::Feature;
 use selvedge_model::error::{Error, Kind, Result};
 
 /// The collections that aliases point to, by alias.
@@ -30,7 +31,7 @@ impl Aliases {
 impl Cluster {
     /// All aliases that the key may see. None where Weaviate has none.
     pub async fn aliases(&self) -> Result<Aliases> {
-        if !self.connect().await?.version.has_aliases() {
+        if !self.connect().await?.version.has(Feature::Aliases) {
             return Ok(Aliases::default());
         }
         // All at once: asked for those of one collection, a node that does not know the collection yet says: none.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde_json::{Map, Value, json};
 
+use super::version::Feature;
 use super::{Cluster, Creation, compare_schemas};
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
@@ -58,7 +59,7 @@ impl Cluster {
     /// The first step of creating a collection: once it has succeeded there is one, and it is ours.
     pub async fn begin_collection(&self, creation: &Creation) -> Result<()> {
         let action = creating(creation);
-        if creation.then.is_some() && !self.connect().await?.version.can_add_named_vectors() {
+        if creation.then.is_some() && !self.connect().await?.version.has(Feature::AddsNamedVectors) {
             return Err(Error::new(
                 Kind::CollectionUnsupported,
                 format!("cannot {action}: this version of Weaviate cannot give it both an unnamed vector and named ones"),

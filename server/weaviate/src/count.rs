@@ -4,7 +4,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use selvedge_proto::weaviate::{AggregateRequest, aggregate_reply};
 use serde_json::json;
 
-use super::{Cluster, Version, grpc};
+use super::cancel::Effect;
+use super::fault::Fault;
+use super::version::Feature;
+use super::{Cluster, Version, failure, grpc};
 use selvedge_model::error::{Error, Kind, Result};
 
 /// Tenants that are counted side by side.
@@ -59,7 +62,7 @@ impl Cluster {
     }
 
     async fn count_once(&self, version: Version, collection: &str, tenant: Option<&str>) -> Result<u64> {
-        if version.has_grpc_aggregate() {
+        if version.has(Feature::GrpcAggregate) {
             self.count_over_grpc(collection, tenant).await
         } else {
             self.count_over_graphql(collection, tenant).await
@@ -75,7 +78,10 @@ impl Cluster {
             limit: Some(1),
         };
         let action = format!("count the objects of {}", subject(collection, tenant));
-        let reply = match self.call(|line| async move { grpc(line).aggregate(request).await }).await {
+        let reply = match self
+            .call(Effect::Reads, |line| async move { grpc(line).aggregate(request).await })
+            .await
+        {
             Ok(reply) => reply,
             Err(status) => return Err(self.unless_behind(self.failed(&action, status), collection).await),
         };
@@ -90,12 +96,12 @@ impl Cluster {
         let arguments = tenant.map_or(String::new(), |tenant| format!("(tenant:\"{tenant}\")"));
         let query = format!("{{Aggregate{{{collection}{arguments}{{meta{{count}}}}}}}}");
         let action = format!("count the objects of {}", subject(collection, tenant));
-        let reply = self.rest.post(&action, "/v1/graphql", &json!({"query": query})).await?;
+        let reply = self.rest.ask(&action, "/v1/graphql", &json!({"query": query})).await?;
         let reply = reply.unwrap_or_default();
         if let Some(errors) = reply["errors"].as_array().filter(|errors| !errors.is_empty()) {
             let text = errors[0]["message"].as_str().unwrap_or_default();
-            let kind = super::failure::kind_of_text(text).unwrap_or(Kind::WeaviateRefused);
-            return Err(Error::new(kind, format!("cannot {action}: {text}")).unclear());
+            let fault = Fault::of_text(text).unwrap_or(Fault::Unclear);
+            return Err(failure::error(fault, format!("cannot {action}: {text}")));
         }
         reply["data"]["Aggregate"][collection][0]["meta"]["count"].as_u64().ok_or_else(|| unexpected(&action))
     }

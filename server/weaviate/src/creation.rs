@@ -12,19 +12,19 @@ const LEARNING_QUANTIZERS: [&str; 2] = ["pq", "sq"];
 /// The steps to a collection with a certain schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Creation {
-    pub name: String,
+    pub(super) name: String,
     /// What Weaviate should show before the last step.
     pub initial: Value,
     /// What it should show in the end.
     pub wanted: Value,
     /// Collections that are referred to, have to be there for the POST, and are made anew afterwards.
-    pub stubs: Vec<String>,
+    pub(super) stubs: Vec<String>,
     /// For `POST /v1/schema`.
-    pub post: Value,
+    pub(super) post: Value,
     /// Properties to add afterwards, in this order: a reference to a collection that comes later, and what follows it.
-    pub properties: Vec<Value>,
+    pub(super) properties: Vec<Value>,
     /// Settings for a PUT, when all properties are there: an unnamed vector and named ones cannot be created together.
-    pub then: Option<Map<String, Value>>,
+    pub(super) then: Option<Map<String, Value>>,
     /// Settings for a PUT, when all objects are there. None at all are a reason for one too: it makes quantizers learn.
     pub last: Option<Map<String, Value>>,
 }

@@ -1,13 +1,15 @@
 //! The only code that talks to Weaviate: over REST for schemas and tenants, over gRPC for objects.
 //!
-//! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `failure`,
-//! whether and how long to try again in `retry`, what a version can do in `version`.
+//! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `fault`, by the
+//! texts in `texts`; whether and how long to try again in `retry`; what a version can do in `version`.
 
 mod aliases;
+mod cancel;
 mod collections;
 mod count;
 mod creation;
 mod failure;
+mod fault;
 mod json_to_properties;
 mod line;
 mod misread;
@@ -22,6 +24,7 @@ mod retry;
 mod schema_diff;
 mod shards;
 mod tenants;
+mod texts;
 mod version;
 mod wire;
 mod write;
@@ -46,21 +49,26 @@ pub use aliases::Aliases;
 pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;
-pub use read::{ObjectReader, Page, RangeReader};
-pub use retry::{Patience, RetryObserver};
+pub use read::{Fetched, ObjectReader, Page, RangeReader};
+pub use references::WrittenReferences;
+pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
-pub use version::Version;
-pub use write::{ObjectWriter, Refusal, WriteRequest};
+pub use write::{ObjectWriter, Refusal};
 
+use cancel::{Cut, Effect, until_cancelled};
 use line::Line;
 use ready::Whole;
 use rest::Rest;
+use retry::Patience;
+use version::Version;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Weaviate's default limit for a message, for servers that do not say theirs.
 const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
+/// What to look at when something else answers.
+const REST_ADDRESS: &str = "check the address of Weaviate's REST API in the server's configuration";
 /// A reply larger than this is asked for in parts; the offsets of a batch could not hold it.
 const MAX_REPLY: usize = 1 << 30;
 
@@ -87,8 +95,12 @@ pub struct Cluster {
     authorize: Authorize,
     server: Arc<OnceCell<ServerInfo>>,
     whole: Whole,
+    /// Whether there is only one node.
+    single: Arc<OnceCell<bool>>,
     patience: Patience,
     observer: Option<Arc<dyn RetryObserver>>,
+    /// When it is cancelled, calls end.
+    cut: CancellationToken,
     /// When it is cancelled, nothing is tried again.
     stop: CancellationToken,
 }
@@ -100,7 +112,7 @@ pub struct ServerInfo {
     /// The version as Weaviate spells it.
     pub version_text: String,
     /// Bytes of a gRPC message, either way.
-    pub max_message: usize,
+    pub(crate) max_message: usize,
 }
 
 /// A connection on which every call carries the key.
@@ -119,8 +131,10 @@ impl Cluster {
             authorize,
             server: Arc::new(OnceCell::new()),
             whole: Whole::default(),
+            single: Arc::default(),
             patience,
             observer: None,
+            cut: CancellationToken::new(),
             stop: CancellationToken::new(),
         })
     }
@@ -134,40 +148,47 @@ impl Cluster {
     }
 
     /// The cluster for a job: it waits longer for Weaviate to recover, and `observer` hears of every repeated request.
-    pub fn for_job(&self, observer: Arc<dyn RetryObserver>) -> Self {
+    ///
+    /// When `stop` is cancelled, every call ends, and says `Cancelled`. What only reads is dropped at once; what changes
+    /// something is given a few seconds to be answered, and what is asked for later is not begun.
+    pub fn for_job(&self, observer: Arc<dyn RetryObserver>, stop: CancellationToken) -> Self {
         Self {
             observer: Some(observer),
             // Weaviate may have been upgraded since the last job.
             server: Arc::default(),
-            ..self.patient()
+            single: Arc::default(),
+            ..self.with(Patience::Job(self.config.retry_budget), stop.clone(), stop)
         }
     }
 
-    /// The cluster for work that nobody waits for: it may take as long as a job's.
+    /// The cluster for work that nobody waits for: it may take as long as a job's, and nothing cancels it.
     pub fn patient(&self) -> Self {
-        self.with(Patience::Job(self.config.retry_budget))
+        let never = CancellationToken::new;
+        self.with(Patience::Job(self.config.retry_budget), never(), never())
     }
 
-    /// The cluster for work that is not cut off in the middle, but should not wait for Weaviate any more when its job is to
-    /// stop.
-    pub fn until(&self, stop: CancellationToken) -> Self {
-        Self { stop, ..self.clone() }
+    /// The cluster for what must not be left half done: calls are finished and made although the job is cancelled, but from
+    /// then on nothing is tried again.
+    pub fn uncut(&self) -> Self {
+        self.with(self.patience, CancellationToken::new(), self.stop.clone())
     }
 
-    /// The cluster for what somebody waits for who has given up already.
+    /// The cluster for what somebody waits for who has given up already: nothing cancels it.
     pub fn hasty(&self) -> Self {
-        self.with(Patience::Brief)
+        let never = CancellationToken::new;
+        self.with(Patience::Brief, never(), never())
     }
 
-    fn with(&self, patience: Patience) -> Self {
-        Self { patience, rest: self.rest.with_limit(patience.call_limit()), ..self.clone() }
+    fn with(&self, patience: Patience, cut: CancellationToken, stop: CancellationToken) -> Self {
+        let rest = self.rest.with(patience.call_limit(), cut.clone());
+        Self { patience, rest, cut, stop, ..self.clone() }
     }
 
     /// Makes sure that both ports answer and that the version will do. A person is likely to be waiting, so this gives up
     /// early.
     pub async fn connect(&self) -> Result<&ServerInfo> {
-        let hasty = self.hasty();
-        self.server.get_or_try_init(|| hasty.greet()).await
+        let brief = self.with(Patience::Brief, self.cut.clone(), self.stop.clone());
+        self.server.get_or_try_init(|| brief.greet()).await
     }
 
     async fn greet(&self) -> Result<ServerInfo> {
@@ -177,7 +198,7 @@ impl Cluster {
                 Kind::WeaviateUnreachable,
                 format!("what answers at {} is not Weaviate's REST API", self.config.rest_url),
             )
-            .hint("check the server's --weaviate-url")
+            .hint(REST_ADDRESS)
         };
         let meta = meta.ok_or_else(not_weaviate)?;
         let version_text = meta["version"].as_str().ok_or_else(not_weaviate)?.to_owned();
@@ -190,7 +211,7 @@ impl Cluster {
 
     async fn greet_grpc(&self) -> Result<()> {
         let check = |line| async move { HealthClient::new(line).check(HealthCheckRequest::default()).await };
-        let Err(status) = self.call(check).await else { return Ok(()) };
+        let Err(status) = self.call(Effect::Reads, check).await else { return Ok(()) };
         let error = self.failed("use Weaviate's gRPC API", status);
         match error.kind() {
             // The call cannot be refused, so whatever answers there is something else.
@@ -200,7 +221,7 @@ impl Cluster {
                     Kind::WeaviateUnreachable,
                     format!("what answers at {url} is not Weaviate's gRPC API"),
                 )
-                .hint("check the server's --weaviate-grpc-url")
+                .hint("check the address of Weaviate's gRPC API in the server's configuration")
                 .caused_by(error))
             }
             _ => Err(error),
@@ -209,19 +230,25 @@ impl Cluster {
 
     /// Makes one call over gRPC. If it is not answered in time, later calls are made on a fresh connection: this one may have
     /// gone silent.
-    async fn call<T, F>(&self, call: impl FnOnce(Authorized) -> F) -> std::result::Result<T, Status>
+    async fn call<T, F>(
+        &self,
+        effect: Effect,
+        call: impl FnOnce(Authorized) -> F,
+    ) -> std::result::Result<T, Status>
     where
         F: Future<Output = std::result::Result<Response<T>, Status>>,
     {
         let connection = self.line.current();
         let line = InterceptedService::new(connection.channel.clone(), self.authorize.clone());
-        let limit = self.patience.call_limit();
-        match tokio::time::timeout(limit, call(line)).await {
-            Ok(answer) => answer.map(Response::into_inner),
-            Err(_) => {
+        let limit = retry::clipped(self.patience.call_limit());
+        let call = tokio::time::timeout(limit, call(line));
+        match until_cancelled(&self.cut, effect, call).await {
+            Ok(Ok(answer)) => answer.map(Response::into_inner),
+            Ok(Err(_)) => {
                 self.line.replace(&connection);
                 Err(failure::unanswered(limit))
             }
+            Err(Cut) => Err(Cut::status()),
         }
     }
 

@@ -4,6 +4,7 @@ use glob::Pattern;
 use serde_json::Value;
 
 use super::Cluster;
+use super::version::Feature;
 use selvedge_model::error::{Kind, Result};
 
 /// The permissions of the key. Without role-based access control, and for keys of root users, nothing is restricted.
@@ -26,7 +27,7 @@ impl Cluster {
     /// Asks Weaviate what the key may do. Versions without such a call have no permissions to restrict it.
     pub async fn permissions(&self) -> Result<Permissions> {
         let action = "read the key's own permissions";
-        let has_aliases = self.connect().await?.version.has_aliases();
+        let has_aliases = self.connect().await?.version.has(Feature::Aliases);
         match self.retrying(|| self.rest.get(action, "/v1/users/own-info", &[])).await {
             Ok(Some(info)) => Ok(Permissions::parse(&info, has_aliases)),
             Ok(None) => Ok(Permissions::default()),

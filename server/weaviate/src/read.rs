@@ -3,6 +3,7 @@
 //! gRPC is the fast way, and exact for nearly everything. REST is the way for what gRPC does not show as it is: references,
 //! expired objects, names it does not find, and pages with a value that Weaviate misreads.
 
+mod failure;
 mod grpc;
 mod range;
 mod rest;
@@ -14,9 +15,10 @@ use selvedge_proto::weaviate::SearchRequest;
 use uuid::Uuid;
 
 use super::misread::{Misreading, Traps};
+use super::version::Feature;
 use super::wire::Malformed;
 use super::{Cluster, Version};
-pub use range::RangeReader;
+pub use range::{Fetched, RangeReader};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, VectorSpace};
 
@@ -56,11 +58,11 @@ pub struct Page {
     /// Bytes of Weaviate's answer.
     pub bytes: usize,
     /// How many objects Weaviate listed: some may be gone, and not in the batch.
-    pub listed: usize,
+    listed: usize,
     /// Where the next page starts: behind the last object that was listed. None if there was none.
-    pub last: Option<Uuid>,
+    last: Option<Uuid>,
     /// Whether there is nothing behind it.
-    pub is_last: bool,
+    is_last: bool,
     /// Values that may not be what is stored.
     pub misread: Vec<Misreading>,
     /// Objects that Weaviate could not show at all, and that are not in the batch.
@@ -76,7 +78,8 @@ impl ObjectReader {
             cluster: cluster.clone(),
             source: Source::of(collection, version),
             vectors_over_grpc: AtomicBool::new(
-                spaces.iter().any(|space| space.name.is_some()) && version.rest_loses_named_vectors(),
+                spaces.iter().any(|space| space.name.is_some())
+                    && version.has(Feature::LosesNamedVectorsOverRest),
             ),
             dropped: collection.dropped_vectors().into_iter().map(str::to_owned).collect(),
             template: grpc::template(collection, vectors),
@@ -117,10 +120,7 @@ impl ObjectReader {
             Kind::WeaviateUnintelligible,
             format!("cannot {}: object {id}: {}", self.action(tenant), error.0),
         )
-        .hint(format!(
-            "change the object, or leave the collection out with --exclude {}",
-            self.collection.name
-        ))
+        .hint("change the object, or leave the collection out")
     }
 }
 
@@ -136,7 +136,7 @@ impl Source {
 /// Whether gRPC does not show all of an object: see `grpc::properties_request`.
 fn is_hidden(property: &Property, version: Version) -> bool {
     property.has_capital_parts()
-        && (property.any_nested(&Property::is_blob) || !version.shows_whole_objects())
+        && (property.any_nested(&Property::is_blob) || !version.has(Feature::ShowsWholeObjects))
 }
 
 /// An id as the cursor: `after` is exclusive and need not exist.

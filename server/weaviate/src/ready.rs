@@ -74,6 +74,7 @@ impl Cluster {
         }
         match self.check_whole().await {
             Ok(()) => error,
+            Err(cancelled) if cancelled.kind() == Kind::Cancelled => cancelled,
             Err(starting) => starting.caused_by(error),
         }
     }
@@ -123,11 +124,14 @@ impl Cluster {
     /// Weaviate is also not ready when one of its modules cannot reach its service, or in maintenance. What the nodes say of
     /// their databases then tells whether all is there.
     async fn is_loaded(&self) -> bool {
-        let Ok(Some(found)) = self.rest.get("read the cluster's statistics", STATISTICS, &[]).await else {
-            return false;
-        };
+        let Ok(Some(found)) = self.statistics().await else { return false };
         let nodes = found["statistics"].as_array().map_or(&[][..], Vec::as_slice);
         let is_loaded = |node: &serde_json::Value| node["dbLoaded"] == true && node["ready"] == true;
         found["synchronized"] == true && !nodes.is_empty() && nodes.iter().all(is_loaded)
+    }
+
+    /// What the nodes say of themselves.
+    pub(super) async fn statistics(&self) -> Result<Option<serde_json::Value>> {
+        self.rest.get("read the cluster's statistics", STATISTICS, &[]).await
     }
 }

@@ -8,16 +8,17 @@
 //! long lists are written, and all that a failed request may have written a part of. It refuses a list with a reference to
 //! an object that does not exist: of such a list it writes what comes before, and the rest is appended.
 //!
-//! Where nothing comes before, the object is written anew, without references, and all its lists are appended. Replacing by
-//! an empty list would not do: Weaviate leaves the first reference that is appended to one out of its index.
+//! Where nothing comes before, the object is written anew, without references, and all its lists are appended: that takes the
+//! whole object, which whoever writes references need not have in memory. Replacing by an empty list would not do: Weaviate
+//! leaves the first reference that is appended to one out of its index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::fault::{Fault, Outlook};
 use super::{ObjectWriter, Refusal, failure};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Beacon, References, parse_references};
@@ -26,6 +27,16 @@ use selvedge_model::{Batch, Beacon, References, parse_references};
 const REQUEST_REFERENCES: usize = 1000;
 /// A longer list is replaced.
 const LONGEST_APPENDED: usize = 200;
+
+/// What became of references that were not simply written.
+#[derive(Debug, Default)]
+pub struct WrittenReferences {
+    /// For good.
+    pub refused: Vec<Refusal>,
+    /// Rows whose objects have to be written anew before their lists can be appended: `write_anew` does it, and needs the whole
+    /// objects.
+    pub anew: Vec<usize>,
+}
 
 /// The references of one property of an object.
 struct ReferenceList {
@@ -61,16 +72,15 @@ impl ReferenceList {
 }
 
 impl ObjectWriter {
-    /// Writes the references of some rows of a batch, whose objects are there already. `names` are the collections' names
-    /// on the target, by those in the batch. Returns those that were refused for good.
+    /// Writes the references of some rows of a batch, whose objects are there already. Of the batch, only ids and references
+    /// are needed. `names` are the collections' names on the target, by those in the batch.
     pub async fn write_references(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
         rows: Vec<usize>,
         names: &BTreeMap<String, String>,
-        stop: &CancellationToken,
-    ) -> Result<Vec<Refusal>> {
+    ) -> Result<WrittenReferences> {
         let lists = self.reference_lists(batch, &rows, names)?;
         let (long, short): (Vec<_>, Vec<_>) =
             lists.iter().partition(|list| list.beacons.len() > LONGEST_APPENDED);
@@ -78,22 +88,32 @@ impl ObjectWriter {
         for lists in in_requests(short) {
             unwritten.extend(self.append_once(tenant, lists).await?);
         }
-        let (mut refused, mut irreplaceable) = (Vec::new(), BTreeSet::new());
+        let (mut refused, mut anew) = (Vec::new(), BTreeSet::new());
         for list in unwritten {
-            match self.replace(tenant, list, stop).await? {
+            match self.repeating(|| self.replace_once(tenant, list)).await? {
                 Some(refusals) => refused.extend(refusals),
                 None => {
-                    irreplaceable.insert(list.row);
+                    anew.insert(list.row);
                 }
             }
         }
-        for row in irreplaceable {
-            let lists: Vec<_> = lists.iter().filter(|list| list.row == row).collect();
-            // Whatever was refused of the others is refused again.
-            refused.retain(|refusal| refusal.id != batch.ids[row]);
-            refused.extend(self.write_anew(tenant, batch, &lists, stop).await?);
-        }
-        Ok(refused)
+        // Whatever was refused of their other lists is refused again.
+        refused.retain(|refusal: &Refusal| !anew.iter().any(|row| batch.ids[*row] == refusal.id));
+        Ok(WrittenReferences { refused, anew: anew.into_iter().collect() })
+    }
+
+    /// Writes one object of a batch of whole ones without references, and appends all its lists. Returns what was refused
+    /// for good.
+    pub async fn write_anew(
+        &self,
+        tenant: Option<&str>,
+        batch: &Batch,
+        row: usize,
+        names: &BTreeMap<String, String>,
+    ) -> Result<Vec<Refusal>> {
+        let lists = self.reference_lists(batch, &[row], names)?;
+        let once = || self.write_anew_once(tenant, batch, row, &lists);
+        self.repeating(once).await.map(Option::unwrap_or_default)
     }
 
     fn reference_lists(
@@ -157,96 +177,62 @@ impl ObjectWriter {
         Ok(failed.into_iter().map(|at| lists[at]).collect())
     }
 
-    /// Writes a list in place of what is there of it. Returns what was refused for good; None if the list cannot be written
-    /// in this way.
-    async fn replace(
-        &self,
-        tenant: Option<&str>,
-        list: &ReferenceList,
-        stop: &CancellationToken,
-    ) -> Result<Option<Vec<Refusal>>> {
-        self.repeating(stop, || self.replace_once(tenant, list, stop)).await
-    }
-
-    /// Repeats what may be repeated, until nothing is refused that may pass.
-    async fn repeating<F>(
-        &self,
-        stop: &CancellationToken,
-        once: impl Fn() -> F,
-    ) -> Result<Option<Vec<Refusal>>>
+    /// Repeats what may be repeated, until nothing is refused that may pass. Returns what was refused for good; None if there
+    /// is no writing in this way.
+    async fn repeating<F>(&self, once: impl Fn() -> F) -> Result<Option<Vec<Refusal>>>
     where
         F: Future<Output = Result<Option<Appended>>>,
     {
         let mut tries = self.cluster().tries();
         loop {
-            match once().await {
+            match tries.make(once()).await {
                 Ok(None) => return Ok(None),
-                Ok(Some(Appended { refused, doubt })) => {
-                    let Some(doubt) = doubt else {
-                        tries.done();
-                        return Ok(Some(refused));
-                    };
-                    if tries.again_unless(stop, doubt).await.is_err() {
+                Ok(Some(Appended { refused, doubt: None })) => {
+                    tries.done();
+                    return Ok(Some(refused));
+                }
+                Ok(Some(Appended { refused, doubt: Some(doubt) })) => {
+                    if tries.again(doubt).await.is_err() {
                         return Ok(Some(refused));
                     }
                 }
-                Err(error) => tries.again_unless(stop, self.cluster().unless_starting(error).await).await?,
+                Err(error) => tries.again(error).await?,
             }
         }
     }
 
-    async fn replace_once(
-        &self,
-        tenant: Option<&str>,
-        list: &ReferenceList,
-        stop: &CancellationToken,
-    ) -> Result<Option<Appended>> {
-        let refused = match self.put_list(tenant, list, &list.beacons).await {
-            Ok(()) => return Ok(Some(Appended::default())),
-            Err(error) if error.kind() == Kind::WeaviateRefused => error,
-            Err(error) => return Err(error),
+    /// Writes a list in place of what is there of it. None if the list cannot be written in this way.
+    async fn replace_once(&self, tenant: Option<&str>, list: &ReferenceList) -> Result<Option<Appended>> {
+        let Err(refused) = self.put_list(tenant, list, &list.beacons).await? else {
+            return Ok(Some(Appended::default()));
         };
         let before = list.before_the_missing(&refused.to_string());
         if before == 0 {
             return Ok(None);
         }
-        match self.put_list(tenant, list, &list.beacons[..before]).await {
-            Ok(()) => self.append_from(tenant, list, before, stop).await.map(Some),
-            Err(error) if error.kind() == Kind::WeaviateRefused => Ok(None),
-            Err(error) => Err(error),
+        match self.put_list(tenant, list, &list.beacons[..before]).await? {
+            Ok(()) => self.append_from(tenant, list, before).await.map(Some),
+            Err(_) => Ok(None),
         }
-    }
-
-    /// Writes an object without references, and appends all its lists. Returns what was refused for good.
-    async fn write_anew(
-        &self,
-        tenant: Option<&str>,
-        batch: &Batch,
-        lists: &[&ReferenceList],
-        stop: &CancellationToken,
-    ) -> Result<Vec<Refusal>> {
-        let once = || self.write_anew_once(tenant, batch, lists, stop);
-        self.repeating(stop, once).await.map(Option::unwrap_or_default)
     }
 
     async fn write_anew_once(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
-        lists: &[&ReferenceList],
-        stop: &CancellationToken,
+        row: usize,
+        lists: &[ReferenceList],
     ) -> Result<Option<Appended>> {
-        let rows: BTreeSet<_> = lists.iter().map(|list| list.row).collect();
-        for request in self.requests(tenant, batch, rows)? {
+        for request in self.requests(tenant, batch, [row])? {
             // What was altered of the object was so when it was written first, and has been told.
-            let refused = self.write(request, stop).await?.refused;
+            let refused = self.write(request).await?.refused;
             if !refused.is_empty() {
                 return Ok(Some(Appended { refused, doubt: None }));
             }
         }
         let mut all = Appended::default();
         for list in lists {
-            let Appended { refused, doubt } = self.append_from(tenant, list, 0, stop).await?;
+            let Appended { refused, doubt } = self.append_from(tenant, list, 0).await?;
             all.refused.extend(refused);
             all.doubt = all.doubt.or(doubt);
         }
@@ -259,24 +245,20 @@ impl ObjectWriter {
         tenant: Option<&str>,
         list: &ReferenceList,
         first: usize,
-        stop: &CancellationToken,
     ) -> Result<Appended> {
         let mut appended = Appended::default();
         for (piece, beacons) in list.beacons[first..].chunks(LONGEST_APPENDED).enumerate() {
-            if stop.is_cancelled() {
-                return Err(Error::new(Kind::Cancelled, "the job was cancelled"));
-            }
             let references: Vec<_> = beacons.iter().map(|beacon| (list, beacon)).collect();
             let failures = self.append(tenant, &references).await?;
             for (_, text) in &failures {
                 let said = || format!("cannot {}: {text}", self.reference_action());
-                match failure::kind_of_text(text) {
+                match Fault::of_text(text) {
                     // A node may be behind; or the collection that is referred to is gone.
-                    Some(Kind::CollectionNotFound) => {
-                        appended.doubt = Some(Error::new(Kind::WeaviateRefused, said()).unclear());
+                    Some(Fault::CollectionMissing) => {
+                        appended.doubt = Some(failure::error(Fault::Unclear, said()));
                     }
-                    _ if failure::is_transient_text(text) => {
-                        return Err(Error::new(Kind::WeaviateOverloaded, said()));
+                    Some(fault) if fault.outlook() == Outlook::MayPass => {
+                        return Err(failure::error(Fault::Busy, said()));
                     }
                     _ => {}
                 }
@@ -287,17 +269,24 @@ impl ObjectWriter {
         Ok(appended)
     }
 
-    async fn put_list(&self, tenant: Option<&str>, list: &ReferenceList, beacons: &[String]) -> Result<()> {
+    /// The inner error is that Weaviate refuses the list.
+    async fn put_list(
+        &self,
+        tenant: Option<&str>,
+        list: &ReferenceList,
+        beacons: &[String],
+    ) -> Result<Result<()>> {
         let ReferenceList { id, property, .. } = list;
         let of_tenant = tenant.map_or(String::new(), |tenant| format!("?tenant={tenant}"));
         let path = format!("/v1/objects/{}/{id}/references/{property}{of_tenant}", self.collection());
         let body: Value = beacons.iter().map(|beacon| json!({"beacon": beacon})).collect();
         match self.cluster().rest.put(&self.reference_action(), &path, &body).await {
-            Ok(Some(_)) => Ok(()),
-            // It may be the target's.
+            Ok(Some(_)) => Ok(Ok(())),
+            Err(error) if error.kind() == Kind::WeaviateRefused => Ok(Err(error)),
+            // Of a collection that is referred to, unless it is the target's own.
             Err(error) if error.kind() == Kind::CollectionNotFound => {
                 let is_there = self.cluster().collection(self.collection()).await?.is_some();
-                Err(if is_there { Error::new(Kind::WeaviateRefused, error.to_string()) } else { error })
+                if is_there { Ok(Err(error)) } else { Err(error) }
             }
             Err(error) => Err(error),
             Ok(None) => {
@@ -305,8 +294,8 @@ impl ObjectWriter {
                 let error = Error::new(Kind::CollectionNotFound, text);
                 // The object was written before, so its absence has to be believed twice.
                 match self.cluster().unless_starting(error).await {
-                    starting if starting.is_transient() => Err(starting),
-                    gone => Err(Error::new(Kind::WeaviateRefused, gone.to_string())),
+                    gone if gone.kind() == Kind::CollectionNotFound => Ok(Err(gone)),
+                    starting => Err(starting),
                 }
             }
         }

@@ -1,4 +1,6 @@
 //! Calls to Weaviate's REST API: JSON in, JSON out.
+//!
+//! Calls end when the job is cancelled that they are made for; see `cancel`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
-use super::{CONNECT_TIMEOUT, failure};
+use super::cancel::{Effect, until_cancelled};
+use super::failure::{self, Failed};
+use super::{CONNECT_TIMEOUT, MAX_REPLY, REST_ADDRESS, retry};
 use selvedge_model::error::{Error, Kind, Result};
 
 /// A client of one server.
@@ -19,6 +24,8 @@ pub struct Rest {
     base: Arc<str>,
     /// How long a call may take.
     limit: Duration,
+    /// Ends calls.
+    cut: CancellationToken,
 }
 
 impl Rest {
@@ -40,59 +47,72 @@ impl Rest {
             .no_proxy()
             .build()
             .map_err(|error| Error::internal("cannot set up an HTTP client").caused_by(error))?;
-        Ok(Self { client, base: url.trim_end_matches('/').into(), limit })
+        Ok(Self { client, base: url.trim_end_matches('/').into(), limit, cut: CancellationToken::new() })
     }
 
-    /// The same server, which may take so long for a call.
-    pub fn with_limit(&self, limit: Duration) -> Self {
-        Self { limit, ..self.clone() }
+    /// The same server, which may take so long for a call, and no longer than until `cut` is cancelled.
+    pub fn with(&self, limit: Duration, cut: CancellationToken) -> Self {
+        Self { limit, cut, ..self.clone() }
     }
 
     /// The status alone that a GET is answered with, whichever it is.
     pub async fn status(&self, action: &str, path: &str) -> Result<u16> {
-        let response = self.answer(action, self.request(Method::GET, path)).await?;
+        let answer = self.answer(action, self.request(Method::GET, path));
+        let response = until_cancelled(&self.cut, Effect::Reads, answer).await??;
         Ok(response.status().as_u16())
     }
 
     /// The answer to a GET; `None` if there is no such thing (404). `action` completes "cannot …".
     pub async fn get(&self, action: &str, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>> {
-        self.call(action, self.request(Method::GET, path).query(query)).await
+        self.call(action, Effect::Reads, self.request(Method::GET, path).query(query)).await
     }
 
-    /// The text of the answer to a GET; `None` if there is no such thing.
-    pub async fn get_text(&self, action: &str, path: &str, query: &[(&str, &str)]) -> Result<Option<String>> {
-        self.send(action, self.request(Method::GET, path).query(query)).await
+    /// The text of the answer to a GET, which may weigh so much; `None` if there is no such thing.
+    pub async fn get_text(
+        &self,
+        action: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        room: usize,
+    ) -> Result<Option<String>, Failed> {
+        self.send(action, Effect::Reads, self.request(Method::GET, path).query(query), room).await
     }
 
     pub async fn post(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
-        self.call(action, self.request(Method::POST, path).json(body)).await
+        self.call(action, Effect::Changes, self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A POST of a question.
+    pub async fn ask(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        self.call(action, Effect::Reads, self.request(Method::POST, path).json(body)).await
     }
 
     /// A POST of a body that is JSON already.
     pub async fn post_text(&self, action: &str, path: &str, body: String) -> Result<Option<Value>> {
         let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
-        self.call(action, request.body(body)).await
+        self.call(action, Effect::Changes, request.body(body)).await
     }
 
     pub async fn patch(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
-        self.call(action, self.request(Method::PATCH, path).json(body)).await
+        self.call(action, Effect::Changes, self.request(Method::PATCH, path).json(body)).await
     }
 
     pub async fn put(&self, action: &str, path: &str, body: &Value) -> Result<Option<Value>> {
-        self.call(action, self.request(Method::PUT, path).json(body)).await
+        self.call(action, Effect::Changes, self.request(Method::PUT, path).json(body)).await
     }
 
     pub async fn delete(&self, action: &str, path: &str, body: Option<&Value>) -> Result<Option<Value>> {
         let request = self.request(Method::DELETE, path);
-        self.call(action, if let Some(body) = body { request.json(body) } else { request }).await
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        self.call(action, Effect::Changes, request).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).timeout(self.limit)
+        self.client.request(method, format!("{}{path}", self.base)).timeout(retry::clipped(self.limit))
     }
 
-    async fn call(&self, action: &str, request: RequestBuilder) -> Result<Option<Value>> {
-        match self.send(action, request).await? {
+    async fn call(&self, action: &str, effect: Effect, request: RequestBuilder) -> Result<Option<Value>> {
+        match self.send(action, effect, request, usize::MAX).await? {
             None => Ok(None),
             Some(body) if body.trim().is_empty() => Ok(Some(Value::Null)),
             Some(body) => serde_json::from_str(&body).map(Some).map_err(|error| {
@@ -100,29 +120,56 @@ impl Rest {
                     Kind::WeaviateUnreachable,
                     format!("cannot {action}: what answers at {} is not Weaviate's REST API", self.base),
                 )
-                .hint("check the server's --weaviate-url")
+                .hint(REST_ADDRESS)
                 .caused_by(error)
             }),
         }
     }
 
-    /// The body of a success; `None` for 404.
-    async fn send(&self, action: &str, request: RequestBuilder) -> Result<Option<String>> {
-        let response = self.answer(action, request).await?;
-        let status = response.status();
-        let body =
-            response.text().await.map_err(|error| failure::from_transport(action, &self.base, error))?;
-        if status == StatusCode::NOT_FOUND {
-            return Ok(None);
+    /// The body of a success, which may weigh so much; `None` for 404.
+    async fn send(
+        &self,
+        action: &str,
+        effect: Effect,
+        request: RequestBuilder,
+        room: usize,
+    ) -> Result<Option<String>, Failed> {
+        let call = async {
+            let response = self.answer(action, request).await?;
+            let status = response.status();
+            // What Weaviate says of a failure is short.
+            let room = if status.is_success() { room } else { usize::MAX };
+            let body = self.body(action, response, room).await?;
+            match status {
+                StatusCode::NOT_FOUND => Ok(None),
+                status if status.is_success() => Ok(Some(body)),
+                status => Err(failure::from_rest(action, status, &body)),
+            }
+        };
+        until_cancelled(&self.cut, effect, call).await?
+    }
+
+    /// Reads a body, but no further than there is room for it.
+    async fn body(&self, action: &str, mut response: Response, room: usize) -> Result<String, Failed> {
+        let told =
+            response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        if told > room {
+            return Err(failure::no_room(action, told));
         }
-        if !status.is_success() {
-            return Err(failure::from_rest(action, status, &body));
+        let lost = |error| failure::from_transport(action, &self.base, error);
+        let mut body = Vec::<u8>::with_capacity(told.min(MAX_REPLY));
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if chunk.len() > room - body.len() {
+                return Err(failure::no_room(action, body.len() + chunk.len()));
+            }
+            body.extend_from_slice(&chunk);
         }
-        Ok(Some(body))
+        Ok(String::from_utf8(body)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// The head of the answer, of whatever status, unless it sends us elsewhere.
-    async fn answer(&self, action: &str, request: RequestBuilder) -> Result<Response> {
+    async fn answer(&self, action: &str, request: RequestBuilder) -> Result<Response, Failed> {
         let sent = request.send().await;
         let response = sent.map_err(|error| failure::from_transport(action, &self.base, error))?;
         if response.status().is_redirection() {

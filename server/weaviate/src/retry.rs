@@ -4,7 +4,6 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
 use selvedge_model::error::{Error, Kind, Result};
@@ -39,7 +38,7 @@ impl Patience {
     /// connection that went silent, is made once more.
     pub fn call_limit(self) -> Duration {
         match self {
-            Self::Brief => Duration::from_secs(5),
+            Self::Brief => Duration::from_secs(3),
             Self::Job(budget) => (budget / 2).clamp(SHORTEST_CALL, LONGEST_CALL),
         }
     }
@@ -47,25 +46,46 @@ impl Patience {
     /// The time after which a call is not tried again.
     fn budget(self) -> Duration {
         match self {
-            Self::Brief => Duration::from_secs(7),
+            Self::Brief => Duration::from_secs(4),
             Self::Job(budget) => budget,
         }
     }
 
-    /// The pauses between tries.
+    /// The pauses between tries. They go on for ever: what ends them is the budget.
     fn pauses(self) -> ExponentialBackoff {
         let builder = ExponentialBuilder::default().with_jitter().without_max_times();
-        match self {
-            Self::Brief => builder
-                .with_min_delay(Duration::from_millis(200))
-                .with_max_delay(Duration::from_secs(1))
-                .with_total_delay(Some(Duration::from_secs(2))),
-            Self::Job(budget) => builder
-                .with_min_delay(Duration::from_millis(250))
-                .with_max_delay(Duration::from_secs(10))
-                .with_total_delay(Some(budget)),
-        }
-        .build()
+        let (shortest, longest) = match self {
+            Self::Brief => (Duration::from_millis(200), Duration::from_secs(1)),
+            Self::Job(_) => (Duration::from_millis(250), Duration::from_secs(10)),
+        };
+        builder.with_min_delay(shortest).with_max_delay(longest).build()
+    }
+}
+
+/// What is left of patience.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    started: Instant,
+    whole: Duration,
+}
+
+impl Budget {
+    /// None if it is used up.
+    fn left(self) -> Option<Duration> {
+        self.whole.checked_sub(self.started.elapsed())
+    }
+}
+
+tokio::task_local! {
+    /// Of the tries that a call belongs to, which is made some layers further down.
+    static BUDGET: Budget;
+}
+
+/// How long a call may take that could take so long by itself: not much longer than the tries it belongs to.
+pub fn clipped(limit: Duration) -> Duration {
+    match BUDGET.try_with(|budget| budget.left().unwrap_or_default()) {
+        Ok(left) => limit.min(left.max(SHORTEST_CALL)),
+        Err(_) => limit,
     }
 }
 
@@ -73,24 +93,25 @@ impl Patience {
 pub struct Tries<'c> {
     cluster: &'c Cluster,
     pauses: ExponentialBackoff,
-    started: Instant,
+    budget: Budget,
     unclear: usize,
     repeated: bool,
 }
 
 impl Tries<'_> {
-    /// Waits until it is time to try again what has failed. Gives the error back if that is no use, or patience has ended.
-    pub async fn again(&mut self, error: Error) -> Result<()> {
-        let stop = self.cluster.stop.clone();
-        self.again_unless(&stop, error).await
+    /// Makes one try. The calls it consists of have what is left of the budget.
+    pub fn make<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        BUDGET.scope(self.budget, call)
     }
 
-    /// As [`Tries::again`], but gives the error back as soon as `stop` is cancelled.
-    pub async fn again_unless(&mut self, stop: &CancellationToken, error: Error) -> Result<()> {
+    /// Waits until it is time to try again what has failed. Gives the error back if that is no use, if patience has ended, or
+    /// as soon as the job is cancelled.
+    pub async fn again(&mut self, error: Error) -> Result<()> {
+        let error = self.make(self.cluster.unless_starting(error)).await;
         let Some(pause) = self.next_pause(&error) else { return Err(error) };
         self.repeated = true;
         self.cluster.observe_retry(&error, pause);
-        match stop.run_until_cancelled(tokio::time::sleep(pause)).await {
+        match self.cluster.stop.run_until_cancelled(tokio::time::sleep(pause)).await {
             Some(()) => Ok(()),
             None => Err(error),
         }
@@ -111,7 +132,7 @@ impl Tries<'_> {
             }
             self.unclear += 1;
         }
-        let left = self.cluster.patience.budget().checked_sub(self.started.elapsed())?;
+        let left = self.budget.left()?;
         self.pauses.next().map(|pause| pause.min(left))
     }
 }
@@ -124,20 +145,20 @@ impl Cluster {
     {
         let mut tries = self.tries();
         loop {
-            match call().await {
+            match tries.make(call()).await {
                 Ok(answer) => {
                     tries.done();
                     return Ok(answer);
                 }
-                Err(error) => tries.again(self.unless_starting(error).await).await?,
+                Err(error) => tries.again(error).await?,
             }
         }
     }
 
     /// For a caller that repeats by itself.
     pub(super) fn tries(&self) -> Tries<'_> {
-        let (pauses, started) = (self.patience.pauses(), Instant::now());
-        Tries { cluster: self, pauses, started, unclear: 0, repeated: false }
+        let budget = Budget { started: Instant::now(), whole: self.patience.budget() };
+        Tries { cluster: self, pauses: self.patience.pauses(), budget, unclear: 0, repeated: false }
     }
 
     fn observe_retry(&self, error: &Error, pause: Duration) {
@@ -163,5 +184,18 @@ mod tests {
         let limit = |seconds| Patience::Job(Duration::from_secs(seconds)).call_limit().as_secs();
         assert_eq!([limit(0), limit(30), limit(600)], [10, 15, 60]);
         assert!(Patience::Brief.call_limit() < Patience::Brief.budget());
+    }
+
+    #[tokio::test]
+    async fn a_call_takes_no_longer_than_what_is_left_of_patience() {
+        let [brief, long] = [Duration::from_secs(5), Duration::from_secs(60)];
+        assert_eq!(clipped(long), long);
+        let with_left = async |left| {
+            let budget = Budget { started: Instant::now(), whole: Duration::from_secs(left) };
+            BUDGET.scope(budget, async { [clipped(brief), clipped(long)] }).await
+        };
+        assert_eq!(with_left(0).await, [brief, SHORTEST_CALL]);
+        assert!(with_left(30).await[1] <= Duration::from_secs(30));
+        assert_eq!(with_left(600).await, [brief, long]);
     }
 }

@@ -37,9 +37,10 @@ impl Cluster {
 
     /// Fails with `ShardsUnavailable` unless every shard of the collection has a live replica.
     ///
-    /// A multi-tenant collection always passes: reading a tenant whose node is gone fails by itself.
+    /// A multi-tenant collection always passes: reading a tenant whose node is gone fails by itself. So does any on a cluster
+    /// that never had more than one node.
     pub async fn check_shards(&self, collection: &Collection) -> Result<ShardCoverage> {
-        if collection.multi_tenant {
+        if collection.multi_tenant || self.is_single_node().await {
             return Ok(ShardCoverage::Proven);
         }
         let name = &collection.name;
@@ -82,6 +83,19 @@ impl Cluster {
             return Err(missing(format!("the nodes have {on_nodes} of {}", collection.shards)));
         }
         Ok(if may_read || on_nodes > 0 { ShardCoverage::Proven } else { ShardCoverage::Unknown })
+    }
+
+    /// Whether there is only one node, so that whoever answers has all there is. That a node is down does not make it so: what
+    /// tells is who takes part in the log that the nodes share. False if that cannot be found out.
+    pub async fn is_single_node(&self) -> bool {
+        *self.single.get_or_init(|| self.ask_whether_single()).await
+    }
+
+    async fn ask_whether_single(&self) -> bool {
+        let Ok(Some(found)) = self.statistics().await else { return false };
+        let nodes = found["statistics"].as_array().map_or(&[][..], Vec::as_slice);
+        let [node] = nodes else { return false };
+        node["raft"]["latestConfiguration"].as_array().is_some_and(|members| members.len() == 1)
     }
 
     /// While it starts, Weaviate knows no shard of a collection, or not even the collection; nor does it of one that was

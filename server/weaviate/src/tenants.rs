@@ -5,6 +5,8 @@ use selvedge_proto::weaviate::{TenantActivityStatus, TenantNames, TenantsGetRequ
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::cancel::Effect;
+use super::version::Feature;
 use super::{Cluster, grpc};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Tenant, TenantStatus};
@@ -46,7 +48,8 @@ impl Cluster {
             TenantsGetRequest { collection: collection.to_owned(), params: Some(Params::Names(names)) };
         let ask = async || {
             let request = request.clone();
-            let reply = self.call(|line| async move { grpc(line).tenants_get(request).await }).await;
+            let call = |line| async move { grpc(line).tenants_get(request).await };
+            let reply = self.call(Effect::Reads, call).await;
             reply.map_err(|status| self.failed(&action, status))
         };
         let found = self.retrying(ask).await?.tenants;
@@ -71,7 +74,7 @@ impl Cluster {
     /// Deletes tenants with all their objects; those that do not exist are not missed.
     pub async fn delete_tenants(&self, collection: &str, tenants: &[Tenant]) -> Result<()> {
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        if self.connect().await?.version.deletes_inactive_tenants() {
+        if self.connect().await?.version.has(Feature::DeletesInactiveTenants) {
             return self.delete_tenants_by_name(collection, &names).await;
         }
         let inactive = tenants.iter().filter(|tenant| !tenant.status.is_active());

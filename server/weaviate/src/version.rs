@@ -12,72 +12,102 @@ pub struct Version {
     patch: u32,
 }
 
+/// What some versions have, or do, and others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// A backup loses nothing without a word.
+    Supported,
+    /// gRPC `Aggregate`; elsewhere, GraphQL has to count.
+    GrpcAggregate,
+    /// Other names for collections.
+    Aliases,
+    /// Deleting an inactive tenant deletes its objects too. Elsewhere, they stay on disk, and come back with the next tenant of
+    /// that name.
+    DeletesInactiveTenants,
+    /// Over gRPC, an object can be asked for as a whole, whatever the names of its parts.
+    ShowsWholeObjects,
+    /// Listing objects over REST, the named vectors of those on other nodes are missing.
+    LosesNamedVectorsOverRest,
+    /// Named vectors can be added to a collection that exists.
+    AddsNamedVectors,
+}
+
+/// Versions from the first on, and before the second.
+type Span = (Version, Version);
+
+const fn since(major: u32, minor: u32, patch: u32) -> Span {
+    (Version::new(major, minor, patch), Version::new(u32::MAX, 0, 0))
+}
+
+const fn between(from: (u32, u32, u32), before: (u32, u32, u32)) -> Span {
+    (Version::new(from.0, from.1, from.2), Version::new(before.0, before.1, before.2))
+}
+
+impl Feature {
+    /// The versions that have it, with where that is known from.
+    const fn spans(self) -> &'static [Span] {
+        match self {
+            // Seen: before, gRPC sends the legacy vector only in a field that was deprecated since, and which we do not read.
+            Self::Supported => {
+                const { &[between((1, 27, 14), (1, 28, 0)), between((1, 28, 8), (1, 29, 0)), since(1, 29, 1)] }
+            }
+            // weaviate/weaviate#6957. Late patches of 1.28 have it too, but Weaviate's own clients do not count on that.
+            Self::GrpcAggregate => const { &[since(1, 29, 0)] },
+            // Weaviate's documentation of collection aliases.
+            Self::Aliases => const { &[since(1, 32, 0)] },
+            // Seen on 1.27.27; later patches of 1.30 to 1.32 are mended too, which is not worth telling apart.
+            Self::DeletesInactiveTenants => const { &[since(1, 33, 0)] },
+            // Seen, and so can late patches of 1.34 and 1.35.
+            Self::ShowsWholeObjects => const { &[since(1, 36, 0)] },
+            // Read from the server's sources; 1.34 and 1.35 never got the mend.
+            Self::LosesNamedVectorsOverRest => {
+                const {
+                    &[
+                        between((1, 34, 11), (1, 35, 0)),
+                        between((1, 35, 4), (1, 36, 22)),
+                        between((1, 37, 0), (1, 37, 13)),
+                        between((1, 38, 0), (1, 38, 4)),
+                    ]
+                }
+            }
+            // Weaviate refuses it before.
+            Self::AddsNamedVectors => const { &[since(1, 31, 0)] },
+        }
+    }
+}
+
 impl Version {
-    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
+    pub(crate) const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let core = text.trim_start_matches('v').split(['-', '+']).next()?;
         let mut numbers = core.split('.').map(str::parse);
         let mut next = || numbers.next()?.ok();
         Some(Self { major: next()?, minor: next()?, patch: next().unwrap_or(0) })
     }
 
+    pub(crate) fn has(self, what: Feature) -> bool {
+        what.spans().iter().any(|(first, before)| *first <= self && self < *before)
+    }
+
+    /// Whether collections can have other names.
+    pub fn has_aliases(self) -> bool {
+        self.has(Feature::Aliases)
+    }
+
     /// Refuses versions on which a backup would silently lose something.
-    pub fn check_supported(self) -> Result<()> {
-        // Before these, gRPC sends the legacy vector only in a field that was deprecated since, and which we do not read.
-        let first = match (self.major, self.minor) {
-            (1, ..27) => Self::new(1, 27, 14),
-            (1, 27) => Self::new(1, 27, 14),
-            (1, 28) => Self::new(1, 28, 8),
-            (1, 29) => Self::new(1, 29, 1),
-            _ => return Ok(()),
-        };
-        if self >= first {
+    pub(crate) fn check_supported(self) -> Result<()> {
+        if self.has(Feature::Supported) {
             return Ok(());
         }
-        Err(Error::new(Kind::WeaviateVersionUnsupported, format!("Weaviate {self} is too old"))
-            .hint(format!("upgrade Weaviate to {first} or later")))
-    }
-
-    /// gRPC `Aggregate`; before, GraphQL has to count.
-    pub fn has_grpc_aggregate(self) -> bool {
-        self >= Self::new(1, 29, 0)
-    }
-
-    /// Other names for collections.
-    pub fn has_aliases(self) -> bool {
-        self >= Self::new(1, 32, 0)
-    }
-
-    /// Deleting an inactive tenant deletes its objects too. Before, they stay on disk, and come back with the next tenant
-    /// of that name (seen on 1.27.27; later patches of 1.30 to 1.32 are mended too, which is not worth telling apart).
-    pub fn deletes_inactive_tenants(self) -> bool {
-        self >= Self::new(1, 33, 0)
-    }
-
-    /// Over gRPC, an object can be asked for as a whole, whatever the names of its parts. (So can late patches of 1.34 and
-    /// 1.35.)
-    pub fn shows_whole_objects(self) -> bool {
-        self >= Self::new(1, 36, 0)
-    }
-
-    /// Listing objects over REST, the named vectors of those on other nodes are missing. (Bounds of the bug as read from
-    /// the server's sources; 1.34 and 1.35 never got the mend.)
-    pub fn rest_loses_named_vectors(self) -> bool {
-        let between = |from: (u32, u32, u32), mended: (u32, u32, u32)| {
-            self >= Self::new(from.0, from.1, from.2) && self < Self::new(mended.0, mended.1, mended.2)
-        };
-        between((1, 34, 11), (1, 35, 0))
-            || between((1, 35, 4), (1, 36, 22))
-            || between((1, 37, 0), (1, 37, 13))
-            || between((1, 38, 0), (1, 38, 4))
-    }
-
-    /// Adding named vectors to a collection that exists.
-    pub fn can_add_named_vectors(self) -> bool {
-        self >= Self::new(1, 31, 0)
+        let error = Error::new(Kind::WeaviateVersionUnsupported, format!("Weaviate {self} is too old"));
+        let next = Feature::Supported.spans().iter().find(|(_, before)| self < *before);
+        Err(match next {
+            Some((first, _)) => error.hint(format!("upgrade Weaviate to {first} or later")),
+            None => error,
+        })
     }
 }
 
@@ -110,6 +140,23 @@ mod tests {
             ("2.0.0", true),
         ] {
             assert_eq!(Version::parse(version).unwrap().check_supported().is_ok(), supported, "{version}");
+        }
+    }
+
+    #[test]
+    fn what_was_mended_is_not_held_against_later_patches() {
+        for (version, loses) in [
+            ("1.34.10", false),
+            ("1.34.11", true),
+            ("1.35.0", false),
+            ("1.35.4", true),
+            ("1.36.22", false),
+            ("1.37.12", true),
+            ("1.38.4", false),
+            ("1.39.0", false),
+        ] {
+            let version = Version::parse(version).unwrap();
+            assert_eq!(version.has(Feature::LosesNamedVectorsOverRest), loses, "{version}");
         }
     }
 }

@@ -2,21 +2,21 @@
 
 mod over_rest;
 mod request;
+mod split;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use bytes::Bytes;
 use prost::Message;
 use selvedge_proto::weaviate::vectors::VectorType;
 use selvedge_proto::weaviate::{BatchObject, BatchObjectsRequest, Vectors as WireVectors};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::cancel::Effect;
+use super::fault::{Fault, Outlook};
 use super::{Cluster, failure, grpc, json_to_properties};
-use request::Body;
-pub use request::WriteRequest;
+use request::{Body, WriteRequest};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors, parse_references};
 
@@ -77,23 +77,16 @@ impl ObjectWriter {
         })
     }
 
-    pub fn cluster(&self) -> &Cluster {
+    pub(super) fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    pub fn collection(&self) -> &str {
+    pub(super) fn collection(&self) -> &str {
         &self.collection
     }
 
-    pub fn property(&self, name: &str) -> Option<&Property> {
+    pub(super) fn property(&self, name: &str) -> Option<&Property> {
         self.properties.iter().find(|property| property.name == name)
-    }
-
-    /// Cuts a batch into runs of rows that make a request of a good size each.
-    pub fn split(&self, batch: &Batch) -> Vec<Range<usize>> {
-        let per_object = (batch.byte_len() / batch.len().max(1)).max(1);
-        let step = (REQUEST_BYTES / per_object).clamp(1, REQUEST_OBJECTS);
-        (0..batch.len()).step_by(step).map(|start| start..(start + step).min(batch.len())).collect()
     }
 
     /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message, or some of them
@@ -171,14 +164,14 @@ impl ObjectWriter {
         )
     }
 
-    /// Writes a request, and repeats what fails in a way that may pass, until `stop` is cancelled or patience ends.
-    /// Writing an object twice does no harm: the id decides.
-    pub async fn write(&self, mut request: WriteRequest, stop: &CancellationToken) -> Result<Outcome> {
+    /// Writes a request, and repeats what fails in a way that may pass, until the job is cancelled or patience ends. Writing
+    /// an object twice does no harm: the id decides.
+    pub async fn write(&self, mut request: WriteRequest) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut lists = Vec::new();
         let mut tries = self.cluster.tries();
         loop {
-            let error = match self.send(&request).await {
+            let error = match tries.make(self.send(&request)).await {
                 Ok(errors) => {
                     let (again, never) = self.sort(&mut request, errors, &mut lists);
                     outcome.refused.extend(never);
@@ -187,18 +180,18 @@ impl ObjectWriter {
                         outcome.altered = self.add_empty_lists(lists).await?;
                         return Ok(outcome);
                     };
-                    let kind = match failure::kind_of_text(reason) {
-                        Some(Kind::CollectionNotFound) => Kind::CollectionNotFound,
-                        _ => Kind::WeaviateOverloaded,
+                    let fault = match Fault::of_text(reason) {
+                        Some(Fault::CollectionMissing) => Fault::CollectionMissing,
+                        _ => Fault::Busy,
                     };
-                    let error = Error::new(kind, format!("cannot {}: {reason}", self.action()));
+                    let error = failure::error(fault, format!("cannot {}: {reason}", self.action()));
                     request.keep(again.iter().map(|(index, _)| *index));
                     error
                 }
                 Err(error) => error,
             };
-            let error = self.cluster.unless_behind(error, &self.collection).await;
-            tries.again_unless(stop, self.cluster.unless_starting(error).await).await?;
+            let error = tries.make(self.cluster.unless_behind(error, &self.collection)).await;
+            tries.again(error).await?;
         }
     }
 
@@ -210,15 +203,21 @@ impl ObjectWriter {
         lists: &mut Vec<EmptyLists>,
     ) -> (Vec<(usize, String)>, Vec<Refusal>) {
         // Weaviate reports a read-only shard for the first of its objects only: the others are not stored either.
-        if let Some((_, reason)) = errors.iter().find(|(_, reason)| failure::is_about_read_only(reason)) {
+        let is_read_only = |reason: &str| Fault::of_text(reason) == Some(Fault::ReadOnly);
+        if let Some((_, reason)) = errors.iter().find(|(_, reason)| is_read_only(reason)) {
             let (reason, all) = (reason.clone(), 0..request.len());
             return (all.map(|index| (index, reason.clone())).collect(), Vec::new());
         }
         let dropped = self.drop_empty_dates(request, &errors);
         let (mut again, mut never) = (Vec::new(), Vec::new());
         for (index, reason) in errors {
-            let about_dates = !dropped.is_empty() && failure::is_about_empty_dates(&reason);
-            if about_dates || failure::is_transient_text(&reason) {
+            let may_pass = match Fault::of_text(&reason) {
+                Some(Fault::EmptyDates) => !dropped.is_empty(),
+                // The node that refused it may not know the collection yet.
+                Some(Fault::CollectionMissing) => true,
+                fault => fault.is_some_and(|fault| fault.outlook() == Outlook::MayPass),
+            };
+            if may_pass {
                 again.push((index, reason));
             } else {
                 never.push(Refusal { id: request.ids[index], reason });
@@ -231,7 +230,8 @@ impl ObjectWriter {
     /// On a node other than the one that is asked, Weaviate cannot store a new object with an empty list of dates, and refuses
     /// all objects of the same shard with the one that has it. But it can add the list to an object that is there.
     fn drop_empty_dates(&self, request: &mut WriteRequest, errors: &[(usize, String)]) -> Vec<EmptyLists> {
-        let about_dates = errors.iter().filter(|(_, reason)| failure::is_about_empty_dates(reason));
+        let is_about_dates = |reason: &str| Fault::of_text(reason) == Some(Fault::EmptyDates);
+        let about_dates = errors.iter().filter(|(_, reason)| is_about_dates(reason));
         about_dates.filter_map(|(index, _)| request.drop_empty_lists(*index, &self.date_lists())).collect()
     }
 
@@ -248,7 +248,7 @@ impl ObjectWriter {
             let path = format!("/v1/objects/{}/{id}", self.collection);
             match self.cluster.retrying(|| self.cluster.rest.patch(&action, &path, &body)).await {
                 Ok(_) => {}
-                Err(error) if error.is_transient() => return Err(error),
+                Err(error) if error.is_transient() || error.kind() == Kind::Cancelled => return Err(error),
                 Err(error) => {
                     let reason = format!("stored without its empty list of dates: {error}");
                     lacking.push(Refusal { id, reason });
@@ -271,7 +271,8 @@ impl ObjectWriter {
             Body::Rest(objects) => return self.send_json(objects).await,
         };
         let message = BatchObjectsRequest { objects, consistency_level: None };
-        let reply = self.cluster.call(|line| async move { grpc(line).batch_objects(message).await }).await;
+        let call = |line| async move { grpc(line).batch_objects(message).await };
+        let reply = self.cluster.call(Effect::Changes, call).await;
         let reply = reply.map_err(|status| self.cluster.failed(&self.action(), status))?;
         // By place, so that an object that is reported twice counts once.
         let errors: BTreeMap<_, _> =

@@ -42,8 +42,9 @@ fn render(job: &Job) -> String {
     lines.extend(report::findings(job));
     if let Some(failure) = &job.failure {
         lines.push(format!("{}: {}", failure.reason().id(), failure.message));
-        if !failure.hint.is_empty() {
-            lines.push(format!("next: {}", failure.hint));
+        let hint = Failure::of_job(job).hint;
+        if !hint.is_empty() {
+            lines.push(format!("next: {hint}"));
         }
     }
     lines.join("\n")

@@ -21,6 +21,22 @@ fn screens() {
 }
 
 #[test]
+fn a_backup_that_is_being_checked_is_counted_in_bytes() {
+    let progress = Progress { bytes_checked: 12_000_000, bytes_to_check: 47_396_000, ..Progress::default() };
+    let phase = JobPhase::CheckingBackup.into();
+    let mut job = Job { phase, progress: Some(progress), ..example::running() };
+    assert_eq!(plain(&job), "checking the backup: 25 %, 11.4 MiB of 45.2 MiB");
+    let first = screen(&job, 100).swap_remove(0);
+    assert!(first.starts_with("checking the backup   ███████░"), "{first}");
+    assert!(first.ends_with("  25 %  11.4 MiB of 45.2 MiB"), "{first}");
+    // Until it is known how much there is, and once the job has ended, this says nothing.
+    job.progress = Some(Progress::default());
+    assert_eq!(plain(&job), "checking the backup");
+    let failed = Job { state: JobState::Failed.into(), progress: Some(progress), ..job };
+    assert_eq!(plain(&failed), "failed");
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     let mut job = example::running();
     job.waiting_for = "something\nwith a break ".repeat(20);

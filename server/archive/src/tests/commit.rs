@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use object_store::ObjectStore;
 
 use super::faulty_store::FaultyStore;
-use super::samples::{collection, id, memory, small, summary, write_backup, write_rows};
+use super::samples::{batch, collection, id, memory, small, summary, write_backup, write_rows};
 use crate::{Page, Repository};
 use selvedge_model::error::Kind;
 
@@ -50,12 +50,12 @@ async fn discarding_leaves_nothing_on_disk() {
     let collection = collection("Article", false);
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     let writer = backup.add_collection(&collection, &[], &collection.vector_spaces).await.unwrap();
-    assert!(write_rows(&writer, &collection, 300).await.unwrap().files.len() > 1);
-    let mut aborted = writer.data_writer();
-    for _ in 0..20 {
-        aborted.append(None, super::samples::batch(&collection, 0..10)).await.unwrap();
+    assert!(write_rows(&writer, &collection, 300).await.unwrap().len() > 1);
+    let mut aborted = writer.data_file(usize::MAX);
+    for first in (0..200).step_by(10) {
+        aborted.append(None, batch(&collection, first..first + 10)).await.unwrap();
     }
-    aborted.abort().await;
+    aborted.abort().await.unwrap();
     // What an upload leaves that failed when it was completed is in no list.
     let folder = dir.path().join("backups/b/collections/Article/data");
     std::fs::write(folder.join("0193.parquet#1"), "half a file").unwrap();

@@ -4,7 +4,7 @@ use object_store::path::Path;
 use std::sync::Arc;
 
 use super::samples::{bits, collection, id, small, write_backup};
-use crate::{CollectionReader, Repository, layout};
+use crate::{CollectionReader, DamageKind, Repository, Select, layout};
 use selvedge_model::error::{Kind, Result};
 
 struct Backup {
@@ -37,9 +37,9 @@ impl Backup {
         let reader = self.reader().await.unwrap();
         let mut batches = Vec::new();
         let read = async {
-            let mut data = reader.open(&reader.files()[0], None).await?;
-            while let Some(group) = data.next().await? {
-                batches.extend(group.iter().map(|(_, batch)| bits(batch)));
+            let data = reader.open(&reader.files()[0], Select::All).await?;
+            for group in 0..data.groups() {
+                batches.extend(data.group(group, None).await?.iter().map(|rows| bits(&rows.batch)));
             }
             Ok(())
         };
@@ -80,29 +80,68 @@ async fn a_flipped_bit_anywhere_in_a_data_file_is_found_before_anything_of_it_is
 }
 
 #[tokio::test]
-async fn files_that_are_cut_longer_or_gone_are_told_by_name() {
+async fn a_section_is_checked_when_it_is_read_and_is_not_read_for_anything_else() {
     let backup = Backup::new().await;
     let path = backup.first_file().await;
     let sound = backup.get(&path).await;
-    let mut longer = sound.clone();
+    let reader = backup.reader().await.unwrap();
+    let file = &reader.files()[0];
+    for (group, row_group) in file.row_groups.iter().enumerate() {
+        for section in &row_group.sections {
+            for at in [section.offset, section.offset + section.bytes - 1] {
+                let mut damaged = sound.clone();
+                damaged[at as usize] ^= 1;
+                backup.put(&path, damaged).await;
+                for select in [Select::All, Select::References, Select::Hashes] {
+                    let data = reader.open(file, select).await.unwrap();
+                    match data.group(group, None).await {
+                        Ok(_) => assert!(!select.takes(section.kind), "{select:?} of {section:?}"),
+                        Err(error) => {
+                            assert!(select.takes(section.kind), "{select:?} of {section:?}: {error}");
+                            assert_eq!(error.kind(), Kind::BackupCorrupt);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_cut_longer_altered_or_gone_are_told_by_name_and_in_the_same_words() {
+    let backup = Backup::new().await;
+    let path = backup.first_file().await;
+    let reader = backup.reader().await.unwrap();
+    let file = &reader.files()[0];
+    let sound = backup.get(&path).await;
+    let mut pieces = 0;
+    assert_eq!(reader.check(file, |bytes| pieces += bytes).await.unwrap(), None);
+    assert_eq!(pieces, file.bytes);
+
+    let (mut longer, mut altered) = (sound.clone(), sound.clone());
     longer.push(0);
-    for (bytes, word) in [
-        (Some(sound[..sound.len() / 2].to_vec()), "truncated"),
-        (Some(Vec::new()), "truncated"),
-        (None, "missing"),
+    altered[100] ^= 1;
+    for (bytes, kind, word) in [
+        (Some(sound[..sound.len() / 2].to_vec()), DamageKind::Truncated, "bytes are left"),
+        (Some(Vec::new()), DamageKind::Truncated, "is truncated: 0 of"),
+        (None, DamageKind::Missing, "is missing"),
+        (Some(longer), DamageKind::Altered, "was altered: it has"),
+        (Some(altered), DamageKind::Altered, "was altered: its checksum is not the one in files.json"),
     ] {
+        let is_short = matches!(kind, DamageKind::Truncated | DamageKind::Missing);
         match bytes {
             Some(bytes) => backup.put(&path, bytes).await,
             None => backup.store.delete(&path).await.unwrap(),
         }
-        for error in [backup.read_first_file().await.1, backup.reader().await.unwrap().check_files().await] {
-            let error = error.unwrap_err();
-            assert_eq!(error.kind(), Kind::BackupCorrupt);
-            assert!(error.to_string().contains(word) && error.to_string().contains(path.as_ref()), "{error}");
+        let damage = reader.check(file, |_| ()).await.unwrap().unwrap();
+        assert_eq!((damage.kind, damage.file.as_str()), (kind, path.as_ref()));
+        assert!(damage.text.contains(word) && damage.text.contains(path.as_ref()), "{}", damage.text);
+        let error = reader.corrupt(&damage);
+        assert_eq!(error.kind(), Kind::BackupCorrupt);
+        if is_short {
+            assert_eq!(backup.read_first_file().await.1.unwrap_err().to_string(), error.to_string());
         }
     }
-    backup.put(&path, longer).await;
-    assert!(backup.reader().await.unwrap().check_files().await.unwrap_err().to_string().contains("altered"));
 }
 
 #[tokio::test]

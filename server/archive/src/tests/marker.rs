@@ -25,9 +25,14 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
     let repository = Repository::create("disk", &url).unwrap();
     repository.init().await.unwrap();
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-    let marker = std::fs::read(folder.join("repository.json")).unwrap();
+    let marker = std::fs::read_to_string(folder.join("repository.json")).unwrap();
+    assert!(marker.contains("\"format_version\": 1"), "older versions go on with it: {marker}");
     repository.init().await.unwrap();
-    assert_eq!(std::fs::read(folder.join("repository.json")).unwrap(), marker, "it stays the one it is");
+    assert_eq!(
+        std::fs::read_to_string(folder.join("repository.json")).unwrap(),
+        marker,
+        "it stays the one it is"
+    );
     assert!(!Repository::is_vacant("disk", &url).unwrap());
 
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();

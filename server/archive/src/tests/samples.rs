@@ -1,14 +1,16 @@
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::write_data::Limits;
+use crate::write::Limits;
 use crate::{
-    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionWriter, CommitSummary, Completeness,
-    Manifest, Repository, TenantRecord, Written,
+    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionReader, CollectionWriter, CommitSummary,
+    Manifest, Repository, Rows, Select, TenantRecord, Written,
 };
 use selvedge_model::error::Result;
-use selvedge_model::{Batch, Collection, TenantStatus, Vectors};
+use selvedge_model::{Batch, Collection, Content, LeftOut, Reason, Remark, TenantStatus, UuidRange, Vectors};
 
 pub fn id(text: &str) -> BackupId {
     text.parse().unwrap()
@@ -22,8 +24,7 @@ pub fn summary() -> CommitSummary {
         start_time: Utc::now(),
         end_time: Utc::now(),
         options: BackupOptions::default(),
-        gaps: Vec::new(),
-        notes: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 
@@ -53,11 +54,15 @@ pub fn collection(name: &str, multi_tenant: bool) -> Collection {
     Collection::from_schema(schema).unwrap()
 }
 
+pub fn object_id(row: u32) -> Uuid {
+    Uuid::from_u128(u128::from(row) << 64 | 7)
+}
+
 /// Objects with every kind of vector: there, absent, empty, and floats that only survive as bits.
 pub fn batch(collection: &Collection, rows: std::ops::Range<u32>) -> Batch {
     let mut batch = Batch::new(&collection.vector_spaces, collection.has_references());
     for row in rows {
-        batch.ids.push(Uuid::from_u128(u128::from(row) << 64 | 7));
+        batch.ids.push(object_id(row));
         batch.creation_times.push(1_700_000_000_000 + i64::from(row));
         batch.update_times.push(-i64::from(row));
         batch.properties.push(&format!("{{\"text\":\"größe {row}\"}}"));
@@ -99,18 +104,48 @@ pub fn bits(batch: &Batch) -> String {
     format!("{batch:?} {bits:?}")
 }
 
-/// Writes objects 0 to `rows` in batches of ten.
-pub async fn write_rows(writer: &CollectionWriter, collection: &Collection, rows: u32) -> Result<Written> {
-    let mut data = writer.data_writer();
+/// Writes objects 0 to `rows` in batches of ten and tenants of thirty, one file after the other.
+pub async fn write_rows(
+    writer: &CollectionWriter,
+    collection: &Collection,
+    rows: u32,
+) -> Result<Vec<Written>> {
+    let mut written = Vec::new();
+    let mut file = writer.data_file(usize::MAX);
+    let mut from = Uuid::nil();
     for first in (0..rows).step_by(10) {
+        let end = rows.min(first + 10);
         let tenant = format!("tenant-{}", first / 30);
         let tenant = collection.multi_tenant.then_some(tenant.as_str());
-        if let Err(error) = data.append(tenant, batch(collection, first..rows.min(first + 10))).await {
-            data.abort().await;
+        if let Err(error) = file.append(tenant, batch(collection, first..end)).await {
+            file.abort().await.unwrap();
             return Err(error);
         }
+        if file.is_full() && end < rows && (tenant.is_none() || end.is_multiple_of(30)) {
+            let covers = UuidRange { first: from, last: object_id(end - 1) };
+            let full = std::mem::replace(&mut file, writer.data_file(usize::MAX));
+            written.extend(full.seal(tenant.is_none().then_some(covers)).await?);
+            from = Uuid::from_u128(covers.last.as_u128() + 1);
+        }
     }
-    data.finish().await
+    let covers = UuidRange { first: from, last: Uuid::max() };
+    written.extend(file.seal((!collection.multi_tenant).then_some(covers)).await?);
+    Ok(written)
+}
+
+/// All that is selected of all files, or only of some tenants.
+pub async fn read(reader: &CollectionReader, select: Select, tenants: Option<&[&str]>) -> Vec<Rows> {
+    let wanted = tenants.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+    let mut all = Vec::new();
+    for file in reader.files() {
+        let open = reader.open(file, select).await.unwrap();
+        for group in 0..open.groups() {
+            if open.is_wanted(group, wanted.as_ref()) {
+                all.extend(open.group(group, wanted.as_ref()).await.unwrap());
+            }
+        }
+    }
+    all
 }
 
 /// A committed backup of one collection.
@@ -132,12 +167,14 @@ pub async fn write_backup(
             left_out,
             digest: None,
         };
-        let tenants = vec![
-            tenant("tenant-0", 30, None),
-            tenant("asleep", 0, Some("the tenant is inactive".to_owned())),
-        ];
-        let completeness = Completeness { gaps: Vec::new(), notes: vec!["a note".to_owned()] };
-        writer.finish(written, collection.multi_tenant.then_some(tenants), completeness).await
+        let tenants = vec![tenant("tenant-0", 30, None), tenant("asleep", 0, Some(LeftOut::Inactive))];
+        let remarks = vec![Remark::note(Reason::ReadAtOne)];
+        let (mut files, mut content) = (Vec::new(), Content::default());
+        for Written { file, content: of_file } in written {
+            content.merge(of_file);
+            files.push(file);
+        }
+        writer.finish(files, content, collection.multi_tenant.then_some(tenants), remarks).await
     };
     let committed = match written.await {
         Ok(manifest) => backup.commit(summary(), vec![manifest]).await,

@@ -7,12 +7,46 @@ use super::Digest;
 
 /// How many there are: enough that a few changed objects leave most of a large collection untouched, few enough that the
 /// list stays small beside any data.
-pub(super) const BUCKETS: usize = 1024;
+pub const BUCKETS: usize = 1024;
 
-/// The digests of a collection's objects, by bucket.
+/// The digests of a collection's objects, by bucket. In JSON, those of buckets with anything in them, each with its number; a list
+/// of all of them, as in format 1, is understood too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Written", into = "Written")]
 pub struct Buckets(Vec<Digest>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// Each with its number.
+    Filled(Vec<(usize, Digest)>),
+    All(Vec<Digest>),
+}
+
+impl From<Buckets> for Written {
+    fn from(buckets: Buckets) -> Self {
+        let filled = |(_, digest): &(usize, Digest)| *digest != Digest::default();
+        Self::Filled(buckets.0.into_iter().enumerate().filter(filled).collect())
+    }
+}
+
+impl From<Written> for Buckets {
+    fn from(written: Written) -> Self {
+        let filled = match written {
+            Written::All(all) => return Self(all),
+            Written::Filled(filled) => filled,
+        };
+        let mut buckets = Self::default();
+        for (bucket, digest) in filled {
+            match buckets.0.get_mut(bucket) {
+                Some(place) => *place = digest,
+                // Of another version, which `is_whole` tells.
+                None => return Self(Vec::new()),
+            }
+        }
+        buckets
+    }
+}
 
 impl Default for Buckets {
     fn default() -> Self {
@@ -79,6 +113,20 @@ fn mix(mut bits: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn they_come_back_whether_all_are_listed_or_only_those_with_anything_in_them() {
+        let mut buckets = Buckets::default();
+        let digest = Digest { objects: 3, ..Digest::default() };
+        buckets.add(&Uuid::from_u128(1), digest);
+        let json = serde_json::to_value(&buckets).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 1);
+        assert_eq!(serde_json::from_value::<Buckets>(json).unwrap(), buckets);
+        let all = serde_json::to_value(&buckets.0).unwrap();
+        assert_eq!(serde_json::from_value::<Buckets>(all).unwrap(), buckets);
+        let foreign = serde_json::json!([[1024, digest]]);
+        assert!(!serde_json::from_value::<Buckets>(foreign).unwrap().is_whole());
+    }
 
     #[test]
     fn ids_spread_over_all_buckets_and_stay_where_they_are() {

@@ -19,10 +19,22 @@ pub struct Content {
 impl Content {
     /// Adds a batch of one tenant; None without multi-tenancy. Returns the digest of the batch.
     pub fn add(&mut self, digester: &Digester, tenant: Option<&str>, batch: &Batch) -> Result<Digest, Unfit> {
+        self.add_each(digester, tenant, batch, |_| {})
+    }
+
+    /// As [`Content::add`], and calls with the digest of each object, in order.
+    pub fn add_each(
+        &mut self,
+        digester: &Digester,
+        tenant: Option<&str>,
+        batch: &Batch,
+        mut found: impl FnMut(Digest),
+    ) -> Result<Digest, Unfit> {
         let mut total = Digest::default();
         digester.each(tenant, batch, |_, id: Uuid, digest| {
             self.buckets.add(&id, digest);
             total += digest;
+            found(digest);
         })?;
         if let Some(tenant) = tenant {
             match self.tenants.get_mut(tenant) {

@@ -141,3 +141,16 @@ fn digests_add_up_and_come_back_from_json() {
     column.push("");
     assert_eq!((a + b).fingerprint().len(), 64);
 }
+
+#[test]
+fn the_hashes_of_an_object_are_its_digest() {
+    let full = batch(
+        r#"{"text":"a"}"#,
+        r#"{"by":["weaviate://localhost/Author/7c1e9d0a-5b7f-4a57-9f0e-3d0f4a7b2c11"]}"#,
+    );
+    for digest in [digest_of(&full).unwrap(), digest("{}")] {
+        assert_eq!(Digest::from_hashes(digest.to_hashes()), digest);
+    }
+    let one = Digest { properties: HashSum(1), ..Digest::default() };
+    assert_eq!(one.to_hashes()[..2], [1, 0], "little-endian, properties first");
+}

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::reading::Copied;
-use super::remarks::Remarks;
-use super::source::{Selected, unless_gone};
-use super::{BackupRequest, settle::CHANGED};
+use super::copying::Copied;
+use super::subject::{Selected, unless_gone};
+use super::{BackupRequest, warn};
 use crate::{Context, is_probe};
-use selvedge_model::error::{Result, counted, listed};
+use selvedge_model::error::Result;
+use selvedge_model::{Names, Reason, Remark};
 use selvedge_weaviate::Cluster;
 
 /// Lists collections, aliases and tenants again, and compares them with what was copied. What is to be said of a collection
@@ -18,8 +18,8 @@ pub async fn look(
     request: &BackupRequest,
     selected: &Selected,
     copies: &mut [Copied],
-) -> Result<Remarks> {
-    let mut remarks = Remarks::default();
+) -> Result<Vec<Remark>> {
+    let mut remarks = Vec::new();
     let now: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
     let aliases = cluster.aliases().await?;
     let created = now.iter().filter(|name| !selected.there.contains(name) && !is_probe(name));
@@ -27,63 +27,43 @@ pub async fn look(
     let is_meant = |name: &&String| request.collections.apply([name.as_str()].into_iter(), &place).is_ok();
     let created: Vec<_> = created.filter(is_meant).map(String::as_str).collect();
     if !created.is_empty() {
-        let text = format!(
-            "{} created while the backup was made, and not in it: {}",
-            counted(created.len() as u64, "collection"),
-            listed(&created)
-        );
-        remarks.note("collections_created", text);
+        remarks.push(Remark::note(Reason::CollectionsCreated { collections: Names::of(&created) }));
     }
     for copied in copies {
         let name = copied.collection.name.clone();
-        let mut of_collection = Remarks::default();
+        let mut found = Vec::new();
         if !now.contains(&name) {
-            of_collection.note(CHANGED, "it was dropped after it was read".to_owned());
+            found.push(Reason::DroppedLater);
         } else {
             let there = aliases.of(&name);
             if there != copied.aliases {
-                let text = format!("its aliases changed while the backup was made: {}", there.join(", "));
-                of_collection.note(CHANGED, text);
+                found.push(Reason::AliasesChanged { now: there });
             }
             if copied.collection.multi_tenant {
-                look_at_tenants(cluster, copied, &mut of_collection).await?;
+                found.extend(look_at_tenants(cluster, copied).await?);
             }
         }
-        of_collection.warn(job, &name);
-        copied.manifest.notes.extend(of_collection.into_completeness().notes);
+        let found: Vec<_> = found.into_iter().map(Remark::note).collect();
+        warn(job, &found, &name);
+        copied.manifest.remarks.extend(found);
     }
     Ok(remarks)
 }
 
-async fn look_at_tenants(cluster: &Cluster, copied: &Copied, remarks: &mut Remarks) -> Result<()> {
-    let Some(now) = unless_gone(cluster.tenants(&copied.collection.name).await)? else { return Ok(()) };
+async fn look_at_tenants(cluster: &Cluster, copied: &Copied) -> Result<Vec<Reason>> {
+    let Some(now) = unless_gone(cluster.tenants(&copied.collection.name).await)? else {
+        return Ok(Vec::new());
+    };
     let now: BTreeSet<_> = now.into_iter().map(|tenant| tenant.name).collect();
     let created: Vec<_> = now.difference(&copied.tenants).collect();
     let deleted: Vec<_> = copied.tenants.difference(&now).collect();
-    let tenants = |names: &[&String]| counted(names.len() as u64, "tenant");
-    if !created.is_empty() {
-        let text = format!(
-            "{} created while the backup was made, and not in it: {}",
-            tenants(&created),
-            listed(&created)
-        );
-        remarks.note(CHANGED, text);
-    }
-    if !deleted.is_empty() {
-        remarks.note(
-            CHANGED,
-            format!("{} deleted after they were read: {}", tenants(&deleted), listed(&deleted)),
-        );
-    }
-    Ok(())
+    let created = (!created.is_empty()).then(|| Reason::TenantsCreated { tenants: Names::of(&created) });
+    let deleted = (!deleted.is_empty()).then(|| Reason::TenantsDeletedLater { tenants: Names::of(&deleted) });
+    Ok(created.into_iter().chain(deleted).collect())
 }
 
 /// A collection that is gone could not be read. One that was asked for by its name is missing.
-pub fn tell_gone(request: &BackupRequest, name: &str, remarks: &mut Remarks) {
-    let text = format!("collection \"{name}\" was dropped while the backup was made, and is not in it");
-    if request.collections.names(name) {
-        remarks.gap("collection_dropped", text);
-    } else {
-        remarks.note("collection_dropped", text);
-    }
+pub fn gone(request: &BackupRequest, name: &str) -> Remark {
+    let reason = Reason::CollectionDropped { collection: name.to_owned() };
+    if request.collections.names(name) { Remark::gap(reason) } else { Remark::note(reason) }
 }

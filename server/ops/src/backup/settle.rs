@@ -2,101 +2,93 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::BackupRequest;
-use super::remarks::Remarks;
-use super::source::Source;
-use super::tenants::left_out;
-use crate::lanes::{Misreadings, Part, Tally};
-use selvedge_archive::{TenantRecord, Written};
+use selvedge_archive::TenantRecord;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Dimensions, Tenant, TenantStatus};
+use selvedge_model::{Collection, DimensionCount, Dimensions, LeftOut, Reason, Remark, Tenant, TenantStatus};
 use selvedge_weaviate::{Cluster, Misreading, compare_schemas};
 
-pub const READ_AT_ONE: &str = "it has several replicas and was read from any one of each shard: objects that only another \
-                               replica has would be missing";
-/// Reasons of remarks.
-pub const CHANGED: &str = "changed_while_reading";
-const MISREAD: &str = "value_misread";
+use super::BackupRequest;
+use super::copying::Gathered;
+use super::subject::{Counted, Subject};
+use super::tenants::left_out;
+use crate::engine::{Misreadings, PartTally, Tally};
+
 /// Values that are named in a note, after which they are only counted.
 const NAMED: usize = 10;
 
-/// Compares what was read with what is there. Writes under the backup are no failure, but they are told.
-pub async fn check(cluster: &Cluster, source: &Source, tally: &Tally, remarks: &mut Remarks) -> Result<()> {
-    // At once, and not as soon as all shards are back: while one was away, what it has was not shown.
-    cluster.check_shards_now(&source.collection).await?;
-    if let Some(text) = compare(cluster, &source.collection, &source.contents.parts, tally).await? {
-        remarks.note(CHANGED, text);
-    }
-    Ok(())
-}
-
 /// What the lanes read is what the data files hold.
-pub fn check_rows(source: &Source, tally: &Tally, written: &Written) -> Result<()> {
-    let (read, stored) = (tally.rows(), written.files.iter().map(|file| file.rows).sum::<u64>());
+pub fn check_rows(collection: &Collection, gathered: &Gathered) -> Result<()> {
+    let (read, stored) = (gathered.tally.rows(), gathered.files.iter().map(|file| file.rows).sum::<u64>());
     if read == stored {
         return Ok(());
     }
-    let name = &source.collection.name;
+    let name = &collection.name;
     Err(Error::internal(format!(
         "{read} objects of collection \"{name}\" were read, and {stored} were written"
     )))
 }
 
+/// Compares what was read with what is there. Writes under the backup are no failure, but they are told.
+///
 /// Fewer objects than there were both before and after are a failure: Weaviate did not show everything, or so much was
-/// written that nobody can tell. Otherwise returns what to note, if writes were seen.
+/// written that nobody can tell. What came on a single page is as it was at that moment, and needs no count.
 pub async fn compare(
     cluster: &Cluster,
     collection: &Collection,
-    parts: &[Part],
+    parts: &[Counted],
     tally: &Tally,
-) -> Result<Option<String>> {
+) -> Result<Option<Remark>> {
+    let is_lost = |part: &&Counted| part.tenant.as_ref().is_some_and(|tenant| tally.lost.contains(tenant));
+    let read = |part: &Counted| tally.parts.get(&part.tenant).copied().unwrap_or_default();
+    let before = |part: &Counted| part.objects.or(read(part).before);
+    let counted = parts.iter().filter(|part| !is_lost(part));
+    let counted = counted.filter_map(|part| Some((part, before(part)?, read(part))));
+    let counted: Vec<_> = counted.collect();
+    let now = recount(cluster, collection, &counted).await?;
     let mut note = None;
-    let is_lost = |part: &Part| part.tenant.as_ref().is_some_and(|tenant| tally.lost.contains(tenant));
-    let parts: Vec<_> = parts.iter().filter(|part| !is_lost(part)).cloned().collect();
-    let now = recount(cluster, collection, &parts, tally).await?;
-    for (part, now) in parts.iter().zip(now) {
-        let read = tally.parts.get(&part.tenant).copied().unwrap_or_default();
+    for ((part, before, read), after) in counted.into_iter().zip(now) {
         let seen = read.rows + read.unreadable;
-        if seen < part.objects.min(now) {
-            return Err(incomplete(collection, part, seen, now));
+        if seen < before.min(after) {
+            return Err(incomplete(collection, part, [before, seen, after]));
         }
-        if note.is_none() && (seen != part.objects || seen != now || read.young > 0) {
-            note = Some(format!(
-                "objects were written or deleted while {} was read ({} before, {} read, {now} after, {} of them written \
-                 meanwhile): the backup is not a point-in-time image",
-                part.tenant.as_ref().map_or("it".to_owned(), |tenant| format!("tenant \"{tenant}\"")),
-                part.objects,
-                read.rows,
-                read.young,
-            ));
+        if note.is_none() && (seen != before || seen != after || read.young > 0) {
+            let (tenant, read, young) = (part.tenant.clone(), read.rows, read.young);
+            note = Some(Reason::ChangedWhileReading { tenant, before, read, after, young });
         }
     }
-    Ok(note)
+    Ok(note.map(Remark::note))
 }
 
-/// Counts again what was not read because it was empty, and what is not as it was; the rest has just been counted by
-/// reading it.
+/// Counts again what was not read because it was empty, and what is not as it was; the rest has just been counted by reading
+/// it. Of a collection without
+/// tenants, that would not tell of a shard that was away.
 async fn recount(
     cluster: &Cluster,
     collection: &Collection,
-    parts: &[Part],
-    tally: &Tally,
+    counted: &[(&Counted, u64, PartTally)],
 ) -> Result<Vec<u64>> {
     let name = &collection.name;
     if !collection.multi_tenant {
-        return Ok(vec![cluster.count(name, None).await?]);
+        return match counted {
+            [] => Ok(Vec::new()),
+            _ => Ok(vec![cluster.count(name, None).await?]),
+        };
     }
-    let rows = |part: &Part| tally.parts.get(&part.tenant).map_or(0, |read| read.rows);
-    let doubtful = |part: &&Part| part.objects == 0 || rows(part) != part.objects;
-    let doubtful: Vec<_> = parts.iter().filter(doubtful).filter_map(|part| part.tenant.as_deref()).collect();
+    let is_doubtful = |(_, before, read): &&(&Counted, u64, PartTally)| *before == 0 || read.rows != *before;
+    let doubtful = counted.iter().filter(is_doubtful).filter_map(|(part, ..)| part.tenant.as_deref());
+    let doubtful: Vec<_> = doubtful.collect();
     let counts = cluster.count_tenants(name, doubtful.iter().copied()).await?;
-    let counted: BTreeMap<_, _> = doubtful.into_iter().zip(counts).collect();
+    let again: BTreeMap<_, _> = doubtful.into_iter().zip(counts).collect();
     // One that went after it was read is as it was when it was read.
-    let now = |part: &Part| match part.tenant.as_deref().and_then(|tenant| counted.get(tenant)) {
-        Some(counted) => counted.unwrap_or_else(|| rows(part)),
-        None => part.objects,
+    let now = |(part, before, read): &(&Counted, u64, PartTally)| match part
+        .tenant
+        .as_deref()
+        .and_then(|tenant| again.get(tenant))
+    {
+        Some(count) => count.unwrap_or(read.rows),
+        None => *before,
     };
-    Ok(parts.iter().map(now).collect())
+    Ok(counted.iter().map(now).collect())
 }
 
 /// How a collection is, after it was read.
@@ -109,77 +101,63 @@ pub enum Schema {
 }
 
 /// A change of the schema's shape under the backup would leave objects that do not fit it. Other changes are noted.
-pub async fn schema_now(cluster: &Cluster, source: &Source, remarks: &mut Remarks) -> Result<Schema> {
-    let Some(now) = cluster.collection_again(&source.collection).await? else { return Ok(Schema::Dropped) };
-    let differences = compare_schemas(&source.collection.schema, &now.schema);
+pub async fn schema_now(
+    cluster: &Cluster,
+    collection: &Collection,
+    remarks: &mut Vec<Remark>,
+) -> Result<Schema> {
+    let Some(now) = cluster.collection_again(collection).await? else { return Ok(Schema::Dropped) };
+    let differences = compare_schemas(&collection.schema, &now.schema);
     let Some(difference) = differences.first() else { return Ok(Schema::Same) };
-    if now.shape() != source.collection.shape() {
+    if now.shape() != collection.shape() {
         return Ok(Schema::Changed(difference.to_string()));
     }
-    let note = format!("the schema changed while it was read, but not its shape: {difference}");
-    remarks.note(CHANGED, note);
+    remarks.push(Remark::note(Reason::SchemaChanged { difference: difference.to_string() }));
     Ok(Schema::Same)
 }
 
 /// What Weaviate did not show as it is: each by id and property, up to a few.
-pub fn tell_misreadings(misread: &Misreadings, remarks: &mut Remarks) {
-    for misreading in misread.samples.iter().take(NAMED) {
-        let Misreading { id, property, loss } = misreading;
-        let object = match property.as_str() {
-            "" => format!("object {id}"),
-            property => format!("object {id}, property \"{property}\""),
-        };
-        let text = format!("{object}: {loss}; what is stored cannot be told");
-        remarks.gap(MISREAD, text);
-    }
+pub fn misread(misread: &Misreadings) -> impl Iterator<Item = Remark> {
+    let named = misread.samples.iter().take(NAMED).map(|Misreading { id, property, loss }| {
+        let (property, loss) = (property.clone(), loss.clone());
+        Reason::ValueMisread { object: *id, property, loss }
+    });
     let more = misread.total.saturating_sub(NAMED as u64);
-    if more > 0 {
-        remarks.gap(MISREAD, format!("{more} more values that Weaviate does not show as they are stored"));
-    }
+    named.chain((more > 0).then_some(Reason::ValuesMisread { count: more })).map(Remark::gap)
 }
 
 /// An index cannot hold vectors of several dimensions, so these could not be restored.
-pub fn tell_dimensions(dimensions: &Dimensions, remarks: &mut Remarks) {
-    for odd in dimensions.mixed().iter().take(NAMED) {
-        let name = if odd.vector.is_empty() { "vectors" } else { odd.vector.as_str() };
-        let text = format!(
-            "{name}: {} objects have {} dimensions and others do not, such as object {}; a restore will refuse that",
-            odd.objects, odd.dimension, odd.sample
-        );
-        remarks.note("mixed_dimensions", text);
-    }
+pub fn mixed_dimensions(dimensions: &Dimensions) -> impl Iterator<Item = Remark> + use<> {
+    dimensions.mixed().into_iter().take(NAMED).map(|odd| {
+        let DimensionCount { vector, dimension, objects, sample, .. } = odd;
+        Remark::note(Reason::MixedDimensions { vector, dimension, objects, sample })
+    })
 }
 
 /// The tenants as the backup records them: all that the collection still has, and which of them it holds. `lost` are those
 /// that could not be read although they are there, and why.
 pub fn tenant_records(
-    source: &Source,
+    subject: &Subject,
     request: &BackupRequest,
     tally: &Tally,
-    lost: &BTreeMap<String, (TenantStatus, String)>,
+    lost: &BTreeMap<String, (TenantStatus, LeftOut)>,
 ) -> Option<Vec<TenantRecord>> {
-    if !source.collection.multi_tenant {
+    if !subject.collection.multi_tenant {
         return None;
     }
-    let contents = &source.contents;
+    let contents = &subject.contents;
     let active = contents.parts.iter().filter_map(|part| part.tenant.as_deref());
     // One that was to be woken may have been gone by then.
     let woken = contents.asleep.iter().filter(|tenant| tally.parts.contains_key(&Some((*tenant).clone())));
     let covered: BTreeSet<_> = active.chain(woken.map(String::as_str)).collect();
     let gone = |tenant: &Tenant| {
         let is_gone = !request.schema_only && !covered.contains(tenant.name.as_str());
-        is_gone.then(|| "gone before it was read".to_owned())
+        is_gone.then_some(LeftOut::Gone)
     };
     let record = |tenant: &Tenant| {
         let name = tenant.name.clone();
         if let Some((status, why)) = lost.get(&name) {
-            return TenantRecord {
-                name,
-                status: *status,
-                rows: None,
-                left_out: Some(why.clone()),
-                digest: None,
-            };
+            return TenantRecord { name, status: *status, rows: None, left_out: Some(*why), digest: None };
         }
         let rows = || tally.parts.get(&Some(tenant.name.clone())).map_or(0, |read| read.rows);
         TenantRecord {
@@ -194,13 +172,15 @@ pub fn tenant_records(
     Some(contents.tenants.iter().filter(|tenant| !is_deleted(tenant)).map(record).collect())
 }
 
-fn incomplete(collection: &Collection, part: &Part, read: u64, now: u64) -> Error {
+/// `counts` are of before, of what was read, and of after.
+fn incomplete(collection: &Collection, part: &Counted, counts: [u64; 3]) -> Error {
+    let [before, read, after] = counts;
     let tenant = part.tenant.as_ref().map_or(String::new(), |tenant| format!(" of tenant \"{tenant}\""));
     Error::new(
         Kind::CountMismatch,
         format!(
-            "Weaviate showed {read} objects{tenant} of collection \"{}\", but counted {} before and {now} after",
-            collection.name, part.objects
+            "Weaviate showed {read} objects{tenant} of collection \"{}\", but counted {before} before and {after} after",
+            collection.name
         ),
     )
     .hint("check that all nodes are up and replicas agree; if it is written to a lot, pause the writers; then start again")

@@ -2,15 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::remarks::Remarks;
+use super::subject::Counted;
 use super::{BackupRequest, InactiveTenants};
-use crate::lanes::Part;
-use selvedge_model::error::{Error, Kind, Result, counted, listed};
-use selvedge_model::{Collection, Tenant, TenantStatus};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, LeftOut, Names, Reason, Remark, Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
-
-/// The reason of the remark on tenants that were left out.
-const LEFT_OUT: &str = "tenants_left_out";
 
 /// The tenants that are meant.
 #[derive(Debug, Default)]
@@ -18,7 +14,7 @@ pub struct Choice {
     pub active: Vec<String>,
     /// To be woken, read, and put back.
     pub asleep: Vec<String>,
-    pub remarks: Remarks,
+    pub remarks: Vec<Remark>,
 }
 
 /// Sorts the tenants that the request means by what is done with them. `deleted` are some that were there before.
@@ -40,15 +36,14 @@ pub fn choose(
         };
         names.push(tenant.name.clone());
     }
-    for (left_out, status) in [(inactive, "inactive"), (offloaded, "offloaded")] {
+    for (left_out, status) in [(inactive, TenantStatus::Cold), (offloaded, TenantStatus::Frozen)] {
         if !left_out.is_empty() {
-            let (count, all) = (left_out.len(), tenants.len());
-            let text =
-                format!("{count} of {all} tenants are {status} and were left out: {}", listed(&left_out));
-            match request.inactive_tenants {
-                InactiveTenants::Report | InactiveTenants::Activate => choice.remarks.gap(LEFT_OUT, text),
-                InactiveTenants::Skip => choice.remarks.note(LEFT_OUT, text),
-            }
+            let (of, tenants) = (tenants.len() as u64, Names::of(&left_out));
+            let reason = Reason::TenantsLeftOut { status, of, tenants };
+            choice.remarks.push(match request.inactive_tenants {
+                InactiveTenants::Report | InactiveTenants::Activate => Remark::gap(reason),
+                InactiveTenants::Skip => Remark::note(reason),
+            });
         }
     }
     Ok(choice)
@@ -59,7 +54,7 @@ pub fn still_there(
     wave: &[String],
     now: &[Tenant],
     request: &BackupRequest,
-    remarks: &mut Remarks,
+    remarks: &mut Vec<Remark>,
 ) -> (Vec<String>, Vec<String>) {
     let statuses = statuses(now);
     let (mut asleep, mut awake, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
@@ -68,7 +63,9 @@ pub fn still_there(
             Some(TenantStatus::Cold) => asleep.push(tenant.clone()),
             Some(TenantStatus::Hot) => awake.push(tenant.clone()),
             Some(status) => {
-                remarks.gap(LEFT_OUT, format!("tenant \"{tenant}\" is {status} by now and was left out"));
+                let (of, tenants) = (now.len() as u64, Names::of(&[tenant]));
+                let reason = Reason::TenantsLeftOut { status: *status, of, tenants };
+                remarks.push(Remark::gap(reason));
             }
             None => deleted.push(tenant.clone()),
         }
@@ -78,19 +75,16 @@ pub fn still_there(
 }
 
 /// Nobody misses a tenant that was deleted; unless it was asked for by its name.
-fn tell_deleted(deleted: &[String], request: &BackupRequest, remarks: &mut Remarks) {
+fn tell_deleted(deleted: &[String], request: &BackupRequest, remarks: &mut Vec<Remark>) {
     let chosen = |name: &&String| request.tenants.contains(name);
     let (chosen, others): (Vec<_>, Vec<_>) = deleted.iter().partition(chosen);
-    let text = |names: &[&String]| {
-        let count = counted(names.len() as u64, "tenant");
-        format!("{count} deleted while the backup was made, and not in it: {}", listed(names))
-    };
+    let deleted = |names: &[&String]| Reason::TenantsDeleted { tenants: Names::of(names) };
     if !chosen.is_empty() {
-        remarks.gap(LEFT_OUT, text(&chosen));
+        remarks.push(Remark::gap(deleted(&chosen)));
     }
     // Those that were not chosen would not have been in it.
     if !others.is_empty() && request.tenants.is_empty() {
-        remarks.note(LEFT_OUT, text(&others));
+        remarks.push(Remark::note(deleted(&others)));
     }
 }
 
@@ -100,8 +94,8 @@ pub fn what_became_of(
     lost: &BTreeSet<String>,
     now: &[Tenant],
     request: &BackupRequest,
-    remarks: &mut Remarks,
-) -> BTreeMap<String, (TenantStatus, String)> {
+    remarks: &mut Vec<Remark>,
+) -> BTreeMap<String, (TenantStatus, LeftOut)> {
     let statuses = statuses(now);
     let (mut deleted, mut inactive, mut left_out) = (Vec::new(), Vec::new(), BTreeMap::new());
     for tenant in lost {
@@ -109,22 +103,15 @@ pub fn what_became_of(
             None => deleted.push(tenant.clone()),
             Some(status) => {
                 inactive.push(tenant.clone());
-                let why = match status {
-                    TenantStatus::Hot => "not active while it was read".to_owned(),
-                    status => status.to_string(),
-                };
+                let why = LeftOut::by_status(*status).unwrap_or(LeftOut::InactiveMeanwhile);
                 left_out.insert(tenant.clone(), (*status, why));
             }
         }
     }
     tell_deleted(&deleted, request, remarks);
     if !inactive.is_empty() {
-        let text = format!(
-            "{} deactivated while the backup was made, and left out: {}",
-            counted(inactive.len() as u64, "tenant"),
-            listed(&inactive)
-        );
-        remarks.gap(LEFT_OUT, text);
+        let tenants = Names::of(&inactive);
+        remarks.push(Remark::gap(Reason::TenantsDeactivated { tenants }));
     }
     left_out
 }
@@ -134,15 +121,14 @@ fn statuses(tenants: &[Tenant]) -> BTreeMap<&str, TenantStatus> {
 }
 
 /// Why the objects of a tenant are not in the backup, if they are not.
-pub fn left_out(tenant: &Tenant, request: &BackupRequest) -> Option<String> {
+pub fn left_out(tenant: &Tenant, request: &BackupRequest) -> Option<LeftOut> {
     let chosen = request.tenants.is_empty() || request.tenants.contains(&tenant.name);
     let woken = request.inactive_tenants == InactiveTenants::Activate;
     match tenant.status {
-        _ if !chosen => Some("not chosen".to_owned()),
+        _ if !chosen => Some(LeftOut::NotChosen),
         _ if request.schema_only => None,
-        TenantStatus::Hot => None,
         TenantStatus::Cold if woken => None,
-        status => Some(status.to_string()),
+        status => LeftOut::by_status(status),
     }
 }
 
@@ -161,7 +147,7 @@ fn named<'t>(
             Kind::TenantNotFound,
             format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
         )
-        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+        .hint("name the multi-tenant collections, or leave this one out"));
     }
     let find = |wanted: &String| {
         tenants.iter().find(|tenant| tenant.name == *wanted).ok_or_else(|| {
@@ -173,11 +159,11 @@ fn named<'t>(
 }
 
 /// Counts the objects of active tenants. One that went meanwhile counts for one, so that it is read, and found to be lost.
-pub async fn count(cluster: &Cluster, collection: &str, tenants: &[String]) -> Result<Vec<Part>> {
+pub async fn count(cluster: &Cluster, collection: &str, tenants: &[String]) -> Result<Vec<Counted>> {
     let counts = cluster.count_tenants(collection, tenants.iter().map(String::as_str)).await?;
-    let part = |(tenant, objects): (&String, Option<u64>)| Part {
+    let part = |(tenant, objects): (&String, Option<u64>)| Counted {
         tenant: Some(tenant.clone()),
-        objects: objects.unwrap_or(1),
+        objects: Some(objects.unwrap_or(1)),
     };
     Ok(tenants.iter().zip(counts).map(part).collect())
 }

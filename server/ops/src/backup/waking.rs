@@ -50,7 +50,8 @@ pub async fn while_awake<T>(
         Ok(()) => work.await,
         Err(error) => Err(error),
     };
-    let (cluster, repository, job_id) = (cluster.clone(), repository.clone(), job.job_id.clone());
+    // Whatever becomes of the job, and however long it takes.
+    let (cluster, repository, job_id) = (cluster.patient(), repository.clone(), job.job_id.clone());
     let put_back = job.uncut(async move {
         woken.put_back(&cluster).await?;
         repository.delete_job_file(&job_id, FILE).await

@@ -36,7 +36,7 @@ pub async fn clear(
             saved.end().await?;
             return Err(error);
         }
-        let (cluster, collection, place) = (cluster.clone(), victim.collection.clone(), saved.place());
+        let (cluster, collection, place) = (cluster.patient(), victim.collection.clone(), saved.place());
         job.uncut(async move { recreate(&cluster, &collection, &place).await }).await?;
     }
     saved.end().await?;
@@ -64,7 +64,7 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
 async fn prove(job: &Context, cluster: &Cluster, collection: &Collection, probe: String) -> Result<()> {
     let name = collection.name.clone();
     let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
-    let cluster = cluster.clone();
+    let cluster = cluster.patient();
     let proof = async move {
         let made = cluster.create_collection(&wanted.schema).await;
         match (made, cluster.drop_collection(&probe).await) {
@@ -120,7 +120,7 @@ async fn recreate_tenants(
             return Err(error);
         }
         saved.begin_tenants(chunk).await?;
-        let (cluster, name, tenants) = (cluster.clone(), victim.collection.name.clone(), chunk.to_vec());
+        let (cluster, name, tenants) = (cluster.patient(), victim.collection.name.clone(), chunk.to_vec());
         let recreate = async move {
             cluster.delete_tenants(&name, &tenants).await?;
             cluster.create_tenants(&name, &tenants).await

@@ -1,26 +1,26 @@
 //! Which objects differ, and in what.
 //!
-//! Only of the buckets or tenants that are known to differ, and of no more objects than fit into memory: the cluster is
-//! read once more for their digests, then the backup's data for what they were.
+//! Only in the buckets or tenants that are known to differ, and only as many objects at a time as fit into memory. Of each of
+//! them the digest is read, from the cluster and from the backup, which has them as a column; only objects that are described
+//! are fetched whole.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use selvedge_archive::Select;
+use selvedge_model::error::Result;
+use selvedge_model::{BUCKETS, Batch, Content, Digest, UuidRange, Vectors};
+use selvedge_weaviate::{Fetched, ObjectReader};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Comparison, Lens, Part, Verdict};
-use crate::lanes::{LANES, Sink};
+use super::listing::{IntoList, Key, Listed};
+use super::{Comparison, Expected, Verdict};
+use crate::engine::{FromArchive, Origin, Task};
 use crate::{Finding, FindingKind};
-use selvedge_model::error::Result;
-use selvedge_model::{Batch, Content, Digest, UuidRange, Vectors, bucket_of};
-use selvedge_weaviate::ObjectReader;
 
-/// Objects that are looked at one by one. Each takes about 100 bytes.
-const MAX_OBJECTS: u64 = 500_000;
-
-/// An object by the tenant it is of, and its id.
-type Key = (Option<String>, Uuid);
+/// Objects that are looked at one by one at a time, on each side. Each takes about 150 bytes.
+const OBJECTS_AT_ONCE: u64 = 100_000;
 
 /// What differs, counted, and described as far as was asked for.
 #[derive(Debug, Default)]
@@ -31,116 +31,208 @@ pub struct Differences {
     pub complete: bool,
 }
 
-/// An object that both have, as the backup has it.
-struct Changed {
-    tenant: Option<String>,
-    /// Just this object.
-    batch: Batch,
-}
-
 /// Where to look.
 struct Area {
-    parts: Vec<Part>,
-    /// None for all.
-    buckets: Option<BTreeSet<usize>>,
-    complete: bool,
+    /// None without multi-tenancy.
+    tenants: Option<Arc<BTreeSet<String>>>,
+    /// How many objects there may be, by tenant.
+    objects: BTreeMap<Option<String>, u64>,
+    /// Sets of buckets, each to be looked at on its own.
+    passes: Vec<Arc<BTreeSet<usize>>>,
 }
 
 impl Area {
-    fn holds(&self, id: &Uuid) -> bool {
-        self.buckets.as_ref().is_none_or(|buckets| buckets.contains(&bucket_of(id)))
+    /// Cuts buckets into passes of no more objects than fit into memory, each of one bucket at least.
+    fn cut(
+        buckets: impl IntoIterator<Item = usize>,
+        weight: impl Fn(usize) -> u64,
+    ) -> Vec<Arc<BTreeSet<usize>>> {
+        let mut passes: Vec<(u64, BTreeSet<usize>)> = Vec::new();
+        for bucket in buckets {
+            let weight = weight(bucket);
+            match passes.last_mut() {
+                Some((sum, pass)) if *sum + weight <= OBJECTS_AT_ONCE => {
+                    *sum += weight;
+                    pass.insert(bucket);
+                }
+                _ => passes.push((weight, BTreeSet::from([bucket]))),
+            }
+        }
+        passes.into_iter().map(|(_, pass)| Arc::new(pass)).collect()
+    }
+
+    fn tasks(&self) -> Vec<Task> {
+        match &self.tenants {
+            None => vec![Task::whole(self.objects.values().sum())],
+            Some(_) => {
+                let named =
+                    self.objects.iter().filter_map(|(tenant, objects)| Some((tenant.clone()?, *objects)));
+                Task::of_tenants(named)
+            }
+        }
     }
 }
 
 impl Comparison<'_> {
     /// Names what differs, up to `limit` objects. `found` is what the cluster holds.
-    pub async fn differences(&self, verdict: &Verdict, found: &Content, limit: usize) -> Result<Differences> {
-        let area = self.area(verdict, found);
-        let mut live = self.digests(&area).await?;
-        let mut search = Search {
-            comparison: self,
-            area: &area,
-            limit,
-            found: Differences::default(),
-            changed: Vec::new(),
-        };
-        search.backup(&mut live).await?;
-        let Search { found: mut differences, changed, .. } = search;
-        differences.complete = area.complete;
-        let mut extra: Vec<_> = live.into_keys().collect();
-        extra.sort();
-        for (tenant, id) in extra {
-            differences.total += 1;
-            if differences.findings.len() < limit {
-                let text = "the cluster has it, the backup does not";
-                differences.findings.push(self.finding(FindingKind::ObjectExtra, tenant, id, "", text));
+    pub async fn differences(
+        &self,
+        expected: &Expected,
+        verdict: &Verdict,
+        found: &Content,
+        limit: usize,
+    ) -> Result<Differences> {
+        let area = self.area(expected, verdict, found);
+        let mut differences = Differences { complete: true, ..Differences::default() };
+        for pass in &area.passes {
+            if differences.findings.len() >= limit && limit > 0 {
+                differences.complete = false;
+                break;
             }
-        }
-        for object in changed {
-            differences.findings.extend(self.describe(object).await?);
+            let objects: u64 = area.objects.values().sum();
+            self.counters.expect_more_objects(objects);
+            let live = self.live_list(&area, pass).await?;
+            let kept = self.kept_list(&area, pass).await?;
+            self.diff(live, kept, limit, &mut differences).await?;
         }
         Ok(differences)
     }
 
-    /// As much of what differs as can be looked at object by object.
-    fn area(&self, verdict: &Verdict, found: &Content) -> Area {
+    /// What is known to differ, cut so that it can be looked at object by object.
+    fn area(&self, expected: &Expected, verdict: &Verdict, found: &Content) -> Area {
+        let differing = |buckets: &[usize]| {
+            let weight =
+                |bucket: usize| expected.buckets.get(bucket).objects.max(found.buckets.get(bucket).objects);
+            Area::cut(buckets.iter().copied(), weight)
+        };
         match verdict {
-            Verdict::Same => Area { parts: Vec::new(), buckets: None, complete: true },
-            Verdict::Buckets(differing) => {
-                let expected = |bucket: usize| self.source.buckets().map_or(0, |all| all.get(bucket).objects);
-                let weight = |bucket: &usize| expected(*bucket).max(found.buckets.get(*bucket).objects);
-                let chosen = as_many_as_fit(differing, weight);
+            Verdict::Same => Area { tenants: None, objects: BTreeMap::new(), passes: Vec::new() },
+            Verdict::Buckets(buckets) => {
                 let objects = self.source.files().iter().map(|file| file.rows).sum();
-                Area {
-                    parts: vec![Part { tenant: None, objects }],
-                    buckets: Some(chosen.iter().copied().collect()),
-                    complete: chosen.len() == differing.len(),
-                }
+                Area { tenants: None, objects: BTreeMap::from([(None, objects)]), passes: differing(buckets) }
             }
-            Verdict::Tenants(differing) => {
-                let records = self.source.tenants().unwrap_or_default();
-                let rows: BTreeMap<_, _> =
-                    records.iter().map(|record| (&record.name, record.rows.unwrap_or(0))).collect();
-                let there = |tenant: &String| found.tenants.get(tenant).map_or(0, |digest| digest.objects);
-                let weight = |tenant: &String| rows.get(tenant).copied().unwrap_or(0).max(there(tenant));
-                let chosen = as_many_as_fit(differing, weight);
-                let part =
-                    |tenant: &String| Part { tenant: Some(tenant.clone()), objects: weight(tenant).max(1) };
-                Area {
-                    parts: chosen.iter().map(part).collect(),
-                    buckets: None,
-                    complete: chosen.len() == differing.len(),
-                }
+            Verdict::Tenants(tenants) => {
+                let of = |all: &BTreeMap<String, Digest>, tenant: &String| {
+                    all.get(tenant).map_or(0, |digest| digest.objects)
+                };
+                let there = |tenant: &String| {
+                    let before = expected.tenants.as_ref().map_or(0, |all| of(all, tenant));
+                    before.max(of(&found.tenants, tenant))
+                };
+                let objects: BTreeMap<_, _> =
+                    tenants.iter().map(|tenant| (Some(tenant.clone()), there(tenant))).collect();
+                let passes = if expected.buckets_tell() {
+                    differing(&expected.buckets.differing(&found.buckets))
+                } else {
+                    // Ids are spread evenly.
+                    let each = objects.values().sum::<u64>().div_ceil(BUCKETS as u64);
+                    Area::cut(0..BUCKETS, |_| each)
+                };
+                Area { tenants: Some(Arc::new(tenants.iter().cloned().collect())), objects, passes }
             }
         }
     }
 
-    /// The digests of the live objects in the area.
-    async fn digests(&self, area: &Area) -> Result<HashMap<Key, Digest>> {
-        let digester = self.digester()?;
-        let buckets = area.buckets.clone().map(Arc::new);
-        let sink =
-            || Listing { lens: self.lens(digester.clone()), buckets: buckets.clone(), found: HashMap::new() };
-        let mut sinks: Vec<_> = (0..LANES).map(|_| sink()).collect();
-        self.counters.expect_more_objects(area.parts.iter().map(|part| part.objects).sum());
-        self.read(&area.parts, &mut sinks).await?;
-        Ok(sinks.into_iter().flat_map(|sink| sink.found).collect())
+    /// The digests of the live objects of a pass.
+    async fn live_list(&self, area: &Area, pass: &Arc<BTreeSet<usize>>) -> Result<HashMap<Key, Listed>> {
+        let mut list = HashMap::new();
+        let sinks = IntoList::new(self.lens()?, pass);
+        self.read(area.tasks(), sinks, |of_part| list.extend(of_part)).await?;
+        Ok(list)
+    }
+
+    /// The digests of the objects of a pass as the backup has them.
+    async fn kept_list(&self, area: &Area, pass: &Arc<BTreeSet<usize>>) -> Result<HashMap<Key, Listed>> {
+        let mut list = HashMap::new();
+        let source = FromArchive::new(self.source, area.tenants.as_ref(), Select::Hashes);
+        let mut lens = self.lens()?;
+        (lens.digester, lens.names) = (self.source.digester().clone(), None);
+        let sinks = IntoList::new(lens, pass);
+        let carried = self.lanes.carry(source.tasks(), source, sinks, &self.counters, |record| {
+            list.extend(record?.left);
+            Ok(())
+        });
+        carried.await?;
+        Ok(list)
+    }
+
+    async fn diff(
+        &self,
+        mut live: HashMap<Key, Listed>,
+        kept: HashMap<Key, Listed>,
+        limit: usize,
+        differences: &mut Differences,
+    ) -> Result<()> {
+        let mut odd: Vec<(Key, Listed)> = Vec::new();
+        for (key, of_backup) in kept {
+            if live.remove(&key).map(|listed| listed.digest) != Some(of_backup.digest) {
+                odd.push((key, of_backup));
+            }
+        }
+        odd.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut extra: Vec<_> = live.into_keys().collect();
+        extra.sort();
+        differences.total += (odd.len() + extra.len()) as u64;
+        let room = |differences: &Differences| limit.saturating_sub(differences.findings.len());
+        for ((tenant, id), of_backup) in odd {
+            if room(differences) == 0 {
+                break;
+            }
+            let tenant = tenant.as_deref().map(str::to_owned);
+            differences.findings.extend(self.describe(tenant, id, of_backup.origin).await?);
+        }
+        for (tenant, id) in extra.into_iter().take(room(differences)) {
+            let text = "the cluster has it, the backup does not";
+            let tenant = tenant.as_deref().map(str::to_owned);
+            differences.findings.push(self.finding(FindingKind::ObjectExtra, tenant, id, "", text));
+        }
+        Ok(())
+    }
+
+    /// One object as the backup has it.
+    async fn kept_object(&self, tenant: &Option<String>, id: Uuid, origin: Origin) -> Result<Option<Batch>> {
+        let file = &self.source.files()[origin.file];
+        let reader = self.source.open(file, Select::All).await?;
+        let wanted = tenant.clone().map(|tenant| BTreeSet::from([tenant]));
+        for rows in reader.group(origin.group, wanted.as_ref()).await? {
+            if let Some(row) = rows.batch.ids.iter().position(|other| *other == id) {
+                let mut batch = rows.batch.row(row);
+                if !self.references {
+                    batch.references = None;
+                }
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
     }
 
     /// One object as the cluster has it, as the backup would have it.
     async fn live_object(&self, tenant: &Option<String>, id: Uuid) -> Result<Option<Batch>> {
         let vectors = !self.source.spaces().is_empty();
         let reader = Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?);
-        let page = reader.range(tenant.as_deref(), UuidRange { first: id, last: id }).next().await?;
-        let batch = page.map(|page| page.batch).filter(|batch| !batch.is_empty());
-        batch.map(|batch| self.lens(self.digester()?).look(batch)).transpose()
+        let mut range = reader.range(tenant.as_deref(), UuidRange { first: id, last: id });
+        match range.next(usize::MAX).await? {
+            Fetched::Page(page) if !page.batch.is_empty() => self.lens()?.look(page.batch).map(Some),
+            Fetched::Page(_) | Fetched::End | Fetched::NoRoom(_) => Ok(None),
+        }
     }
 
-    /// A finding for each property and vector of an object that is not the same.
-    async fn describe(&self, object: Changed) -> Result<Vec<Finding>> {
-        let Changed { tenant, batch: was } = object;
-        let id = was.ids[0];
-        let Some(is) = self.live_object(&tenant, id).await? else { return Ok(Vec::new()) };
+    /// A finding that an object is missing, or one for each property and vector of it that is not the same.
+    async fn describe(
+        &self,
+        tenant: Option<String>,
+        id: Uuid,
+        origin: Option<Origin>,
+    ) -> Result<Vec<Finding>> {
+        let Some(is) = self.job.or_stop(self.live_object(&tenant, id)).await? else {
+            let text = "the backup has it, the cluster does not";
+            return Ok(vec![self.finding(FindingKind::ObjectMissing, tenant, id, "", text)]);
+        };
+        let was = match origin {
+            Some(origin) => self.job.or_stop(self.kept_object(&tenant, id, origin)).await?,
+            None => None,
+        };
+        let Some(was) = was else { return Ok(Vec::new()) };
         let digester = self.source.digester();
         let mut parts: Vec<_> = digester
             .changed_properties(was.properties.get(0), is.properties.get(0))
@@ -195,79 +287,6 @@ impl Comparison<'_> {
     }
 }
 
-/// The first of them, at least one, that together weigh no more than can be looked at.
-fn as_many_as_fit<T>(all: &[T], weight: impl Fn(&T) -> u64) -> &[T] {
-    let mut sum = 0;
-    let fits = |one: &&T| {
-        sum += weight(one);
-        sum <= MAX_OBJECTS
-    };
-    let count = all.iter().take_while(fits).count();
-    &all[..count.max(1).min(all.len())]
-}
-
-/// A search of the backup's data for what differs from the cluster's.
-struct Search<'a> {
-    comparison: &'a Comparison<'a>,
-    area: &'a Area,
-    limit: usize,
-    found: Differences,
-    /// Objects that both have.
-    changed: Vec<Changed>,
-}
-
-impl Search<'_> {
-    /// Takes out of `live` what the backup has too.
-    async fn backup(&mut self, live: &mut HashMap<Key, Digest>) -> Result<()> {
-        let Comparison { job, source, .. } = self.comparison;
-        let tenants: BTreeSet<_> = self.area.parts.iter().filter_map(|part| part.tenant.clone()).collect();
-        let wanted = source.tenants().map(|_| Arc::new(tenants));
-        for file in source.files() {
-            let mut data = job.or_stop(source.open(file, wanted.clone())).await?;
-            while let Some(batches) = job.or_stop(data.next()).await? {
-                for (tenant, batch) in batches {
-                    self.batch(tenant, batch, live).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn batch(
-        &mut self,
-        tenant: Option<String>,
-        mut batch: Batch,
-        live: &mut HashMap<Key, Digest>,
-    ) -> Result<()> {
-        let comparison = self.comparison;
-        if !comparison.references {
-            batch.references = None;
-        }
-        let mut odd = Vec::new();
-        let digester = comparison.source.digester();
-        let looked = digester.each(tenant.as_deref(), &batch, |row, id, digest| {
-            if self.area.holds(&id) && live.remove(&(tenant.clone(), id)) != Some(digest) {
-                odd.push((row, id));
-            }
-        });
-        looked.map_err(|unfit| comparison.lens(digester.clone()).unfit(&unfit.0))?;
-        for (row, id) in odd {
-            self.found.total += 1;
-            if self.found.findings.len() + self.changed.len() >= self.limit {
-                continue;
-            }
-            if comparison.live_object(&tenant, id).await?.is_some() {
-                self.changed.push(Changed { tenant: tenant.clone(), batch: batch.row(row) });
-                continue;
-            }
-            let text = "the backup has it, the cluster does not";
-            let finding = comparison.finding(FindingKind::ObjectMissing, tenant.clone(), id, "", text);
-            self.found.findings.push(finding);
-        }
-        Ok(())
-    }
-}
-
 /// A member that differs in two JSON objects, and how.
 fn described(was: &str, is: &str, name: String, what: &str) -> (String, String) {
     let has = |json: &str| {
@@ -302,24 +321,4 @@ fn how(was: Option<&[Vec<u32>]>, is: Option<&[Vec<u32>]>) -> String {
     }
     let differing = before.iter().zip(&after).filter(|(was, is)| was != is).count();
     format!("another in {differing} of its {} floats", before.len())
-}
-
-/// Keeps the digest of each object of a lane that is in the area.
-struct Listing {
-    lens: Lens,
-    buckets: Option<Arc<BTreeSet<usize>>>,
-    found: HashMap<Key, Digest>,
-}
-
-impl Sink for Listing {
-    async fn take(&mut self, tenant: Option<&str>, batch: Batch) -> Result<()> {
-        let batch = self.lens.look(batch)?;
-        let Self { lens, buckets, found } = self;
-        let listed = lens.digester.each(tenant, &batch, |_, id, digest| {
-            if buckets.as_ref().is_none_or(|buckets| buckets.contains(&bucket_of(&id))) {
-                found.insert((tenant.map(str::to_owned), id), digest);
-            }
-        });
-        listed.map_err(|unfit| lens.unfit(&unfit.0))
-    }
 }

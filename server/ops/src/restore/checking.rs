@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::refused::Refused;
+use super::refused::RefusedOfCollection;
 use super::target::{Target, Targets};
 use crate::compare::{Comparison, Expected, Verdict};
+use crate::engine::Lanes;
 use crate::{Check, CollectionCounters, Context};
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
@@ -21,10 +22,11 @@ const NAMED: usize = 5;
 /// The checking of one collection.
 pub struct Checking<'a> {
     pub job: &'a Context,
+    pub lanes: &'a Lanes,
     pub cluster: &'a Cluster,
     pub targets: &'a Targets,
     pub target: &'a Target,
-    pub refused: &'a Refused,
+    pub refused: &'a RefusedOfCollection,
 }
 
 impl Checking<'_> {
@@ -61,7 +63,7 @@ impl Checking<'_> {
         } else {
             vec![cluster.count(name, None).await?]
         };
-        let missing = &self.refused.of(name).missing;
+        let missing = &self.refused.missing;
         let refused = |tenant: &Option<String>| match tenant {
             None => missing.total().objects,
             Some(tenant) => missing.tenants.get(tenant).map_or(0, |digest| digest.objects),
@@ -81,7 +83,7 @@ impl Checking<'_> {
     async fn digest(&self) -> Result<()> {
         let Self { job, target, .. } = self;
         let name = &target.collection.name;
-        let refused = self.refused.of(name);
+        let refused = self.refused;
         let filled = |tenant: &str| target.rows.get(&Some(tenant.to_owned())).is_some_and(|rows| *rows > 0);
         let Some(expected) = Expected::of(&target.source, filled) else {
             let text =
@@ -99,10 +101,10 @@ impl Checking<'_> {
         let expected = if references { expected } else { expected.without_references() };
         let comparison = self.comparison(references);
         // A tenant that is gone differs: it should hold what the backup holds.
-        let (found, _) = comparison.content(&expected.parts()).await?;
+        let (found, _) = comparison.content(expected.parts()).await?;
         match expected.compare(&found) {
             Verdict::Same => Ok(()),
-            verdict => Err(self.mismatch(&comparison, &verdict, &found).await),
+            verdict => Err(self.mismatch(&comparison, &expected, &verdict, &found).await),
         }
     }
 
@@ -111,6 +113,7 @@ impl Checking<'_> {
             self.targets.names.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
         Comparison {
             job: self.job,
+            lanes: self.lanes,
             cluster: self.cluster,
             source: &self.target.source,
             live: self.target.collection.clone(),
@@ -121,16 +124,22 @@ impl Checking<'_> {
         }
     }
 
-    async fn mismatch(&self, comparison: &Comparison<'_>, verdict: &Verdict, found: &Content) -> Error {
+    async fn mismatch(
+        &self,
+        comparison: &Comparison<'_>,
+        expected: &Expected,
+        verdict: &Verdict,
+        found: &Content,
+    ) -> Error {
         let name = &self.target.collection.name;
         let text = format!(
             "collection \"{name}\" does not hold what the backup holds, although as many objects are there"
         );
         let error = |text| {
             Error::new(Kind::ContentMismatch, text)
-                .hint("check that nobody else writes to it, then restore again; `selvedge verify --against-live` compares the two")
+                .hint("check that nobody else writes to it, then restore again; verify the backup against the cluster to compare the two")
         };
-        match comparison.differences(verdict, found, NAMED).await {
+        match comparison.differences(expected, verdict, found, NAMED).await {
             Ok(found) => {
                 let named: BTreeSet<_> = found.findings.into_iter().map(|finding| finding.text).collect();
                 let named: Vec<_> = named.into_iter().take(NAMED).collect();

@@ -14,21 +14,20 @@ use selvedge_weaviate::{Cluster, Difference, compare_schemas};
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
 pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
-    let creating = cluster.until(job.stop_token().clone());
-    match create(&job, &creating, &targets.all, &mut created).await {
+    match create(&job, &cluster.uncut(), &targets.all, &mut created).await {
         Ok(()) => Ok(()),
         // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
         Err(error) if job.stop_token().is_cancelled() => {
             Err(undo(&cluster.hasty(), &targets.all, &created, error).await)
         }
-        Err(error) => Err(undo(&cluster, &targets.all, &created, error).await),
+        Err(error) => Err(undo(&cluster.patient(), &targets.all, &created, error).await),
     }
 }
 
 async fn create<'a>(
     job: &Context,
     cluster: &Cluster,
-    targets: &'a [Target],
+    targets: &'a [Arc<Target>],
     created: &mut Vec<&'a str>,
 ) -> Result<()> {
     for target in targets {
@@ -77,7 +76,7 @@ fn warn(job: &Context, name: &str, difference: &Difference) {
 }
 
 /// Drops what was created, as far as it is still what was created: what somebody else has put in since is not ours.
-async fn undo(cluster: &Cluster, targets: &[Target], created: &[&str], mut error: Error) -> Error {
+async fn undo(cluster: &Cluster, targets: &[Arc<Target>], created: &[&str], mut error: Error) -> Error {
     for target in targets.iter().filter(|target| created.contains(&target.collection.name.as_str())) {
         let name = &target.collection.name;
         match drop_if_untouched(cluster, target).await {

@@ -1,30 +1,41 @@
 //! What Weaviate refused of a restore for good.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use selvedge_archive::Repository;
+use selvedge_model::error::{Error, Result};
+use selvedge_model::{Batch, Content, Digester};
+use selvedge_weaviate::Refusal;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::Context;
-use selvedge_archive::Repository;
-use selvedge_model::Content;
-use selvedge_model::error::{Error, Result};
-use selvedge_weaviate::Refusal;
+use crate::{CollectionCounters, Context, Progress};
 
 /// Refusals that are listed; all are counted.
 const LISTED: usize = 10_000;
 const FILE: &str = "refused.jsonl";
+/// Refused objects that are kept to be sent once more, and what they weigh at most.
+const KEPT: usize = 1_000;
+const KEPT_BYTES: usize = 16 << 20;
 
 /// How many there are, and the first of them.
 #[derive(Debug, Default)]
-pub struct Refused {
+pub struct Refused(Mutex<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    totals: Totals,
+    listed: Vec<Listed>,
+}
+
+/// Objects that are missing, references that are, and objects that lack something.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
     pub objects: u64,
     pub references: u64,
     pub altered: u64,
-    collections: BTreeMap<String, RefusedOfCollection>,
-    listed: Vec<Listed>,
 }
 
 /// What was refused of one collection.
@@ -32,23 +43,20 @@ pub struct Refused {
 pub struct RefusedOfCollection {
     /// Of the objects that are missing.
     pub missing: Content,
-    /// Which these are, by tenant.
-    pub ids: Arc<BTreeSet<(Option<String>, Uuid)>>,
-    /// Objects that are missing, references that are, and objects that lack something.
-    pub objects: u64,
-    pub references: u64,
-    pub altered: u64,
+    pub totals: Totals,
+    /// Which objects are missing, by tenant, if that is of interest.
+    ids: Option<BTreeMap<Option<String>, Vec<Uuid>>>,
+    kept: Kept,
 }
 
-impl RefusedOfCollection {
-    pub fn is_whole(&self) -> bool {
-        self.objects + self.references + self.altered == 0
-    }
-
-    /// Whether everything that is there should be as it was.
-    pub fn is_comparable(&self) -> bool {
-        self.references + self.altered == 0
-    }
+/// Objects that were refused, each in a batch of its own, to be sent once more when all others are there: what keeps
+/// Weaviate from taking an object may pass, whatever it says.
+#[derive(Debug, Default)]
+struct Kept {
+    objects: Vec<(Option<String>, Batch)>,
+    bytes: usize,
+    /// What is refused from now on is refused for good.
+    closed: bool,
 }
 
 /// What was refused.
@@ -71,42 +79,129 @@ struct Listed {
     reason: String,
 }
 
-impl Refused {
-    pub fn add(&mut self, collection: &str, tenant: Option<&str>, what: What, refusal: Refusal) {
-        let of_collection = self.collections.entry(collection.to_owned()).or_default();
-        let (total, count) = match what {
-            What::Object => (&mut self.objects, &mut of_collection.objects),
-            What::Reference => (&mut self.references, &mut of_collection.references),
-            What::PartOfObject => (&mut self.altered, &mut of_collection.altered),
+impl Totals {
+    fn add(&mut self, what: What) {
+        *match what {
+            What::Object => &mut self.objects,
+            What::Reference => &mut self.references,
+            What::PartOfObject => &mut self.altered,
+        } += 1;
+    }
+
+    pub fn are_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl RefusedOfCollection {
+    /// Remembers which objects are missing: they have no references either.
+    pub fn with_ids() -> Self {
+        Self { ids: Some(BTreeMap::new()), ..Self::default() }
+    }
+
+    /// Whether everything that is there should be as it was.
+    pub fn is_comparable(&self) -> bool {
+        self.totals.references + self.totals.altered == 0
+    }
+
+    /// Whether an object is missing. To be asked when all objects are written.
+    pub fn is_missing(&self, tenant: Option<&str>, id: &Uuid) -> bool {
+        let ids = self.ids.as_ref().and_then(|ids| ids.get(&tenant.map(str::to_owned)));
+        ids.is_some_and(|ids| ids.binary_search(id).is_ok())
+    }
+
+    /// The objects that are to be sent once more. What is refused from now on is refused for good.
+    pub fn take_kept(&mut self) -> Vec<(Option<String>, Batch)> {
+        self.kept.closed = true;
+        std::mem::take(&mut self.kept.objects)
+    }
+
+    /// All objects are written.
+    pub fn close(&mut self) {
+        self.ids.iter_mut().flat_map(BTreeMap::values_mut).for_each(|ids| ids.sort_unstable());
+    }
+}
+
+impl Kept {
+    /// Gives back what is not kept.
+    fn take(&mut self, tenant: Option<&str>, object: Batch) -> Option<Batch> {
+        let bytes = self.bytes + object.byte_len();
+        if self.closed || self.objects.len() == KEPT || bytes > KEPT_BYTES {
+            return Some(object);
+        }
+        self.bytes = bytes;
+        self.objects.push((tenant.map(str::to_owned), object));
+        None
+    }
+}
+
+/// Where the refusals of one collection go.
+pub struct Desk<'a> {
+    pub all: &'a Refused,
+    pub of_collection: &'a Mutex<RefusedOfCollection>,
+    pub progress: &'a Progress,
+    pub counters: &'a CollectionCounters,
+    pub digester: &'a Digester,
+    pub collection: &'a str,
+}
+
+impl Desk<'_> {
+    /// An object was refused: it is kept, or will be missing.
+    pub fn object(&self, tenant: Option<&str>, refusal: Refusal, object: Batch) -> Result<()> {
+        let mut of_collection = lock(self.of_collection);
+        let Some(object) = of_collection.kept.take(tenant, object) else { return Ok(()) };
+        let added = of_collection.missing.add(self.digester, tenant, &object);
+        added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
+        if let Some(ids) = &mut of_collection.ids {
+            ids.entry(tenant.map(str::to_owned)).or_default().push(refusal.id);
+        }
+        drop(of_collection);
+        self.counters.add_refused(1);
+        self.tell(tenant, What::Object, refusal);
+        Ok(())
+    }
+
+    pub fn tell(&self, tenant: Option<&str>, what: What, refusal: Refusal) {
+        let collection = self.collection;
+        let reason = match what {
+            What::Object => "object_refused",
+            What::Reference => "reference_refused",
+            What::PartOfObject => "object_altered",
         };
-        *total += 1;
-        *count += 1;
-        if what == What::Object {
-            Arc::make_mut(&mut of_collection.ids).insert((tenant.map(str::to_owned), refusal.id));
-        }
-        if self.listed.len() < LISTED {
+        self.progress.warn(reason, refusal.reason.as_str(), format!("{collection}/{}", refusal.id));
+        lock(self.of_collection).totals.add(what);
+        let mut all = lock(&self.all.0);
+        all.totals.add(what);
+        if all.listed.len() < LISTED {
+            let Refusal { id, reason } = refusal;
             let (collection, tenant) = (collection.to_owned(), tenant.map(str::to_owned));
-            self.listed.push(Listed { collection, tenant, id: refusal.id, what, reason: refusal.reason });
+            all.listed.push(Listed { collection, tenant, id, what, reason });
         }
     }
+}
 
-    /// Takes note of the content of objects that are missing.
-    pub fn add_missing(&mut self, collection: &str, missing: Content) {
-        self.collections.entry(collection.to_owned()).or_default().missing.merge(missing);
-    }
+/// Nobody who holds it leaves it half changed.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    pub fn of(&self, collection: &str) -> &RefusedOfCollection {
-        static NOTHING: std::sync::LazyLock<RefusedOfCollection> = std::sync::LazyLock::new(Default::default);
-        self.collections.get(collection).unwrap_or(&NOTHING)
+impl Refused {
+    pub fn totals(&self) -> Totals {
+        lock(&self.0).totals
     }
 
     /// Writes the list into the repository, one JSON object a line, and says where; None if there is nothing to list. That it
     /// cannot be written is no reason for a restore to fail that did all it could.
     pub async fn save(&self, repository: &Repository, job: &Context) -> Option<String> {
-        if self.listed.is_empty() {
+        let text = self.text();
+        if matches!(&text, Ok(text) if text.is_empty()) {
             return None;
         }
-        match self.try_to_save(repository, &job.job_id).await {
+        let saved = async {
+            repository.put_job_file(&job.job_id, FILE, Bytes::from(text?)).await?;
+            Ok::<_, Error>(format!("jobs/{}/{FILE}", job.job_id))
+        };
+        match saved.await {
             Ok(list) => Some(list),
             Err(error) => {
                 let text = format!("the list of what Weaviate refused could not be saved: {error}");
@@ -116,15 +211,13 @@ impl Refused {
         }
     }
 
-    async fn try_to_save(&self, repository: &Repository, job_id: &str) -> Result<String> {
+    fn text(&self) -> Result<String> {
         let mut text = String::new();
-        for object in &self.listed {
-            let line = serde_json::to_string(object)
+        for object in &lock(&self.0).listed {
+            text += &serde_json::to_string(object)
                 .map_err(|error| Error::internal("a refusal cannot be written as JSON").caused_by(error))?;
-            text.push_str(&line);
             text.push('\n');
         }
-        repository.put_job_file(job_id, FILE, Bytes::from(text)).await?;
-        Ok(format!("jobs/{job_id}/{FILE}"))
+        Ok(text)
     }
 }

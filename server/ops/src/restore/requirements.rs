@@ -26,7 +26,7 @@ pub fn refuse_centroids(source: &CollectionReader, target: &Collection) -> Resul
             target.name
         ),
     )
-    .hint("restore it with --set vectorizer=none, which keeps the vectors as they are and makes none, now or later"))
+    .hint("restore it with the setting vectorizer=none, which keeps the vectors as they are and makes none, now or later"))
 }
 
 /// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original. For the
@@ -55,7 +55,7 @@ pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection, chosen
                     space.vectorizer
                 ),
             )
-            .hint("restore it with --set vectorizer=none, which makes no vectors, now or later"));
+            .hint("restore it with the setting vectorizer=none, which makes no vectors, now or later"));
         }
     }
     Ok(())
@@ -90,5 +90,5 @@ pub fn refuse_mixed_dimensions(
             odd.dimension, odd.objects, target.name, odd.sample
         ),
     )
-    .hint("mend these objects in the source and back the collection up again, or make a backup --without-vectors"))
+    .hint("mend these objects in the source and back the collection up again, or make a backup without vectors"))
 }

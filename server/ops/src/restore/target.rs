@@ -5,34 +5,45 @@ use std::sync::Arc;
 
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::limits::has_hashes;
-use crate::{CollectionCounters, Context, PlannedCollection, Progress, Wanted};
+use crate::{CollectionCounters, PlannedCollection, Progress, Wanted};
 use selvedge_archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Property, Tenant, TenantStatus};
+use selvedge_model::{Collection, LeftOut, Property, Reason, Tenant, TenantStatus, gaps};
 use selvedge_weaviate::{Cluster, Creation};
 
-/// Everything that is to be made.
-pub struct Targets {
-    /// In an order in which references find what they point to, as far as there is one.
+/// The plan of a restore.
+pub struct Planned {
+    /// In the order in which they are made.
     pub all: Vec<Target>,
     /// The names on the target, by the names in the backup.
     pub names: BTreeMap<String, String>,
 }
 
-impl Targets {
-    /// Shows them in the job's progress.
-    pub fn count(&mut self, progress: &Progress) {
-        for target in &mut self.all {
-            let counters = progress.add_collection(&target.source.collection().name, &target.collection.name);
-            counters.expect_objects(target.rows.values().sum(), true);
-            counters.expect_tenants(target.tenants.len() as u64);
-            target.counters = counters;
-        }
-    }
+/// Everything that is to be made.
+pub struct Targets {
+    /// In an order in which references find what they point to, as far as there is one.
+    pub all: Vec<Arc<Target>>,
+    /// The names on the target, by the names in the backup.
+    pub names: Arc<BTreeMap<String, String>>,
+}
 
+impl Targets {
     /// The names of the collections that are made.
     pub fn created(&self) -> Vec<&str> {
         self.all.iter().map(|target| target.collection.name.as_str()).collect()
+    }
+}
+
+impl Planned {
+    /// What is to be made, shown in the job's progress.
+    pub fn begin(self, progress: &Progress) -> Targets {
+        let begin = |target: Target| {
+            let counters = progress.add_collection(&target.source.collection().name, &target.collection.name);
+            counters.expect_objects(target.rows.values().sum(), true);
+            counters.expect_tenants(target.tenants.len() as u64);
+            Arc::new(Target { counters, ..target })
+        };
+        Targets { all: self.all.into_iter().map(begin).collect(), names: Arc::new(self.names) }
     }
 }
 
@@ -50,7 +61,7 @@ pub struct Target {
     pub chosen: Option<Arc<BTreeSet<String>>>,
     pub with_data: bool,
     /// What the backup itself lacks.
-    pub gaps: Vec<String>,
+    pub gaps: Vec<Reason>,
     /// Aliases of the original, and what they point to on the cluster if they are there.
     pub aliases: Vec<(String, Option<String>)>,
     pub counters: Arc<CollectionCounters>,
@@ -66,7 +77,7 @@ pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, St
             Kind::CollectionNotFound,
             format!("\"{stray}\" is to be renamed but is not restored"),
         )
-        .hint(format!("see what backup {} has with `selvedge show {}`", manifest.id, manifest.id)));
+        .hint(format!("backup {} lists what it has", manifest.id)));
     }
     let mut taken = BTreeMap::new();
     for old in &selected {
@@ -90,7 +101,7 @@ pub async fn plan(
     backup: &BackupReader,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
-) -> Result<Targets> {
+) -> Result<Planned> {
     cluster.connect().await?;
     let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
     let aliases = cluster.aliases().await?;
@@ -111,8 +122,8 @@ pub async fn plan(
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
         let aliases = source.aliases().iter().map(points).collect();
         let mut summaries = backup.manifest().collections.iter();
-        let summary = summaries.find(|summary| summary.name == old && !summary.complete);
-        let gaps = summary.map_or_else(Vec::new, |summary| summary.gaps.clone());
+        let summary = summaries.find(|summary| summary.name == old);
+        let gaps = summary.into_iter().flat_map(|summary| gaps(&summary.remarks)).cloned().collect();
         all.push(Target {
             source,
             collection,
@@ -126,7 +137,7 @@ pub async fn plan(
             counters: Arc::new(CollectionCounters::unseen()),
         });
     }
-    Ok(Targets { all, names })
+    Ok(Planned { all, names })
 }
 
 /// A collection of the backup, checked, and as it is to be on the target.
@@ -142,10 +153,6 @@ async fn read_source(
         collection = collection.without_references()?;
     }
     if !wanted.schema_only {
-        source.check_files().await?;
-        // Each row group is checked again when it is written. This is so that damage is found while there is nothing yet
-        // that a restore would leave behind; hashing is far faster than writing.
-        source.check_data().await?;
         let chosen: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
         let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
         refuse_centroids(&source, &collection)?;
@@ -178,7 +185,7 @@ fn refuse_dangling(
                         property.name, collection.name
                     ),
                 )
-                .hint("restore that one too, or leave references out with --without-references"));
+                .hint("restore that one too, or leave references out"));
             }
         }
     }
@@ -225,7 +232,7 @@ pub async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>
         Kind::CollectionExists,
         format!("on cluster \"{}\" there is already: {}", cluster.name(), existing.join(", ")),
     )
-    .hint("restore under another name with --rename Old=New, or delete the collection first"))
+    .hint("restore under another name, or delete the collection first"))
 }
 
 type Chosen = Option<Arc<BTreeSet<String>>>;
@@ -239,7 +246,7 @@ fn choose_tenants(source: &CollectionReader, name: &str, wanted: &Wanted) -> Res
             Kind::TenantNotFound,
             format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
         )
-        .hint("name the multi-tenant collections, or leave this one out with --exclude"));
+        .hint("name the multi-tenant collections, or leave this one out"));
     };
     let held = records.iter().filter(|record| record.left_out.is_none());
     let tenant =
@@ -313,9 +320,9 @@ impl Target {
         }
     }
 
-    pub fn warn_of_losses(&self, job: &Context) {
+    pub fn warn_of_losses(&self, progress: &Progress) {
         for (reason, text) in self.losses() {
-            job.progress.warn(reason, text, self.collection.name.clone());
+            progress.warn(reason, text, self.collection.name.clone());
         }
     }
 
@@ -342,12 +349,12 @@ impl Target {
                 );
             }
         }
-        let incomplete = |gap: &String| ("backup_incomplete", format!("the backup is not whole: {gap}"));
+        let incomplete = |gap: &Reason| ("backup_incomplete", format!("the backup is not whole: {gap}"));
         losses.extend(self.gaps.iter().map(incomplete));
         let records = self.source.tenants().unwrap_or_default();
-        let missing =
-            records.iter().filter(|record| record.left_out.as_ref().is_some_and(|why| why != "not chosen"));
-        let missing = missing.count();
+        let is_missing =
+            |record: &&TenantRecord| record.left_out.is_some_and(|why| why != LeftOut::NotChosen);
+        let missing = records.iter().filter(is_missing).count();
         if missing > 0 {
             let text = format!("{missing} tenants are not in the backup, and are not created");
             losses.push(("tenants_not_in_backup", text));

@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Found, of_collection};
-use crate::compare::{Comparison, Expected, Verdict};
+use crate::compare::{Comparison, Differences, Expected, Verdict};
+use crate::engine::Lanes;
 use crate::{Access, CollectionCounters, CollectionState, Context, Finding, FindingKind, VerifyRequest};
-use selvedge_archive::BackupReader;
+use selvedge_archive::{BackupReader, CollectionReader};
 use selvedge_model::error::{Error, Kind, Result, counted};
-use selvedge_model::{Collection, Content, Digest};
+use selvedge_model::{Collection, Digest};
 use selvedge_weaviate::{Cluster, compare_schemas};
 
 /// What one comparison needs to know of the others.
-struct Live<'a> {
-    job: &'a Context,
-    cluster: &'a Cluster,
-    backup: &'a BackupReader,
-    request: &'a VerifyRequest,
-    found: &'a Found,
+struct Live {
+    job: Context,
+    lanes: Lanes,
+    cluster: Cluster,
+    backup: BackupReader,
+    request: VerifyRequest,
+    found: Arc<Found>,
     /// Names on the cluster by those in the backup, and the other way round.
     names: BTreeMap<String, String>,
     back: Arc<BTreeMap<String, String>>,
@@ -29,7 +31,7 @@ pub async fn compare(
     backup: &BackupReader,
     request: &VerifyRequest,
     names: &[String],
-    found: &Found,
+    found: &Arc<Found>,
 ) -> Result<Option<Error>> {
     job.or_stop(async { cluster.connect().await.map(drop) }).await?;
     let new_name = |old: &String| request.rename.get(old).unwrap_or(old).clone();
@@ -37,17 +39,22 @@ pub async fn compare(
     let locked: Vec<_> = names.values().cloned().collect();
     let _lock = job.lock(&locked, Access::Shared)?;
     let back = Arc::new(names.iter().map(|(old, new)| (new.clone(), old.clone())).collect());
-    let live = Live { job, cluster, backup, request, found, names, back };
-    let work: Vec<_> =
-        live.names.iter().map(|(old, new)| (old, new, job.progress.add_collection(old, new))).collect();
-    let mut complete = true;
-    for (old, new, counters) in work {
-        job.check_stop()?;
-        counters.set_state(CollectionState::Running);
-        let before = found.total();
-        complete &= live.compare(old, new, &counters).await?;
-        counters.set_state(found.state_since(before));
+    let live = Arc::new(Live {
+        job: job.clone(),
+        lanes: Lanes::of(job),
+        cluster: cluster.clone(),
+        backup: backup.clone(),
+        request: request.clone(),
+        found: Arc::clone(found),
+        names,
+        back,
+    });
+    let mut compared = Vec::new();
+    for (old, new) in &live.names {
+        let counters = job.progress.add_collection(old, new);
+        compared.push(Arc::clone(&live).run(old.clone(), new.clone(), counters));
     }
+    let complete = live.lanes.side_by_side(compared).await?.into_iter().all(|complete| complete);
     let count = found.total();
     if count == 0 {
         return Ok(None);
@@ -71,28 +78,54 @@ pub async fn compare(
         ),
     )
     .hint(format!(
-        "`selvedge jobs show {}` shows the findings again; restore what differs under another name to compare the two",
+        "the job {} keeps the findings; restore what differs under another name to compare the two",
         job.job_id
     )))
 }
 
-impl Live<'_> {
+impl Live {
+    async fn run(
+        self: Arc<Self>,
+        old: String,
+        new: String,
+        counters: Arc<CollectionCounters>,
+    ) -> Result<bool> {
+        self.lanes.check_stop()?;
+        counters.set_state(CollectionState::Running);
+        let here = Found::new(self.request.max_findings);
+        let complete = self.compare(&old, &new, &counters, &here).await;
+        counters.set_state(here.state());
+        self.found.merge(here);
+        complete
+    }
+
     /// False if there may be more differences than were found.
-    async fn compare(&self, old: &str, new: &str, counters: &Arc<CollectionCounters>) -> Result<bool> {
-        let Self { job, cluster, .. } = self;
+    async fn compare(
+        &self,
+        old: &str,
+        new: &str,
+        counters: &Arc<CollectionCounters>,
+        found: &Found,
+    ) -> Result<bool> {
+        let Self { job, lanes, cluster, .. } = self;
         let source = job.or_stop(self.backup.collection(old)).await?;
         let Some(live) = job.or_stop(cluster.collection(new)).await? else {
             let text = format!("collection \"{new}\" is not on the cluster");
-            self.find(of_collection(FindingKind::CollectionMissing, old, "", text));
+            found.add(of_collection(FindingKind::CollectionMissing, old, "", text));
             return Ok(true);
         };
         let wanted = source.collection().renamed(&self.names)?;
-        for difference in compare_schemas(&wanted.schema, &live.schema).iter().filter(|found| found.matters) {
+        for difference in
+            compare_schemas(&wanted.schema, &live.schema).iter().filter(|difference| difference.matters)
+        {
             let text = format!("schema of {old}: {difference}");
-            self.find(of_collection(FindingKind::SchemaChanged, old, &difference.path, text));
+            found.add(of_collection(FindingKind::SchemaChanged, old, &difference.path, text));
         }
-        let readable =
-            if live.multi_tenant { Some(self.readable_tenants(old, &live, &source).await?) } else { None };
+        let readable = if live.multi_tenant {
+            Some(self.readable_tenants(old, &live, &source, found).await?)
+        } else {
+            None
+        };
         if source.files().is_empty()
             && source.buckets().is_none_or(|all| all.total() == Digest::default())
             && self.backup.manifest().options.schema_only
@@ -106,7 +139,7 @@ impl Live<'_> {
                 Kind::BackupFormatUnknown,
                 format!("backup {id} was made before there were content digests, so nothing can be compared with it"),
             )
-            .hint("make a new backup; `selvedge verify --level rows` checks the old one on its own")
+            .hint("make a new backup; the rows of the old one can be verified on their own")
         })?;
         if source.collection().multi_tenant != live.multi_tenant {
             return Ok(true);
@@ -116,40 +149,24 @@ impl Live<'_> {
         let names = Arc::clone(&self.back);
         let counters = Arc::clone(counters);
         let comparison =
-            Comparison { job, cluster, source: &source, live, names, references: true, counters };
-        let (found, lost) = comparison.content(&expected.parts()).await?;
+            Comparison { job, lanes, cluster, source: &source, live, names, references: true, counters };
+        let (content, lost) = comparison.content(expected.parts()).await?;
         for tenant in &lost {
             let text =
                 format!("tenant \"{tenant}\" of {old} was deleted or deactivated while it was compared");
             let finding = of_collection(FindingKind::TenantUnreadable, old, "", text);
-            self.find(Finding { tenant: Some(tenant.clone()), ..finding });
+            found.add(Finding { tenant: Some(tenant.clone()), ..finding });
         }
         expected.without_tenants(&lost);
         job.or_stop(cluster.check_shards_now(&comparison.live)).await?;
-        match expected.compare(&found) {
+        match expected.compare(&content) {
             Verdict::Same => Ok(true),
-            verdict => self.name_differences(old, &comparison, &verdict, &found).await,
+            verdict => {
+                let limit = self.request.max_findings;
+                let differences = comparison.differences(&expected, &verdict, &content, limit).await?;
+                Ok(tell(old, differences, found))
+            }
         }
-    }
-
-    async fn name_differences(
-        &self,
-        old: &str,
-        comparison: &Comparison<'_>,
-        verdict: &Verdict,
-        content: &Content,
-    ) -> Result<bool> {
-        let found = comparison.differences(verdict, content, self.request.max_findings).await?;
-        let objects: BTreeSet<_> =
-            found.findings.iter().map(|finding| (&finding.tenant, finding.object)).collect();
-        let unnamed = found.total.saturating_sub(objects.len() as u64);
-        if found.total == 0 {
-            let text = format!("{old} differed while it was read, and no more: somebody writes to it");
-            self.find(of_collection(FindingKind::ObjectChanged, old, "", text));
-        }
-        found.findings.into_iter().for_each(|finding| self.find(finding));
-        self.found.findings().add_undescribed(unnamed);
-        Ok(found.complete)
     }
 
     /// The tenants that the backup covers and that can be read; the others are findings.
@@ -157,7 +174,8 @@ impl Live<'_> {
         &self,
         old: &str,
         live: &Collection,
-        source: &selvedge_archive::CollectionReader,
+        source: &CollectionReader,
+        found: &Found,
     ) -> Result<BTreeSet<String>> {
         let there = self.job.or_stop(self.cluster.tenants(&live.name)).await?;
         let there: BTreeMap<_, _> = there.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
@@ -165,7 +183,7 @@ impl Live<'_> {
         let mut readable = BTreeSet::new();
         let find = |kind, tenant: &str, text: String| {
             let finding = of_collection(kind, old, "", format!("tenant \"{tenant}\" of {old} {text}"));
-            self.find(Finding { tenant: Some(tenant.to_owned()), ..finding });
+            found.add(Finding { tenant: Some(tenant.to_owned()), ..finding });
         };
         for record in records.iter().filter(|record| record.left_out.is_none()) {
             match there.get(&record.name) {
@@ -184,8 +202,18 @@ impl Live<'_> {
         }
         Ok(readable)
     }
+}
 
-    fn find(&self, finding: Finding) {
-        self.found.add(finding);
+/// False if there may be more differences than were found.
+fn tell(old: &str, differences: Differences, found: &Found) -> bool {
+    let Differences { findings, total, complete } = differences;
+    let objects: BTreeSet<_> = findings.iter().map(|finding| (&finding.tenant, finding.object)).collect();
+    let unnamed = total.saturating_sub(objects.len() as u64);
+    if total == 0 {
+        let text = format!("{old} differed while it was read, and no more: somebody writes to it");
+        found.add(of_collection(FindingKind::ObjectChanged, old, "", text));
     }
+    findings.into_iter().for_each(|finding| found.add(finding));
+    found.findings().add_undescribed(unnamed);
+    complete
 }

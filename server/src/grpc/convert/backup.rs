@@ -2,6 +2,7 @@
 
 use selvedge_proto::v1;
 
+use super::remark::remark;
 use super::timestamp;
 use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, Manifest};
 
@@ -27,9 +28,8 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         without_vectors: manifest.options.without_vectors,
         objects: manifest.objects(),
         bytes: manifest.bytes(),
-        gaps: manifest.gaps.clone(),
-        notes: manifest.notes.clone(),
         collections: manifest.collections.iter().map(collection).collect(),
+        remarks: manifest.remarks.iter().map(remark).collect(),
     }
 }
 
@@ -52,8 +52,7 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         tenants_covered,
         tenants_total,
         complete,
-        gaps,
-        notes,
+        remarks,
         digest,
         blake3: _,
     } = manifest;
@@ -65,9 +64,8 @@ fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         multi_tenant: *multi_tenant,
         tenants_covered: *tenants_covered,
         tenants_total: *tenants_total,
-        gaps: gaps.clone(),
-        notes: notes.clone(),
         content_digest: digest.map(|digest| digest.fingerprint()).unwrap_or_default(),
         complete: *complete,
+        remarks: remarks.iter().map(remark).collect(),
     }
 }

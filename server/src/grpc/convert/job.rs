@@ -8,7 +8,7 @@ use crate::jobs::{Job, Rate, State, View};
 use selvedge_model::error::Error;
 use selvedge_ops::{
     CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Operation, Phase, Plan,
-    PlannedCollection, Warning,
+    PlannedCollection, ProgressSnapshot, Warning,
 };
 
 pub fn job(job: &Job, view: &View) -> v1::Job {
@@ -28,7 +28,7 @@ pub fn job(job: &Job, view: &View) -> v1::Job {
         start_time: lifecycle.started.map(timestamp),
         end_time: lifecycle.ended.map(timestamp),
         progress_time: progress.moved.map(timestamp),
-        progress: Some(with_rate(counts(&progress.total), view.rate)),
+        progress: Some(total(progress, view.rate)),
         collections: progress.collections.iter().map(collection).collect(),
         retries: progress.retries,
         waiting_for: progress.waiting_for.clone(),
@@ -73,6 +73,7 @@ fn phase(phase: Phase) -> v1::JobPhase {
         Phase::Committing => v1::JobPhase::Committing,
         Phase::WritingReferences => v1::JobPhase::WritingReferences,
         Phase::Finishing => v1::JobPhase::Finishing,
+        Phase::CheckingBackup => v1::JobPhase::CheckingBackup,
     }
 }
 
@@ -98,12 +99,21 @@ fn counts(counts: &Counts) -> v1::Progress {
         objects_refused,
         objects_per_second: 0.0,
         seconds_remaining: None,
+        bytes_checked: 0,
+        bytes_to_check: 0,
     }
 }
 
-fn with_rate(progress: v1::Progress, rate: Rate) -> v1::Progress {
+/// The counts of the job as a whole, with what is counted for no collection alone.
+fn total(progress: &ProgressSnapshot, rate: Rate) -> v1::Progress {
     let Rate { objects_per_second, seconds_remaining } = rate;
-    v1::Progress { objects_per_second, seconds_remaining, ..progress }
+    v1::Progress {
+        objects_per_second,
+        seconds_remaining,
+        bytes_checked: progress.bytes_checked,
+        bytes_to_check: progress.bytes_to_check,
+        ..counts(&progress.total)
+    }
 }
 
 fn collection(snapshot: &CollectionSnapshot) -> v1::CollectionProgress {

@@ -186,7 +186,7 @@ pub fn backup_id(text: &str) -> Result<BackupId> {
     check_name("backup_id", text)?;
     if text.is_empty() {
         return Err(Error::invalid("backup_id", "`backup_id` is missing")
-            .hint("`selvedge list` shows the backups there are"));
+            .hint("give the id of a backup of the repository"));
     }
     text.parse()
 }

@@ -5,7 +5,7 @@ use crate::jobs::State;
 use selvedge_ops::{Access, ClearRequest, Operation, Report};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
-    Registry::new(Limits { running, history })
+    Registry::new(Limits { running, history, memory: 0 })
 }
 
 fn done() -> Outcome {

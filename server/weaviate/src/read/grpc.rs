@@ -8,35 +8,17 @@ use selvedge_proto::weaviate::{
     ConsistencyLevel, MetadataRequest, MetadataResult, ObjectPropertiesRequest, PropertiesRequest,
     SearchReply, SearchRequest, SearchResult,
 };
-use tonic::{Code, Status};
 use uuid::Uuid;
 
+use super::failure::{Failure, fewer};
 use super::{ObjectReader, Page, cursor};
+use crate::cancel::Effect;
+use crate::fault::Fault;
 use crate::properties_to_json::{self, AMBIGUOUS_INTEGER};
 use crate::wire::Malformed;
-use crate::{failure, grpc};
+use crate::{MAX_REPLY, grpc};
 use selvedge_model::error::{Error, Kind};
 use selvedge_model::{Batch, Collection, Property, ValueKind, Vectors};
-
-/// Why there is no page.
-pub enum Failure {
-    /// It would be larger than a message may be.
-    TooLarge,
-    /// It would have more objects than a page may have: this many.
-    TooMany(u32),
-    /// There is a value in it that only REST shows.
-    Misread,
-    Other(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            Kind::CollectionUnsupported => Self::Misread,
-            _ => Self::Other(error),
-        }
-    }
-}
 
 /// Everything of a request but where it starts.
 pub fn template(collection: &Collection, vectors: bool) -> SearchRequest {
@@ -61,10 +43,17 @@ pub fn template(collection: &Collection, vectors: bool) -> SearchRequest {
 }
 
 impl ObjectReader {
-    pub async fn grpc_page(&self, tenant: &str, after: Option<Uuid>, limit: u32) -> Result<Page, Failure> {
+    /// `room` is what the reply may weigh.
+    pub async fn grpc_page(
+        &self,
+        tenant: &str,
+        after: Option<Uuid>,
+        limit: u32,
+        room: usize,
+    ) -> Result<Page, Failure> {
         let request =
             SearchRequest { tenant: tenant.to_owned(), after: cursor(after), limit, ..self.template.clone() };
-        let reply = self.search(tenant, request).await?;
+        let reply = self.search(tenant, request, room).await?;
         let bytes = reply.encoded_len();
         let mut batch = self.batch();
         let mut last = after;
@@ -72,7 +61,9 @@ impl ObjectReader {
             let id = result.metadata.as_ref().map_or("", |metadata| metadata.id.as_str()).to_owned();
             match self.decode_object(&mut batch, result, &mut last) {
                 Ok(()) => {}
-                Err(Malformed(text)) if text.contains(AMBIGUOUS_INTEGER) => return Err(Failure::Misread),
+                Err(Malformed(text)) if text.contains(AMBIGUOUS_INTEGER) => {
+                    return Err(Failure::OnlyOverRest);
+                }
                 Err(error) => return Err(Failure::Other(self.undecodable(tenant, id, error))),
             }
         }
@@ -81,34 +72,47 @@ impl ObjectReader {
         Ok(Page { batch, bytes, listed, last, is_last, misread: Vec::new(), unreadable: Vec::new() })
     }
 
+    /// Sends a search, whose reply may weigh so much.
     pub(super) async fn search(
         &self,
         tenant: &str,
         mut request: SearchRequest,
+        room: usize,
     ) -> Result<SearchReply, Failure> {
         let limit = request.limit;
         let at_one = self.at_one.load(Relaxed);
         if at_one {
             request.consistency_level = Some(ConsistencyLevel::One.into());
         }
-        let status = match self.cluster.call(|line| async move { grpc(line).search(request).await }).await {
+        let most = room.min(MAX_REPLY);
+        let call = |line| async move { grpc(line).max_decoding_message_size(most).search(request).await };
+        let status = match self.cluster.call(Effect::Reads, call).await {
             Ok(reply) => return Ok(reply),
-            Err(status) if is_too_large(&status) && limit > 1 => return Err(Failure::TooLarge),
-            // An object that no message can hold; REST has no such limit.
-            Err(status) if is_too_large(&status) => return Err(Failure::Misread),
             Err(status) => status,
         };
-        if let Some(most) = failure::most_results(status.message(), limit) {
-            return Err(Failure::TooMany(most));
+        match Fault::of_status(&status) {
+            Fault::LargerThanMessage if limit > 1 => return Err(Failure::TooLarge(0)),
+            Fault::LargerThanRoom(bytes) if limit > 1 || room < MAX_REPLY => {
+                return Err(Failure::TooLarge(bytes));
+            }
+            // An object that no message can hold; REST has no such limit.
+            Fault::LargerThanMessage | Fault::LargerThanRoom(_) => return Err(Failure::OnlyOverRest),
+            Fault::Misread => return Err(Failure::OnlyOverRest),
+            Fault::TooMany(told) => {
+                if let Some(most) = fewer(limit, told) {
+                    return Err(Failure::TooMany(most));
+                }
+            }
+            Fault::ReplicasDisagree | Fault::TooFewReplicas if !at_one => {
+                self.at_one.store(true, Relaxed);
+                // Some replica is down, and another one has all that there is.
+                let error = self.cluster.failed(&self.action(tenant), status);
+                let text = format!("{error}; reading from any one replica instead");
+                return Err(Failure::Other(Error::new(Kind::WeaviateOverloaded, text)));
+            }
+            _ => {}
         }
-        let replicas_disagree = failure::is_about_replicas(status.message());
         let error = self.cluster.failed(&self.action(tenant), status);
-        if replicas_disagree && !at_one {
-            self.at_one.store(true, Relaxed);
-            // Some replica is down, and another one has all that there is.
-            let text = format!("{error}; reading from any one replica instead");
-            return Err(Failure::Other(Error::new(Kind::WeaviateOverloaded, text)));
-        }
         Err(self.cluster.unless_behind(error, &self.collection.name).await.into())
     }
 
@@ -212,12 +216,6 @@ fn parts_of(property: &Property) -> ObjectPropertiesRequest {
         primitive_properties: primitive.into_iter().map(|nested| nested.name.clone()).collect(),
         object_properties: objects.into_iter().map(parts_of).collect(),
     }
-}
-
-/// Weaviate's limit for a message shows as the first, our own as the second.
-fn is_too_large(status: &Status) -> bool {
-    status.code() == Code::ResourceExhausted && status.message().contains("larger than max")
-        || status.code() == Code::OutOfRange
 }
 
 #[cfg(test)]

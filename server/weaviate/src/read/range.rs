@@ -5,19 +5,29 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use uuid::Uuid;
 
-use super::grpc::Failure;
+use super::failure::{Failure, apart};
 use super::{ObjectReader, Page, Source};
+use crate::MAX_REPLY;
 use selvedge_model::UuidRange;
-use selvedge_model::error::{Kind, Result};
+use selvedge_model::error::Result;
 
-/// What a page should weigh. Large pages save Weaviate work, small ones keep memory flat and progress even.
-const PAGE_BYTES: usize = 6 << 20;
 /// Measured: larger pages are slower, whatever they weigh.
 pub const MAX_PAGE_OBJECTS: u32 = 1000;
 /// The first page tells how heavy objects are, so it must not assume that they are light.
 const FIRST_PAGE_OBJECTS: u32 = 16;
-/// Over REST, nothing limits how heavy a page may be.
+/// Over REST, that a page is too heavy only shows when as much of it has arrived.
 const FIRST_REST_PAGE_OBJECTS: u32 = 4;
+
+/// What came of asking for a page.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once, and nearly always a page")]
+pub enum Fetched {
+    Page(Page),
+    /// There is nothing more in the range.
+    End,
+    /// A single object weighs more than the room that was given: at least this many bytes, 0 if that is unknown.
+    NoRoom(usize),
+}
 
 /// Reads the objects of one range, in the order of their ids.
 pub struct RangeReader {
@@ -25,6 +35,7 @@ pub struct RangeReader {
     tenant: String,
     range: UuidRange,
     after: Option<Uuid>,
+    /// Objects that the next page may have.
     limit: u32,
     done: bool,
 }
@@ -48,74 +59,87 @@ impl ObjectReader {
 }
 
 impl RangeReader {
-    /// The next page, or `None` at the end. Repeats what fails for a moment; may be dropped at any time.
-    pub async fn next(&mut self) -> Result<Option<Page>> {
+    /// The next page, of an answer that weighs no more than `room`: the reply over gRPC as encoded, the body over REST. With
+    /// `usize::MAX`, nothing is capped but replies over gRPC, and an object that no reply can hold comes over REST.
+    ///
+    /// Repeats what fails for a moment; may be dropped at any time, and called again with more room.
+    pub async fn next(&mut self, room: usize) -> Result<Fetched> {
         if self.done {
-            return Ok(None);
+            return Ok(Fetched::End);
         }
-        let mut page = self.fetch().await?;
+        let mut page = match self.fetch(room).await? {
+            Ok(page) => page,
+            Err(bytes) => return Ok(Fetched::NoRoom(bytes)),
+        };
         let Some(last) = page.last else {
             self.done = true;
-            return Ok(None);
+            return Ok(Fetched::End);
         };
         let previous = self.after.replace(last);
-        self.limit = self.next_limit(previous, page.listed, page.bytes);
+        let by_weight = next_limit(self.limit, page.listed, page.bytes, room);
+        self.limit =
+            by_weight.min(self.left(previous, page.listed)).min(self.reader.most_objects.load(Relaxed));
         let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
         // So is one that reaches the end of the range or beyond.
         self.done = page.is_last || last >= self.range.last;
         page.batch.truncate(inside);
         page.misread.retain(|misreading| self.range.contains(&misreading.id));
         page.unreadable.retain(|misreading| self.range.contains(&misreading.id));
-        Ok(Some(page))
+        Ok(Fetched::Page(page))
     }
 
-    async fn fetch(&mut self) -> Result<Page> {
-        if self.reader.source != Source::Grpc {
-            return self.fetch_over_rest().await;
-        }
-        loop {
+    /// The last id that was passed: what is left of the range comes after it. None if that is all ids there are.
+    pub fn position(&self) -> Option<Uuid> {
+        self.after
+    }
+
+    /// Whether the last page was the last of the range.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Lets the range end with `last`, as when another reader takes the rest of it.
+    pub fn shorten(&mut self, last: Uuid) {
+        self.done |= self.after.is_some_and(|after| after >= last);
+        self.range.last = last.clamp(self.range.first, self.range.last);
+    }
+
+    /// The inner result is the page, or what a single object weighs at least for which there is no room.
+    async fn fetch(&mut self, room: usize) -> Result<Result<Page, usize>> {
+        while self.reader.source == Source::Grpc {
             let (reader, tenant, after, limit) = (&self.reader, &self.tenant, self.after, self.limit);
-            let outcome = reader
+            let page = reader
                 .cluster
-                .retrying(async || match reader.grpc_page(tenant, after, limit).await {
-                    Ok(page) => Ok(Ok(page)),
-                    Err(Failure::Other(error)) => Err(error),
-                    Err(other) => Ok(Err(other)),
-                })
+                .retrying(async || apart(reader.grpc_page(tenant, after, limit, room).await))
                 .await?;
-            match outcome {
-                Ok(page) => return Ok(page),
-                Err(Failure::TooLarge) => self.limit = (self.limit / 2).max(1),
+            match page {
+                Ok(page) => return Ok(Ok(page)),
                 Err(Failure::TooMany(most)) => self.lower_limit(most),
-                Err(Failure::Misread | Failure::Other(_)) => return self.fetch_over_rest().await,
+                Err(Failure::TooLarge(bytes)) if limit <= 1 => return Ok(Err(bytes)),
+                Err(Failure::TooLarge(_)) => self.limit = limit / 2,
+                Err(_) => break,
             }
         }
+        self.fetch_over_rest(room).await
     }
 
     /// A page that cannot be read is tried in smaller pieces, until it is clear which object it is.
-    async fn fetch_over_rest(&mut self) -> Result<Page> {
+    async fn fetch_over_rest(&mut self, room: usize) -> Result<Result<Page, usize>> {
         loop {
             let (reader, tenant, after, limit) = (&self.reader, &self.tenant, self.after, self.limit);
             let page = reader
                 .cluster
-                .retrying(async || match reader.rest_page(tenant, after, limit).await {
-                    Ok(page) => Ok(Ok(page)),
-                    Err(Failure::Other(error)) => Err(error),
-                    Err(other) => Ok(Err(other)),
-                })
-                .await;
+                .retrying(async || apart(reader.rest_page(tenant, after, limit, room).await))
+                .await?;
             match page {
-                Ok(Ok(page)) => return Ok(page),
-                Ok(Err(Failure::TooMany(most))) => self.lower_limit(most),
-                Ok(Err(_)) => self.limit = (self.limit / 2).max(1),
-                Err(error) if error.kind() == Kind::CollectionUnsupported => {
-                    if self.limit > 1 {
-                        self.limit = (self.limit / 2).max(1);
-                        continue;
-                    }
-                    return reader.page_of_single_objects(tenant, after, error).await;
+                Ok(page) => return Ok(Ok(page)),
+                Err(Failure::TooMany(most)) => self.lower_limit(most),
+                Err(_) if limit > 1 => self.limit = limit / 2,
+                Err(Failure::TooLarge(bytes)) => return Ok(Err(bytes)),
+                Err(Failure::Unreadable { error, .. }) => {
+                    return reader.page_of_single_objects(tenant, after, error, room).await;
                 }
-                Err(error) => return Err(error),
+                Err(failure) => return Err(failure.into_error(&reader.action(tenant))),
             }
         }
     }
@@ -126,21 +150,66 @@ impl RangeReader {
         self.reader.most_objects.fetch_min(self.limit, Relaxed);
     }
 
-    /// As many objects as weigh `PAGE_BYTES`, but not many more than the range seems to have left: what a page reads
-    /// beyond its range is read in vain.
-    fn next_limit(&self, previous: Option<Uuid>, objects: usize, bytes: usize) -> u32 {
-        let by_weight = PAGE_BYTES / (bytes / objects.max(1)).max(1);
-        let by_weight =
-            u32::try_from(by_weight).unwrap_or(u32::MAX).clamp(1, self.reader.most_objects.load(Relaxed));
+    /// Not many more than the range seems to have left: what a page reads beyond its range is read in vain.
+    fn left(&self, previous: Option<Uuid>, objects: usize) -> u32 {
         let before = previous.map_or(1.0, |id| self.range.fraction_after(&id));
         let after = self.after.map_or(0.0, |id| self.range.fraction_after(&id));
         let read = before - after;
         if read <= 0.0 {
-            return by_weight;
+            return MAX_PAGE_OBJECTS;
         }
         let left = objects as f64 * after / read;
         // A tenth and a few more, so that a range of evenly spread ids ends with this page.
-        let by_range = (left * 1.1 + 32.0).min(f64::from(MAX_PAGE_OBJECTS));
-        by_weight.min(by_range as u32)
+        (left * 1.1 + 32.0).min(f64::from(MAX_PAGE_OBJECTS)) as u32
+    }
+}
+
+/// How many objects to ask for after a page of up to `limit`, which had so many objects in so many bytes: as many as weigh
+/// three quarters of the room, so that pages rarely overshoot.
+///
+/// At most twice as many as before. Ids can be in the order of time, first light objects and then heavy ones: the last page
+/// does not tell how heavy the next one is. Only below an eighth of the room it is four times: then all of them may be twice
+/// as heavy and still fit.
+fn next_limit(limit: u32, objects: usize, bytes: usize, room: usize) -> u32 {
+    // Whatever the room, a reply over gRPC has no more.
+    let room = room.min(MAX_REPLY);
+    let each = (bytes / objects.max(1)).max(1);
+    let by_weight = u32::try_from(room / 4 * 3 / each).unwrap_or(u32::MAX);
+    let growth = if bytes < room / 8 { 4 } else { 2 };
+    by_weight.min(limit.saturating_mul(growth)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: usize = 8 << 20;
+
+    #[test]
+    fn pages_weigh_three_quarters_of_the_room() {
+        // Of 64 KiB each.
+        assert_eq!(next_limit(64, 64, 4 << 20, ROOM), 96);
+        // Of 1 MiB each.
+        assert_eq!(next_limit(8, 8, 8 << 20, ROOM), 6);
+        // One that takes more than that is still asked for.
+        assert_eq!(next_limit(1, 1, ROOM, ROOM), 1);
+        assert_eq!(next_limit(16, 0, 0, 0), 1);
+    }
+
+    #[test]
+    fn pages_grow_step_by_step_however_light_objects_are() {
+        let mut limits = vec![16];
+        while let Some(limit) = limits.last().copied().filter(|limit| *limit < MAX_PAGE_OBJECTS) {
+            let bytes = limit as usize * (2 << 10);
+            limits.push(next_limit(limit, limit as usize, bytes, ROOM).min(MAX_PAGE_OBJECTS));
+        }
+        assert_eq!(limits, [16, 64, 256, 1000]);
+        assert_eq!(next_limit(256, 256, ROOM / 8, ROOM), 512);
+    }
+
+    #[test]
+    fn without_a_limit_to_the_room_pages_are_as_large_as_replies() {
+        let objects = 512;
+        assert_eq!(next_limit(objects, 512, MAX_REPLY / 2, usize::MAX), objects / 2 * 3);
     }
 }

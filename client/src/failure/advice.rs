@@ -1,0 +1,135 @@
+//! What to type next. The server's hints are for every caller and know nothing of this command line.
+
+use selvedge_proto::v1::FailureReason::{self, *};
+use selvedge_proto::v1::JobKind;
+
+use super::{Asked, reason};
+
+/// What this command line adds to a hint.
+enum Advice {
+    /// Options or commands by which the hint is followed.
+    Type(String),
+    /// Something more, as a clause of its own.
+    Say(String),
+    Nothing,
+}
+
+/// The hint as it is shown: the server's, or ours where it has none, and what to type. May be empty.
+pub fn next(reason: FailureReason, hint: &str, asked: &Asked) -> String {
+    let hint = if hint.is_empty() { reason::hint(reason) } else { hint };
+    let (joint, text) = match advice(reason, hint, asked) {
+        Advice::Nothing => return hint.to_owned(),
+        Advice::Type(text) => (": ", text),
+        Advice::Say(text) => ("; ", text),
+    };
+    match hint {
+        "" => text,
+        question if question.ends_with('?') => format!("{question} Or: {text}"),
+        _ => format!("{hint}{joint}{text}"),
+    }
+}
+
+/// No `_` arm: a new reason must be given its advice here, or none.
+fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
+    match reason {
+        CollectionNotFound
+        | TenantNotFound
+        | TenantInactive
+        | CollectionUnsupported
+        | ReferenceTargetMissing => about_selection(reason, hint, asked),
+
+        BackupNotFound => typed("`selvedge list`"),
+        JobNotFound => typed("`selvedge jobs list`"),
+        ClusterUnknown => typed("--cluster NAME"),
+        RepositoryUnknown => typed("--repository NAME"),
+        CollectionExists => typed("--rename Old=New"),
+        BackupExists => Advice::Say(format!(
+            "--id gives another one, and `selvedge show {}` shows what is committed under this one",
+            asked.backup()
+        )),
+        // The other job is named in the message, and nowhere else.
+        CollectionBusy => typed("`selvedge jobs watch JOB`, `selvedge jobs cancel JOB`"),
+        ConfirmationRequired => typed("--yes"),
+        TooManyJobs => {
+            said("`selvedge jobs list --active` shows them, `selvedge-server --max-jobs N` allows more")
+        }
+
+        WeaviateUnreachable => typed("`selvedge-server --weaviate-url URL --weaviate-grpc-url URL`"),
+        WeaviateUnauthenticated => {
+            typed("`selvedge-server --weaviate-api-key-file FILE`, or WEAVIATE_API_KEY in its environment")
+        }
+        RepositoryUnavailable => said("`selvedge-server init --repository URL` makes a new repository"),
+
+        BackupIncomplete => {
+            Advice::Say(format!("`selvedge show {}` shows what the backup covers", asked.backup()))
+        }
+        CountMismatch | ContentMismatch if asked.kind == JobKind::Restore => {
+            Advice::Say(format!("{} names what differs", asked.comparison()))
+        }
+        DifferencesFound => {
+            Advice::Say(format!("`selvedge jobs show {}` shows the findings again", asked.job()))
+        }
+
+        Unspecified
+        | InvalidRequest
+        | RequestIdReused
+        | WeaviatePermissionDenied
+        | WeaviateVersionUnsupported
+        | WeaviateRefused
+        | WeaviateOverloaded
+        | WeaviateUnintelligible
+        | ShardsUnavailable
+        | SchemaChanged
+        | SchemaMismatch
+        | CountMismatch
+        | ContentMismatch
+        | ObjectsRefused
+        | RestoreIncomplete
+        | BackupCorrupt
+        | BackupFormatUnknown
+        | RepositoryFull
+        | Cancelled
+        | ServerStopped
+        | Internal => Advice::Nothing,
+    }
+}
+
+/// Of collections and tenants the commands can choose, each in its own way.
+fn about_selection(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
+    let backup = asked.backup();
+    match (reason, asked.kind) {
+        (CollectionNotFound, JobKind::Restore) => Advice::Type(format!("`selvedge show {backup}`")),
+        (CollectionNotFound, JobKind::Verify) => {
+            Advice::Type(format!("`selvedge show {backup}`, `selvedge collections`"))
+        }
+        (CollectionNotFound, _) => typed("`selvedge collections`"),
+        (TenantNotFound, JobKind::Backup | JobKind::Restore) => typed("--tenant NAME, --exclude COLLECTION"),
+        (TenantInactive, JobKind::Backup) => typed("--inactive-tenants activate, --tenant NAME"),
+        (TenantNotFound, JobKind::Clear) | (TenantInactive, JobKind::Restore | JobKind::Clear) => {
+            typed("--tenant NAME")
+        }
+        (ReferenceTargetMissing, JobKind::Restore) => typed("--without-references"),
+        (ReferenceTargetMissing, JobKind::Verify) => {
+            Advice::Type(format!("`selvedge restore {backup} --without-references`"))
+        }
+        // Of several remedies only the hint knows which one helps.
+        (CollectionUnsupported, JobKind::Restore) if hint.contains("vectorizer") => {
+            typed("--set vectorizer=none")
+        }
+        (CollectionUnsupported, JobKind::Verify) if hint.contains("vectorizer") => {
+            Advice::Type(format!("`selvedge restore {backup} --set vectorizer=none`"))
+        }
+        (CollectionUnsupported, JobKind::Backup | JobKind::Restore | JobKind::Verify) => {
+            typed("--exclude NAME")
+        }
+        _ => Advice::Nothing,
+    }
+}
+
+fn typed(text: &str) -> Advice {
+    Advice::Type(text.to_owned())
+}
+
+fn said(text: &str) -> Advice {
+    Advice::Say(text.to_owned())
+}

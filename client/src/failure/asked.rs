@@ -1,0 +1,64 @@
+//! What was asked for, as far as advice depends on it.
+
+use selvedge_proto::v1::{Job, JobKind};
+
+use crate::Command;
+
+/// What a failure came of.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Unspecified for what is no job.
+    pub kind: JobKind,
+    backup: String,
+    job: String,
+    /// As options, with a space before each.
+    renames: String,
+}
+
+impl Asked {
+    /// As the command line says it.
+    pub fn by_command(command: &Command) -> Self {
+        let (kind, backup) = match command {
+            Command::Backup(args) => (JobKind::Backup, args.id.clone().unwrap_or_default()),
+            Command::Restore(args) => (JobKind::Restore, args.backup.clone()),
+            Command::Clear(_) => (JobKind::Clear, String::new()),
+            Command::Verify(args) => (JobKind::Verify, args.backup.clone()),
+            Command::Show(args) => (JobKind::Unspecified, args.backup.clone()),
+            Command::List | Command::Collections(_) | Command::Jobs(_) | Command::Completions(_) => {
+                (JobKind::Unspecified, String::new())
+            }
+        };
+        Self { kind, backup, ..Self::default() }
+    }
+
+    /// As the server says it; the job may have been started by anybody.
+    pub fn of_job(job: &Job) -> Self {
+        let renamed = job
+            .collections
+            .iter()
+            .filter(|collection| !collection.target.is_empty() && collection.target != collection.collection);
+        let renames =
+            renamed.map(|collection| format!(" --rename {}={}", collection.collection, collection.target));
+        Self {
+            kind: job.kind(),
+            backup: job.backup_id.clone(),
+            job: job.id.clone(),
+            renames: renames.collect(),
+        }
+    }
+
+    /// The backup's id, or what stands for it.
+    pub fn backup(&self) -> &str {
+        if self.backup.is_empty() { "BACKUP" } else { &self.backup }
+    }
+
+    /// The job's id, or what stands for it.
+    pub fn job(&self) -> &str {
+        if self.job.is_empty() { "JOB" } else { &self.job }
+    }
+
+    /// The command that compares the cluster with the backup.
+    pub fn comparison(&self) -> String {
+        format!("`selvedge verify {} --against-live{}`", self.backup(), self.renames)
+    }
+}

@@ -1,0 +1,13 @@
+//! Reading a committed backup.
+
+mod backup;
+mod check;
+mod collection;
+mod damage;
+mod file;
+mod stored;
+
+pub use backup::BackupReader;
+pub use collection::CollectionReader;
+pub use damage::{Damage, DamageKind};
+pub use file::FileReader;

@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::collection::CollectionReader;
+use super::damage::Damage;
+use super::stored::Stored;
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::data_file::{FilesJson, SchemaJson, TenantsJson, WrittenSpace};
+use crate::format::Columns;
+use crate::layout;
+use crate::manifest::{CollectionManifest, Manifest};
+use crate::store::Store;
+use crate::store_error::corrupt;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Buckets, Collection, VectorSpace};
+
+/// A committed backup.
+#[derive(Debug, Clone)]
+pub struct BackupReader {
+    store: Arc<Store>,
+    manifest: Arc<Manifest>,
+}
+
+impl BackupReader {
+    pub(crate) fn new(store: Arc<Store>, manifest: Manifest) -> Self {
+        Self { store, manifest: Arc::new(manifest) }
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is said of a damage where it is a failure.
+    pub fn corrupt(&self, damage: &Damage) -> Error {
+        damage.error(&self.manifest.id)
+    }
+
+    /// Reads a collection's schema and lists, and checks them against the manifest.
+    pub async fn collection(&self, name: &str) -> Result<CollectionReader> {
+        let id = &self.manifest.id;
+        let Some(summary) = self.manifest.collections.iter().find(|collection| collection.name == name)
+        else {
+            return Err(Error::new(
+                Kind::CollectionNotFound,
+                format!("backup {id} has no collection \"{name}\""),
+            )
+            .hint("its manifest lists what it has"));
+        };
+        let schema: SchemaJson = self.read_json(summary, layout::SCHEMA).await?;
+        let files: FilesJson = self.read_json(summary, layout::FILES).await?;
+        if !files.inherited.is_empty() {
+            return Err(self.shared());
+        }
+        let tenants = match summary.multi_tenant {
+            true => Some(self.read_json::<TenantsJson>(summary, layout::TENANTS).await?.tenants),
+            false => None,
+        };
+        let collection = Collection::from_schema(schema.class)
+            .map_err(|error| error.context(format_args!("backup {id}")))?;
+        let spaces = written_spaces(id, &collection, &files.vectors)?;
+        let columns = Arc::new(Columns::new(&collection, &spaces)?);
+        Ok(CollectionReader::new(Stored {
+            store: self.store.clone(),
+            id: id.clone(),
+            collection,
+            aliases: schema.aliases,
+            files: files.files,
+            buckets: files.buckets.filter(Buckets::is_whole),
+            mixed_dimensions: files.mixed_dimensions,
+            tenants,
+            columns,
+        }))
+    }
+
+    /// Without the files of other backups that are a part of it, it would look whole and not be.
+    fn shared(&self) -> Error {
+        let Manifest { id, selvedge_version, .. } = self.manifest();
+        Error::new(
+            Kind::BackupFormatUnknown,
+            format!(
+                "backup {id} has data files in common with other backups, which this Selvedge cannot read"
+            ),
+        )
+        .hint(format!("use Selvedge {selvedge_version}, which wrote it, or a newer one"))
+    }
+
+    async fn read_json<T: DeserializeOwned>(&self, collection: &CollectionManifest, name: &str) -> Result<T> {
+        let id = &self.manifest.id;
+        let path = layout::collection_file(id, &collection.name, name);
+        let bytes = self.store.get(&path).await?.ok_or_else(|| self.corrupt(&Damage::missing(&path)))?;
+        let expected = collection.blake3.get(name);
+        let expected =
+            expected.ok_or_else(|| corrupt(id, format_args!("backup.json has no checksum of {path}")))?;
+        if Checksum::of(&bytes) != *expected {
+            return Err(self.corrupt(&Damage::altered(&path, "backup.json")));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| corrupt(id, format_args!("{path} is not valid")).caused_by(error))
+    }
+}
+
+/// The collection's vector spaces that the data files have columns for.
+fn written_spaces(
+    id: &BackupId,
+    collection: &Collection,
+    written: &[WrittenSpace],
+) -> Result<Vec<VectorSpace>> {
+    let find = |space: &WrittenSpace| {
+        collection
+            .vector_spaces
+            .iter()
+            .find(|known| WrittenSpace::from(*known) == *space)
+            .cloned()
+            .ok_or_else(|| {
+                let name = space.name.as_deref().unwrap_or("(legacy)");
+                corrupt(
+                    id,
+                    format_args!("the schema of \"{}\" does not have its vectors {name}", collection.name),
+                )
+            })
+    };
+    written.iter().map(find).collect()
+}

@@ -1,0 +1,63 @@
+//! What is wrong with the files of a backup besides its data, all of it.
+
+use std::collections::BTreeSet;
+
+use object_store::path::Path;
+
+use super::backup::BackupReader;
+use super::collection::CollectionReader;
+use super::damage::{Damage, DamageKind};
+use crate::checksum::Checksum;
+use crate::layout;
+use crate::manifest::{CollectionManifest, Manifest};
+use selvedge_model::error::Result;
+
+impl BackupReader {
+    /// Whether a collection's schema and lists are as they were written.
+    pub async fn damaged_lists(&self, collection: &CollectionManifest) -> Result<Vec<Damage>> {
+        let mut damages = Vec::new();
+        for (name, checksum) in &collection.blake3 {
+            let path = layout::collection_file(&self.manifest().id, &collection.name, name);
+            damages.extend(self.damaged(&path, *checksum).await?);
+        }
+        Ok(damages)
+    }
+
+    /// Whether `claim.json` is as it was written. Nothing is restored from it.
+    pub async fn damaged_claim(&self) -> Result<Option<Damage>> {
+        let Manifest { id, claim, .. } = self.manifest();
+        match claim {
+            Some(checksum) => self.damaged(&layout::claim(id), *checksum).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn damaged(&self, path: &Path, checksum: Checksum) -> Result<Option<Damage>> {
+        Ok(match self.store().get(path).await? {
+            None => Some(Damage::missing(path)),
+            Some(bytes) if Checksum::of(&bytes) != checksum => Some(Damage::altered(path, "backup.json")),
+            Some(_) => None,
+        })
+    }
+
+    /// Files in the backup's folder that it does not list. `readers` are those of its collections whose lists are sound;
+    /// nothing is said of the others' folders.
+    pub async fn extra_files(&self, readers: &[CollectionReader]) -> Result<Vec<Damage>> {
+        let id = &self.manifest().id;
+        let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id)]);
+        let mut unknown = Vec::new();
+        for collection in &self.manifest().collections {
+            let files = collection.blake3.keys();
+            listed.extend(files.map(|name| layout::collection_file(id, &collection.name, name)));
+            match readers.iter().find(|reader| reader.collection().name == collection.name) {
+                Some(reader) => listed.extend(reader.files().iter().map(|file| reader.path(file))),
+                None => unknown.push(layout::collection_dir(id, &collection.name)),
+            }
+        }
+        let there = self.store().list(&layout::backup_dir(id)).await?;
+        let extra = there.into_iter().filter(|path| {
+            !listed.contains(path) && !unknown.iter().any(|folder| path.prefix_matches(folder))
+        });
+        Ok(extra.map(|path| Damage::new(DamageKind::Extra, &path, "is not a file of the backup")).collect())
+    }
+}

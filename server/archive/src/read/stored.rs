@@ -1,0 +1,101 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+
+use super::damage::Damage;
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::data_file::{DataFile, TenantRecord};
+use crate::format::{Columns, Pieces};
+use crate::layout;
+use crate::store::Store;
+use crate::store_error::corrupt;
+use crate::threads::off_the_async_threads;
+use selvedge_model::error::{Error, Result};
+use selvedge_model::{Buckets, Collection, DimensionCount};
+
+/// A collection of a backup as its lists tell of it, and where it is. There is one of it, however many read.
+#[derive(Debug)]
+pub struct Stored {
+    pub store: Arc<Store>,
+    pub id: BackupId,
+    pub collection: Collection,
+    pub aliases: Vec<String>,
+    pub files: Vec<DataFile>,
+    pub buckets: Option<Buckets>,
+    pub mixed_dimensions: Vec<DimensionCount>,
+    pub tenants: Option<Vec<TenantRecord>>,
+    pub columns: Arc<Columns>,
+}
+
+/// Bytes of a data file that have a checksum of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub offset: u64,
+    pub bytes: u64,
+    pub blake3: Checksum,
+}
+
+impl Stored {
+    pub fn path(&self, file: &DataFile) -> Path {
+        layout::data_file(&self.id, &self.collection.name, &file.name)
+    }
+
+    /// Fetches parts of a data file, which are in its order, and checks each of them.
+    pub async fn fetch(&self, file: &DataFile, parts: Vec<Part>) -> Result<Pieces> {
+        let path = self.path(file);
+        let ranges = ranges(&parts);
+        let fetched = match self.store.get_ranges(&path, &ranges).await {
+            Ok(Some(fetched)) if are_whole(&fetched, &ranges) => fetched,
+            Ok(None) => return Err(Damage::missing(&path).error(&self.id)),
+            failed => return Err(self.shortfall(&path, file.bytes, failed.err()).await),
+        };
+        let pieces: Vec<(u64, Bytes)> = ranges.into_iter().map(|range| range.start).zip(fetched).collect();
+        let (pieces, altered) = off_the_async_threads(move || {
+            let pieces = Pieces::new(pieces);
+            let altered = parts.into_iter().find(|part| !part.holds(&pieces));
+            Ok((pieces, altered))
+        })
+        .await?;
+        let Some(Part { offset, bytes, .. }) = altered else { return Ok(pieces) };
+        let end = offset + bytes;
+        Err(corrupt(
+            &self.id,
+            format_args!("{path} was altered: the checksum of its bytes {offset} to {end} does not hold"),
+        ))
+    }
+
+    /// Why less came than was asked for: the file itself is shorter, or the store failed.
+    async fn shortfall(&self, path: &Path, size: u64, error: Option<Error>) -> Error {
+        match (self.store.head(path).await, error) {
+            (Ok(Some(meta)), Some(error)) if meta.size == size => error,
+            (Ok(found), _) => Damage::misfit(path, size, found.map(|meta| meta.size)).error(&self.id),
+            (Err(_), Some(error)) | (Err(error), None) => error,
+        }
+    }
+}
+
+impl Part {
+    fn holds(&self, pieces: &Pieces) -> bool {
+        pieces.get(self.offset, self.bytes).is_some_and(|bytes| Checksum::of(&bytes) == self.blake3)
+    }
+}
+
+/// Parts that follow each other are one range.
+fn ranges(parts: &[Part]) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for Part { offset, bytes, .. } in parts {
+        match ranges.last_mut() {
+            Some(range) if range.end == *offset => range.end += bytes,
+            _ => ranges.push(*offset..offset + bytes),
+        }
+    }
+    ranges
+}
+
+fn are_whole(fetched: &[Bytes], ranges: &[Range<u64>]) -> bool {
+    let is_whole = |(bytes, range): (&Bytes, &Range<u64>)| bytes.len() as u64 == range.end - range.start;
+    fetched.len() == ranges.len() && fetched.iter().zip(ranges).all(is_whole)
+}

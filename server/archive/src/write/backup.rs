@@ -1,0 +1,102 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::collection::CollectionWriter;
+use super::destination::Limits;
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::layout;
+use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
+use crate::store::{Created, Store};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, VectorSpace};
+
+/// A backup that is being made. Nobody sees it before `commit`.
+#[derive(Debug)]
+pub struct BackupWriter {
+    store: Arc<Store>,
+    id: BackupId,
+    job_id: String,
+    /// Of `claim.json`.
+    claim: Checksum,
+    limits: Limits,
+}
+
+impl BackupWriter {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        id: BackupId,
+        job_id: String,
+        claim: Checksum,
+        limits: Limits,
+    ) -> Self {
+        Self { store, id, job_id, claim, limits }
+    }
+
+    pub fn id(&self) -> &BackupId {
+        &self.id
+    }
+
+    /// Writes the schema, and takes data from now on. `spaces` are the vector spaces that every batch will have a
+    /// column for, in this order: the collection's, or none for a backup without vectors.
+    pub async fn add_collection(
+        &self,
+        collection: &Collection,
+        aliases: &[String],
+        spaces: &[VectorSpace],
+    ) -> Result<CollectionWriter> {
+        CollectionWriter::create(
+            self.store.clone(),
+            self.id.clone(),
+            collection,
+            aliases,
+            spaces,
+            self.limits,
+        )
+        .await
+    }
+
+    /// Makes it a backup. Everything that `collections` tell of is made durable before. If it fails, the backup can be
+    /// discarded.
+    pub async fn commit(
+        &self,
+        summary: CommitSummary,
+        collections: Vec<CollectionManifest>,
+    ) -> Result<Manifest> {
+        let names: BTreeSet<_> = collections.iter().map(|collection| &collection.name).collect();
+        if names.len() != collections.len() {
+            return Err(Error::internal(format!("a collection is twice in backup {}", self.id)));
+        }
+        let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), self.claim, summary, collections);
+        // What came off while the job ran would take the manifest onto the disk below.
+        self.store.check_again().await?;
+        self.store.settle().await?;
+        match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
+            Created::Done => Ok(manifest),
+            Created::Taken(_) => {
+                let place = self.store.place();
+                Err(Error::new(
+                    Kind::BackupExists,
+                    format!("another job has made backup {} in {place} meanwhile", self.id),
+                )
+                .hint("its backup is whole; start this job again with another id"))
+            }
+        }
+    }
+
+    /// Deletes what a job that failed has written, and says how many objects that were. Deletes nothing and fails if
+    /// the backup is committed. File writers must have ended before.
+    pub async fn discard(&self) -> Result<u64> {
+        if self.store.head(&layout::manifest(&self.id)).await?.is_some() {
+            return Err(Error::internal(format!("backup {} is committed and cannot be discarded", self.id)));
+        }
+        let claim = layout::claim(&self.id);
+        let mut paths = self.store.list(&layout::backup_dir(&self.id)).await?;
+        paths.retain(|path| *path != claim);
+        // The claim goes last: as long as there is something, the id is taken.
+        let data = self.store.delete(paths).await?;
+        let deleted = data + self.store.delete(vec![claim]).await?;
+        self.store.remove_remains(&layout::backup_dir(&self.id)).await?;
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::destination::{Destination, Limits};
+use super::file::FileWriter;
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
+use crate::format::Columns;
+use crate::layout;
+use crate::manifest::CollectionManifest;
+use crate::store::Store;
+use selvedge_model::error::{Error, Result};
+use selvedge_model::{Collection, Content, Remark, VectorSpace, gaps};
+
+/// A collection of a backup that is being made. Clones share it, so that each lane can have one.
+#[derive(Debug, Clone)]
+pub struct CollectionWriter {
+    destination: Arc<Destination>,
+    schema: Checksum,
+}
+
+impl CollectionWriter {
+    pub(super) async fn create(
+        store: Arc<Store>,
+        backup: BackupId,
+        collection: &Collection,
+        aliases: &[String],
+        spaces: &[VectorSpace],
+        limits: Limits,
+    ) -> Result<Self> {
+        let columns = Arc::new(Columns::new(collection, spaces)?);
+        let destination = Destination { store, limits, columns, collection: collection.name.clone(), backup };
+        let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
+        let schema = destination.put_list(layout::SCHEMA, &json).await?;
+        Ok(Self { destination: Arc::new(destination), schema })
+    }
+
+    /// A data file that takes objects. `group_bytes` are the raw bytes of a row group: what is buffered and encoded at once,
+    /// and later fetched and decoded. There is a limit to what can be asked for.
+    pub fn data_file(&self, group_bytes: usize) -> FileWriter {
+        let limit = self.destination.limits.row_group_bytes;
+        FileWriter::new(self.destination.clone(), group_bytes.min(limit).max(1))
+    }
+
+    /// Deletes these files and the schema: the collection is to be read again, or not to be in the backup after all.
+    pub async fn discard(self, files: &[DataFile]) -> Result<()> {
+        let destination = &self.destination;
+        let mut paths: Vec<_> = files.iter().map(|file| destination.data_file(file.name.as_str())).collect();
+        paths.push(destination.list(layout::SCHEMA));
+        destination.store.delete(paths).await.map(drop)
+    }
+
+    /// Writes down what was written: `files` are in any order, `content` is that of all of them. `tenants` are all that the collection has, their digests not
+    /// yet filled in; None without multi-tenancy.
+    pub async fn finish(
+        self,
+        mut files: Vec<DataFile>,
+        content: Content,
+        tenants: Option<Vec<TenantRecord>>,
+        remarks: Vec<Remark>,
+    ) -> Result<CollectionManifest> {
+        let destination = &self.destination;
+        if tenants.is_some() != destination.columns.multi_tenant {
+            let text = format!("tenants do not fit collection \"{}\"", destination.collection);
+            return Err(Error::internal(text));
+        }
+        files.sort_by(|a, b| place(a).cmp(&place(b)));
+        let complete = gaps(&remarks).next().is_none();
+        let mut manifest = CollectionManifest {
+            name: destination.collection.clone(),
+            objects: files.iter().map(|file| file.rows).sum::<u64>() - strays(&content, tenants.as_deref()),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            files: files.len() as u64,
+            multi_tenant: destination.columns.multi_tenant,
+            tenants_covered: 0,
+            tenants_total: 0,
+            complete,
+            remarks,
+            digest: Some(content.total()),
+            blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
+        };
+        if let Some(mut tenants) = tenants {
+            for tenant in tenants.iter_mut().filter(|tenant| tenant.rows.is_some()) {
+                tenant.digest = Some(content.tenants.get(&tenant.name).copied().unwrap_or_default());
+                manifest.tenants_covered += 1;
+            }
+            manifest.tenants_total = tenants.len() as u64;
+            let checksum = destination.put_list(layout::TENANTS, &TenantsJson { tenants }).await?;
+            manifest.blake3.insert(layout::TENANTS.to_owned(), checksum);
+        }
+        let files = FilesJson {
+            vectors: destination.columns.spaces.iter().map(Into::into).collect(),
+            files,
+            inherited: Vec::new(),
+            mixed_dimensions: content.dimensions.mixed(),
+            buckets: Some(content.buckets),
+        };
+        let checksum = destination.put_list(layout::FILES, &files).await?;
+        manifest.blake3.insert(layout::FILES.to_owned(), checksum);
+        Ok(manifest)
+    }
+}
+
+/// Its first tenant, and its first id if it is of a part of that tenant.
+fn place(file: &DataFile) -> (Option<&str>, Option<Uuid>, &str) {
+    let tenant = file.tenants.first().map(|span| span.tenant.as_str());
+    (tenant, file.covers.map(|range| range.first), file.name.as_str())
+}
+
+/// Rows of tenants that went while they were read, and that the backup does not claim to hold.
+fn strays(content: &Content, tenants: Option<&[TenantRecord]>) -> u64 {
+    let left_out = tenants.into_iter().flatten().filter(|tenant| tenant.rows.is_none());
+    left_out.filter_map(|tenant| content.tenants.get(&tenant.name)).map(|rows| rows.objects).sum()
+}

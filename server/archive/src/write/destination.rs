@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use object_store::path::Path;
+use serde::Serialize;
+
+use crate::backup_id::BackupId;
+use crate::checksum::Checksum;
+use crate::format::Columns;
+use crate::layout;
+use crate::store::Store;
+use selvedge_model::error::{Error, Result};
+
+/// How large things get.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Raw bytes of a row group: what is buffered, encoded, fetched and decoded at once. Fewer may be asked for.
+    pub row_group_bytes: usize,
+    pub row_group_rows: usize,
+    /// A file that has reached this many bytes is full.
+    pub file_bytes: u64,
+    /// Of a multipart upload. S3 wants at least 5 MiB; a lane holds up to two of them.
+    pub part_bytes: usize,
+}
+
+const MIB: usize = 1 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Measured: 8 MiB are no faster, and take a third more memory.
+            row_group_bytes: 4 * MIB,
+            row_group_rows: 65_536,
+            file_bytes: 64 * MIB as u64,
+            part_bytes: 5 * MIB,
+        }
+    }
+}
+
+/// Where the files of one collection go, and what its data files look like.
+#[derive(Debug)]
+pub struct Destination {
+    pub store: Arc<Store>,
+    pub limits: Limits,
+    pub columns: Arc<Columns>,
+    pub collection: String,
+    pub backup: BackupId,
+}
+
+impl Destination {
+    pub fn data_file(&self, name: &str) -> Path {
+        layout::data_file(&self.backup, &self.collection, name)
+    }
+
+    /// `name` is one of those in [`layout`].
+    pub fn list(&self, name: &str) -> Path {
+        layout::collection_file(&self.backup, &self.collection, name)
+    }
+
+    pub async fn put_list(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<Checksum> {
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Error::internal(format!("{name} cannot be written as JSON")).caused_by(error))?;
+        let checksum = Checksum::of(&bytes);
+        self.store.put_hastily(&self.list(name), bytes.into()).await?;
+        Ok(checksum)
+    }
+}

@@ -1,0 +1,139 @@
+//! Bytes on their way to the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{MultipartUpload, PutPayload, PutPayloadMut};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::destination::Destination;
+use selvedge_model::error::{Error, Result};
+
+/// Bytes that become one object: held until they are too many for a single put, then sent in parts.
+pub struct Upload {
+    destination: Arc<Destination>,
+    path: Path,
+    held: PutPayloadMut,
+    parts: Option<Parts>,
+}
+
+/// Parts of an object that is being sent, one after the other.
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    on_its_way: Option<AbortOnDropHandle<object_store::Result<()>>>,
+}
+
+impl Upload {
+    pub fn new(destination: Arc<Destination>, path: Path) -> Self {
+        Self { destination, path, held: PutPayloadMut::new(), parts: None }
+    }
+
+    /// All parts have the same size but the last, as some stores want it. One is on its way while the next row group is
+    /// made.
+    pub async fn push(&mut self, mut bytes: Bytes) -> Result<()> {
+        let part_bytes = self.destination.limits.part_bytes;
+        while self.held.content_length() + bytes.len() > part_bytes {
+            self.held.push(bytes.split_to(part_bytes - self.held.content_length()));
+            self.send().await?;
+        }
+        self.held.push(bytes);
+        Ok(())
+    }
+
+    /// Sends what is held as a part.
+    async fn send(&mut self) -> Result<()> {
+        let Self { destination, path, held, parts } = self;
+        let parts = match parts {
+            Some(parts) => parts,
+            None => {
+                parts.insert(Parts { upload: destination.store.start_upload(path).await?, on_its_way: None })
+            }
+        };
+        let sent = parts.send(std::mem::take(held).into()).await;
+        sent.map_err(|error| destination.store.error("write", path, error))
+    }
+
+    /// Waits until no part is on its way.
+    pub async fn settle(&mut self) -> Result<()> {
+        let Self { destination, path, parts, .. } = self;
+        match parts {
+            Some(parts) => {
+                parts.settle().await.map_err(|error| destination.store.error("write", path, error))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// It is there when this returns, and durable when the backup is committed. Nothing is left of it if that fails.
+    pub async fn finish(mut self) -> Result<()> {
+        if self.parts.is_none() {
+            return self.destination.store.put_hastily(&self.path, self.held.into()).await;
+        }
+        if let Err(error) = self.send().await {
+            return Err(self.abort_after(error).await);
+        }
+        let Self { destination, path, parts, .. } = &mut self;
+        let completed = match parts {
+            Some(parts) => parts.complete().await,
+            None => Ok(()),
+        };
+        match completed {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = destination.store.error("write", path, error);
+                // Some stores cannot abort what failed when it was completed, and say so instead of why it failed. What is
+                // left of it is removed with the backup that it was for.
+                if let Err(cleanup) = self.abort().await {
+                    tracing::debug!(%cleanup, "an upload that could not be completed could not be aborted either");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves nothing of it.
+    pub async fn abort(self) -> Result<()> {
+        let Some(mut parts) = self.parts else { return Ok(()) };
+        drop(parts.on_its_way.take());
+        match parts.upload.abort().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.destination.store.error("clean up", &self.path, error)),
+        }
+    }
+
+    /// Cleans up after `error`, which is more telling than what may go wrong with that.
+    pub async fn abort_after(self, error: Error) -> Error {
+        match self.abort().await {
+            Ok(()) => error,
+            Err(cleanup) => {
+                tracing::warn!(%cleanup, "parts of a data file may be left behind");
+                error
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// Waits for the part before.
+    async fn send(&mut self, part: PutPayload) -> object_store::Result<()> {
+        self.settle().await?;
+        let sending = self.upload.put_part(part);
+        self.on_its_way = Some(AbortOnDropHandle::new(tokio::spawn(sending)));
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> object_store::Result<()> {
+        match self.on_its_way.take() {
+            Some(sending) => {
+                sending.await.map_err(|error| object_store::Error::JoinError { source: error })?
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn complete(&mut self) -> object_store::Result<()> {
+        self.settle().await?;
+        self.upload.complete().await.map(drop)
+    }
+}

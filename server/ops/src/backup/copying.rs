@@ -1,0 +1,279 @@
+//! Copying a collection: reading it into data files, and making sure afterwards that nothing is missing that is not told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use selvedge_archive::{
+    BackupWriter, CollectionManifest, CollectionWriter, DataFile, Repository, TenantRecord, Written,
+};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, Content, Reason, Remark};
+use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
+use tokio::sync::Mutex;
+
+use super::settle::Schema;
+use super::subject::{Counted, Subject, tasks, unless_gone};
+use super::waking::{WAVE, while_awake};
+use super::{BackupRequest, settle, tenants, warn};
+use crate::engine::{FromWeaviate, IntoArchive, Lanes, PartTally, Record, Tally};
+use crate::{CollectionCounters, CollectionState, Context};
+
+/// Everything that the collections of a backup are copied with.
+pub struct Copying {
+    pub job: Context,
+    pub lanes: Lanes,
+    pub cluster: Cluster,
+    pub repository: Repository,
+    pub writer: BackupWriter,
+    pub request: BackupRequest,
+    pub permissions: Permissions,
+    /// A job wakes tenants of one collection at a time.
+    pub waking: Mutex<()>,
+}
+
+/// How often a collection is read whose schema changes while it is read.
+const READS: usize = 3;
+
+/// A collection that was copied.
+pub struct Copied {
+    pub manifest: CollectionManifest,
+    /// As it was when it was read.
+    pub collection: Collection,
+    pub tenants: BTreeSet<String>,
+    pub aliases: Vec<String>,
+}
+
+/// What is known of a collection after it was read.
+enum Settled<T> {
+    /// Everything that is missing is told.
+    Whole(T),
+    /// Its schema is another by now; says in what.
+    Changed(String),
+    Dropped,
+}
+
+/// A collection that is read into data files.
+struct Reading<'a> {
+    subject: &'a Subject,
+    counters: &'a Arc<CollectionCounters>,
+    reader: Arc<ObjectReader>,
+    target: CollectionWriter,
+}
+
+/// What has come of it so far.
+#[derive(Default)]
+pub struct Gathered {
+    pub files: Vec<DataFile>,
+    pub content: Content,
+    pub tally: Tally,
+    remarks: Vec<Remark>,
+}
+
+impl Gathered {
+    fn add(&mut self, record: Record<Option<Written>, Tally>) {
+        if let Some(Written { file, content }) = record.left {
+            self.files.push(file);
+            self.content.merge(content);
+        }
+        self.tally.add(record.notes);
+    }
+}
+
+impl Copying {
+    /// Copies one collection. None if it was dropped.
+    pub async fn copy(
+        &self,
+        mut subject: Subject,
+        counters: Arc<CollectionCounters>,
+    ) -> Result<Option<Copied>> {
+        self.lanes.check_stop()?;
+        counters.set_state(CollectionState::Running);
+        let result = self.copy_whole(&mut subject, &counters).await;
+        counters.set_state(match &result {
+            Ok(Some((manifest, _))) if manifest.complete => CollectionState::Done,
+            Ok(_) => CollectionState::Partial,
+            Err(_) => CollectionState::Failed,
+        });
+        let Subject { collection, aliases, .. } = subject;
+        Ok(result?.map(|(manifest, tenants)| Copied { manifest, collection, tenants, aliases }))
+    }
+
+    /// Reads it again if its schema changes meanwhile. Also returns the names of its tenants.
+    async fn copy_whole(
+        &self,
+        subject: &mut Subject,
+        counters: &Arc<CollectionCounters>,
+    ) -> Result<Option<(CollectionManifest, BTreeSet<String>)>> {
+        let Self { job, cluster, request, permissions, .. } = self;
+        let mut change = String::new();
+        for _ in 0..READS {
+            if !job.or_stop(subject.refresh(cluster, request, permissions, counters)).await? {
+                return Ok(None);
+            }
+            match self.copy_once(subject, counters).await? {
+                Settled::Whole(copied) => return Ok(Some(copied)),
+                Settled::Dropped => return Ok(None),
+                Settled::Changed(difference) => change = difference,
+            }
+        }
+        let name = &subject.collection.name;
+        let text = format!("the schema of collection \"{name}\" changed each time it was read: {change}");
+        Err(Error::new(Kind::SchemaChanged, text).hint("start the backup again when the schema has settled"))
+    }
+
+    async fn copy_once(
+        &self,
+        subject: &Subject,
+        counters: &Arc<CollectionCounters>,
+    ) -> Result<Settled<(CollectionManifest, BTreeSet<String>)>> {
+        let Self { cluster, request, .. } = self;
+        let Subject { collection, aliases, contents } = subject;
+        let reader = Arc::new(ObjectReader::open(cluster, collection, !request.without_vectors).await?);
+        // Not to be dropped in the middle: the store may finish what it began, after everything else was taken away.
+        let target = self.writer.add_collection(collection, aliases, reader.spaces()).await?;
+        let reading = Reading { subject, counters, reader, target };
+        let mut gathered = Gathered { remarks: contents.remarks.clone(), ..Gathered::default() };
+        let read = self.read(&reading, &mut gathered).await;
+        let settled = async {
+            match read {
+                Ok(()) => self.settle(subject, &mut gathered).await,
+                Err(error) => self.explain(subject, error).await,
+            }
+        };
+        let records = match unless_gone(settled.await)? {
+            Some(Settled::Whole(records)) => records,
+            Some(Settled::Changed(difference)) => {
+                reading.target.discard(&gathered.files).await?;
+                return Ok(Settled::Changed(difference));
+            }
+            None | Some(Settled::Dropped) => {
+                reading.target.discard(&gathered.files).await?;
+                return Ok(Settled::Dropped);
+            }
+        };
+        let Gathered { files, content, mut remarks, .. } = gathered;
+        if reading.reader.read_at_one() {
+            remarks.push(Remark::note(Reason::ReadAtOne));
+        }
+        warn(&self.job, &remarks, &collection.name);
+        let tenants = records.iter().flatten().map(|record| record.name.clone()).collect();
+        let manifest = reading.target.finish(files, content, records, remarks).await?;
+        Ok(Settled::Whole((manifest, tenants)))
+    }
+
+    /// Objects that do not fit the schema they were read with may fit the one that the collection has by now.
+    async fn explain(&self, subject: &Subject, error: Error) -> Result<Settled<Option<Vec<TenantRecord>>>> {
+        if error.is_transient() || self.lanes.check_stop().is_err() {
+            return Err(error);
+        }
+        let mut unheard = Vec::new();
+        let now = settle::schema_now(&self.cluster, &subject.collection, &mut unheard);
+        match self.job.or_stop(now).await? {
+            Schema::Same => Err(error),
+            Schema::Changed(difference) => Ok(Settled::Changed(difference)),
+            Schema::Dropped => Ok(Settled::Dropped),
+        }
+    }
+
+    /// Whether what was read is all there was. Returns the collection's tenants.
+    async fn settle(
+        &self,
+        subject: &Subject,
+        gathered: &mut Gathered,
+    ) -> Result<Settled<Option<Vec<TenantRecord>>>> {
+        let Self { job, cluster, request, .. } = self;
+        let Subject { collection, contents, .. } = subject;
+        // First: what does not fit the schema any more may also not be counted as it was.
+        match job.or_stop(settle::schema_now(cluster, collection, &mut gathered.remarks)).await? {
+            Schema::Same => {}
+            Schema::Changed(difference) => return Ok(Settled::Changed(difference)),
+            Schema::Dropped => return Ok(Settled::Dropped),
+        }
+        settle::check_rows(collection, gathered)?;
+        let Gathered { content, tally, remarks, .. } = gathered;
+        let mut lost = BTreeMap::new();
+        if !tally.lost.is_empty() {
+            let now = job.or_stop(cluster.tenants(&collection.name)).await?;
+            lost = tenants::what_became_of(&tally.lost, &now, request, remarks);
+        }
+        if !request.schema_only {
+            // At once, and not as soon as all shards are back: while one was away, what it has was not shown.
+            job.or_stop(cluster.check_shards_now(collection)).await?;
+            remarks.extend(job.or_stop(settle::compare(cluster, collection, &contents.parts, tally)).await?);
+            remarks.extend(settle::misread(&tally.misread));
+            remarks.extend(settle::mixed_dimensions(&content.dimensions));
+        }
+        Ok(Settled::Whole(settle::tenant_records(subject, request, tally, &lost)))
+    }
+
+    /// The active tenants first, then the others wave by wave.
+    async fn read(&self, reading: &Reading<'_>, gathered: &mut Gathered) -> Result<()> {
+        let contents = &reading.subject.contents;
+        if !contents.parts.is_empty() {
+            self.read_parts(reading, &contents.parts, gathered).await?;
+        }
+        for wave in contents.asleep.chunks(WAVE) {
+            self.lanes.check_stop()?;
+            self.read_wave(reading, wave, gathered).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_parts(
+        &self,
+        reading: &Reading<'_>,
+        parts: &[Counted],
+        gathered: &mut Gathered,
+    ) -> Result<()> {
+        let Reading { subject, counters, reader, target } = reading;
+        // A tenant that was counted empty is not asked again, but counted once more in the end.
+        let is_empty = |part: &&Counted| part.tenant.is_some() && part.objects == Some(0);
+        let (empty, parts): (Vec<_>, Vec<_>) = parts.iter().partition(is_empty);
+        counters.add_tenants(empty.len() as u64);
+        gathered
+            .tally
+            .parts
+            .extend(empty.into_iter().map(|part| (part.tenant.clone(), PartTally::default())));
+        let counted = parts.iter().all(|part| part.objects.is_some());
+        let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters);
+        let sinks = IntoArchive::new(target, counters);
+        let carried = self.lanes.carry(tasks(&parts), source, sinks, counters, |record| {
+            gathered.add(record?);
+            Ok(())
+        });
+        self.lanes.while_whole(&self.cluster, &subject.collection, carried).await
+    }
+
+    /// Wakes tenants, reads them, compares what was read with what is there, and puts them back.
+    async fn read_wave(&self, reading: &Reading<'_>, wave: &[String], gathered: &mut Gathered) -> Result<()> {
+        let Self { job, cluster, .. } = self;
+        let collection = &reading.subject.collection;
+        let name = &collection.name;
+        let _alone = job.or_stop(async { Ok(self.waking.lock().await) }).await?;
+        // The plan is some waves old.
+        let now = job.or_stop(cluster.tenants(name)).await?;
+        let (asleep, awake) = tenants::still_there(wave, &now, &self.request, &mut gathered.remarks);
+        let all = [asleep.as_slice(), &awake].concat();
+        while_awake(job, cluster, &self.repository, name, &asleep, async {
+            let parts = job.or_stop(tenants::count(cluster, name, &all)).await?;
+            let more: u64 = parts.iter().filter_map(|part| part.objects).sum();
+            reading.counters.expect_more_objects(more);
+            let mut of_wave = Gathered::default();
+            let read = self.read_parts(reading, &parts, &mut of_wave).await;
+            let compared = match read {
+                Ok(()) => {
+                    let compared = settle::compare(cluster, collection, &parts, &of_wave.tally);
+                    job.or_stop(compared).await
+                }
+                Err(error) => Err(error),
+            };
+            let Gathered { files, content, tally, .. } = of_wave;
+            gathered.files.extend(files);
+            gathered.content.merge(content);
+            gathered.tally.add(tally);
+            gathered.remarks.extend(compared?);
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,311 @@
+//! What a backup is of: which collections and tenants, and how whole that will be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::tenants::{self, Choice};
+use super::{BackupRequest, coverage};
+use crate::engine::Task;
+use crate::limits::losses_of_backup;
+use crate::{CollectionCounters, PlannedCollection, is_probe};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, Reason, Remark, Tenant};
+use selvedge_weaviate::{Aliases, Cluster, Permissions};
+
+/// Collections that are looked at side by side.
+const COLLECTIONS_AT_ONCE: usize = 8;
+/// As many collections, or tenants, are counted before they are read: beside reading them, that is little.
+const FEW: usize = 64;
+/// From then on a count is old.
+const STALE: Duration = Duration::from_secs(5);
+
+/// What the request means on this cluster.
+pub struct Selected {
+    /// The schemas of the collections that are meant, by name.
+    pub schemas: BTreeMap<String, Value>,
+    /// All collections there were, meant or not.
+    pub there: Vec<String>,
+    pub aliases: Aliases,
+    pub permissions: Permissions,
+    /// What a person should know of the selection.
+    pub remarks: Vec<Remark>,
+}
+
+/// A collection that is to be read.
+pub struct Subject {
+    pub collection: Collection,
+    pub aliases: Vec<String>,
+    pub contents: Contents,
+}
+
+/// A collection without tenants, or a tenant, and how many objects there were; None if that was not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    pub tenant: Option<String>,
+    pub objects: Option<u64>,
+}
+
+/// Whether everything is counted before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// To be shown.
+    All,
+    /// Only where counts are few beside what is read, or where they have to prove that all of it was shown.
+    Few,
+}
+
+/// What of a collection is to be read.
+pub struct Contents {
+    /// All tenants; empty without multi-tenancy.
+    pub tenants: Vec<Tenant>,
+    /// Those that were there when it was looked at before.
+    deleted: Vec<String>,
+    /// One with the tenant `None` for a collection without tenants, else one for each chosen tenant that is active. None at
+    /// all in a backup of schemas.
+    pub parts: Vec<Counted>,
+    /// Tenants that are to be woken for it.
+    pub asleep: Vec<String>,
+    /// What is known before reading.
+    pub remarks: Vec<Remark>,
+    counting: Counting,
+    /// When all this was looked at.
+    looked: Instant,
+}
+
+/// The names that the request means.
+pub async fn select(cluster: &Cluster, request: &BackupRequest) -> Result<Selected> {
+    cluster.connect().await?;
+    let permissions = cluster.permissions().await?;
+    let mut schemas = cluster.schemas().await?;
+    let aliases = cluster.aliases().await?;
+    let there: Vec<_> = schemas.keys().cloned().collect();
+    let selection = &request.collections;
+    let place = format!("on cluster \"{}\"", cluster.name());
+    let names = || there.iter().map(String::as_str);
+    let chosen = selection.apply(names(), &place)?;
+    let (probes, chosen): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|name| is_probe(name) && !selection.names(name));
+    if chosen.is_empty() {
+        return Err(Error::new(
+            Kind::CollectionNotFound,
+            format!("there is no collection to back up {place}"),
+        )
+        .hint("check that the server's key may read collections, and what the request leaves out"));
+    }
+    let probes = probes.into_iter().map(|name| Reason::ProbeLeftOut { collection: name.to_owned() });
+    let idle = selection.idle_exclusions(names());
+    let idle = idle.into_iter().map(|term| Reason::NothingExcluded { term: term.to_owned() });
+    let mut remarks: Vec<_> = probes.chain(idle).map(Remark::note).collect();
+    remarks.extend(coverage::of_selection(&permissions, selection));
+    let chosen = chosen.into_iter().filter_map(|name| schemas.remove_entry(name)).collect();
+    Ok(Selected { schemas: chosen, there, aliases, permissions, remarks })
+}
+
+impl Selected {
+    pub fn names(&self) -> Vec<String> {
+        self.schemas.keys().cloned().collect()
+    }
+}
+
+/// Looks at each collection. Fails before anything is written if one of them cannot be backed up. Also returns the names of
+/// those that were dropped meanwhile.
+pub async fn plan(
+    cluster: &Cluster,
+    request: &BackupRequest,
+    selected: &Selected,
+) -> Result<(Vec<Subject>, Vec<String>)> {
+    let few = selected.schemas.len() <= FEW || !cluster.is_single_node().await;
+    let counting = if few || request.dry_run { Counting::All } else { Counting::Few };
+    // Owned, so that the looks need not borrow from each other's surroundings.
+    let looks = selected.schemas.iter().map(|(name, schema)| {
+        let (cluster, request) = (cluster.clone(), request.clone());
+        let (schema, aliases) = (schema.clone(), selected.aliases.of(name));
+        look_at(cluster, request, selected.permissions.clone(), schema, aliases, counting)
+    });
+    let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>())
+        .buffered(COLLECTIONS_AT_ONCE)
+        .try_collect::<Vec<Option<Subject>>>()
+        .await?;
+    let gone = selected.schemas.keys().zip(&found).filter(|(_, subject)| subject.is_none());
+    let gone = gone.map(|(name, _)| name.clone()).collect();
+    Ok((found.into_iter().flatten().collect(), gone))
+}
+
+/// None if it was dropped meanwhile.
+async fn look_at(
+    cluster: Cluster,
+    request: BackupRequest,
+    permissions: Permissions,
+    schema: Value,
+    aliases: Vec<String>,
+    counting: Counting,
+) -> Result<Option<Subject>> {
+    let collection = Collection::from_schema(schema)?;
+    let looked = look_into(&cluster, &request, &permissions, &collection, BTreeSet::new(), counting).await;
+    let Some(contents) = unless_gone(looked)? else {
+        return Ok(None);
+    };
+    Ok(Some(Subject { collection, aliases, contents }))
+}
+
+/// What was read of a collection; None if there is no such collection any more.
+pub fn unless_gone<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == Kind::CollectionNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All tenants, and the parts that are to be read. `known` are the names of the tenants there were before.
+async fn look_into(
+    cluster: &Cluster,
+    request: &BackupRequest,
+    permissions: &Permissions,
+    collection: &Collection,
+    mut known: BTreeSet<String>,
+    counting: Counting,
+) -> Result<Contents> {
+    let tenants = if collection.multi_tenant { cluster.tenants(&collection.name).await? } else { Vec::new() };
+    tenants.iter().for_each(|tenant| {
+        known.remove(&tenant.name);
+    });
+    let deleted: Vec<_> = known.into_iter().collect();
+    let mut remarks: Vec<_> = losses_of_backup(collection).into_iter().collect();
+    let Choice { active, asleep, remarks: of_tenants } =
+        tenants::choose(collection, &tenants, &deleted, request)?;
+    remarks.extend(coverage::of_lists(permissions, request, collection));
+    let looked = Instant::now();
+    if request.schema_only {
+        return Ok(Contents {
+            tenants,
+            deleted,
+            parts: Vec::new(),
+            asleep: Vec::new(),
+            remarks,
+            counting,
+            looked,
+        });
+    }
+    remarks.extend(of_tenants);
+    let shards = cluster.await_shards(collection).await?;
+    remarks.extend(coverage::of_shards(shards));
+    let parts = count_parts(cluster, collection, &active, counting).await?;
+    Ok(Contents { tenants, deleted, parts, asleep, remarks, counting, looked })
+}
+
+async fn count_parts(
+    cluster: &Cluster,
+    collection: &Collection,
+    active: &[String],
+    counting: Counting,
+) -> Result<Vec<Counted>> {
+    let name = &collection.name;
+    match (collection.multi_tenant, counting) {
+        (false, Counting::All) => {
+            Ok(vec![Counted { tenant: None, objects: Some(cluster.count(name, None).await?) }])
+        }
+        (false, Counting::Few) => Ok(vec![Counted { tenant: None, objects: None }]),
+        (true, Counting::All) if active.len() <= FEW => tenants::count(cluster, name, active).await,
+        (true, _) => {
+            let uncounted = |tenant: &String| Counted { tenant: Some(tenant.clone()), objects: None };
+            Ok(active.iter().map(uncounted).collect())
+        }
+    }
+}
+
+/// Parts as tasks: tenants that are small go together.
+pub fn tasks(parts: &[&Counted]) -> Vec<Task> {
+    match parts {
+        [Counted { tenant: None, objects }] => vec![Task::whole(objects.unwrap_or(0))],
+        parts => Task::of_tenants(
+            parts.iter().filter_map(|part| Some((part.tenant.clone()?, part.objects.unwrap_or(0)))),
+        ),
+    }
+}
+
+impl Contents {
+    /// Whether it is known how many objects there are in each part.
+    pub fn is_counted(&self) -> bool {
+        self.parts.iter().all(|part| part.objects.is_some())
+    }
+
+    fn known_tenants(&self) -> BTreeSet<String> {
+        let names = self.tenants.iter().map(|tenant| &tenant.name);
+        names.chain(&self.deleted).cloned().collect()
+    }
+}
+
+impl Subject {
+    /// Looks again when its turn comes: the plan may be hours old. False if the collection is gone.
+    pub async fn refresh(
+        &mut self,
+        cluster: &Cluster,
+        request: &BackupRequest,
+        permissions: &Permissions,
+        counters: &CollectionCounters,
+    ) -> Result<bool> {
+        let Some(now) = cluster.collection_again(&self.collection).await? else { return Ok(false) };
+        let is_same = now.schema == self.collection.schema;
+        self.collection = now;
+        let is_fresh = self.contents.looked.elapsed() <= STALE && self.has_same_tenants(cluster).await?;
+        if !is_same || !is_fresh {
+            let known = self.contents.known_tenants();
+            let counting = self.contents.counting;
+            let looked = look_into(cluster, request, permissions, &self.collection, known, counting).await;
+            let Some(contents) = unless_gone(looked)? else { return Ok(false) };
+            self.contents = contents;
+            self.expect(counters);
+        }
+        Ok(true)
+    }
+
+    async fn has_same_tenants(&self, cluster: &Cluster) -> Result<bool> {
+        if !self.collection.multi_tenant {
+            return Ok(true);
+        }
+        let now = unless_gone(cluster.tenants(&self.collection.name).await)?;
+        Ok(now.is_some_and(|now| now == self.contents.tenants))
+    }
+
+    /// Says what there is to do.
+    pub fn expect(&self, counters: &CollectionCounters) {
+        let Contents { parts, asleep, .. } = &self.contents;
+        // What was read before has to be read again, and counts once more.
+        let done = counters.counts().objects_done;
+        let objects: u64 = parts.iter().filter_map(|part| part.objects).sum();
+        counters.expect_objects(done + objects, asleep.is_empty() && self.contents.is_counted());
+        let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
+        counters.expect_tenants(tenants as u64);
+    }
+
+    /// What a dry run shows.
+    pub fn planned(&self, request: &BackupRequest) -> PlannedCollection {
+        let Contents { tenants, parts, asleep, remarks, .. } = &self.contents;
+        let mut notes: Vec<_> = remarks.iter().map(|remark| remark.reason.to_string()).collect();
+        if request.without_vectors {
+            notes.push("vectors are left out, as the request says".to_owned());
+        }
+        if !request.tenants.is_empty() {
+            notes.push(format!("{} of {} tenants, as the request says", parts.len(), tenants.len()));
+        }
+        if !asleep.is_empty() {
+            notes.push(format!(
+                "{} inactive tenants would be activated and put back; their objects are not counted",
+                asleep.len()
+            ));
+        }
+        PlannedCollection {
+            collection: self.collection.name.clone(),
+            action: if request.schema_only { "back up the schema" } else { "back up" }.to_owned(),
+            objects: parts.iter().filter_map(|part| part.objects).sum(),
+            objects_exact: asleep.is_empty() && self.contents.is_counted(),
+            tenants: if self.collection.multi_tenant { (parts.len() + asleep.len()) as u64 } else { 0 },
+            notes,
+            ..PlannedCollection::default()
+        }
+    }
+}

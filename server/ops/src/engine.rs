@@ -1,0 +1,35 @@
+//! The one way of moving objects.
+//!
+//! What a job moves is cut into [`Task`]s: values that can be written down, sent, and split. A fixed number of lanes takes them
+//! from one queue for all collections of the job; when the queue is empty, an idle lane takes half of what another one has
+//! left. For each task a lane opens a [`Source`], passes its pages to a [`Sink`], and gives back what the sink leaves behind.
+//!
+//! ```text
+//! backup                  FromWeaviate → IntoArchive
+//! restore                 FromArchive  → IntoWeaviate
+//! verify against a cluster, and the check after a restore
+//!                         FromWeaviate → IntoDigest
+//! verify rows             FromArchive  → IntoDigest
+//! ```
+
+mod budget;
+mod ends;
+mod from_archive;
+mod from_weaviate;
+mod into_archive;
+mod into_digest;
+mod lane;
+mod lanes;
+mod queue;
+mod running;
+mod task;
+
+pub use budget::Budget;
+pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
+pub use from_archive::FromArchive;
+pub use from_weaviate::{FromWeaviate, Misreadings, PartTally, Tally};
+pub use into_archive::IntoArchive;
+pub use into_digest::{IntoDigest, Lens};
+pub use lanes::Lanes;
+pub use running::Running;
+pub use task::{Part, Piece, Task};

@@ -1,0 +1,302 @@
+//! Objects as they are in a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Collection, UuidRange};
+use selvedge_weaviate::{
+    Cluster, Fetched as FromRange, Misreading, ObjectReader, Page as WeaviatePage, RangeReader,
+};
+use uuid::Uuid;
+
+use super::task::LEAST_OBJECTS;
+use super::{Fetched, Page, Pages, Part, Piece, Running, Source, Task};
+use crate::CollectionCounters;
+
+/// Misread values that are kept; the others are counted.
+const MISREADINGS: usize = 100;
+
+/// A collection that is read.
+#[derive(Clone)]
+pub struct FromWeaviate(Arc<Reading>);
+
+struct Reading {
+    cluster: Cluster,
+    collection: Collection,
+    reader: Arc<ObjectReader>,
+    /// Whether parts were counted before. Else those are counted that do not fit on one page.
+    counted: bool,
+    counters: Arc<CollectionCounters>,
+    started: DateTime<Utc>,
+}
+
+/// What was read: adds up.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// By tenant, or under `None`.
+    pub parts: BTreeMap<Option<String>, PartTally>,
+    /// Tenants that could not be read any more when their turn came, or in the middle of it: deleted or deactivated.
+    pub lost: BTreeSet<String>,
+    pub misread: Misreadings,
+}
+
+/// What was read of a collection without tenants, or of a tenant.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct PartTally {
+    pub rows: u64,
+    /// Objects that were written after reading had begun, as far as Weaviate's clock agrees with ours.
+    pub young: u64,
+    /// Objects that Weaviate could not show.
+    pub unreadable: u64,
+    /// How many there were, if that was counted when it was begun.
+    pub before: Option<u64>,
+}
+
+/// Values that Weaviate has not shown as they are, or not at all.
+#[derive(Debug, Default)]
+pub struct Misreadings {
+    pub total: u64,
+    /// The first of them.
+    pub samples: Vec<Misreading>,
+}
+
+impl FromWeaviate {
+    /// `counted`: whether tasks know how many objects there are.
+    pub fn new(
+        cluster: &Cluster,
+        collection: &Collection,
+        reader: &Arc<ObjectReader>,
+        counted: bool,
+        counters: &Arc<CollectionCounters>,
+    ) -> Self {
+        Self(Arc::new(Reading {
+            cluster: cluster.clone(),
+            collection: collection.clone(),
+            reader: Arc::clone(reader),
+            counted,
+            counters: Arc::clone(counters),
+            started: Utc::now(),
+        }))
+    }
+}
+
+impl Source for FromWeaviate {
+    type Pages = WeaviatePages;
+
+    async fn open(&self, task: Arc<Running>) -> Result<WeaviatePages> {
+        Ok(WeaviatePages {
+            reading: Arc::clone(&self.0),
+            task,
+            at: None,
+            open: None,
+            tally: Tally::default(),
+        })
+    }
+}
+
+/// The objects of a task, tenant by tenant.
+pub struct WeaviatePages {
+    reading: Arc<Reading>,
+    task: Arc<Running>,
+    /// The place of the tenant that is read, or was read last.
+    at: Option<usize>,
+    open: Option<Open>,
+    tally: Tally,
+}
+
+/// What is being read.
+struct Open {
+    tenant: Option<Arc<str>>,
+    range: RangeReader,
+    /// Whether nothing has come of it yet.
+    is_new: bool,
+}
+
+impl Open {
+    fn tenant(&self) -> Option<String> {
+        self.tenant.as_deref().map(str::to_owned)
+    }
+}
+
+impl Pages for WeaviatePages {
+    type Notes = Tally;
+
+    async fn next(&mut self, room: usize) -> Result<Fetched> {
+        loop {
+            if self.open.is_none() {
+                match self.enter().await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Fetched::End),
+                    Err(error) => self.lose(error)?,
+                }
+                continue;
+            }
+            match self.fetch(room).await {
+                Ok(Some(fetched)) => return Ok(fetched),
+                Ok(None) => self.leave(),
+                Err(error) => self.lose(error)?,
+            }
+        }
+    }
+
+    fn notes(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+}
+
+impl WeaviatePages {
+    /// Goes on to the next tenant, or to the collection as a whole. False if there is none.
+    async fn enter(&mut self) -> Result<bool> {
+        let Some(at) = self.task.enter_next(self.at) else { return Ok(false) };
+        self.at = Some(at);
+        let tenant = self.task.tenant(at).map(Arc::<str>::from);
+        let range = self.reading.reader.range(tenant.as_deref(), self.task.ids());
+        // What is empty was read, too.
+        self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
+        let open = self.open.insert(Open { tenant, range, is_new: true });
+        if let Some(tenant) = &open.tenant {
+            self.reading.check_tenant(tenant).await?;
+        }
+        Ok(true)
+    }
+
+    /// None at the end of the tenant.
+    async fn fetch(&mut self, room: usize) -> Result<Option<Fetched>> {
+        let Some(open) = &mut self.open else { return Ok(None) };
+        open.range.shorten(self.task.ids().last);
+        let page = match open.range.next(room).await? {
+            FromRange::Page(page) => page,
+            FromRange::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
+            FromRange::End => return Ok(None),
+        };
+        if std::mem::take(&mut open.is_new) && !open.range.is_done() {
+            let tenant = open.tenant();
+            if let Some(apart) = self.count(tenant).await? {
+                return Ok(Some(Fetched::Apart(apart)));
+            }
+        }
+        Ok(Some(Fetched::Page(self.note(page))))
+    }
+
+    /// Finds out how large something is that does not fit on one page, if nobody knows. Returns a task for it if it is large,
+    /// and nothing has been read of it.
+    async fn count(&mut self, tenant: Option<String>) -> Result<Option<Task>> {
+        let Reading { cluster, collection, counted, counters, .. } = &*self.reading;
+        let is_known = match self.task.task().piece {
+            Piece::Ids { part: Part::Whole, .. } => *counted,
+            Piece::Ids { part: Part::Tenants(_), .. } => *counted,
+            Piece::Ids { part: Part::Tenant(_), .. } | Piece::File { .. } => true,
+        };
+        if is_known {
+            return Ok(None);
+        }
+        let objects = cluster.count(&collection.name, tenant.as_deref()).await?;
+        counters.expect_more_objects(objects);
+        self.tally.parts.entry(tenant.clone()).or_default().before = Some(objects);
+        match tenant {
+            Some(tenant) if objects >= LEAST_OBJECTS => {
+                self.open = None;
+                let piece = Piece::Ids { part: Part::Tenant(tenant), ids: UuidRange::ALL };
+                Ok(Some(Task { piece, objects }))
+            }
+            Some(_) => Ok(None),
+            None => {
+                self.task.expect(objects);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts a page, without what another lane has taken over meanwhile.
+    fn note(&mut self, mut page: WeaviatePage) -> Page {
+        let open = self.open.as_ref();
+        let last = open.and_then(|open| open.range.position());
+        if let Some(last) = last {
+            let end = self.task.pass(last, &page.batch.ids);
+            page.batch.truncate(page.batch.ids.partition_point(|id| *id <= end));
+            page.misread.retain(|misreading| misreading.id <= end);
+            page.unreadable.retain(|misreading| misreading.id <= end);
+        }
+        let tenant = open.and_then(|open| open.tenant.clone());
+        let part = self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
+        let started = self.reading.started.timestamp_millis();
+        part.rows += page.batch.len() as u64;
+        if !self.reading.counted && part.before.is_none() {
+            self.reading.counters.expect_more_objects(page.batch.len() as u64);
+        }
+        part.young += page.batch.update_times.iter().filter(|time| **time >= started).count() as u64;
+        part.unreadable += page.unreadable.len() as u64;
+        self.tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
+        Page { tenant, batch: page.batch, bytes: page.bytes as u64, last, origin: None, digests: Vec::new() }
+    }
+
+    /// The tenant that was open is read.
+    fn leave(&mut self) {
+        let Some(Open { tenant: Some(_), .. }) = self.open.take() else { return };
+        let is_whole = match self.task.task().piece {
+            // Of one that is read in pieces, the last one counts.
+            Piece::Ids { part: Part::Tenant(_), ids } => ids.last == Uuid::max(),
+            _ => true,
+        };
+        self.reading.counters.add_tenants(u64::from(is_whole));
+    }
+
+    /// What becomes of a tenant that cannot be read is for the job to say, which has others to read.
+    fn lose(&mut self, error: Error) -> Result<()> {
+        let is_about_tenant = matches!(error.kind(), Kind::TenantNotFound | Kind::TenantInactive);
+        match self.open.take() {
+            Some(Open { tenant: Some(tenant), .. }) if is_about_tenant => {
+                self.tally.lost.insert(tenant.to_string());
+                self.reading.counters.add_tenants(1);
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+impl Reading {
+    /// Fails with `TenantInactive` if reading the tenant would activate it, and leave it so.
+    async fn check_tenant(&self, tenant: &str) -> Result<()> {
+        let name = &self.collection.name;
+        if self.collection.activates_tenants() && !self.cluster.is_active(name, tenant).await? {
+            let text = format!("tenant \"{tenant}\" of collection \"{name}\" is not active");
+            return Err(Error::new(Kind::TenantInactive, text));
+        }
+        Ok(())
+    }
+}
+
+impl Tally {
+    /// Rows of all parts.
+    pub fn rows(&self) -> u64 {
+        self.parts.values().map(|part| part.rows).sum()
+    }
+
+    pub fn add(&mut self, other: Self) {
+        for (tenant, read) in other.parts {
+            let part = self.parts.entry(tenant).or_default();
+            part.rows += read.rows;
+            part.young += read.young;
+            part.unreadable += read.unreadable;
+            part.before = part.before.or(read.before);
+        }
+        self.lost.extend(other.lost);
+        self.misread.total += other.misread.total;
+        let room = MISREADINGS.saturating_sub(self.misread.samples.len());
+        self.misread.samples.extend(other.misread.samples.into_iter().take(room));
+    }
+}
+
+impl Misreadings {
+    fn extend(&mut self, found: impl Iterator<Item = Misreading>) {
+        for misreading in found {
+            self.total += 1;
+            if self.samples.len() < MISREADINGS {
+                self.samples.push(misreading);
+            }
+        }
+    }
+}

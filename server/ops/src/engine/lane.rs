@@ -1,0 +1,187 @@
+//! Carrying out one task.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use selvedge_model::UuidRange;
+use selvedge_model::error::{Error, Result};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::budget::Share;
+use super::{
+    Broken, Budget, Ended, Fetched, Page, Pages, Part, Piece, Record, Running, Sink, Sinks, Source, Task,
+};
+use crate::{CollectionCounters, Progress};
+
+/// What all tasks of a move have in common, whatever its ends are.
+pub trait Work: Send + Sync {
+    /// Carries out one of its tasks. Returns the tasks that have come up meanwhile.
+    fn carry(self: Arc<Self>, task: Arc<Running>) -> Pin<Box<dyn Future<Output = Vec<Task>> + Send>>;
+
+    /// Whether what is left of it is not to be begun any more.
+    fn is_stopped(&self) -> bool;
+}
+
+/// A move of some tasks from one end to the other.
+pub struct Move<S: Source, K: Sinks> {
+    pub source: S,
+    pub sinks: K,
+    /// What is done, or why it has failed.
+    pub records: UnboundedSender<Ended<S, K>>,
+    pub stop: CancellationToken,
+    pub budget: Budget,
+    pub progress: Arc<Progress>,
+    pub counters: Arc<CollectionCounters>,
+}
+
+impl<S: Source, K: Sinks> Work for Move<S, K> {
+    fn carry(self: Arc<Self>, task: Arc<Running>) -> Pin<Box<dyn Future<Output = Vec<Task>> + Send>> {
+        Box::pin(async move {
+            let mut apart = Vec::new();
+            if !self.is_stopped()
+                && let Err(error) = self.move_all(Arc::clone(&task), &mut apart).await
+            {
+                let piece = task.task().piece;
+                // Nobody listens to a move that was given up.
+                let _ = self.records.send(Err(Broken { piece, error }));
+            }
+            apart
+        })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+}
+
+/// A task that a lane is at.
+struct Open<S: Source, K: Sinks> {
+    task: Arc<Running>,
+    pages: S::Pages,
+    sink: K::Sink,
+    /// None only while it is exchanged for a larger one.
+    share: Option<Share>,
+    /// The first id of what goes into the sink. None where ids do not tell.
+    first: Option<Uuid>,
+}
+
+impl<S: Source, K: Sinks> Move<S, K> {
+    async fn move_all(&self, task: Arc<Running>, apart: &mut Vec<Task>) -> Result<()> {
+        let share = self.or_stop(self.take()).await?;
+        let pages = self.or_stop(self.source.open(Arc::clone(&task))).await?;
+        let (sink, first) = (self.sinks.open(share.room()), first_id(&task));
+        let mut open = Open::<S, K> { task, pages, sink, share: Some(share), first };
+        loop {
+            let moved = match self.or_stop(open.pages.next(open.room())).await {
+                Ok(Fetched::Page(page)) => self.pass(&mut open, page).await,
+                Ok(Fetched::NoRoom(object)) => self.grow(&mut open, object).await,
+                Ok(Fetched::Apart(task)) => {
+                    apart.push(task);
+                    Ok(())
+                }
+                Ok(Fetched::End) => break,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = moved {
+                open.sink.abandon().await;
+                return Err(error);
+            }
+        }
+        let Open { task, mut pages, sink, first, .. } = open;
+        let piece = task.task().piece;
+        let ids = first.map(|first| UuidRange { first, last: task.ids().last });
+        let left = sink.seal(ids).await?;
+        let record = Record { piece: piece.limited_to(ids), left, notes: pages.notes() };
+        let _ = self.records.send(Ok(record));
+        Ok(())
+    }
+
+    async fn pass(&self, open: &mut Open<S, K>, page: Page) -> Result<()> {
+        let (objects, last) = (page.batch.len() as u64, page.last);
+        open.task.add(objects);
+        self.counters.add_bytes_read(page.bytes);
+        if objects > 0 {
+            open.sink.take(page).await?;
+        }
+        if open.share.as_ref().is_some_and(Share::is_all) {
+            // What took everything there is has had its turn.
+            open.sink.flush().await?;
+            open.share = None;
+            open.share = Some(self.or_stop(self.take()).await?);
+        }
+        // A run of tenants is sealed as a whole.
+        if let (true, Some(first), Some(last)) = (open.sink.is_full(), open.first, last) {
+            let last = last.min(open.task.ids().last);
+            let ids = UuidRange { first, last };
+            let next = self.sinks.open(open.room());
+            let full = std::mem::replace(&mut open.sink, next);
+            let left = full.seal(Some(ids)).await?;
+            // Others may wait for memory.
+            open.share = None;
+            open.share = Some(self.or_stop(self.take()).await?);
+            // Behind the last id of all there is nothing, and the task ends with it.
+            open.first = Some(Uuid::from_u128(last.as_u128().saturating_add(1)));
+            let piece = open.task.task().piece.limited_to(Some(ids));
+            let _ = self.records.send(Ok(Record { piece, left, notes: open.pages.notes() }));
+        }
+        Ok(())
+    }
+
+    /// Makes room for an object that is heavier than pages may be.
+    async fn grow(&self, open: &mut Open<S, K>, object: usize) -> Result<()> {
+        if open.share.as_ref().is_some_and(Share::is_all) {
+            return Err(Error::internal("an object does not fit into any room"));
+        }
+        open.sink.flush().await?;
+        let wanted = object.max(2 * open.room()) + 1;
+        // Whoever waits for more must not hold anything.
+        open.share = None;
+        let share = self.or_stop(self.budget.take_for(wanted)).await?;
+        if share.is_all() {
+            let text = format!(
+                "an object is too heavy for the memory budget of {} MiB, and goes alone",
+                self.budget.total() >> 20
+            );
+            self.progress.warn("object_above_budget", text, self.counters.collection.clone());
+        }
+        open.share = Some(share);
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<Share> {
+        let share = self.budget.take().await?;
+        if share.is_small() {
+            let text = format!(
+                "the memory budget of {} MiB is short: pages and requests are smaller than they could be",
+                self.budget.total() >> 20
+            );
+            self.progress.warn("memory_short", text, self.counters.collection.clone());
+        }
+        Ok(share)
+    }
+
+    async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let stopped = || Err(Error::internal("a lane was stopped for no reason"));
+        self.stop.run_until_cancelled(work).await.unwrap_or_else(stopped)
+    }
+}
+
+impl<S: Source, K: Sinks> Open<S, K> {
+    /// Alone, an object may weigh whatever it does.
+    fn room(&self) -> usize {
+        match &self.share {
+            Some(share) if share.is_all() => usize::MAX,
+            Some(share) => share.room(),
+            None => 0,
+        }
+    }
+}
+
+fn first_id(task: &Running) -> Option<Uuid> {
+    match task.task().piece {
+        Piece::Ids { part: Part::Whole | Part::Tenant(_), ids } => Some(ids.first),
+        Piece::Ids { part: Part::Tenants(_), .. } | Piece::File { .. } => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! The lanes of a job.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use selvedge_model::Collection;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::lane::Move;
+use super::queue::{Item, Queue};
+use super::{Ended, Sinks, Source, Task};
+use crate::{CollectionCounters, Context};
+
+/// More lanes only make Weaviate slower, fewer leave it waiting while we work.
+const LANES: usize = 3;
+/// Collections that are at work at the same time: more than lanes, so that these need not wait for what is done before and
+/// after.
+const COLLECTIONS_AT_ONCE: usize = 8;
+/// How often to make sure, while reading, that all shards are still there.
+const SHARD_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Some lanes, and the queue that they take tasks from. They end when it is dropped.
+pub struct Lanes {
+    queue: Arc<Queue>,
+    context: Context,
+    /// Cancelled when the job is to stop, or a part of it has failed.
+    stop: CancellationToken,
+    _running: JoinSet<()>,
+}
+
+impl Lanes {
+    pub fn of(context: &Context) -> Self {
+        let queue = Arc::new(Queue::default());
+        let mut running = JoinSet::new();
+        for _ in 0..LANES {
+            running.spawn(run(Arc::clone(&queue)));
+        }
+        let stop = context.stop_token().child_token();
+        Self { queue, context: context.clone(), stop, _running: running }
+    }
+
+    /// Fails if the job was asked to stop, or a part of it has failed: nothing more is to be begun.
+    pub fn check_stop(&self) -> Result<()> {
+        self.context.check_stop()?;
+        if self.stop.is_cancelled() { Err(stopped()) } else { Ok(()) }
+    }
+
+    /// Does some work for each of a job's collections, a few at a time, and returns what came of it, in the same order. If one
+    /// fails, what is under way of the others ends as soon as it can, and is waited for.
+    pub async fn side_by_side<T>(
+        &self,
+        works: Vec<impl Future<Output = Result<T>> + Send>,
+    ) -> Result<Vec<T>> {
+        let numbered = works.into_iter().enumerate().map(async |(number, work)| (number, work.await));
+        let mut running = stream::iter(numbered).buffer_unordered(COLLECTIONS_AT_ONCE);
+        let (mut done, mut failed) = (Vec::new(), None);
+        while let Some((number, result)) = running.next().await {
+            match result {
+                Ok(result) => done.push((number, result)),
+                Err(error) => {
+                    self.stop.cancel();
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        // Work that was stopped fails in some way or other; why is the job's to say.
+        self.context.check_stop()?;
+        done.sort_by_key(|(number, _)| *number);
+        failed.map_or_else(|| Ok(done.into_iter().map(|(_, result)| result).collect()), Err)
+    }
+
+    /// Does some work with a collection, making sure meanwhile that all its shards are there: as soon as one cannot be read, the
+    /// work is stopped, and that is what is reported.
+    pub async fn while_whole(
+        &self,
+        cluster: &Cluster,
+        collection: &Collection,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let mut work = pin!(work);
+        let gone = tokio::select! {
+            done = &mut work => return done,
+            gone = shard_gone(cluster, collection) => gone,
+        };
+        self.stop.cancel();
+        // Whatever it says, it was stopped.
+        let _ = work.await;
+        Err(gone)
+    }
+
+    /// Moves what these tasks are about. Returns when all that was begun has ended, whatever happened. `gather` hears of each
+    /// task, or part of a task, that is done or has failed; the first error it returns stops the others, and is returned.
+    pub async fn carry<S: Source, K: Sinks>(
+        &self,
+        tasks: Vec<Task>,
+        source: S,
+        sinks: K,
+        counters: &Arc<CollectionCounters>,
+        mut gather: impl FnMut(Ended<S, K>) -> Result<()>,
+    ) -> Result<()> {
+        let (records, mut done) = unbounded_channel();
+        let stop = self.stop.child_token();
+        let work = Move {
+            source,
+            sinks,
+            records,
+            stop: stop.clone(),
+            budget: self.context.budget().clone(),
+            progress: Arc::clone(&self.context.progress),
+            counters: Arc::clone(counters),
+        };
+        let work = Arc::new(work);
+        for task in tasks {
+            let (running, work) = (self.queue.running(task), Arc::clone(&work));
+            self.queue.push(Item { running, work });
+        }
+        // The channel ends with the last task.
+        drop(work);
+        let mut outcome = Ok(());
+        while let Some(record) = done.recv().await {
+            if let Err(error) = gather(record)
+                && outcome.is_ok()
+            {
+                stop.cancel();
+                outcome = Err(error);
+            }
+        }
+        // Work that was stopped fails in some way or other; why is the job's to say.
+        self.context.check_stop()?;
+        if outcome.is_ok() && stop.is_cancelled() { Err(stopped()) } else { outcome }
+    }
+}
+
+/// Ends when a shard of a collection cannot be read any more.
+async fn shard_gone(cluster: &Cluster, collection: &Collection) -> Error {
+    loop {
+        tokio::time::sleep(SHARD_CHECK_INTERVAL).await;
+        match cluster.check_shards(collection).await {
+            Ok(_) => {}
+            // Weaviate is not well, or the collection is gone; whoever reads from it notices.
+            Err(error) if error.kind() != Kind::ShardsUnavailable => {}
+            Err(error) => return error,
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::internal("work was stopped for no reason")
+}
+
+async fn run(queue: Arc<Queue>) {
+    loop {
+        let item = queue.next().await;
+        let apart = Arc::clone(&item.work).carry(Arc::clone(&item.running)).await;
+        for task in apart {
+            let (running, work) = (queue.running(task), Arc::clone(&item.work));
+            queue.push(Item { running, work });
+        }
+        queue.done(&item);
+    }
+}
