@@ -242,7 +242,7 @@ fn parse_property(class: &str, wire: WireProperty) -> Result<Property> {
             Kind::CollectionUnsupported,
             format!("property \"{}\" of collection \"{class}\" has the data type \"{data_type}\", which this version does not know", wire.name),
         )
-        .hint("leave the collection out with --exclude, or use a newer version of Selvedge")
+        .hint("leave the collection out, or use a newer version of Selvedge")
     };
     let [data_type] = wire.data_type.as_slice() else {
         // Only a reference can have several types: the collections it may point to.

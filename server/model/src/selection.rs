@@ -107,7 +107,7 @@ impl Selection {
                 Kind::CollectionNotFound,
                 format!("every collection {place} that is meant is excluded again"),
             )
-            .hint("leave out less with --exclude"));
+            .hint("leave out less"));
         }
         Ok(chosen)
     }
@@ -157,8 +157,7 @@ impl Term {
         let error = Error::new(Kind::CollectionNotFound, text);
         match near {
             Some(near) => error.hint(format!("names are case-sensitive: did you mean \"{near}\"?")),
-            None => error
-                .hint("list what there is with `selvedge collections` (cluster) or `selvedge show` (backup)"),
+            None => error.hint("list what there is on the cluster, or in the backup"),
         }
     }
 }

@@ -55,7 +55,7 @@ pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
-pub use write::{ObjectWriter, Refusal};
+pub use write::{ObjectWriter, Parcel, Refusal, Slice};
 
 use cancel::{Cut, Effect, until_cancelled};
 use line::Line;

@@ -14,12 +14,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fault::{Fault, Outlook};
-use super::{ObjectWriter, Refusal, failure};
+use super::{ObjectWriter, Refusal, Slice, failure};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Beacon, References, parse_references};
 
@@ -56,9 +57,10 @@ struct Appended {
 }
 
 impl ReferenceList {
-    fn refusal(&self, at: usize, text: &str) -> Refusal {
+    fn refusal(&self, tenant: Option<&str>, at: usize, text: &str) -> Refusal {
         let Self { id, property, beacons, .. } = self;
-        Refusal { id: *id, reason: format!("reference \"{property}\" to {}: {text}", beacons[at]) }
+        let reason = format!("reference \"{property}\" to {}: {text}", beacons[at]);
+        Refusal { tenant: tenant.map(Arc::from), id: *id, reason }
     }
 
     /// How many come before the first one that Weaviate complains about.
@@ -107,7 +109,7 @@ impl ObjectWriter {
     pub async fn write_anew(
         &self,
         tenant: Option<&str>,
-        batch: &Batch,
+        batch: &Arc<Batch>,
         row: usize,
         names: &BTreeMap<String, String>,
     ) -> Result<Vec<Refusal>> {
@@ -219,11 +221,13 @@ impl ObjectWriter {
     async fn write_anew_once(
         &self,
         tenant: Option<&str>,
-        batch: &Batch,
+        batch: &Arc<Batch>,
         row: usize,
         lists: &[ReferenceList],
     ) -> Result<Option<Appended>> {
-        for request in self.requests(tenant, batch, [row])? {
+        let (tenant_of_row, batch) = (tenant.map(Arc::from), Arc::clone(batch));
+        let slice = Slice { tenant: tenant_of_row, batch, rows: row..row + 1 };
+        for request in self.requests(&[slice])? {
             // What was altered of the object was so when it was written first, and has been told.
             let refused = self.write(request).await?.refused;
             if !refused.is_empty() {
@@ -264,7 +268,7 @@ impl ObjectWriter {
                 }
             }
             let start = first + piece * LONGEST_APPENDED;
-            appended.refused.extend(failures.iter().map(|(at, text)| list.refusal(start + at, text)));
+            appended.refused.extend(failures.iter().map(|(at, text)| list.refusal(tenant, start + at, text)));
         }
         Ok(appended)
     }

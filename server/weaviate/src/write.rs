@@ -5,6 +5,8 @@ mod request;
 mod split;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
@@ -19,6 +21,7 @@ use super::{Cluster, failure, grpc, json_to_properties};
 use request::{Body, WriteRequest};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors, parse_references};
+pub use split::Parcel;
 
 /// What a request should weigh at most, and hold at most. Larger ones are not faster, and each is in memory a few times
 /// over while it is made and sent.
@@ -38,9 +41,18 @@ pub struct ObjectWriter {
     max_message: usize,
 }
 
+/// Some rows of a batch, whose objects are of one tenant; None without multi-tenancy.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    pub tenant: Option<Arc<str>>,
+    pub batch: Arc<Batch>,
+    pub rows: Range<usize>,
+}
+
 /// An object that Weaviate refused for good, or a reference of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    pub tenant: Option<Arc<str>>,
     pub id: Uuid,
     /// Weaviate's own words.
     pub reason: String,
@@ -57,11 +69,12 @@ pub struct Outcome {
 
 /// Empty lists that an object is to get after it was stored.
 pub(super) struct EmptyLists {
-    pub id: Uuid,
-    /// Empty without multi-tenancy.
-    pub tenant: String,
+    pub key: Key,
     pub properties: Vec<String>,
 }
+
+/// An object by its tenant, and its id.
+pub(super) type Key = (Option<Arc<str>>, Uuid);
 
 impl ObjectWriter {
     /// `spaces` are those that batches have columns for.
@@ -89,33 +102,30 @@ impl ObjectWriter {
         self.properties.iter().find(|property| property.name == name)
     }
 
-    /// Makes requests of some rows of a batch: one, unless that is more than Weaviate takes in a message, or some of them
-    /// can only be written over REST.
-    pub fn requests(
-        &self,
-        tenant: Option<&str>,
-        batch: &Batch,
-        rows: impl IntoIterator<Item = usize>,
-    ) -> Result<Vec<WriteRequest>> {
+    /// Makes requests of some objects: one, unless that is more than Weaviate takes in a message, or some of them can only be
+    /// written over REST.
+    pub fn requests(&self, slices: &[Slice]) -> Result<Vec<WriteRequest>> {
         let mut requests = Vec::new();
         let (mut over_grpc, mut over_rest) = (WriteRequest::grpc(), WriteRequest::rest());
-        for row in rows {
-            let id = batch.ids[row];
-            let object =
-                if self.needs_rest(batch, row) { None } else { Some(self.object(tenant, batch, row)?) };
-            // Over REST, nothing limits how large an object may be.
-            let object = object.map(|object| (object.encoded_len() + FRAMING, object));
-            let Some((bytes, object)) = object.filter(|(bytes, _)| *bytes <= self.max_message) else {
-                over_rest.push_json(id, self.object_json(tenant, batch, row)?);
-                if over_rest.bytes >= REQUEST_BYTES {
-                    requests.push(std::mem::replace(&mut over_rest, WriteRequest::rest()));
+        for Slice { tenant, batch, rows } in slices {
+            for row in rows.clone() {
+                let (key, tenant) = ((tenant.clone(), batch.ids[row]), tenant.as_deref());
+                let object =
+                    if self.needs_rest(batch, row) { None } else { Some(self.object(tenant, batch, row)?) };
+                // Over REST, nothing limits how large an object may be.
+                let object = object.map(|object| (object.encoded_len() + FRAMING, object));
+                let Some((bytes, object)) = object.filter(|(bytes, _)| *bytes <= self.max_message) else {
+                    over_rest.push_json(key, self.object_json(tenant, batch, row)?);
+                    if over_rest.bytes >= REQUEST_BYTES {
+                        requests.push(std::mem::replace(&mut over_rest, WriteRequest::rest()));
+                    }
+                    continue;
+                };
+                if over_grpc.bytes + bytes > self.max_message {
+                    requests.push(std::mem::replace(&mut over_grpc, WriteRequest::grpc()));
                 }
-                continue;
-            };
-            if over_grpc.bytes + bytes > self.max_message {
-                requests.push(std::mem::replace(&mut over_grpc, WriteRequest::grpc()));
+                over_grpc.push(key, object, bytes);
             }
-            over_grpc.push(id, object, bytes);
         }
         requests.extend([over_grpc, over_rest].into_iter().filter(|request| !request.is_empty()));
         Ok(requests)
@@ -220,7 +230,7 @@ impl ObjectWriter {
             if may_pass {
                 again.push((index, reason));
             } else {
-                never.push(Refusal { id: request.ids[index], reason });
+                never.push(request.refusal(index, reason));
             }
         }
         lists.extend(dropped);
@@ -238,11 +248,11 @@ impl ObjectWriter {
     /// Adds empty lists to objects that were stored without them. Returns those that still lack them.
     async fn add_empty_lists(&self, lists: Vec<EmptyLists>) -> Result<Vec<Refusal>> {
         let mut lacking = Vec::new();
-        for EmptyLists { id, tenant, properties } in lists {
+        for EmptyLists { key: (tenant, id), properties } in lists {
             let empty: BTreeMap<_, _> = properties.iter().map(|name| (name.as_str(), json!([]))).collect();
             let mut body = json!({"class": self.collection, "id": id, "properties": empty});
-            if !tenant.is_empty() {
-                body["tenant"] = tenant.into();
+            if let Some(tenant) = &tenant {
+                body["tenant"] = json!(**tenant);
             }
             let action = format!("{}: add empty lists", self.action());
             let path = format!("/v1/objects/{}/{id}", self.collection);
@@ -251,7 +261,7 @@ impl ObjectWriter {
                 Err(error) if error.is_transient() || error.kind() == Kind::Cancelled => return Err(error),
                 Err(error) => {
                     let reason = format!("stored without its empty list of dates: {error}");
-                    lacking.push(Refusal { id, reason });
+                    lacking.push(Refusal { tenant, id, reason });
                 }
             }
         }

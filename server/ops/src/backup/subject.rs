@@ -19,7 +19,7 @@ use selvedge_weaviate::{Aliases, Cluster, Permissions};
 const COLLECTIONS_AT_ONCE: usize = 8;
 /// As many collections, or tenants, are counted before they are read: beside reading them, that is little.
 const FEW: usize = 64;
-/// From then on a count is old.
+/// From then on a look is old.
 const STALE: Duration = Duration::from_secs(5);
 
 /// What the request means on this cluster.
@@ -240,6 +240,11 @@ impl Contents {
 }
 
 impl Subject {
+    /// Whether the plan is of a moment ago.
+    pub fn is_fresh(&self) -> bool {
+        self.contents.looked.elapsed() <= STALE
+    }
+
     /// Looks again when its turn comes: the plan may be hours old. False if the collection is gone.
     pub async fn refresh(
         &mut self,
@@ -251,7 +256,7 @@ impl Subject {
         let Some(now) = cluster.collection_again(&self.collection).await? else { return Ok(false) };
         let is_same = now.schema == self.collection.schema;
         self.collection = now;
-        let is_fresh = self.contents.looked.elapsed() <= STALE && self.has_same_tenants(cluster).await?;
+        let is_fresh = self.is_fresh() && self.has_same_tenants(cluster).await?;
         if !is_same || !is_fresh {
             let known = self.contents.known_tenants();
             let counting = self.contents.counting;

@@ -41,7 +41,7 @@ async fn find(cluster: &Cluster, name: &str) -> Result<Collection> {
         Kind::CollectionNotFound,
         format!("collection \"{name}\" does not exist on cluster \"{}\"", cluster.name()),
     )
-    .hint("give the exact name, not an alias or a pattern; `selvedge collections` lists what there is"))
+    .hint("give the exact name, not an alias or a pattern"))
 }
 
 async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) -> Result<Vec<Tenant>> {
@@ -74,7 +74,7 @@ async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) 
                 tenant.name, tenant.status
             ),
         )
-        .hint("activate it in Weaviate first, or name the tenants to clear with --tenant"));
+        .hint("activate it in Weaviate first, or name the tenants to clear"));
     }
     Ok(tenants)
 }

@@ -10,7 +10,7 @@ use selvedge_model::error::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a lane would like to have: more is no faster.
-const WANTED: usize = 16 << 20;
+const WANTED: usize = 12 << 20;
 /// What it can work with, though slowly.
 const LEAST: usize = 1 << 20;
 /// How often an object is in memory while it is moved: as it comes, as columns, encoded, and on its way.

@@ -10,7 +10,7 @@ use super::{Page, Sink, Sinks};
 use crate::CollectionCounters;
 
 /// More is no faster to encode and to read. Who reads a row group must have room for it.
-const LARGEST_GROUP: usize = 3 << 20;
+const LARGEST_GROUP: usize = 2 << 20;
 
 pub struct IntoArchive {
     writer: CollectionWriter,

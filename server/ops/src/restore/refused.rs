@@ -147,7 +147,9 @@ pub struct Desk<'a> {
 
 impl Desk<'_> {
     /// An object was refused: it is kept, or will be missing.
-    pub fn object(&self, tenant: Option<&str>, refusal: Refusal, object: Batch) -> Result<()> {
+    pub fn object(&self, refusal: Refusal, object: Batch) -> Result<()> {
+        let tenant = refusal.tenant.clone();
+        let tenant = tenant.as_deref();
         let mut of_collection = lock(self.of_collection);
         let Some(object) = of_collection.kept.take(tenant, object) else { return Ok(()) };
         let added = of_collection.missing.add(self.digester, tenant, &object);
@@ -157,11 +159,11 @@ impl Desk<'_> {
         }
         drop(of_collection);
         self.counters.add_refused(1);
-        self.tell(tenant, What::Object, refusal);
+        self.tell(What::Object, refusal);
         Ok(())
     }
 
-    pub fn tell(&self, tenant: Option<&str>, what: What, refusal: Refusal) {
+    pub fn tell(&self, what: What, refusal: Refusal) {
         let collection = self.collection;
         let reason = match what {
             What::Object => "object_refused",
@@ -173,8 +175,8 @@ impl Desk<'_> {
         let mut all = lock(&self.all.0);
         all.totals.add(what);
         if all.listed.len() < LISTED {
-            let Refusal { id, reason } = refusal;
-            let (collection, tenant) = (collection.to_owned(), tenant.map(str::to_owned));
+            let Refusal { tenant, id, reason } = refusal;
+            let (collection, tenant) = (collection.to_owned(), tenant.as_deref().map(str::to_owned));
             all.listed.push(Listed { collection, tenant, id, what, reason });
         }
     }

@@ -1,13 +1,12 @@
 //! Objects of a backup into Weaviate, and afterwards their references.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use selvedge_archive::Select;
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Batch, TextColumn, UuidRange};
-use selvedge_weaviate::{Cluster, ObjectWriter};
+use selvedge_model::{TextColumn, UuidRange};
+use selvedge_weaviate::{Cluster, ObjectWriter, Parcel, Refusal, Slice};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -65,7 +64,8 @@ impl Filling {
         let kept = lock(&self.refused).take_kept();
         for (tenant, object) in kept {
             self.job.check_stop()?;
-            self.write(tenant.as_deref(), &object, 0..1).await?;
+            let (tenant, batch) = (tenant.map(Arc::from), Arc::new(object));
+            self.write(vec![Slice { tenant, batch, rows: 0..1 }]).await?;
         }
         lock(&self.refused).close();
         counters.add_tenants(self.target.tenants.len() as u64);
@@ -98,21 +98,24 @@ impl Filling {
     }
 
     /// Writes some objects, and notes what became of them.
-    async fn write(&self, tenant: Option<&str>, batch: &Batch, rows: Range<usize>) -> Result<()> {
+    async fn write(&self, slices: Vec<Slice>) -> Result<()> {
         let (counters, desk) = (&self.target.counters, self.desk());
         let mut refused = BTreeMap::new();
-        for request in self.writer.requests(tenant, batch, rows.clone())? {
+        for request in self.writer.requests(&slices)? {
             let (objects, bytes) = (request.len() as u64, request.bytes as u64);
             let outcome = self.writer.write(request).await?;
             counters.add_bytes_written(bytes);
             counters.add_objects(objects.saturating_sub(outcome.refused.len() as u64));
-            refused.extend(outcome.refused.into_iter().map(|refusal| (refusal.id, refusal)));
-            outcome.altered.into_iter().for_each(|refusal| desk.tell(tenant, What::PartOfObject, refusal));
+            let keyed = |refusal: Refusal| ((refusal.tenant.clone(), refusal.id), refusal);
+            refused.extend(outcome.refused.into_iter().map(keyed));
+            outcome.altered.into_iter().for_each(|refusal| desk.tell(What::PartOfObject, refusal));
         }
         if !refused.is_empty() {
-            for row in rows {
-                if let Some(refusal) = refused.remove(&batch.ids[row]) {
-                    desk.object(tenant, refusal, batch.row(row))?;
+            for Slice { tenant, batch, rows } in slices {
+                for row in rows {
+                    if let Some(refusal) = refused.remove(&(tenant.clone(), batch.ids[row])) {
+                        desk.object(refusal, batch.row(row))?;
+                    }
                 }
             }
         }
@@ -134,7 +137,7 @@ impl Filling {
         }
         let written = self.writer.write_references(tenant, &batch, rows, &self.names).await?;
         let desk = self.desk();
-        written.refused.into_iter().for_each(|refusal| desk.tell(tenant, What::Reference, refusal));
+        written.refused.into_iter().for_each(|refusal| desk.tell(What::Reference, refusal));
         if !written.anew.is_empty() {
             let origin = origin.ok_or_else(|| Error::internal("references of no row group"))?;
             let keys = written.anew.iter().map(|row| (tenant.map(str::to_owned), batch.ids[*row]));
@@ -145,12 +148,13 @@ impl Filling {
 
     async fn write_anew(&self, page: Page) -> Result<()> {
         let Page { tenant, batch, origin, .. } = page;
+        let batch = Arc::new(batch);
         let wanted = origin.and_then(|origin| lock(&self.anew).get(&origin).cloned()).unwrap_or_default();
         let key = |row: usize| (tenant.as_deref().map(str::to_owned), batch.ids[row]);
         for row in (0..batch.len()).filter(|row| wanted.contains(&key(*row))) {
             let tenant = tenant.as_deref();
             let refused = self.writer.write_anew(tenant, &batch, row, &self.names).await?;
-            refused.into_iter().for_each(|refusal| self.desk().tell(tenant, What::Reference, refusal));
+            refused.into_iter().for_each(|refusal| self.desk().tell(What::Reference, refusal));
         }
         Ok(())
     }
@@ -167,7 +171,7 @@ impl Sinks for IntoWeaviate {
     type Left = ();
 
     fn open(&self, room: usize) -> ObjectSink {
-        ObjectSink { filling: Arc::clone(&self.0), room, request: None }
+        ObjectSink { filling: Arc::clone(&self.0), room, parcel: Parcel::default(), request: None }
     }
 }
 
@@ -175,10 +179,20 @@ impl Sinks for IntoWeaviate {
 struct ObjectSink {
     filling: Arc<Filling>,
     room: usize,
+    /// What the next request consists of: of small tenants, there are many in one.
+    parcel: Parcel,
     request: Option<AbortOnDropHandle<Result<()>>>,
 }
 
 impl ObjectSink {
+    async fn send(&mut self, slices: Vec<Slice>) -> Result<()> {
+        self.settle().await?;
+        let filling = Arc::clone(&self.filling);
+        let write = async move { filling.write(slices).await };
+        self.request = Some(AbortOnDropHandle::new(tokio::spawn(write)));
+        Ok(())
+    }
+
     /// Waits for the answer.
     async fn settle(&mut self) -> Result<()> {
         match self.request.take() {
@@ -197,20 +211,24 @@ impl Sink for ObjectSink {
     async fn take(&mut self, page: Page) -> Result<()> {
         let (tenant, batch) = (page.tenant, Arc::new(page.batch));
         for rows in self.filling.writer.split(&batch, self.room) {
-            self.settle().await?;
-            let (filling, tenant, batch) = (Arc::clone(&self.filling), tenant.clone(), Arc::clone(&batch));
-            let write = async move { filling.write(tenant.as_deref(), &batch, rows).await };
-            self.request = Some(AbortOnDropHandle::new(tokio::spawn(write)));
+            let slice = Slice { tenant: tenant.clone(), batch: Arc::clone(&batch), rows };
+            if let Some(full) = self.parcel.add(slice, self.room) {
+                self.send(full).await?;
+            }
         }
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<()> {
+        let rest = self.parcel.take();
+        if !rest.is_empty() {
+            self.send(rest).await?;
+        }
         self.settle().await
     }
 
     async fn seal(mut self, _: Option<UuidRange>) -> Result<()> {
-        self.settle().await
+        self.flush().await
     }
 
     async fn abandon(mut self) {

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use selvedge_proto::weaviate::{BatchObject, batch_object};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use super::EmptyLists;
+use super::{EmptyLists, Key, Refusal};
 
 /// A request that is ready to be sent, as often as need be.
 pub struct WriteRequest {
-    pub(super) ids: Vec<Uuid>,
+    keys: Vec<Key>,
     pub(super) body: Body,
     /// Encoded size.
     pub bytes: usize,
@@ -24,35 +23,40 @@ pub(super) enum Body {
 
 impl WriteRequest {
     pub(super) fn grpc() -> Self {
-        Self { ids: Vec::new(), body: Body::Grpc(Vec::new()), bytes: 0 }
+        Self { keys: Vec::new(), body: Body::Grpc(Vec::new()), bytes: 0 }
     }
 
     pub(super) fn rest() -> Self {
-        Self { ids: Vec::new(), body: Body::Rest(Vec::new()), bytes: 0 }
+        Self { keys: Vec::new(), body: Body::Rest(Vec::new()), bytes: 0 }
     }
 
-    pub(super) fn push(&mut self, id: Uuid, object: BatchObject, bytes: usize) {
+    pub(super) fn push(&mut self, key: Key, object: BatchObject, bytes: usize) {
         if let Body::Grpc(objects) = &mut self.body {
             objects.push(object);
-            self.ids.push(id);
+            self.keys.push(key);
             self.bytes += bytes;
         }
     }
 
-    pub(super) fn push_json(&mut self, id: Uuid, object: Box<RawValue>) {
+    pub(super) fn push_json(&mut self, key: Key, object: Box<RawValue>) {
         if let Body::Rest(objects) = &mut self.body {
             self.bytes += object.get().len();
             objects.push(object);
-            self.ids.push(id);
+            self.keys.push(key);
         }
     }
 
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.keys.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.keys.is_empty()
+    }
+
+    pub(super) fn refusal(&self, place: usize, reason: String) -> Refusal {
+        let (tenant, id) = self.keys[place].clone();
+        Refusal { tenant, id, reason }
     }
 
     /// Keeps only the objects at these places.
@@ -60,7 +64,7 @@ impl WriteRequest {
         let mut places: Vec<_> = places.collect();
         places.sort_unstable();
         places.dedup();
-        self.ids = places.iter().map(|place| self.ids[*place]).collect();
+        self.keys = places.iter().map(|place| self.keys[*place].clone()).collect();
         match &mut self.body {
             Body::Grpc(objects) => {
                 *objects = places.iter().map(|place| std::mem::take(&mut objects[*place])).collect();
@@ -76,9 +80,9 @@ impl WriteRequest {
         let objects = match &mut self.body {
             Body::Grpc(objects) => objects,
             Body::Rest(objects) => {
-                let (json, tenant, dropped) = without_empty_lists(&objects[place], properties)?;
+                let (json, dropped) = without_empty_lists(&objects[place], properties)?;
                 objects[place] = json;
-                return Some(EmptyLists { id: self.ids[place], tenant, properties: dropped });
+                return Some(EmptyLists { key: self.keys[place].clone(), properties: dropped });
             }
         };
         let object = &mut objects[place];
@@ -87,16 +91,13 @@ impl WriteRequest {
             .into_iter()
             .partition(|name| properties.contains(&name.as_str()));
         *empty_list_props = kept;
-        let lists = EmptyLists { id: self.ids[place], tenant: object.tenant.clone(), properties: dropped };
+        let lists = EmptyLists { key: self.keys[place].clone(), properties: dropped };
         (!lists.properties.is_empty()).then_some(lists)
     }
 }
 
-/// An object in JSON without empty lists of these properties, its tenant, and the names of those it had.
-fn without_empty_lists(
-    object: &RawValue,
-    properties: &[&str],
-) -> Option<(Box<RawValue>, String, Vec<String>)> {
+/// An object in JSON without empty lists of these properties, and the names of those it had.
+fn without_empty_lists(object: &RawValue, properties: &[&str]) -> Option<(Box<RawValue>, Vec<String>)> {
     type Members = BTreeMap<String, Box<RawValue>>;
     let mut members: Members = serde_json::from_str(object.get()).ok()?;
     let mut values: Members = serde_json::from_str(members.get("properties")?.get()).ok()?;
@@ -104,13 +105,14 @@ fn without_empty_lists(
     let dropped: Vec<_> = values.keys().filter(is_empty).cloned().collect();
     values.retain(|name, _| !dropped.contains(name));
     members.insert("properties".to_owned(), serde_json::value::to_raw_value(&values).ok()?);
-    let tenant = members.get("tenant").and_then(|tenant| serde_json::from_str(tenant.get()).ok());
     let json = serde_json::value::to_raw_value(&members).ok()?;
-    (!dropped.is_empty()).then(|| (json, tenant.unwrap_or_default(), dropped))
+    (!dropped.is_empty()).then_some((json, dropped))
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -118,9 +120,9 @@ mod tests {
         let id = Uuid::from_u128;
         let object = |n| BatchObject { uuid: id(n).to_string(), ..BatchObject::default() };
         let mut request = WriteRequest::grpc();
-        (0..4).for_each(|n| request.push(id(n), object(n), 1));
+        (0..4).for_each(|n| request.push((None, id(n)), object(n), 1));
         request.keep([3, 1, 3].into_iter());
-        assert_eq!(request.ids, [id(1), id(3)]);
+        assert_eq!(request.keys, [(None, id(1)), (None, id(3))]);
         let Body::Grpc(objects) = &request.body else { panic!() };
         assert_eq!(*objects, [object(1), object(3)]);
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{ObjectWriter, REQUEST_BYTES, REQUEST_OBJECTS};
+use super::{ObjectWriter, REQUEST_BYTES, REQUEST_OBJECTS, Slice};
 use selvedge_model::{Batch, TextColumn, Vectors};
 
 impl ObjectWriter {
@@ -10,6 +10,33 @@ impl ObjectWriter {
     /// object is. Of a batch without some of its columns, what is there counts.
     pub fn split(&self, batch: &Batch, room: usize) -> Vec<Range<usize>> {
         runs((0..batch.len()).map(|row| weight(batch, row)), room.min(REQUEST_BYTES))
+    }
+}
+
+/// Runs that go together in a request, of as many batches as there are.
+#[derive(Debug, Default)]
+pub struct Parcel {
+    slices: Vec<Slice>,
+    objects: usize,
+    bytes: usize,
+}
+
+impl Parcel {
+    /// Adds a run. If it does not fit any more, what was there before is given back, to be sent.
+    pub fn add(&mut self, slice: Slice, room: usize) -> Option<Vec<Slice>> {
+        let bytes: usize = slice.rows.clone().map(|row| weight(&slice.batch, row)).sum();
+        let fits = self.objects + slice.rows.len() <= REQUEST_OBJECTS
+            && self.bytes + bytes <= room.min(REQUEST_BYTES);
+        let full = (!fits && !self.slices.is_empty()).then(|| self.take());
+        self.objects += slice.rows.len();
+        self.bytes += bytes;
+        self.slices.push(slice);
+        full
+    }
+
+    /// All there is.
+    pub fn take(&mut self) -> Vec<Slice> {
+        std::mem::take(self).slices
     }
 }
 
