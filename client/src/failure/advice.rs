@@ -58,7 +58,10 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         WeaviateUnauthenticated => {
             typed("`selvedge-server --weaviate-api-key-file FILE`, or WEAVIATE_API_KEY in its environment")
         }
-        RepositoryUnavailable => said("`selvedge-server init --repository URL` makes a new repository"),
+        // Where there is one, and it cannot be used, a new one is no remedy. Only the hint tells the two apart.
+        RepositoryUnavailable if hint.contains("new repository") => {
+            typed("`selvedge-server init --repository URL`")
+        }
 
         BackupIncomplete => {
             Advice::Say(format!("`selvedge show {}` shows what the backup covers", asked.backup()))
@@ -66,9 +69,7 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         CountMismatch | ContentMismatch if asked.kind == JobKind::Restore => {
             Advice::Say(format!("{} names what differs", asked.comparison()))
         }
-        DifferencesFound => {
-            Advice::Say(format!("`selvedge jobs show {}` shows the findings again", asked.job()))
-        }
+        DifferencesFound => Advice::Type(format!("`selvedge jobs show {}`", asked.job())),
 
         Unspecified
         | InvalidRequest
@@ -87,6 +88,7 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | RestoreIncomplete
         | BackupCorrupt
         | BackupFormatUnknown
+        | RepositoryUnavailable
         | RepositoryFull
         | Cancelled
         | ServerStopped

@@ -75,7 +75,7 @@ pub fn hint(reason: FailureReason) -> &'static str {
         TooManyJobs => "wait until one of the running jobs has ended",
         BackupIncomplete => "the warnings say what is missing",
         RestoreIncomplete => "the warnings say what could not be brought back",
-        DifferencesFound => "restore the collections that differ",
+        DifferencesFound => "restore what differs; the job keeps the findings",
         ReferenceTargetMissing => "restore the collection it points to as well, or leave references out",
         Unspecified
         | InvalidRequest

@@ -76,6 +76,19 @@ fn the_server_says_what_to_do_and_the_client_what_to_type() {
         ),
         (Restore, CollectionUnsupported, "mend it", "mend it: --exclude NAME"),
         (
+            Backup,
+            RepositoryUnavailable,
+            "mount it; a new repository has to be made on purpose",
+            "mount it; a new repository has to be made on purpose: `selvedge-server init --repository URL`",
+        ),
+        (Backup, RepositoryUnavailable, "mount it writable", "mount it writable"),
+        (
+            Verify,
+            DifferencesFound,
+            "the job keeps the findings",
+            "the job keeps the findings: `selvedge jobs show 0193-0001`",
+        ),
+        (
             Verify,
             ReferenceTargetMissing,
             "leave references out",

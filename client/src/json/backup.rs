@@ -96,6 +96,14 @@ struct Remark {
     kind: String,
     reason: String,
     text: String,
+    // Which of the following are set is for the reason to say; the others are empty or 0, as in the contract.
+    tenant: String,
+    names: Vec<String>,
+    count: u64,
+    total: u64,
+    object_id: String,
+    property: String,
+    status: String,
 }
 
 impl From<&v1::Remark> for Remark {
@@ -104,6 +112,13 @@ impl From<&v1::Remark> for Remark {
             kind: words::remark_kind(remark.kind()),
             reason: words::remark_reason(remark.reason()),
             text: remark.text.clone(),
+            tenant: remark.tenant.clone(),
+            names: remark.names.clone(),
+            count: remark.count,
+            total: remark.total,
+            object_id: remark.object_id.clone(),
+            property: remark.property.clone(),
+            status: remark.status.clone(),
         }
     }
 }

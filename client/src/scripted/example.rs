@@ -202,7 +202,13 @@ pub fn backup() -> Backup {
     author.tenants_covered = 1_190;
     author.tenants_total = 1_200;
     let text = "10 tenants are not active and were left out";
-    author.remarks = vec![remark(RemarkKind::Gap, RemarkReason::TenantsLeftOut, text)];
+    author.remarks = vec![Remark {
+        names: (0..10).map(|n| format!("t{n}")).collect(),
+        count: 10,
+        total: 1_200,
+        status: "inactive".to_owned(),
+        ..remark(RemarkKind::Gap, RemarkReason::TenantsLeftOut, text)
+    }];
     author.complete = false;
     Backup {
         id: "20261123-160000-0a1b".to_owned(),
@@ -218,16 +224,24 @@ pub fn backup() -> Backup {
         bytes: 47_396_000,
         collections: vec![collection("Article", 10_000, 44_000_000, 3), author],
         remarks: vec![
-            remark(
-                RemarkKind::Gap,
-                RemarkReason::CollectionsUnseen,
-                "the server's key may not read all collections",
-            ),
-            remark(
-                RemarkKind::Note,
-                RemarkReason::CollectionsCreated,
-                "1 collection created while the backup was made, and not in it: New",
-            ),
+            Remark {
+                names: vec!["*".to_owned()],
+                count: 1,
+                ..remark(
+                    RemarkKind::Gap,
+                    RemarkReason::CollectionsUnseen,
+                    "the server's key may not read all collections",
+                )
+            },
+            Remark {
+                names: vec!["New".to_owned()],
+                count: 1,
+                ..remark(
+                    RemarkKind::Note,
+                    RemarkReason::CollectionsCreated,
+                    "1 collection created while the backup was made, and not in it: New",
+                )
+            },
         ],
     }
 }

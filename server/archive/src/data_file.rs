@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use selvedge_model::{Buckets, Digest, DimensionCount, LeftOut, TenantStatus, UuidRange, VectorSpace};
 
@@ -83,6 +82,9 @@ pub enum SectionKind {
     Properties,
     References,
     Vectors,
+    /// Of a newer Selvedge: it is only read with everything.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The end of a data file: everything after the last row group.
@@ -123,26 +125,16 @@ pub struct FilesJson {
     /// The vector spaces that the data files have columns for.
     pub vectors: Vec<WrittenSpace>,
     pub files: Vec<DataFile>,
-    /// What an incremental backup shares with those before it. Always empty as yet, and not understood otherwise.
+    /// What an incremental backup shares with those before it: for each, whose files they are, which, and how many of
+    /// their rows were superseded or deleted since. Always empty as yet; whatever it holds otherwise is not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inherited: Vec<InheritedFiles>,
+    pub inherited: Vec<serde_json::Value>,
     /// The digests of the objects by the bucket of their id. None in backups of before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buckets: Option<Buckets>,
     /// Vectors whose dimension is not the only one in their space: hardly ever any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mixed_dimensions: Vec<DimensionCount>,
-}
-
-/// Data files of another backup, which are a part of this one too.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct InheritedFiles {
-    /// In whose folder they are.
-    pub backup: BackupId,
-    pub files: Vec<DataFile>,
-    /// How many of their rows are not a part of this backup, because they were superseded or deleted since. They are listed in
-    /// `hidden.parquet`.
-    pub hidden: u64,
 }
 
 /// A vector space of which the data files hold the vectors.
@@ -171,4 +163,15 @@ pub struct SchemaJson {
     /// As Weaviate returned it.
     pub class: serde_json::Value,
     pub aliases: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_section_of_the_future_is_read() {
+        let kinds: Vec<SectionKind> = serde_json::from_str(r#"["keys", "novelties", "vectors"]"#).unwrap();
+        assert_eq!(kinds, [SectionKind::Keys, SectionKind::Unknown, SectionKind::Vectors]);
+    }
 }

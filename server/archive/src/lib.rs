@@ -42,7 +42,7 @@ mod threads;
 mod write;
 
 pub use backup_id::BackupId;
-pub use data_file::{DataFile, TenantRecord, TenantSpan};
+pub use data_file::{DataFile, TenantRecord};
 pub use format::{Rows, Select};
 pub use list::{BackupPage, Page};
 pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};

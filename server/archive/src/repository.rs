@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::checksum::Checksum;
 use crate::list::Times;
 use crate::marker::NO_REPOSITORY_HINT;
-use crate::store::{CAN_SETTLE, Created, Folder, Store};
+use crate::store::{Created, Folder, Store};
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
@@ -84,7 +84,7 @@ impl Repository {
         let open = || LocalFileSystem::new_with_prefix(&path).map(|store| store.with_automatic_cleanup(true));
         let (hasty, store) = (open(), open());
         let (hasty, store) = hasty
-            .and_then(|hasty| Ok((hasty.with_fsync(!CAN_SETTLE), store?.with_fsync(true))))
+            .and_then(|hasty| Ok((hasty.with_fsync(false), store?.with_fsync(true))))
             .map_err(|error| unusable(name, &path, error.into()))?;
         let folder = Folder { path, hasty: Arc::new(hasty) };
         let mut repository = Self::on(Store::in_folder(name, url, folder, Arc::new(store)));
@@ -157,6 +157,7 @@ impl Repository {
         let json = serde_json::to_vec_pretty(&claim)
             .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
         let mut checksum = Checksum::of(&json);
+        let haste = self.store.hasten().await?;
         if let Created::Taken(found) = self.store.create(&layout::claim(id), json.into()).await? {
             let holder = serde_json::from_slice::<Claim>(&found).ok();
             if holder.as_ref().is_none_or(|holder| holder.job_id != job_id) {
@@ -164,7 +165,8 @@ impl Repository {
             }
             checksum = Checksum::of(&found);
         }
-        Ok(BackupWriter::new(self.store.clone(), id.clone(), job_id.to_owned(), checksum, self.limits))
+        let (store, id, job_id) = (self.store.clone(), id.clone(), job_id.to_owned());
+        Ok(BackupWriter::new(store, haste, id, job_id, checksum, self.limits))
     }
 
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.

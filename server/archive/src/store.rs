@@ -1,7 +1,8 @@
 //! The object store with its failures put into words.
 
+use std::fs::File;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::store_error::store_error;
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::{Error, Result};
 
-/// What is read at once of an object that is only hashed. (A stream of a local file comes in pieces of 8 KiB, each of them a
-/// task of its own.)
+/// What is read at once of an object that is only hashed. (A stream of a local file comes in pieces of 8 KiB, each of
+/// them a task of its own.)
 const PIECE: usize = 4 << 20;
 
 #[derive(Debug)]
@@ -37,6 +38,22 @@ pub struct Store {
 pub struct Folder {
     pub path: PathBuf,
     pub hasty: Arc<dyn ObjectStore>,
+}
+
+/// Leave to put objects without waiting for the disk, as long as [`Store::settle`] waits for all of them in the end.
+/// Without a folder there is none, and each object is durable when it is put.
+#[derive(Debug, Clone, Default)]
+pub struct Haste {
+    /// Opened before anything is put: what the system fails to write later is told to who has the folder open, but not
+    /// again to who opens it after somebody was told.
+    folder: Option<Arc<File>>,
+}
+
+impl Haste {
+    /// None if the folder cannot be opened: what is wrong with it is for the first object to tell.
+    fn in_folder(path: &FilePath) -> Self {
+        Self { folder: File::open(path).ok().filter(can_settle).map(Arc::new) }
+    }
 }
 
 /// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
@@ -63,17 +80,26 @@ impl Store {
         Self { folder: Some(folder), ..Self::new(name, url, objects) }
     }
 
-    /// Where to put what need not be durable before [`Store::settle`].
-    fn hasty(&self) -> &Arc<dyn ObjectStore> {
-        self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty)
+    /// Leave to be hasty, where that is known to work. To be asked for before anything is put.
+    pub async fn hasten(&self) -> Result<Haste> {
+        let Some(folder) = &self.folder else { return Ok(Haste::default()) };
+        let path = folder.path.clone();
+        off_the_async_threads(move || Ok(Haste::in_folder(&path))).await
     }
 
-    /// Makes everything durable that was put without waiting for it: for a folder in one go, which takes a fraction of the
-    /// time that waiting for each file would.
-    pub async fn settle(&self) -> Result<()> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let path = folder.path.clone();
-        let settled = off_the_async_threads(move || Ok(sync_file_system(&path)));
+    /// Where to put what need not be durable before [`Store::settle`].
+    fn hasty(&self, haste: &Haste) -> &Arc<dyn ObjectStore> {
+        match (&self.folder, &haste.folder) {
+            (Some(folder), Some(_)) => &folder.hasty,
+            _ => &self.objects,
+        }
+    }
+
+    /// Makes everything durable that was put in this haste: in one go, which takes a fraction of the time that waiting
+    /// for each file would.
+    pub async fn settle(&self, haste: &Haste) -> Result<()> {
+        let Some(folder) = haste.folder.clone() else { return Ok(()) };
+        let settled = off_the_async_threads(move || Ok(sync_file_system(&folder)));
         settled.await?.map_err(|error| {
             let source = Box::new(error);
             let error = object_store::Error::Generic { store: "folder", source };
@@ -97,8 +123,8 @@ impl Store {
     }
 
     /// As [`Store::put`], but durable only after [`Store::settle`].
-    pub async fn put_hastily(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        let put = self.hasty().put(path, payload).await;
+    pub async fn put_hastily(&self, haste: &Haste, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = self.hasty(haste).put(path, payload).await;
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
@@ -213,8 +239,8 @@ impl Store {
     }
 
     /// What is uploaded is durable after [`Store::settle`].
-    pub async fn start_upload(&self, path: &Path) -> Result<Box<dyn MultipartUpload>> {
-        self.hasty().put_multipart(path).await.map_err(|error| self.error("write", path, error))
+    pub async fn start_upload(&self, haste: &Haste, path: &Path) -> Result<Box<dyn MultipartUpload>> {
+        self.hasty(haste).put_multipart(path).await.map_err(|error| self.error("write", path, error))
     }
 
     /// Removes what is left of a folder that should be gone: files that were never finished are not among those that a list
@@ -232,15 +258,27 @@ impl Store {
     }
 }
 
-/// Whether [`Store::settle`] can make hasty puts durable. Where it cannot, none are hasty.
-pub const CAN_SETTLE: bool = cfg!(target_os = "linux");
-
+/// Whether `syncfs` takes the files of this folder to the disk, and tells if that fails. Many a file system that is not of
+/// this machine takes the call and does nothing (FUSE, CIFS, 9p), so only those count that are known.
 #[cfg(target_os = "linux")]
-fn sync_file_system(folder: &std::path::Path) -> std::io::Result<()> {
-    Ok(rustix::fs::syncfs(std::fs::File::open(folder)?)?)
+fn can_settle(folder: &File) -> bool {
+    /// ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs: the numbers of `statfs(2)`.
+    const KNOWN: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630];
+    // How wide the number is differs between processors; all have these 32 bits.
+    rustix::fs::fstatfs(folder).is_ok_and(|found| KNOWN.contains(&(found.f_type as u32)))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_file_system(_: &std::path::Path) -> std::io::Result<()> {
+fn can_settle(_: &File) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &File) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &File) -> std::io::Result<()> {
     Ok(())
 }

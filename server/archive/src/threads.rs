@@ -6,6 +6,6 @@ pub async fn off_the_async_threads<T: Send + 'static>(
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(failure) => Err(Error::internal("encoding or decoding a data file broke off").caused_by(failure)),
+        Err(failure) => Err(Error::internal("work on the repository broke off").caused_by(failure)),
     }
 }

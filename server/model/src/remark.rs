@@ -3,18 +3,53 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::TenantStatus;
 use crate::error::{counted, first_of};
 
 /// One thing to know of a backup as a whole, or of one of its collections.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Read")]
 pub struct Remark {
     pub kind: RemarkKind,
-    #[serde(flatten)]
     pub reason: Reason,
+}
+
+/// How a remark is written: with its text for those that do not know the reason.
+#[derive(Serialize)]
+struct Written<'a> {
+    kind: RemarkKind,
+    #[serde(flatten)]
+    reason: &'a Reason,
+    says: String,
+}
+
+/// How a remark is read, which may be one of a newer Selvedge.
+#[derive(Deserialize)]
+struct Read {
+    kind: RemarkKind,
+    #[serde(flatten)]
+    reason: Reason,
+    says: Option<String>,
+}
+
+impl Serialize for Remark {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { kind, reason } = self;
+        Written { kind: *kind, reason, says: reason.to_string() }.serialize(serializer)
+    }
+}
+
+impl From<Read> for Remark {
+    fn from(Read { kind, reason, says }: Read) -> Self {
+        let reason = match (reason, says) {
+            (Reason::Unknown, Some(text)) => Reason::Told { text },
+            (reason, _) => reason,
+        };
+        Self { kind, reason }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,10 +162,14 @@ pub enum Reason {
     NothingExcluded {
         term: String,
     },
-    /// From a backup of format 1, where there were only texts.
+    /// Only a text is known: from a backup of format 1, where there were no others, or of a newer Selvedge, which has
+    /// other reasons.
     Told {
         text: String,
     },
+    /// From a backup of a newer Selvedge, without a text.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Some names: how many there are, and the first of them.
@@ -202,6 +241,7 @@ impl Reason {
             Self::ProbeLeftOut { .. } => "probe_left_out",
             Self::NothingExcluded { .. } => "nothing_excluded",
             Self::Told { .. } => "told",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -295,6 +335,7 @@ impl fmt::Display for Reason {
             ),
             Self::NothingExcluded { term } => write!(f, "nothing is left out by \"{term}\": there is no such collection"),
             Self::Told { text } => f.write_str(text),
+            Self::Unknown => f.write_str("the Selvedge that made it remarked what this one does not know"),
         }
     }
 }
@@ -320,13 +361,24 @@ mod tests {
             Reason::ChangedWhileReading { tenant: None, before: 1, read: 2, after: 3, young: 0 },
             Reason::ValueMisread { object, property: String::new(), loss: "lost".to_owned() },
             Reason::Told { text: "as it was".to_owned() },
+            Reason::ReadAtOne,
         ];
         for reason in reasons {
             let remark = Remark::gap(reason);
             let json = serde_json::to_value(&remark).unwrap();
             assert_eq!(json["reason"], remark.reason.name());
+            assert_eq!(json["says"], remark.reason.to_string());
             assert_eq!(serde_json::from_value::<Remark>(json).unwrap(), remark);
         }
+    }
+
+    #[test]
+    fn a_reason_of_the_future_is_read_as_the_text_beside_it() {
+        let with_text = r#"{"kind": "gap", "reason": "novelty", "of": [1], "says": "it rained"}"#;
+        let told = Remark::gap(Reason::Told { text: "it rained".to_owned() });
+        assert_eq!(serde_json::from_str::<Remark>(with_text).unwrap(), told);
+        let bare = r#"{"kind": "note", "reason": "novelty", "names": {"a": null}}"#;
+        assert_eq!(serde_json::from_str::<Remark>(bare).unwrap(), Remark::note(Reason::Unknown));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum LeftOut {
     /// It was active before it was read, and is now, but was not in between.
     #[serde(alias = "not active while it was read")]
     InactiveMeanwhile,
+    /// A newer Selvedge knows why.
+    #[serde(other)]
+    Unknown,
 }
 
 impl LeftOut {
@@ -71,5 +74,16 @@ impl fmt::Display for TenantStatus {
             Self::Freezing => "being offloaded",
             Self::Unfreezing => "being loaded",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_tenant_was_left_out_may_be_said_in_words_of_the_past_or_of_the_future() {
+        let read: Vec<LeftOut> = serde_json::from_str(r#"["inactive", "being loaded", "novelty"]"#).unwrap();
+        assert_eq!(read, [LeftOut::Inactive, LeftOut::Offloaded, LeftOut::Unknown]);
     }
 }

@@ -26,7 +26,7 @@ mod task;
 
 pub use budget::Budget;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
-pub use from_archive::FromArchive;
+pub use from_archive::{FromArchive, may_hold};
 pub use from_weaviate::{FromWeaviate, Misreadings, PartTally, Tally};
 pub use into_archive::IntoArchive;
 pub use into_digest::{IntoDigest, Lens};

@@ -38,16 +38,24 @@ pub use request::{
     BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
     VerifyRequest, Wanted,
 };
+use selvedge_model::error::Kind;
 
 /// Carries out a request. Returns when nothing is under way any more.
 pub async fn run(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
     let cluster = context.cluster(&places.cluster(&request.cluster)?);
     let repository = places.repository(&request.repository)?;
     context.or_stop(repository.check()).await?;
-    match &request.operation {
+    let outcome = match &request.operation {
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
         Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
         Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
         Operation::Verify(request) => verify::run(context, &cluster, &repository, request).await,
-    }
+    };
+    outcome.map_err(|failure| match context.check_stop() {
+        // A call that was cut does not know why.
+        Err(stop) if failure.error.kind() == Kind::Cancelled && stop.kind() != Kind::Cancelled => {
+            Failure { error: stop.caused_by(failure.error), ..failure }
+        }
+        _ => failure,
+    })
 }

@@ -78,7 +78,7 @@ pub async fn run(
 async fn check_files(job: &Context, planned: &Planned) -> Result<()> {
     job.progress.set_phase(Phase::CheckingBackup);
     let with_data = planned.all.iter().filter(|target| target.with_data);
-    let readers: Vec<_> = with_data.map(|target| target.source.clone()).collect();
+    let readers: Vec<_> = with_data.map(|target| (target.source.clone(), target.chosen.clone())).collect();
     files::check(job, &readers, |reader, _, damage| match damage {
         Some(damage) => Err(reader.corrupt(&damage)),
         None => Ok(()),
@@ -225,7 +225,6 @@ impl Restoring {
     }
 
     async fn objects(&self, target: &Arc<Target>) -> Result<Filled> {
-        self.lanes.check_stop()?;
         let target = Arc::clone(target);
         if !target.with_data {
             target.counters.add_tenants(target.tenants.len() as u64);

@@ -50,12 +50,11 @@ pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;
 pub use read::{Fetched, ObjectReader, Page, RangeReader};
-pub use references::WrittenReferences;
 pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
-pub use write::{ObjectWriter, Parcel, Refusal, Slice};
+pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice};
 
 use cancel::{Cut, Effect, until_cancelled};
 use line::Line;

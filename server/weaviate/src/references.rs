@@ -60,7 +60,7 @@ impl ReferenceList {
     fn refusal(&self, tenant: Option<&str>, at: usize, text: &str) -> Refusal {
         let Self { id, property, beacons, .. } = self;
         let reason = format!("reference \"{property}\" to {}: {text}", beacons[at]);
-        Refusal { tenant: tenant.map(Arc::from), id: *id, reason }
+        Refusal::new(tenant.map(Arc::from), *id, reason)
     }
 
     /// How many come before the first one that Weaviate complains about.
@@ -194,8 +194,10 @@ impl ObjectWriter {
                     return Ok(Some(refused));
                 }
                 Ok(Some(Appended { refused, doubt: Some(doubt) })) => {
-                    if tries.again(doubt).await.is_err() {
-                        return Ok(Some(refused));
+                    if let Err(doubt) = tries.again(doubt).await {
+                        // After a cancel, or with too little patience, nobody knows whether it is for good.
+                        let is_for_good = tries.tried_unclear() && !self.cluster().stop.is_cancelled();
+                        return if is_for_good { Ok(Some(refused)) } else { Err(doubt) };
                     }
                 }
                 Err(error) => tries.again(error).await?,

@@ -17,6 +17,9 @@ use super::failure::{self, Failed};
 use super::{CONNECT_TIMEOUT, MAX_REPLY, REST_ADDRESS, retry};
 use selvedge_model::error::{Error, Kind, Result};
 
+/// So much is read of what is said of a failure.
+const LONGEST_COMPLAINT: usize = 1 << 20;
+
 /// A client of one server.
 #[derive(Debug, Clone)]
 pub struct Rest {
@@ -137,13 +140,13 @@ impl Rest {
         let call = async {
             let response = self.answer(action, request).await?;
             let status = response.status();
-            // What Weaviate says of a failure is short.
-            let room = if status.is_success() { room } else { usize::MAX };
-            let body = self.body(action, response, room).await?;
+            if status.is_success() {
+                return self.body(action, response, room).await.map(Some);
+            }
+            let said = self.complaint(action, response).await?;
             match status {
                 StatusCode::NOT_FOUND => Ok(None),
-                status if status.is_success() => Ok(Some(body)),
-                status => Err(failure::from_rest(action, status, &body)),
+                status => Err(failure::from_rest(action, status, &said)),
             }
         };
         until_cancelled(&self.cut, effect, call).await?
@@ -166,6 +169,19 @@ impl Rest {
         }
         Ok(String::from_utf8(body)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// What is said of a failure, or the beginning of it: it is short, unless it is not Weaviate that says it.
+    async fn complaint(&self, action: &str, mut response: Response) -> Result<String, Failed> {
+        let lost = |error| failure::from_transport(action, &self.base, error);
+        let mut body = Vec::<u8>::new();
+        while body.len() < LONGEST_COMPLAINT
+            && let Some(chunk) = response.chunk().await.map_err(lost)?
+        {
+            let wanted = chunk.len().min(LONGEST_COMPLAINT - body.len());
+            body.extend_from_slice(&chunk[..wanted]);
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// The head of the answer, of whatever status, unless it sends us elsewhere.

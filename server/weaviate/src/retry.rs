@@ -117,6 +117,11 @@ impl Tries<'_> {
         }
     }
 
+    /// Whether what nobody can tell to be passing was tried again as often as makes sense.
+    pub fn tried_unclear(&self) -> bool {
+        self.unclear == UNCLEAR_TRIES
+    }
+
     /// The call has been answered.
     pub fn done(&self) {
         if self.repeated {

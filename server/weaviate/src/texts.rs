@@ -90,6 +90,16 @@ pub fn meaning(text: &str) -> Option<Fault> {
     }
 }
 
+/// Whether a shard takes no writes, whatever else the text says: replicas that fail, and why.
+pub fn is_read_only(text: &str) -> bool {
+    // What another node has said may be between quotes.
+    let said: Cow<'_, str> = match meaning(text) {
+        Some(Fault::TooFewReplicas) => text.into(),
+        _ => without_quotes(text),
+    };
+    TEXTS.iter().any(|(part, fault)| *fault == Fault::ReadOnly && said.contains(*part))
+}
+
 /// Without names and values of users, which Weaviate puts between quotes.
 fn without_quotes(text: &str) -> Cow<'_, str> {
     if !text.contains(['"', '\'']) {
@@ -146,6 +156,16 @@ mod tests {
     fn what_users_have_named_says_nothing() {
         assert_eq!(meaning("no property 'tenant not found' in class \"READONLY\""), None);
         assert_eq!(meaning("Weaviate can't: connection refused"), Some(Fault::Busy));
+    }
+
+    #[test]
+    fn a_shard_is_read_only_whatever_else_is_said() {
+        assert!(is_read_only("shard is READONLY"));
+        let of_replicas = r#"cannot achieve consistency level "QUORUM": "store is read-only""#;
+        assert_eq!(meaning(of_replicas), Some(Fault::TooFewReplicas));
+        assert!(is_read_only(of_replicas));
+        assert!(!is_read_only("cannot achieve consistency level \"QUORUM\""));
+        assert!(!is_read_only("no property 'READONLY'"));
     }
 
     #[test]

@@ -17,16 +17,18 @@ use uuid::Uuid;
 
 use super::cancel::Effect;
 use super::fault::{Fault, Outlook};
-use super::{Cluster, failure, grpc, json_to_properties};
+use super::{Cluster, failure, grpc, json_to_properties, texts};
 use request::{Body, WriteRequest};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors, parse_references};
-pub use split::Parcel;
+pub use split::{Parcel, Run};
 
 /// What a request should weigh at most, and hold at most. Larger ones are not faster, and each is in memory a few times
 /// over while it is made and sent.
 const REQUEST_BYTES: usize = 4 << 20;
 const REQUEST_OBJECTS: usize = 500;
+/// Weaviate quotes values, which can be of any length. So many characters of what it says are kept.
+const LONGEST_REASON: usize = 2_000;
 /// What an object takes in a message besides itself, at most.
 const FRAMING: usize = 16;
 
@@ -54,8 +56,18 @@ pub struct Slice {
 pub struct Refusal {
     pub tenant: Option<Arc<str>>,
     pub id: Uuid,
-    /// Weaviate's own words.
+    /// Weaviate's own words, or the beginning of them.
     pub reason: String,
+}
+
+impl Refusal {
+    pub(super) fn new(tenant: Option<Arc<str>>, id: Uuid, mut reason: String) -> Self {
+        if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+            reason.truncate(end);
+            reason.shrink_to_fit();
+        }
+        Self { tenant, id, reason }
+    }
 }
 
 /// What became of the objects of a request that were not simply stored.
@@ -213,8 +225,7 @@ impl ObjectWriter {
         lists: &mut Vec<EmptyLists>,
     ) -> (Vec<(usize, String)>, Vec<Refusal>) {
         // Weaviate reports a read-only shard for the first of its objects only: the others are not stored either.
-        let is_read_only = |reason: &str| Fault::of_text(reason) == Some(Fault::ReadOnly);
-        if let Some((_, reason)) = errors.iter().find(|(_, reason)| is_read_only(reason)) {
+        if let Some((_, reason)) = errors.iter().find(|(_, reason)| texts::is_read_only(reason)) {
             let (reason, all) = (reason.clone(), 0..request.len());
             return (all.map(|index| (index, reason.clone())).collect(), Vec::new());
         }
@@ -261,7 +272,7 @@ impl ObjectWriter {
                 Err(error) if error.is_transient() || error.kind() == Kind::Cancelled => return Err(error),
                 Err(error) => {
                     let reason = format!("stored without its empty list of dates: {error}");
-                    lacking.push(Refusal { tenant, id, reason });
+                    lacking.push(Refusal::new(tenant, id, reason));
                 }
             }
         }

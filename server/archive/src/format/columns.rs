@@ -6,7 +6,7 @@
 //! creation_time  timestamp(ms, UTC)
 //! update_time    timestamp(ms, UTC)
 //! hashes         fixed binary(48)          the object's content hashes: of its properties, references and vectors, each
-//!                                          of 16 bytes, little-endian. Not in format 1
+//!                                          with its id and tenant, of 16 bytes, little-endian. Not in format 1
 //! properties     string                    a JSON object
 //! references     string                    only where the collection has reference properties: a JSON object with a
 //!                                          list of beacons by property; null for an object that has none

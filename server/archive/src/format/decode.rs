@@ -50,9 +50,8 @@ impl Decoder {
         pieces: Pieces,
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<Vec<Rows>, String> {
-        // Without a column of hashes, they are computed from everything.
-        let computed = self.select == Select::Hashes && !group.is_divided();
-        let select = if computed { Select::All } else { self.select };
+        let select = self.needed(group);
+        let computed = select != self.select;
         let is_wanted = |tenant: &str| wanted.is_none_or(|wanted| wanted.contains(tenant));
         let mut decoded = Vec::new();
         for record in self.records(index, group, pieces, select)? {
@@ -64,6 +63,27 @@ impl Decoder {
             }
         }
         Ok(decoded)
+    }
+
+    /// Without a column of hashes, they are computed from everything.
+    fn needed(&self, group: &RowGroup) -> Select {
+        let is_computed = self.select == Select::Hashes && !group.is_divided();
+        if is_computed { Select::All } else { self.select }
+    }
+
+    /// About how many bytes of memory it takes to read the row group at `index`: those of the columns that are needed, as
+    /// they are in the file or as they are decoded, whichever are more.
+    pub fn weight(&self, index: usize, group: &RowGroup) -> u64 {
+        let needed = self.needed(group).columns();
+        let chunks = self.metadata.metadata().row_group(index).columns().iter();
+        let chunks = chunks.filter(|chunk| {
+            let column = chunk.column_path().parts().first().map_or("", String::as_str);
+            needed.is_none_or(|needed| needed.contains(&column))
+        });
+        let larger = chunks.map(|chunk| chunk.uncompressed_size().max(chunk.compressed_size()));
+        let weight: u64 = larger.map(|bytes| u64::try_from(bytes).unwrap_or_default()).sum();
+        // What is not divided is fetched as a whole.
+        if group.is_divided() { weight } else { group.bytes.max(weight) }
     }
 
     fn records(

@@ -15,17 +15,29 @@ use selvedge_model::{Batch, Digest, MultiVectorColumn, TextColumn, VectorColumn,
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Select {
     All,
+    /// All but the vectors.
+    Texts,
     /// Ids, tenants and references.
     References,
     /// Ids, tenants and content hashes. Files of format 1 have none: everything is fetched, and they are computed.
     Hashes,
 }
 
+const TEXTS: &[&str] = &[
+    columns::ID,
+    columns::TENANT,
+    columns::CREATION_TIME,
+    columns::UPDATE_TIME,
+    columns::PROPERTIES,
+    columns::REFERENCES,
+];
+
 impl Select {
     /// None for all.
     pub(super) fn columns(self) -> Option<&'static [&'static str]> {
         match self {
             Self::All => None,
+            Self::Texts => Some(TEXTS),
             Self::References => Some(&[columns::ID, columns::TENANT, columns::REFERENCES]),
             Self::Hashes => Some(&[columns::ID, columns::TENANT, columns::HASHES]),
         }
@@ -35,6 +47,9 @@ impl Select {
     pub(crate) fn takes(self, kind: SectionKind) -> bool {
         match self {
             Self::All => true,
+            Self::Texts => {
+                matches!(kind, SectionKind::Keys | SectionKind::Properties | SectionKind::References)
+            }
             Self::References => matches!(kind, SectionKind::Keys | SectionKind::References),
             Self::Hashes => kind == SectionKind::Keys,
         }
@@ -48,7 +63,9 @@ pub struct Rows {
     pub tenant: Option<String>,
     /// Columns that were not selected are empty.
     pub batch: Batch,
-    /// One for each object with [`Select::Hashes`], which leaves nothing but the ids in the batch; otherwise none.
+    /// One for each object, as the file has them: with [`Select::Hashes`], which leaves nothing but the ids in the batch,
+    /// and with [`Select::All`], where they can be compared with what the batch hashes to. Empty otherwise, and with
+    /// [`Select::All`] of files of format 1, which have none.
     pub digests: Vec<Digest>,
 }
 
@@ -75,7 +92,11 @@ pub fn by_tenant(
 }
 
 fn to_rows(columns: &Columns, tenant: Option<String>, record: RecordBatch, select: Select) -> Result<Rows> {
-    let digests = if select == Select::Hashes { digests(&record)? } else { Vec::new() };
+    let digests = match select {
+        Select::Hashes => digests(&record)?,
+        Select::All if record.column_by_name(columns::HASHES).is_some() => digests(&record)?,
+        Select::All | Select::Texts | Select::References => Vec::new(),
+    };
     Ok(Rows { tenant, batch: to_batch(columns, record, select)?, digests })
 }
 
@@ -97,10 +118,12 @@ fn to_batch(columns: &Columns, record: RecordBatch, select: Select) -> Result<Ba
     if columns.references && select != Select::Hashes {
         batch.references = Some(texts(&record, columns::REFERENCES, "")?);
     }
-    if select == Select::All {
+    if matches!(select, Select::All | Select::Texts) {
         batch.creation_times = times(&record, columns::CREATION_TIME)?;
         batch.update_times = times(&record, columns::UPDATE_TIME)?;
         batch.properties = texts(&record, columns::PROPERTIES, "{}")?;
+    }
+    if select == Select::All {
         batch.vectors = vectors(columns, record)?;
     }
     Ok(batch)

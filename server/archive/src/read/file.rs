@@ -34,13 +34,9 @@ impl FileReader {
         Ok(Self { stored, index, decoder })
     }
 
-    /// How many row groups it has.
-    pub fn groups(&self) -> usize {
-        self.file().row_groups.len()
-    }
-
-    pub fn rows(&self, group: usize) -> u64 {
-        self.file().row_groups[group].rows
+    /// About how many bytes of memory it takes to read what is selected of a row group.
+    pub fn weight(&self, group: usize) -> u64 {
+        self.decoder.weight(group, &self.file().row_groups[group])
     }
 
     /// Whether a row group holds objects of any of these tenants (None: of all), and for [`Select::References`] whether any

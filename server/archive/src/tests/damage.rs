@@ -37,8 +37,9 @@ impl Backup {
         let reader = self.reader().await.unwrap();
         let mut batches = Vec::new();
         let read = async {
-            let data = reader.open(&reader.files()[0], Select::All).await?;
-            for group in 0..data.groups() {
+            let file = &reader.files()[0];
+            let data = reader.open(file, Select::All).await?;
+            for group in 0..file.row_groups.len() {
                 batches.extend(data.group(group, None).await?.iter().map(|rows| bits(&rows.batch)));
             }
             Ok(())
@@ -92,7 +93,7 @@ async fn a_section_is_checked_when_it_is_read_and_is_not_read_for_anything_else(
                 let mut damaged = sound.clone();
                 damaged[at as usize] ^= 1;
                 backup.put(&path, damaged).await;
-                for select in [Select::All, Select::References, Select::Hashes] {
+                for select in [Select::All, Select::Texts, Select::References, Select::Hashes] {
                     let data = reader.open(file, select).await.unwrap();
                     match data.group(group, None).await {
                         Ok(_) => assert!(!select.takes(section.kind), "{select:?} of {section:?}"),

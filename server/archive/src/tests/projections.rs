@@ -2,7 +2,7 @@
 
 use super::samples::{batch, collection, id, memory, read, small, write_backup};
 use crate::{CollectionReader, Rows, Select};
-use selvedge_model::{Digest, UuidRange};
+use selvedge_model::{Batch, Digest, UuidRange};
 use uuid::Uuid;
 
 /// An object: of which tenant, which, its references, and what it holds.
@@ -24,6 +24,13 @@ async fn objects(reader: &CollectionReader) -> Vec<Object> {
 pub async fn compare(reader: &CollectionReader) {
     let all = objects(reader).await;
     assert!(!all.is_empty());
+    let whole = read(reader, Select::All, None).await;
+    let stored: Vec<Digest> = whole.iter().flat_map(|rows| rows.digests.iter().copied()).collect();
+    assert_eq!(stored, all.iter().map(|(.., digest)| *digest).collect::<Vec<_>>());
+    for (texts, all) in read(reader, Select::Texts, None).await.into_iter().zip(whole) {
+        assert_eq!(texts.tenant, all.tenant);
+        assert_eq!(texts.batch, Batch { vectors: Vec::new(), ..all.batch });
+    }
     let (mut with_references, mut with_hashes) = (Vec::new(), Vec::new());
     for Rows { tenant, batch, digests } in read(reader, Select::References, None).await {
         assert!(batch.properties.is_empty() && batch.vectors.is_empty() && digests.is_empty());
@@ -45,7 +52,7 @@ pub async fn compare(reader: &CollectionReader) {
 }
 
 #[tokio::test]
-async fn references_and_hashes_are_those_that_are_read_with_everything() {
+async fn texts_references_and_hashes_are_those_that_are_read_with_everything() {
     for multi_tenant in [false, true] {
         let repository = memory(small());
         let collection = collection("Article", multi_tenant);

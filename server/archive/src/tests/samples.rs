@@ -139,7 +139,7 @@ pub async fn read(reader: &CollectionReader, select: Select, tenants: Option<&[&
     let mut all = Vec::new();
     for file in reader.files() {
         let open = reader.open(file, select).await.unwrap();
-        for group in 0..open.groups() {
+        for group in 0..file.row_groups.len() {
             if open.is_wanted(group, wanted.as_ref()) {
                 all.extend(open.group(group, wanted.as_ref()).await.unwrap());
             }

@@ -7,7 +7,7 @@ use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::layout;
 use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
-use crate::store::{Created, Store};
+use crate::store::{Created, Haste, Store};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, VectorSpace};
 
@@ -15,6 +15,7 @@ use selvedge_model::{Collection, VectorSpace};
 #[derive(Debug)]
 pub struct BackupWriter {
     store: Arc<Store>,
+    haste: Haste,
     id: BackupId,
     job_id: String,
     /// Of `claim.json`.
@@ -25,12 +26,13 @@ pub struct BackupWriter {
 impl BackupWriter {
     pub(crate) fn new(
         store: Arc<Store>,
+        haste: Haste,
         id: BackupId,
         job_id: String,
         claim: Checksum,
         limits: Limits,
     ) -> Self {
-        Self { store, id, job_id, claim, limits }
+        Self { store, haste, id, job_id, claim, limits }
     }
 
     pub fn id(&self) -> &BackupId {
@@ -47,6 +49,7 @@ impl BackupWriter {
     ) -> Result<CollectionWriter> {
         CollectionWriter::create(
             self.store.clone(),
+            self.haste.clone(),
             self.id.clone(),
             collection,
             aliases,
@@ -70,7 +73,7 @@ impl BackupWriter {
         let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), self.claim, summary, collections);
         // What came off while the job ran would take the manifest onto the disk below.
         self.store.check_again().await?;
-        self.store.settle().await?;
+        self.store.settle(&self.haste).await?;
         match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
             Created::Done => Ok(manifest),
             Created::Taken(_) => {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJso
 use crate::format::Columns;
 use crate::layout;
 use crate::manifest::CollectionManifest;
-use crate::store::Store;
+use crate::store::{Haste, Store};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Collection, Content, Remark, VectorSpace, gaps};
 
@@ -25,6 +25,7 @@ pub struct CollectionWriter {
 impl CollectionWriter {
     pub(super) async fn create(
         store: Arc<Store>,
+        haste: Haste,
         backup: BackupId,
         collection: &Collection,
         aliases: &[String],
@@ -32,7 +33,8 @@ impl CollectionWriter {
         limits: Limits,
     ) -> Result<Self> {
         let columns = Arc::new(Columns::new(collection, spaces)?);
-        let destination = Destination { store, limits, columns, collection: collection.name.clone(), backup };
+        let name = collection.name.clone();
+        let destination = Destination { store, haste, limits, columns, collection: name, backup };
         let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
         let schema = destination.put_list(layout::SCHEMA, &json).await?;
         Ok(Self { destination: Arc::new(destination), schema })
@@ -53,8 +55,8 @@ impl CollectionWriter {
         destination.store.delete(paths).await.map(drop)
     }
 
-    /// Writes down what was written: `files` are in any order, `content` is that of all of them. `tenants` are all that the collection has, their digests not
-    /// yet filled in; None without multi-tenancy.
+    /// Writes down what was written: `files` are in any order, `content` is that of all of them. `tenants` are all that the
+    /// collection has, their digests not yet filled in; None without multi-tenancy.
     pub async fn finish(
         self,
         mut files: Vec<DataFile>,
@@ -68,26 +70,11 @@ impl CollectionWriter {
             return Err(Error::internal(text));
         }
         files.sort_by(|a, b| place(a).cmp(&place(b)));
-        let complete = gaps(&remarks).next().is_none();
-        let mut manifest = CollectionManifest {
-            name: destination.collection.clone(),
-            objects: files.iter().map(|file| file.rows).sum::<u64>() - strays(&content, tenants.as_deref()),
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            files: files.len() as u64,
-            multi_tenant: destination.columns.multi_tenant,
-            tenants_covered: 0,
-            tenants_total: 0,
-            complete,
-            remarks,
-            digest: Some(content.total()),
-            blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
-        };
+        let mut manifest = self.manifest(&files, &content, tenants.as_deref(), remarks);
         if let Some(mut tenants) = tenants {
             for tenant in tenants.iter_mut().filter(|tenant| tenant.rows.is_some()) {
                 tenant.digest = Some(content.tenants.get(&tenant.name).copied().unwrap_or_default());
-                manifest.tenants_covered += 1;
             }
-            manifest.tenants_total = tenants.len() as u64;
             let checksum = destination.put_list(layout::TENANTS, &TenantsJson { tenants }).await?;
             manifest.blake3.insert(layout::TENANTS.to_owned(), checksum);
         }
@@ -102,6 +89,32 @@ impl CollectionWriter {
         manifest.blake3.insert(layout::FILES.to_owned(), checksum);
         Ok(manifest)
     }
+
+    /// What the manifest says of it before its lists are written.
+    fn manifest(
+        &self,
+        files: &[DataFile],
+        content: &Content,
+        tenants: Option<&[TenantRecord]>,
+        remarks: Vec<Remark>,
+    ) -> CollectionManifest {
+        let Destination { columns, collection, .. } = &*self.destination;
+        let complete = gaps(&remarks).next().is_none();
+        let held = tenants.into_iter().flatten().filter(|tenant| tenant.rows.is_some());
+        CollectionManifest {
+            name: collection.clone(),
+            objects: files.iter().map(|file| file.rows).sum::<u64>() - strays(content, tenants),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            files: files.len() as u64,
+            multi_tenant: columns.multi_tenant,
+            tenants_covered: held.count() as u64,
+            tenants_total: tenants.map_or(0, |tenants| tenants.len() as u64),
+            complete,
+            remarks,
+            digest: Some(content.total()),
+            blake3: BTreeMap::from([(layout::SCHEMA.to_owned(), self.schema)]),
+        }
+    }
 }
 
 /// Its first tenant, and its first id if it is of a part of that tenant.
@@ -110,8 +123,12 @@ fn place(file: &DataFile) -> (Option<&str>, Option<Uuid>, &str) {
     (tenant, file.covers.map(|range| range.first), file.name.as_str())
 }
 
-/// Rows of tenants that went while they were read, and that the backup does not claim to hold.
+/// Rows of tenants that the backup does not claim to hold: they went or fell asleep while they were read, and those that
+/// went are not even among its `tenants`.
 fn strays(content: &Content, tenants: Option<&[TenantRecord]>) -> u64 {
-    let left_out = tenants.into_iter().flatten().filter(|tenant| tenant.rows.is_none());
-    left_out.filter_map(|tenant| content.tenants.get(&tenant.name)).map(|rows| rows.objects).sum()
+    let Some(tenants) = tenants else { return 0 };
+    let held = tenants.iter().filter(|tenant| tenant.rows.is_some());
+    let held: BTreeSet<&str> = held.map(|tenant| tenant.name.as_str()).collect();
+    let read = content.tenants.iter();
+    read.filter(|(name, _)| !held.contains(name.as_str())).map(|(_, rows)| rows.objects).sum()
 }

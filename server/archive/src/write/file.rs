@@ -23,6 +23,8 @@ pub struct FileWriter {
     group: Group,
     first: Option<Row>,
     last: Option<Row>,
+    /// A batch was not taken, or only begun to be taken.
+    spoilt: bool,
     stage: Stage,
     bytes: Arc<AtomicU64>,
 }
@@ -61,14 +63,25 @@ impl FileWriter {
             group: Group::default(),
             first: None,
             last: None,
+            spoilt: false,
             stage: Stage::New,
             bytes: Arc::default(),
         }
     }
 
-    /// Takes objects of one tenant; None without multi-tenancy. A failure may be that of a batch before. After one, the file
-    /// is not to be had any more.
+    /// Takes objects of one tenant; None without multi-tenancy. A failure may be that of a batch before. After one, or if
+    /// this is dropped in the middle, a part of the objects is lost: the file can only be aborted.
     pub async fn append(&mut self, tenant: Option<&str>, batch: Batch) -> Result<()> {
+        if self.spoilt {
+            return Err(self.lacks_a_batch());
+        }
+        self.spoilt = true;
+        self.take(tenant, batch).await?;
+        self.spoilt = false;
+        Ok(())
+    }
+
+    async fn take(&mut self, tenant: Option<&str>, batch: Batch) -> Result<()> {
         let (Some(first), Some(last)) = (batch.ids.first().copied(), batch.ids.last().copied()) else {
             return Ok(());
         };
@@ -113,10 +126,17 @@ impl FileWriter {
         self.settle().await
     }
 
-    /// Ends the file; it is durable when the backup is committed. `covers` are the ids, of its one tenant or of the whole collection,
-    /// that were read for it: every object of that interval is in it. None for a run of whole tenants. There is no file if
-    /// nothing was appended.
+    /// Ends the file; it is durable when the backup is committed. `covers` are the ids, of its one tenant or of the whole
+    /// collection, that were read for it: every object of that interval is in it. None for a run of whole tenants. There is
+    /// no file if nothing was appended, and nothing is left of it if a batch was not taken.
     pub async fn seal(mut self, covers: Option<UuidRange>) -> Result<Option<Written>> {
+        if self.spoilt {
+            let error = self.lacks_a_batch();
+            if let Err(cleanup) = self.abort().await {
+                tracing::warn!(%cleanup, "parts of a data file may be left behind");
+            }
+            return Err(error);
+        }
         self.write_group().await?;
         self.settle().await?;
         let Some(file) = self.take_file()? else { return Ok(None) };
@@ -150,6 +170,11 @@ impl FileWriter {
             return Ok(());
         }
         Err(Error::internal(format!("objects of collection \"{collection}\" are out of order")))
+    }
+
+    fn lacks_a_batch(&self) -> Error {
+        let collection = &self.destination.collection;
+        Error::internal(format!("a data file of collection \"{collection}\" was used after it lost a batch"))
     }
 
     fn fits(&self, covers: Option<UuidRange>) -> bool {

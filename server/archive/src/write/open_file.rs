@@ -65,7 +65,7 @@ impl OpenFile {
         }
     }
 
-    /// Durable when it returns.
+    /// Ends the file. It is there when this returns, and durable when the backup is committed.
     pub async fn finish(self, covers: Option<UuidRange>) -> Result<Written> {
         let Self { name, mut encoder, mut upload, written } = self;
         let (end, footer, blake3) = match encoder.finish() {

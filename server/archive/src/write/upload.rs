@@ -47,7 +47,8 @@ impl Upload {
         let parts = match parts {
             Some(parts) => parts,
             None => {
-                parts.insert(Parts { upload: destination.store.start_upload(path).await?, on_its_way: None })
+                let upload = destination.store.start_upload(&destination.haste, path).await?;
+                parts.insert(Parts { upload, on_its_way: None })
             }
         };
         let sent = parts.send(std::mem::take(held).into()).await;
@@ -68,7 +69,8 @@ impl Upload {
     /// It is there when this returns, and durable when the backup is committed. Nothing is left of it if that fails.
     pub async fn finish(mut self) -> Result<()> {
         if self.parts.is_none() {
-            return self.destination.store.put_hastily(&self.path, self.held.into()).await;
+            let Destination { store, haste, .. } = &*self.destination;
+            return store.put_hastily(haste, &self.path, self.held.into()).await;
         }
         if let Err(error) = self.send().await {
             return Err(self.abort_after(error).await);

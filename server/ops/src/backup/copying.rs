@@ -86,7 +86,6 @@ impl Copying {
         mut subject: Subject,
         counters: Arc<CollectionCounters>,
     ) -> Result<Option<Copied>> {
-        self.lanes.check_stop()?;
         counters.set_state(CollectionState::Running);
         let result = self.copy_whole(&mut subject, &counters).await;
         counters.set_state(match &result {
@@ -171,6 +170,10 @@ impl Copying {
         let mut unheard = Vec::new();
         let now = settle::schema_now(&self.cluster, &subject.collection, &mut unheard);
         match self.job.or_stop(now).await? {
+            // It is there, though it was not: it is another.
+            Schema::Same if error.kind() == Kind::CollectionNotFound => {
+                Ok(Settled::Changed("it was dropped and created again".to_owned()))
+            }
             Schema::Same => Err(error),
             Schema::Changed(difference) => Ok(Settled::Changed(difference)),
             Schema::Dropped => Ok(Settled::Dropped),

@@ -38,6 +38,10 @@ pub async fn compare(
     parts: &[Counted],
     tally: &Tally,
 ) -> Result<Option<Remark>> {
+    if let Some(part) = parts.iter().find(|part| !tally.parts.contains_key(&part.tenant)) {
+        let (name, part) = (&collection.name, &part.tenant);
+        return Err(Error::internal(format!("of collection \"{name}\", {part:?} was not read")));
+    }
     let is_lost = |part: &&Counted| part.tenant.as_ref().is_some_and(|tenant| tally.lost.contains(tenant));
     let read = |part: &Counted| tally.parts.get(&part.tenant).copied().unwrap_or_default();
     let before = |part: &Counted| part.objects.or(read(part).before);
@@ -60,8 +64,7 @@ pub async fn compare(
 }
 
 /// Counts again what was not read because it was empty, and what is not as it was; the rest has just been counted by reading
-/// it. Of a collection without
-/// tenants, that would not tell of a shard that was away.
+/// it. Of a collection without tenants, that would not tell of a shard that was away.
 async fn recount(
     cluster: &Cluster,
     collection: &Collection,

@@ -10,7 +10,7 @@ use super::tenants::{self, Choice};
 use super::{BackupRequest, coverage};
 use crate::engine::Task;
 use crate::limits::losses_of_backup;
-use crate::{CollectionCounters, PlannedCollection, is_probe};
+use crate::{CollectionCounters, Counts, PlannedCollection, is_probe};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason, Remark, Tenant};
 use selvedge_weaviate::{Aliases, Cluster, Permissions};
@@ -52,6 +52,7 @@ pub struct Counted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
     /// To be shown.
+    Shown,
     All,
     /// Only where counts are few beside what is read, or where they have to prove that all of it was shown.
     Few,
@@ -118,7 +119,11 @@ pub async fn plan(
     selected: &Selected,
 ) -> Result<(Vec<Subject>, Vec<String>)> {
     let few = selected.schemas.len() <= FEW || !cluster.is_single_node().await;
-    let counting = if few || request.dry_run { Counting::All } else { Counting::Few };
+    let counting = match (request.dry_run, few) {
+        (true, _) => Counting::Shown,
+        (false, true) => Counting::All,
+        (false, false) => Counting::Few,
+    };
     // Owned, so that the looks need not borrow from each other's surroundings.
     let looks = selected.schemas.iter().map(|(name, schema)| {
         let (cluster, request) = (cluster.clone(), request.clone());
@@ -205,10 +210,11 @@ async fn count_parts(
 ) -> Result<Vec<Counted>> {
     let name = &collection.name;
     match (collection.multi_tenant, counting) {
-        (false, Counting::All) => {
+        (false, Counting::Shown | Counting::All) => {
             Ok(vec![Counted { tenant: None, objects: Some(cluster.count(name, None).await?) }])
         }
         (false, Counting::Few) => Ok(vec![Counted { tenant: None, objects: None }]),
+        (true, Counting::Shown) => tenants::count(cluster, name, active).await,
         (true, Counting::All) if active.len() <= FEW => tenants::count(cluster, name, active).await,
         (true, _) => {
             let uncounted = |tenant: &String| Counted { tenant: Some(tenant.clone()), objects: None };
@@ -263,8 +269,8 @@ impl Subject {
             let looked = look_into(cluster, request, permissions, &self.collection, known, counting).await;
             let Some(contents) = unless_gone(looked)? else { return Ok(false) };
             self.contents = contents;
-            self.expect(counters);
         }
+        self.expect(counters);
         Ok(true)
     }
 
@@ -280,11 +286,11 @@ impl Subject {
     pub fn expect(&self, counters: &CollectionCounters) {
         let Contents { parts, asleep, .. } = &self.contents;
         // What was read before has to be read again, and counts once more.
-        let done = counters.counts().objects_done;
+        let Counts { objects_done, tenants_done, .. } = counters.counts();
         let objects: u64 = parts.iter().filter_map(|part| part.objects).sum();
-        counters.expect_objects(done + objects, asleep.is_empty() && self.contents.is_counted());
+        counters.expect_objects(objects_done + objects, asleep.is_empty() && self.contents.is_counted());
         let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
-        counters.expect_tenants(tenants as u64);
+        counters.expect_tenants(tenants_done + tenants as u64);
     }
 
     /// What a dry run shows.

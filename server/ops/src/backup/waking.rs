@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Context;
 use selvedge_archive::Repository;
-use selvedge_model::TenantStatus;
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
 
 /// Tenants that are awake at a time: enough to keep the lanes busy, few enough to be small beside the others.
@@ -64,7 +64,7 @@ pub async fn while_awake<T>(
 }
 
 impl Woken {
-    /// Those that are active; what has been dropped or offloaded since needs nothing. Returns how many there were.
+    /// What has been dropped or offloaded since needs nothing. Returns how many were active.
     pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
         let there = match cluster.tenants(&self.collection).await {
             Ok(tenants) => tenants,
@@ -73,10 +73,15 @@ impl Woken {
             Err(error) => return Err(self.still_awake(error)),
         };
         let woken: BTreeSet<_> = self.tenants.iter().collect();
-        let active = there.iter().filter(|tenant| tenant.status.is_active() && woken.contains(&tenant.name));
-        let names: Vec<_> = active.map(|tenant| tenant.name.as_str()).collect();
+        // Also those that show inactive: after a cancel, Weaviate may only be about to activate them.
+        let is_settable = |tenant: &&Tenant| {
+            matches!(tenant.status, TenantStatus::Hot | TenantStatus::Cold) && woken.contains(&tenant.name)
+        };
+        let settable: Vec<_> = there.iter().filter(is_settable).collect();
+        let active = settable.iter().filter(|tenant| tenant.status.is_active()).count();
+        let names: Vec<_> = settable.iter().map(|tenant| tenant.name.as_str()).collect();
         let result = cluster.set_tenant_status(&self.collection, &names, TenantStatus::Cold).await;
-        result.map(|()| names.len()).map_err(|error| self.still_awake(error))
+        result.map(|()| active).map_err(|error| self.still_awake(error))
     }
 
     fn still_awake(&self, error: Error) -> Error {

@@ -25,6 +25,9 @@ pub struct Clearing {
     /// The collection that the schema is tried with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
+    /// Whether the schema is still being tried: nothing is missing then, and only the probe may be left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proving: bool,
     /// The tenants that are taken away; empty where the whole collection is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
@@ -62,7 +65,8 @@ impl<'a> Saved<'a> {
     ) -> Result<Self> {
         let collection = victim.collection.name.clone();
         let (cluster, address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
-        let clearing = Clearing { cluster, address, collection, probe: None, tenants: Vec::new() };
+        let (probe, proving, tenants) = (None, false, Vec::new());
+        let clearing = Clearing { cluster, address, collection, probe, proving, tenants };
         let saved = Self { job, repository, clearing };
         if victim.collection.multi_tenant {
             let tenant = |tenant: &Tenant| json!({"name": tenant.name, "activityStatus": tenant.status});
@@ -79,9 +83,16 @@ impl<'a> Saved<'a> {
         format!("{}/jobs/{}/{file}", self.repository.url(), self.job.job_id)
     }
 
-    /// From now on the probe may be there, and the collection may not.
+    /// From now on the probe may be there.
     pub async fn begin(&mut self, probe: &str) -> Result<()> {
         self.clearing.probe = Some(probe.to_owned());
+        self.clearing.proving = true;
+        self.put(Clearing::FILE, &self.clearing).await
+    }
+
+    /// From now on the collection may be missing.
+    pub async fn begin_recreating(&mut self) -> Result<()> {
+        self.clearing.proving = false;
         self.put(Clearing::FILE, &self.clearing).await
     }
 
@@ -119,6 +130,10 @@ impl Clearing {
             && cluster.is_empty(probe).await?
         {
             cluster.drop_collection(probe).await?;
+        }
+        if self.proving {
+            // If the collection is missing now, somebody else has dropped it.
+            return Ok(None);
         }
         let file = schema_file(name);
         let schema: Value = read(repository, job_id, &file).await?;

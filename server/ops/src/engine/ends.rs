@@ -62,8 +62,8 @@ pub enum Fetched {
     End,
     /// The next object alone is heavier than that; at least this heavy, if it is known.
     NoRoom(usize),
-    /// Something that was to be moved is larger than was known: it is a task of its own, and left out of this one.
-    Apart(Task),
+    /// Something that was to be moved is larger than was known: it is left out of this task, and makes tasks of its own.
+    Apart(Vec<Task>),
 }
 
 /// A run of objects of one tenant, in the order of their ids.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use selvedge_archive::{CollectionReader, FileReader, Rows, Select};
+use selvedge_archive::{CollectionReader, DataFile, FileReader, Rows, Select};
 use selvedge_model::error::{Error, Result};
 
 use super::{Fetched, Origin, Page, Pages, Piece, Running, Source, Task};
@@ -24,12 +24,9 @@ impl FromArchive {
 
     /// A task for each data file in which something may be wanted.
     pub fn tasks(&self) -> Vec<Task> {
-        let is_wanted = |tenant: &String| self.tenants.as_ref().is_none_or(|wanted| wanted.contains(tenant));
         let files = self.reader.files().iter().enumerate();
-        let wanted = files.filter(|(_, file)| {
-            file.tenants.is_empty() || file.tenants.iter().any(|span| is_wanted(&span.tenant))
-        });
-        wanted
+        files
+            .filter(|(_, file)| may_hold(file, self.tenants.as_deref()))
             .map(|(index, file)| Task {
                 piece: Piece::File { file: index, groups: 0..file.row_groups.len() },
                 objects: file.rows,
@@ -45,6 +42,12 @@ impl FromArchive {
     }
 }
 
+/// Whether objects of any of these tenants (None: any objects) may be in a data file.
+pub fn may_hold(file: &DataFile, tenants: Option<&BTreeSet<String>>) -> bool {
+    let is_wanted = |tenant: &String| tenants.is_none_or(|wanted| wanted.contains(tenant));
+    file.tenants.is_empty() || file.tenants.iter().any(|span| is_wanted(&span.tenant))
+}
+
 impl Source for FromArchive {
     type Pages = ArchivePages;
 
@@ -55,9 +58,8 @@ impl Source for FromArchive {
         let listed = self.reader.files().get(file);
         let listed = listed.ok_or_else(|| Error::internal("a task names a data file that is not there"))?;
         let reader = self.reader.open(listed, self.select).await?;
-        let weights = listed.row_groups.iter().map(|group| group.bytes).collect();
         let (tenants, pending) = (self.tenants.clone(), VecDeque::new());
-        Ok(ArchivePages { reader, tenants, task, file, weights, at: None, pending })
+        Ok(ArchivePages { reader, tenants, task, file, at: None, pending })
     }
 }
 
@@ -67,8 +69,6 @@ pub struct ArchivePages {
     tenants: Option<Arc<BTreeSet<String>>>,
     task: Arc<Running>,
     file: usize,
-    /// Bytes of each row group.
-    weights: Vec<u64>,
     /// The row group that was read last.
     at: Option<usize>,
     /// What is left of it.
@@ -99,7 +99,7 @@ impl Pages for ArchivePages {
                 return Ok(Fetched::Page(Page { tenant, batch, bytes, last: None, origin, digests }));
             }
             let Some(group) = self.next_group() else { return Ok(Fetched::End) };
-            let weight = usize::try_from(self.weights[group]).unwrap_or(usize::MAX);
+            let weight = usize::try_from(self.reader.weight(group)).unwrap_or(usize::MAX);
             if weight > room {
                 return Ok(Fetched::NoRoom(weight));
             }

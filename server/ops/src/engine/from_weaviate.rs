@@ -11,7 +11,7 @@ use selvedge_weaviate::{
 };
 use uuid::Uuid;
 
-use super::task::LEAST_OBJECTS;
+use super::task::{LEAST_OBJECTS, OBJECTS_OF_RUN};
 use super::{Fetched, Page, Pages, Part, Piece, Running, Source, Task};
 use crate::CollectionCounters;
 
@@ -91,6 +91,8 @@ impl Source for FromWeaviate {
             task,
             at: None,
             open: None,
+            read: 0,
+            objects: 0,
             tally: Tally::default(),
         })
     }
@@ -103,6 +105,9 @@ pub struct WeaviatePages {
     /// The place of the tenant that is read, or was read last.
     at: Option<usize>,
     open: Option<Open>,
+    /// Tenants that were read to their end, and the objects of all.
+    read: u64,
+    objects: u64,
     tally: Tally,
 }
 
@@ -112,6 +117,8 @@ struct Open {
     range: RangeReader,
     /// Whether nothing has come of it yet.
     is_new: bool,
+    /// Whether its objects are among those that are expected.
+    is_expected: bool,
 }
 
 impl Open {
@@ -126,6 +133,10 @@ impl Pages for WeaviatePages {
     async fn next(&mut self, room: usize) -> Result<Fetched> {
         loop {
             if self.open.is_none() {
+                let apart = self.cut();
+                if !apart.is_empty() {
+                    return Ok(Fetched::Apart(apart));
+                }
                 match self.enter().await {
                     Ok(true) => {}
                     Ok(false) => return Ok(Fetched::End),
@@ -155,7 +166,13 @@ impl WeaviatePages {
         let range = self.reading.reader.range(tenant.as_deref(), self.task.ids());
         // What is empty was read, too.
         self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
-        let open = self.open.insert(Open { tenant, range, is_new: true });
+        // Of a tenant with a task of its own, and of all but the first part of a collection, somebody counted the whole.
+        let is_expected = match self.task.task().piece {
+            Piece::Ids { part: Part::Tenant(_), .. } => true,
+            Piece::Ids { ids, .. } => self.reading.counted || ids != UuidRange::ALL,
+            Piece::File { .. } => false,
+        };
+        let open = self.open.insert(Open { tenant, range, is_new: true, is_expected });
         if let Some(tenant) = &open.tenant {
             self.reading.check_tenant(tenant).await?;
         }
@@ -171,10 +188,11 @@ impl WeaviatePages {
             FromRange::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
             FromRange::End => return Ok(None),
         };
-        if std::mem::take(&mut open.is_new) && !open.range.is_done() {
+        if std::mem::take(&mut open.is_new) && !open.is_expected && !open.range.is_done() {
+            open.is_expected = true;
             let tenant = open.tenant();
             if let Some(apart) = self.count(tenant).await? {
-                return Ok(Some(Fetched::Apart(apart)));
+                return Ok(Some(Fetched::Apart(vec![apart])));
             }
         }
         Ok(Some(Fetched::Page(self.note(page))))
@@ -183,21 +201,17 @@ impl WeaviatePages {
     /// Finds out how large something is that does not fit on one page, if nobody knows. Returns a task for it if it is large,
     /// and nothing has been read of it.
     async fn count(&mut self, tenant: Option<String>) -> Result<Option<Task>> {
-        let Reading { cluster, collection, counted, counters, .. } = &*self.reading;
-        let is_known = match self.task.task().piece {
-            Piece::Ids { part: Part::Whole, .. } => *counted,
-            Piece::Ids { part: Part::Tenants(_), .. } => *counted,
-            Piece::Ids { part: Part::Tenant(_), .. } | Piece::File { .. } => true,
-        };
-        if is_known {
-            return Ok(None);
-        }
+        let Reading { cluster, collection, counters, .. } = &*self.reading;
         let objects = cluster.count(&collection.name, tenant.as_deref()).await?;
         counters.expect_more_objects(objects);
         self.tally.parts.entry(tenant.clone()).or_default().before = Some(objects);
         match tenant {
             Some(tenant) if objects >= LEAST_OBJECTS => {
                 self.open = None;
+                if let Some(at) = self.at {
+                    self.task.take_out(at);
+                    self.at = at.checked_sub(1);
+                }
                 let piece = Piece::Ids { part: Part::Tenant(tenant), ids: UuidRange::ALL };
                 Ok(Some(Task { piece, objects }))
             }
@@ -223,7 +237,8 @@ impl WeaviatePages {
         let part = self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
         let started = self.reading.started.timestamp_millis();
         part.rows += page.batch.len() as u64;
-        if !self.reading.counted && part.before.is_none() {
+        self.objects += page.batch.len() as u64;
+        if open.is_some_and(|open| !open.is_expected) {
             self.reading.counters.expect_more_objects(page.batch.len() as u64);
         }
         part.young += page.batch.update_times.iter().filter(|time| **time >= started).count() as u64;
@@ -234,7 +249,13 @@ impl WeaviatePages {
 
     /// The tenant that was open is read.
     fn leave(&mut self) {
-        let Some(Open { tenant: Some(_), .. }) = self.open.take() else { return };
+        if let Some(Open { tenant: Some(_), .. }) = self.open.take() {
+            self.read += 1;
+            self.count_tenant();
+        }
+    }
+
+    fn count_tenant(&self) {
         let is_whole = match self.task.task().piece {
             // Of one that is read in pieces, the last one counts.
             Piece::Ids { part: Part::Tenant(_), ids } => ids.last == Uuid::max(),
@@ -243,13 +264,24 @@ impl WeaviatePages {
         self.reading.counters.add_tenants(u64::from(is_whole));
     }
 
+    /// A run whose tenants are larger than anybody knew ends here. What is left of it is for all lanes.
+    fn cut(&mut self) -> Vec<Task> {
+        let (Some(at), false) = (self.at, self.reading.counted) else { return Vec::new() };
+        if self.objects < OBJECTS_OF_RUN {
+            return Vec::new();
+        }
+        // A guess: as large as those that were read.
+        let each = (self.objects / self.read.max(1)).min(LEAST_OBJECTS - 1);
+        Task::of_tenants(self.task.take_rest(at).into_iter().map(|tenant| (tenant, each)))
+    }
+
     /// What becomes of a tenant that cannot be read is for the job to say, which has others to read.
     fn lose(&mut self, error: Error) -> Result<()> {
         let is_about_tenant = matches!(error.kind(), Kind::TenantNotFound | Kind::TenantInactive);
         match self.open.take() {
             Some(Open { tenant: Some(tenant), .. }) if is_about_tenant => {
                 self.tally.lost.insert(tenant.to_string());
-                self.reading.counters.add_tenants(1);
+                self.count_tenant();
                 Ok(())
             }
             _ => Err(error),

@@ -9,9 +9,6 @@ use selvedge_model::error::Result;
 use super::{Page, Sink, Sinks};
 use crate::CollectionCounters;
 
-/// More is no faster to encode and to read. Who reads a row group must have room for it.
-const LARGEST_GROUP: usize = 2 << 20;
-
 pub struct IntoArchive {
     writer: CollectionWriter,
     counters: Arc<CollectionCounters>,
@@ -28,8 +25,7 @@ impl Sinks for IntoArchive {
     type Left = Option<Written>;
 
     fn open(&self, room: usize) -> DataFileSink {
-        let file = self.writer.data_file(room.min(LARGEST_GROUP));
-        DataFileSink { file, counters: Arc::clone(&self.counters), counted: 0 }
+        DataFileSink { file: self.writer.data_file(room), counters: Arc::clone(&self.counters), counted: 0 }
     }
 }
 

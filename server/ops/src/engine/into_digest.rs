@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Batch, Content, Digester, UuidRange, rename_references};
+use selvedge_model::{Batch, Content, Digest, Digester, UuidRange, rename_references};
 
 use super::{Page, Sink, Sinks};
 use crate::CollectionCounters;
@@ -21,6 +21,11 @@ pub struct Lens {
 }
 
 impl Lens {
+    /// Whether objects are looked at as they are.
+    fn is_plain(&self) -> bool {
+        self.names.is_none() && self.references
+    }
+
     pub fn look(&self, mut batch: Batch) -> Result<Batch> {
         batch.references = match (batch.references.take(), &self.names) {
             (Some(column), Some(names)) if self.references => {
@@ -74,9 +79,15 @@ impl Sink for DigestSink {
 
     async fn take(&mut self, page: Page) -> Result<()> {
         let objects = page.batch.len() as u64;
+        // Whoever reads a backup's rows as they are proves its column of hashes too.
+        let written: Option<Digest> =
+            (self.lens.is_plain() && !page.digests.is_empty()).then(|| page.digests.iter().copied().sum());
         let batch = self.lens.look(page.batch)?;
         let added = self.content.add(&self.lens.digester, page.tenant.as_deref(), &batch);
-        added.map_err(|unfit| self.lens.unfit(&unfit.0))?;
+        let added = added.map_err(|unfit| self.lens.unfit(&unfit.0))?;
+        if written.is_some_and(|written| written != added) {
+            return Err(Error::new(Kind::BackupCorrupt, "its column of hashes is not that of its rows"));
+        }
         self.counters.add_objects(objects);
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Carrying out one task.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use selvedge_model::UuidRange;
 use selvedge_model::error::{Error, Result};
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,10 +12,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::budget::Share;
+use super::lanes::stopped;
 use super::{
     Broken, Budget, Ended, Fetched, Page, Pages, Part, Piece, Record, Running, Sink, Sinks, Source, Task,
 };
 use crate::{CollectionCounters, Progress};
+
+/// Bytes that a task moves in a row on one share, while others may wait for memory.
+const TURN: u64 = 64 << 20;
 
 /// What all tasks of a move have in common, whatever its ends are.
 pub trait Work: Send + Sync {
@@ -40,9 +46,13 @@ impl<S: Source, K: Sinks> Work for Move<S, K> {
     fn carry(self: Arc<Self>, task: Arc<Running>) -> Pin<Box<dyn Future<Output = Vec<Task>> + Send>> {
         Box::pin(async move {
             let mut apart = Vec::new();
-            if !self.is_stopped()
-                && let Err(error) = self.move_all(Arc::clone(&task), &mut apart).await
-            {
+            if self.is_stopped() {
+                return apart;
+            }
+            // A lane that ended with a panic would leave the job waiting for this task.
+            let moved = AssertUnwindSafe(self.move_all(Arc::clone(&task), &mut apart)).catch_unwind().await;
+            let broke_off = || Err(Error::internal("moving a part of a collection broke off"));
+            if let Err(error) = moved.unwrap_or_else(|_| broke_off()) {
                 let piece = task.task().piece;
                 // Nobody listens to a move that was given up.
                 let _ = self.records.send(Err(Broken { piece, error }));
@@ -61,8 +71,10 @@ struct Open<S: Source, K: Sinks> {
     task: Arc<Running>,
     pages: S::Pages,
     sink: K::Sink,
-    /// None only while it is exchanged for a larger one.
+    /// None only while it is exchanged for another one.
     share: Option<Share>,
+    /// Bytes that were moved on it.
+    moved: u64,
     /// The first id of what goes into the sink. None where ids do not tell.
     first: Option<Uuid>,
 }
@@ -72,13 +84,13 @@ impl<S: Source, K: Sinks> Move<S, K> {
         let share = self.or_stop(self.take()).await?;
         let pages = self.or_stop(self.source.open(Arc::clone(&task))).await?;
         let (sink, first) = (self.sinks.open(share.room()), first_id(&task));
-        let mut open = Open::<S, K> { task, pages, sink, share: Some(share), first };
+        let mut open = Open::<S, K> { task, pages, sink, share: Some(share), moved: 0, first };
         loop {
             let moved = match self.or_stop(open.pages.next(open.room())).await {
                 Ok(Fetched::Page(page)) => self.pass(&mut open, page).await,
                 Ok(Fetched::NoRoom(object)) => self.grow(&mut open, object).await,
-                Ok(Fetched::Apart(task)) => {
-                    apart.push(task);
+                Ok(Fetched::Apart(tasks)) => {
+                    apart.extend(tasks);
                     Ok(())
                 }
                 Ok(Fetched::End) => break,
@@ -90,8 +102,9 @@ impl<S: Source, K: Sinks> Move<S, K> {
             }
         }
         let Open { task, mut pages, sink, first, .. } = open;
-        let piece = task.task().piece;
-        let ids = first.map(|first| UuidRange { first, last: task.ids().last });
+        // From here on nobody takes a part of it: what is sealed is all of it.
+        let (piece, end) = task.close();
+        let ids = first.map(|first| UuidRange { first, last: end });
         let left = sink.seal(ids).await?;
         let record = Record { piece: piece.limited_to(ids), left, notes: pages.notes() };
         let _ = self.records.send(Ok(record));
@@ -101,15 +114,14 @@ impl<S: Source, K: Sinks> Move<S, K> {
     async fn pass(&self, open: &mut Open<S, K>, page: Page) -> Result<()> {
         let (objects, last) = (page.batch.len() as u64, page.last);
         open.task.add(objects);
+        open.moved += page.bytes;
         self.counters.add_bytes_read(page.bytes);
         if objects > 0 {
             open.sink.take(page).await?;
         }
-        if open.share.as_ref().is_some_and(Share::is_all) {
-            // What took everything there is has had its turn.
+        if open.moved >= TURN || open.share.as_ref().is_some_and(Share::is_all) {
             open.sink.flush().await?;
-            open.share = None;
-            open.share = Some(self.or_stop(self.take()).await?);
+            self.exchange(open).await?;
         }
         // A run of tenants is sealed as a whole.
         if let (true, Some(first), Some(last)) = (open.sink.is_full(), open.first, last) {
@@ -118,14 +130,21 @@ impl<S: Source, K: Sinks> Move<S, K> {
             let next = self.sinks.open(open.room());
             let full = std::mem::replace(&mut open.sink, next);
             let left = full.seal(Some(ids)).await?;
-            // Others may wait for memory.
-            open.share = None;
-            open.share = Some(self.or_stop(self.take()).await?);
-            // Behind the last id of all there is nothing, and the task ends with it.
-            open.first = Some(Uuid::from_u128(last.as_u128().saturating_add(1)));
+            // Before anything can fail: whoever cleans up has to know of it.
             let piece = open.task.task().piece.limited_to(Some(ids));
             let _ = self.records.send(Ok(Record { piece, left, notes: open.pages.notes() }));
+            // Behind the last id of all there is nothing, and the task ends with it.
+            open.first = Some(Uuid::from_u128(last.as_u128().saturating_add(1)));
+            self.exchange(open).await?;
         }
+        Ok(())
+    }
+
+    /// Gives others who wait for memory their turn. The sink must hold nothing.
+    async fn exchange(&self, open: &mut Open<S, K>) -> Result<()> {
+        open.share = None;
+        open.share = Some(self.or_stop(self.take()).await?);
+        open.moved = 0;
         Ok(())
     }
 
@@ -163,8 +182,7 @@ impl<S: Source, K: Sinks> Move<S, K> {
     }
 
     async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let stopped = || Err(Error::internal("a lane was stopped for no reason"));
-        self.stop.run_until_cancelled(work).await.unwrap_or_else(stopped)
+        self.stop.run_until_cancelled(work).await.unwrap_or_else(|| Err(stopped()))
     }
 }
 

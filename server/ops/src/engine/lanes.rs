@@ -9,6 +9,7 @@ use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,7 @@ pub struct Lanes {
     context: Context,
     /// Cancelled when the job is to stop, or a part of it has failed.
     stop: CancellationToken,
+    one_at_a_time: Mutex<()>,
     _running: JoinSet<()>,
 }
 
@@ -42,7 +44,7 @@ impl Lanes {
             running.spawn(run(Arc::clone(&queue)));
         }
         let stop = context.stop_token().child_token();
-        Self { queue, context: context.clone(), stop, _running: running }
+        Self { queue, context: context.clone(), stop, one_at_a_time: Mutex::default(), _running: running }
     }
 
     /// Fails if the job was asked to stop, or a part of it has failed: nothing more is to be begun.
@@ -51,21 +53,30 @@ impl Lanes {
         if self.stop.is_cancelled() { Err(stopped()) } else { Ok(()) }
     }
 
+    /// For work that takes memory beside the budget: only one collection of a job does it at a time.
+    pub async fn alone(&self) -> MutexGuard<'_, ()> {
+        self.one_at_a_time.lock().await
+    }
+
     /// Does some work for each of a job's collections, a few at a time, and returns what came of it, in the same order. If one
     /// fails, what is under way of the others ends as soon as it can, and is waited for.
     pub async fn side_by_side<T>(
         &self,
         works: Vec<impl Future<Output = Result<T>> + Send>,
     ) -> Result<Vec<T>> {
-        let numbered = works.into_iter().enumerate().map(async |(number, work)| (number, work.await));
+        let numbered = works.into_iter().enumerate().map(async |(number, work)| match self.check_stop() {
+            Ok(()) => (number, work.await),
+            Err(error) => (number, Err(error)),
+        });
         let mut running = stream::iter(numbered).buffer_unordered(COLLECTIONS_AT_ONCE);
-        let (mut done, mut failed) = (Vec::new(), None);
+        let (mut done, mut failed) = (Vec::new(), None::<Error>);
         while let Some((number, result)) = running.next().await {
             match result {
                 Ok(result) => done.push((number, result)),
                 Err(error) => {
                     self.stop.cancel();
-                    failed.get_or_insert(error);
+                    // That one was stopped is because of another.
+                    failed = failed.filter(|failed| failed.kind() != Kind::Cancelled).or(Some(error));
                 }
             }
         }
@@ -150,8 +161,9 @@ async fn shard_gone(cluster: &Cluster, collection: &Collection) -> Error {
     }
 }
 
-fn stopped() -> Error {
-    Error::internal("work was stopped for no reason")
+/// What is said of work that is stopped because of other work. Why is for that to say.
+pub fn stopped() -> Error {
+    Error::new(Kind::Cancelled, "work was stopped because other work had failed")
 }
 
 async fn run(queue: Arc<Queue>) {

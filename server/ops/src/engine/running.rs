@@ -72,6 +72,34 @@ impl Running {
         }
     }
 
+    /// All of it was moved: nothing is left to give away. Returns what it was in the end, and its last id.
+    pub fn close(&self) -> (Piece, Uuid) {
+        let mut state = self.state();
+        let end = match &state.task.piece {
+            Piece::Ids { ids, .. } => ids.last,
+            Piece::File { .. } => Uuid::max(),
+        };
+        state.position = Position::Closed;
+        (state.task.piece.clone(), end)
+    }
+
+    /// Takes a tenant out of a run, by its place.
+    pub fn take_out(&self, at: usize) {
+        let mut state = self.state();
+        if let Piece::Ids { part: Part::Tenants(tenants), .. } = &mut state.task.piece {
+            tenants.remove(at);
+            state.position = at.checked_sub(1).map_or(Position::Start, Position::Within);
+        }
+    }
+
+    /// Takes everything out of a run that comes after the tenant at this place.
+    pub fn take_rest(&self, at: usize) -> Vec<String> {
+        match &mut self.state().task.piece {
+            Piece::Ids { part: Part::Tenants(tenants), .. } => tenants.split_off(at + 1),
+            Piece::Ids { .. } | Piece::File { .. } => Vec::new(),
+        }
+    }
+
     /// Everything up to this id was fetched, the last of it as a page with these ids. Returns where the task ends by now: what is
     /// behind is another's.
     pub fn pass(&self, id: Uuid, page: &[Uuid]) -> Uuid {
@@ -87,6 +115,8 @@ impl Running {
         if matches!(state.task.piece, Piece::Ids { part: Part::Whole | Part::Tenant(_), .. }) {
             state.position = Position::Behind(id.min(last));
         }
+        // It may hold more than lanes thought when they found nothing to do.
+        self.bell.notify_one();
         last
     }
 
@@ -132,6 +162,7 @@ impl Running {
         let state = self.state();
         let all = self.left.load(Relaxed);
         match (&state.task.piece, state.position) {
+            (_, Position::Closed) => 0,
             // As dense as those that were read last, but no more than there are.
             (Piece::Ids { part: Part::Whole | Part::Tenant(_), ids }, Position::Behind(id)) => {
                 let after = ids.last.as_u128().saturating_sub(id.as_u128());

@@ -12,7 +12,7 @@ pub const LEAST_OBJECTS: u64 = 4_000;
 const LEAST_TENANTS: usize = 128;
 /// Tenants that are read into one data file, and the objects of all of them, at most.
 const TENANTS_OF_RUN: usize = 1_000;
-const OBJECTS_OF_RUN: u64 = 10_000;
+pub const OBJECTS_OF_RUN: u64 = 10_000;
 
 /// What a task is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub enum Position {
     Behind(Uuid),
     /// Within this tenant of a run, or this row group of a file, by its place.
     Within(usize),
+    /// Behind all of it.
+    Closed,
 }
 
 impl Piece {
@@ -99,6 +101,9 @@ impl Task {
 
     /// Cuts off the later half of what is left behind `position`. None if that is not worth it.
     pub fn split(&mut self, position: Position) -> Option<Self> {
+        if position == Position::Closed {
+            return None;
+        }
         let left = self.objects;
         let later = match &mut self.piece {
             Piece::Ids { part: Part::Tenants(tenants), ids } => {

@@ -32,7 +32,8 @@ async fn create<'a>(
 ) -> Result<()> {
     for target in targets {
         job.check_stop()?;
-        cluster.begin_collection(&target.creation).await?;
+        let begun = cluster.begin_collection(&target.creation).await;
+        begun.map_err(|error| unbegun(job, &target.collection.name, error))?;
         // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
         created.push(&target.collection.name);
     }
@@ -43,6 +44,22 @@ async fn create<'a>(
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
     }
     Ok(())
+}
+
+/// Why a collection could not be created. What Weaviate has not answered it may do all the same; but what is there then need
+/// not be ours, so it is not dropped.
+fn unbegun(job: &Context, name: &str, error: Error) -> Error {
+    if !error.is_transient() && !error.is_unclear() {
+        return error;
+    }
+    let error = match job.check_stop() {
+        Ok(()) => error,
+        // That is why it was not tried again.
+        Err(stopped) => stopped.caused_by(error),
+    };
+    error.also(format!(
+        "collection \"{name}\" may have been created all the same: drop it if it is there and empty"
+    ))
 }
 
 /// Fails if the collection would not be the same; warns of the rest.

@@ -16,8 +16,9 @@ use crate::{CollectionCounters, Context, Progress};
 /// Refusals that are listed; all are counted.
 const LISTED: usize = 10_000;
 const FILE: &str = "refused.jsonl";
-/// Refused objects that are kept to be sent once more, and what they weigh at most.
+/// Refused objects of a collection that are kept to be sent once more.
 const KEPT: usize = 1_000;
+/// What those of all collections weigh at most.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// How many there are, and the first of them.
@@ -28,6 +29,8 @@ pub struct Refused(Mutex<Lists>);
 struct Lists {
     totals: Totals,
     listed: Vec<Listed>,
+    /// What the objects weigh that are kept.
+    kept_bytes: usize,
 }
 
 /// Objects that are missing, references that are, and objects that lack something.
@@ -41,8 +44,8 @@ pub struct Totals {
 /// What was refused of one collection.
 #[derive(Debug, Default)]
 pub struct RefusedOfCollection {
-    /// Of the objects that are missing.
-    pub missing: Content,
+    /// Of the objects that are missing; None if there are none, as it is large.
+    pub missing: Option<Box<Content>>,
     pub totals: Totals,
     /// Which objects are missing, by tenant, if that is of interest.
     ids: Option<BTreeMap<Option<String>, Vec<Uuid>>>,
@@ -54,7 +57,6 @@ pub struct RefusedOfCollection {
 #[derive(Debug, Default)]
 struct Kept {
     objects: Vec<(Option<String>, Batch)>,
-    bytes: usize,
     /// What is refused from now on is refused for good.
     closed: bool,
 }
@@ -110,7 +112,8 @@ impl RefusedOfCollection {
         ids.is_some_and(|ids| ids.binary_search(id).is_ok())
     }
 
-    /// The objects that are to be sent once more. What is refused from now on is refused for good.
+    /// The objects that are to be sent once more, whose room is to be given back. What is refused from now on is refused for
+    /// good.
     pub fn take_kept(&mut self) -> Vec<(Option<String>, Batch)> {
         self.kept.closed = true;
         std::mem::take(&mut self.kept.objects)
@@ -124,12 +127,10 @@ impl RefusedOfCollection {
 
 impl Kept {
     /// Gives back what is not kept.
-    fn take(&mut self, tenant: Option<&str>, object: Batch) -> Option<Batch> {
-        let bytes = self.bytes + object.byte_len();
-        if self.closed || self.objects.len() == KEPT || bytes > KEPT_BYTES {
+    fn take(&mut self, all: &Refused, tenant: Option<&str>, object: Batch) -> Option<Batch> {
+        if self.closed || self.objects.len() == KEPT || !all.take_room(object.byte_len()) {
             return Some(object);
         }
-        self.bytes = bytes;
         self.objects.push((tenant.map(str::to_owned), object));
         None
     }
@@ -151,8 +152,9 @@ impl Desk<'_> {
         let tenant = refusal.tenant.clone();
         let tenant = tenant.as_deref();
         let mut of_collection = lock(self.of_collection);
-        let Some(object) = of_collection.kept.take(tenant, object) else { return Ok(()) };
-        let added = of_collection.missing.add(self.digester, tenant, &object);
+        let Some(object) = of_collection.kept.take(self.all, tenant, object) else { return Ok(()) };
+        let missing = of_collection.missing.get_or_insert_default();
+        let added = missing.add(self.digester, tenant, &object);
         added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
         if let Some(ids) = &mut of_collection.ids {
             ids.entry(tenant.map(str::to_owned)).or_default().push(refusal.id);
@@ -188,6 +190,22 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Refused {
+    /// False if there is no room to keep an object that weighs so much.
+    fn take_room(&self, bytes: usize) -> bool {
+        let mut all = lock(&self.0);
+        let has_room = all.kept_bytes + bytes <= KEPT_BYTES;
+        if has_room {
+            all.kept_bytes += bytes;
+        }
+        has_room
+    }
+
+    /// An object that weighs so much is not kept any more.
+    pub fn give_room_back(&self, bytes: usize) {
+        let mut all = lock(&self.0);
+        all.kept_bytes = all.kept_bytes.saturating_sub(bytes);
+    }
+
     pub fn totals(&self) -> Totals {
         lock(&self.0).totals
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use selvedge_archive::Select;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{TextColumn, UuidRange};
-use selvedge_weaviate::{Cluster, ObjectWriter, Parcel, Refusal, Slice};
+use selvedge_weaviate::{Cluster, ObjectWriter, Parcel, Refusal, Run, Slice};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -14,6 +14,10 @@ use super::refused::{Desk, Refused, RefusedOfCollection, What, lock};
 use super::target::Target;
 use crate::Context;
 use crate::engine::{FromArchive, Lanes, Origin, Page, Sink, Sinks};
+
+/// Data files whose references are written before the objects that this leaves to be written anew: few enough that these
+/// can be remembered.
+const FILES_AT_A_TIME: usize = 64;
 
 /// The filling of one collection.
 pub struct Filling {
@@ -25,11 +29,11 @@ pub struct Filling {
     all: Arc<Refused>,
     pub refused: Mutex<RefusedOfCollection>,
     /// Objects that have to be written anew before their references can be, by where they are in the backup.
-    anew: Mutex<BTreeMap<Origin, BTreeSet<Key>>>,
+    anew: Mutex<BTreeMap<Origin, Ids>>,
 }
 
-/// An object by its tenant, and its id.
-type Key = (Option<String>, Uuid);
+/// Objects by their tenant, and their ids.
+type Ids = BTreeMap<Option<Arc<str>>, BTreeSet<Uuid>>;
 
 impl Filling {
     pub async fn new(
@@ -64,8 +68,10 @@ impl Filling {
         let kept = lock(&self.refused).take_kept();
         for (tenant, object) in kept {
             self.job.check_stop()?;
+            let bytes = object.byte_len();
             let (tenant, batch) = (tenant.map(Arc::from), Arc::new(object));
             self.write(vec![Slice { tenant, batch, rows: 0..1 }]).await?;
+            self.all.give_room_back(bytes);
         }
         lock(&self.refused).close();
         counters.add_tenants(self.target.tenants.len() as u64);
@@ -76,14 +82,29 @@ impl Filling {
     pub async fn references(self: &Arc<Self>, lanes: &Lanes) -> Result<()> {
         let Target { source, chosen, counters, .. } = &*self.target;
         let from = FromArchive::new(source, chosen.as_ref(), Select::References);
-        let sinks = IntoReferences(Arc::clone(self));
-        lanes.carry(from.tasks(), from, sinks, counters, |record| Ok(record.map(drop)?)).await?;
+        let mut tasks = from.tasks();
+        while !tasks.is_empty() {
+            let later = tasks.split_off(tasks.len().min(FILES_AT_A_TIME));
+            let sinks = IntoReferences(Arc::clone(self));
+            lanes.carry(tasks, from.clone(), sinks, counters, |record| Ok(record.map(drop)?)).await?;
+            self.anew(lanes).await?;
+            tasks = later;
+        }
+        Ok(())
+    }
+
+    /// Writes the objects anew that could not be given their references.
+    async fn anew(self: &Arc<Self>, lanes: &Lanes) -> Result<()> {
         let origins: BTreeSet<_> = lock(&self.anew).keys().copied().collect();
+        if origins.is_empty() {
+            return Ok(());
+        }
+        let Target { source, chosen, counters, .. } = &*self.target;
         let from = FromArchive::new(source, chosen.as_ref(), Select::All);
-        let sinks = IntoAnew(Arc::clone(self));
-        lanes
-            .carry(FromArchive::tasks_of(&origins), from, sinks, counters, |record| Ok(record.map(drop)?))
-            .await
+        let (tasks, sinks) = (FromArchive::tasks_of(&origins), IntoAnew(Arc::clone(self)));
+        lanes.carry(tasks, from, sinks, counters, |record| Ok(record.map(drop)?)).await?;
+        lock(&self.anew).clear();
+        Ok(())
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -123,8 +144,8 @@ impl Filling {
     }
 
     async fn write_references(&self, page: Page) -> Result<()> {
-        let Page { tenant, batch, origin, .. } = page;
-        let tenant = tenant.as_deref();
+        let Page { tenant: of_tenant, batch, origin, .. } = page;
+        let tenant = of_tenant.as_deref();
         let rows: Vec<_> = {
             let refused = lock(&self.refused);
             let has_any = |row: &usize| has_any(batch.references.as_ref(), *row);
@@ -140,8 +161,8 @@ impl Filling {
         written.refused.into_iter().for_each(|refusal| desk.tell(What::Reference, refusal));
         if !written.anew.is_empty() {
             let origin = origin.ok_or_else(|| Error::internal("references of no row group"))?;
-            let keys = written.anew.iter().map(|row| (tenant.map(str::to_owned), batch.ids[*row]));
-            lock(&self.anew).entry(origin).or_default().extend(keys);
+            let ids = written.anew.iter().map(|row| batch.ids[*row]);
+            lock(&self.anew).entry(origin).or_default().entry(of_tenant).or_default().extend(ids);
         }
         Ok(())
     }
@@ -149,10 +170,14 @@ impl Filling {
     async fn write_anew(&self, page: Page) -> Result<()> {
         let Page { tenant, batch, origin, .. } = page;
         let batch = Arc::new(batch);
-        let wanted = origin.and_then(|origin| lock(&self.anew).get(&origin).cloned()).unwrap_or_default();
-        let key = |row: usize| (tenant.as_deref().map(str::to_owned), batch.ids[row]);
-        for row in (0..batch.len()).filter(|row| wanted.contains(&key(*row))) {
-            let tenant = tenant.as_deref();
+        let rows: Vec<_> = {
+            let anew = lock(&self.anew);
+            let wanted = origin.and_then(|origin| anew.get(&origin)?.get(&tenant));
+            let is_wanted = |row: &usize| wanted.is_some_and(|ids| ids.contains(&batch.ids[*row]));
+            (0..batch.len()).filter(is_wanted).collect()
+        };
+        let tenant = tenant.as_deref();
+        for row in rows {
             let refused = self.writer.write_anew(tenant, &batch, row, &self.names).await?;
             refused.into_iter().for_each(|refusal| self.desk().tell(What::Reference, refusal));
         }
@@ -210,9 +235,9 @@ impl Sink for ObjectSink {
 
     async fn take(&mut self, page: Page) -> Result<()> {
         let (tenant, batch) = (page.tenant, Arc::new(page.batch));
-        for rows in self.filling.writer.split(&batch, self.room) {
+        for Run { rows, bytes } in self.filling.writer.split(&batch, self.room) {
             let slice = Slice { tenant: tenant.clone(), batch: Arc::clone(&batch), rows };
-            if let Some(full) = self.parcel.add(slice, self.room) {
+            if let Some(full) = self.parcel.add(slice, bytes, self.room) {
                 self.send(full).await?;
             }
         }

@@ -77,10 +77,7 @@ pub async fn compare(
             counted(count, "difference"),
         ),
     )
-    .hint(format!(
-        "the job {} keeps the findings; restore what differs under another name to compare the two",
-        job.job_id
-    )))
+    .hint("restore what differs under another name to compare the two; the job keeps the findings"))
 }
 
 impl Live {
@@ -90,11 +87,10 @@ impl Live {
         new: String,
         counters: Arc<CollectionCounters>,
     ) -> Result<bool> {
-        self.lanes.check_stop()?;
         counters.set_state(CollectionState::Running);
         let here = Found::new(self.request.max_findings);
         let complete = self.compare(&old, &new, &counters, &here).await;
-        counters.set_state(here.state());
+        counters.set_state(if complete.is_err() { CollectionState::Failed } else { here.state() });
         self.found.merge(here);
         complete
     }

@@ -56,10 +56,9 @@ struct Checking {
 
 impl Checking {
     async fn run(self, level: Level, all: Arc<Found>) -> Result<Option<CollectionReader>> {
-        self.lanes.check_stop()?;
         self.counters.set_state(CollectionState::Running);
         let reader = self.check(level).await;
-        self.counters.set_state(self.found.state());
+        self.counters.set_state(if reader.is_err() { CollectionState::Failed } else { self.found.state() });
         all.merge(self.found);
         reader
     }
@@ -84,8 +83,8 @@ impl Checking {
 
     async fn bytes(&self, reader: &CollectionReader) -> Result<()> {
         let Self { job, summary, counters, found, .. } = self;
-        let of_collection = std::slice::from_ref(reader);
-        let checked = files::check(job, of_collection, |_, file, damage| {
+        let all = [(reader.clone(), None)];
+        let checked = files::check(job, &all, |_, file, damage| {
             counters.add_objects(file.rows);
             counters.add_bytes_read(file.bytes);
             damage.into_iter().for_each(|damage| found.add(of_damage(&summary.name, damage)));

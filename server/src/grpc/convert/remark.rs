@@ -44,6 +44,7 @@ fn reason(reason: &Reason) -> v1::RemarkReason {
         Reason::ProbeLeftOut { .. } => v1::RemarkReason::ProbeLeftOut,
         Reason::NothingExcluded { .. } => v1::RemarkReason::NothingExcluded,
         Reason::Told { .. } => v1::RemarkReason::Told,
+        Reason::Unknown => v1::RemarkReason::Unspecified,
     }
 }
 
@@ -56,7 +57,8 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::DroppedLater
         | Reason::SchemaChanged { difference: _ }
         | Reason::ReadAtOne
-        | Reason::Told { text: _ } => v1::Remark::default(),
+        | Reason::Told { text: _ }
+        | Reason::Unknown => v1::Remark::default(),
         Reason::CollectionsUnseen { patterns: names, permission: _ }
         | Reason::AliasesChanged { now: names }
         | Reason::VectorsDropped { vectors: names } => all_of(names),

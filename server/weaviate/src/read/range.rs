@@ -17,6 +17,8 @@ pub const MAX_PAGE_OBJECTS: u32 = 1000;
 const FIRST_PAGE_OBJECTS: u32 = 16;
 /// Over REST, that a page is too heavy only shows when as much of it has arrived.
 const FIRST_REST_PAGE_OBJECTS: u32 = 4;
+/// A page has at most so many times the objects of the one before.
+const GROWTH: u32 = 4;
 
 /// What came of asking for a page.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct RangeReader {
     after: Option<Uuid>,
     /// Objects that the next page may have.
     limit: u32,
+    /// Bytes that were seen of each object of the last page. 0 before there was one.
+    seen: usize,
     done: bool,
 }
 
@@ -48,13 +52,23 @@ impl ObjectReader {
             tenant: tenant.unwrap_or_default().to_owned(),
             range,
             after: range.cursor(),
-            limit: match self.source {
-                Source::Grpc => FIRST_PAGE_OBJECTS,
-                Source::Rest => FIRST_REST_PAGE_OBJECTS,
-            }
-            .min(self.most_objects.load(Relaxed)),
+            limit: self.first_limit(),
+            seen: 0,
             done: false,
         }
+    }
+}
+
+impl ObjectReader {
+    /// Few, as nobody knows what they weigh; or a part of what other ranges have found to fit. Weaviate pays for each page
+    /// (it copies what it holds in memory in the order of ids), so small ones are not free.
+    fn first_limit(&self) -> u32 {
+        let first = match self.source {
+            Source::Grpc => FIRST_PAGE_OBJECTS,
+            Source::Rest => FIRST_REST_PAGE_OBJECTS,
+        };
+        let usual = self.usual_objects.load(Relaxed) / GROWTH;
+        first.max(usual).min(self.most_objects.load(Relaxed))
     }
 }
 
@@ -76,9 +90,11 @@ impl RangeReader {
             return Ok(Fetched::End);
         };
         let previous = self.after.replace(last);
-        let by_weight = next_limit(self.limit, page.listed, page.bytes, room);
-        self.limit =
-            by_weight.min(self.left(previous, page.listed)).min(self.reader.most_objects.load(Relaxed));
+        let weight = page.bytes + page.bytes / 100 * self.reader.unseen_percent.load(Relaxed);
+        let fitting = fitting(page.listed, weight, room).min(self.reader.most_objects.load(Relaxed));
+        self.reader.usual_objects.store(fitting, Relaxed);
+        self.seen = page.bytes / page.listed.max(1);
+        self.limit = next_limit(self.limit, fitting).min(self.left(previous, page.listed));
         let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
         // So is one that reaches the end of the range or beyond.
         self.done = page.is_last || last >= self.range.last;
@@ -116,7 +132,10 @@ impl RangeReader {
                 Ok(page) => return Ok(Ok(page)),
                 Err(Failure::TooMany(most)) => self.lower_limit(most),
                 Err(Failure::TooLarge(bytes)) if limit <= 1 => return Ok(Err(bytes)),
-                Err(Failure::TooLarge(_)) => self.limit = limit / 2,
+                Err(Failure::TooLarge(bytes)) => {
+                    self.learn_weight(bytes / limit as usize);
+                    self.limit = fitting(limit as usize, bytes, room).clamp(1, limit / 2);
+                }
                 Err(_) => break,
             }
         }
@@ -144,6 +163,14 @@ impl RangeReader {
         }
     }
 
+    /// Weaviate sends the unnamed vector in two fields, of which we have one. So an object may weigh up to twice what is seen of
+    /// it, which shows when a reply is too large.
+    fn learn_weight(&self, each: usize) {
+        if let Some(percent) = (each * 100).checked_div(self.seen) {
+            self.reader.unseen_percent.fetch_max(percent.clamp(100, 200) - 100, Relaxed);
+        }
+    }
+
     /// For this range, and for all that are read after it.
     fn lower_limit(&mut self, most: u32) {
         self.limit = most.max(1);
@@ -164,19 +191,18 @@ impl RangeReader {
     }
 }
 
-/// How many objects to ask for after a page of up to `limit`, which had so many objects in so many bytes: as many as weigh
-/// three quarters of the room, so that pages rarely overshoot.
-///
-/// At most twice as many as before. Ids can be in the order of time, first light objects and then heavy ones: the last page
-/// does not tell how heavy the next one is. Only below an eighth of the room it is four times: then all of them may be twice
-/// as heavy and still fit.
-fn next_limit(limit: u32, objects: usize, bytes: usize, room: usize) -> u32 {
+/// How many objects that weigh what these did fill seven eighths of the room, so that pages rarely overshoot.
+fn fitting(objects: usize, bytes: usize, room: usize) -> u32 {
     // Whatever the room, a reply over gRPC has no more.
     let room = room.min(MAX_REPLY);
     let each = (bytes / objects.max(1)).max(1);
-    let by_weight = u32::try_from(room / 4 * 3 / each).unwrap_or(u32::MAX);
-    let growth = if bytes < room / 8 { 4 } else { 2 };
-    by_weight.min(limit.saturating_mul(growth)).max(1)
+    u32::try_from(room / 8 * 7 / each).unwrap_or(u32::MAX).max(1)
+}
+
+/// How many objects to ask for after a page of up to `limit`, if so many fit: at most [`GROWTH`] times as many as before. Ids
+/// can be in the order of time, first light objects and then heavy ones: the last page does not tell how heavy the next one is.
+fn next_limit(limit: u32, fitting: u32) -> u32 {
+    fitting.min(limit.saturating_mul(GROWTH))
 }
 
 #[cfg(test)]
@@ -186,30 +212,28 @@ mod tests {
     const ROOM: usize = 8 << 20;
 
     #[test]
-    fn pages_weigh_three_quarters_of_the_room() {
+    fn pages_weigh_seven_eighths_of_the_room() {
         // Of 64 KiB each.
-        assert_eq!(next_limit(64, 64, 4 << 20, ROOM), 96);
+        assert_eq!(fitting(64, 4 << 20, ROOM), 112);
         // Of 1 MiB each.
-        assert_eq!(next_limit(8, 8, 8 << 20, ROOM), 6);
+        assert_eq!(fitting(8, 8 << 20, ROOM), 7);
         // One that takes more than that is still asked for.
-        assert_eq!(next_limit(1, 1, ROOM, ROOM), 1);
-        assert_eq!(next_limit(16, 0, 0, 0), 1);
+        assert_eq!(fitting(1, ROOM, ROOM), 1);
+        assert_eq!(fitting(0, 0, 0), 1);
     }
 
     #[test]
     fn pages_grow_step_by_step_however_light_objects_are() {
         let mut limits = vec![16];
         while let Some(limit) = limits.last().copied().filter(|limit| *limit < MAX_PAGE_OBJECTS) {
-            let bytes = limit as usize * (2 << 10);
-            limits.push(next_limit(limit, limit as usize, bytes, ROOM).min(MAX_PAGE_OBJECTS));
+            let fitting = fitting(limit as usize, limit as usize * (2 << 10), ROOM);
+            limits.push(next_limit(limit, fitting).min(MAX_PAGE_OBJECTS));
         }
         assert_eq!(limits, [16, 64, 256, 1000]);
-        assert_eq!(next_limit(256, 256, ROOM / 8, ROOM), 512);
     }
 
     #[test]
     fn without_a_limit_to_the_room_pages_are_as_large_as_replies() {
-        let objects = 512;
-        assert_eq!(next_limit(objects, 512, MAX_REPLY / 2, usize::MAX), objects / 2 * 3);
+        assert_eq!(fitting(512, MAX_REPLY / 2, usize::MAX), 512 * 2 / 8 * 7);
     }
 }

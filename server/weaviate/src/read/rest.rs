@@ -45,11 +45,7 @@ impl ObjectReader {
             self.vectors_over_grpc.store(true, Relaxed);
             return Box::pin(self.rest_page(tenant, after, limit, room)).await;
         }
-        let listing: RestPage<'_> = serde_json::from_str(&text).map_err(|error| {
-            let action = self.action(tenant);
-            let text = format!("cannot {action}: unexpected answer");
-            Error::new(Kind::WeaviateUnintelligible, text).caused_by(error)
-        })?;
+        let listing = self.listing(tenant, &text)?;
         let mut bytes = text.len();
         let mut vectors = None;
         if over_grpc {
@@ -78,6 +74,13 @@ impl ObjectReader {
             self.push(tenant, object, vectors.as_mut(), &columns, &mut page, room).await?;
         }
         Ok(page)
+    }
+
+    fn listing<'t>(&self, tenant: &str, text: &'t str) -> Result<RestPage<'t>> {
+        serde_json::from_str(text).map_err(|error| {
+            let text = format!("cannot {}: unexpected answer", self.action(tenant));
+            Error::new(Kind::WeaviateUnintelligible, text).caused_by(error)
+        })
     }
 
     /// Appends a listed object, with its vectors from wherever they can be trusted.
@@ -124,7 +127,14 @@ impl ObjectReader {
         let action = self.action(tenant);
         let found = self.cluster.rest.get_text(&action, "/v1/objects", &query, room).await;
         let found = found.map_err(|failed| Failure::of_rest(failed, limit))?;
-        found.ok_or_else(|| gone(&self.collection.name).into())
+        match found {
+            Some(text) => Ok(text),
+            // The node that was asked may be behind.
+            None => {
+                let name = &self.collection.name;
+                Err(self.cluster.unless_behind(gone(name), name).await.into())
+            }
+        }
     }
 
     /// The vectors of the same page by id, and how many bytes they came in.

@@ -56,7 +56,7 @@ impl WriteRequest {
 
     pub(super) fn refusal(&self, place: usize, reason: String) -> Refusal {
         let (tenant, id) = self.keys[place].clone();
-        Refusal { tenant, id, reason }
+        Refusal::new(tenant, id, reason)
     }
 
     /// Keeps only the objects at these places.

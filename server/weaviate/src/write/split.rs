@@ -7,10 +7,21 @@ use selvedge_model::{Batch, TextColumn, Vectors};
 
 impl ObjectWriter {
     /// Cuts a batch into runs of rows that make a request of a good size each, which is no larger than `room` unless a single
-    /// object is. Of a batch without some of its columns, what is there counts.
-    pub fn split(&self, batch: &Batch, room: usize) -> Vec<Range<usize>> {
-        runs((0..batch.len()).map(|row| weight(batch, row)), room.min(REQUEST_BYTES))
+    /// object is.
+    pub fn split(&self, batch: &Batch, room: usize) -> Vec<Run> {
+        let weight = |row| weight(batch, row, self.needs_rest(batch, row));
+        runs((0..batch.len()).map(weight), room.min(REQUEST_BYTES))
     }
+}
+
+/// How much larger a vector is in JSON: a float of 4 bytes takes up to 16, with its comma.
+const FLOAT_IN_JSON: usize = 4;
+
+/// Rows of a batch that follow each other, and what they weigh in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub rows: Range<usize>,
+    pub bytes: usize,
 }
 
 /// Runs that go together in a request, of as many batches as there are.
@@ -22,9 +33,8 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// Adds a run. If it does not fit any more, what was there before is given back, to be sent.
-    pub fn add(&mut self, slice: Slice, room: usize) -> Option<Vec<Slice>> {
-        let bytes: usize = slice.rows.clone().map(|row| weight(&slice.batch, row)).sum();
+    /// Adds a run that weighs so much. If it does not fit any more, what was there before is given back, to be sent.
+    pub fn add(&mut self, slice: Slice, bytes: usize, room: usize) -> Option<Vec<Slice>> {
         let fits = self.objects + slice.rows.len() <= REQUEST_OBJECTS
             && self.bytes + bytes <= room.min(REQUEST_BYTES);
         let full = (!fits && !self.slices.is_empty()).then(|| self.take());
@@ -41,25 +51,22 @@ impl Parcel {
 }
 
 /// Runs of things of these weights: as few as weigh no more than `most` each, unless a single one does.
-fn runs(weights: impl Iterator<Item = usize>, most: usize) -> Vec<Range<usize>> {
-    let (mut runs, mut bytes) = (Vec::<Range<usize>>::new(), 0);
+fn runs(weights: impl Iterator<Item = usize>, most: usize) -> Vec<Run> {
+    let mut runs = Vec::<Run>::new();
     for (row, weight) in weights.enumerate() {
         match runs.last_mut() {
-            Some(run) if run.len() < REQUEST_OBJECTS && bytes + weight <= most => {
-                run.end = row + 1;
-                bytes += weight;
+            Some(run) if run.rows.len() < REQUEST_OBJECTS && run.bytes + weight <= most => {
+                run.rows.end = row + 1;
+                run.bytes += weight;
             }
-            _ => {
-                runs.push(row..row + 1);
-                bytes = weight;
-            }
+            _ => runs.push(Run { rows: row..row + 1, bytes: weight }),
         }
     }
     runs
 }
 
-/// What a row of a batch weighs, as far as it is there.
-fn weight(batch: &Batch, row: usize) -> usize {
+/// What a row of a batch weighs in a request, as far as it is there.
+fn weight(batch: &Batch, row: usize, over_rest: bool) -> usize {
     let text = |column: &TextColumn| if row < column.len() { column.get(row).len() } else { 0 };
     let vector = |column: &Vectors| -> usize {
         match column {
@@ -71,6 +78,7 @@ fn weight(batch: &Batch, row: usize) -> usize {
         }
     };
     let vectors: usize = batch.vectors.iter().map(vector).sum();
+    let vectors = if over_rest { vectors * FLOAT_IN_JSON } else { vectors };
     text(&batch.properties) + batch.references.as_ref().map_or(0, text) + vectors
 }
 
@@ -80,8 +88,10 @@ mod tests {
 
     #[test]
     fn runs_are_as_long_as_there_is_room() {
-        assert_eq!(runs([3, 3, 3, 9, 1].into_iter(), 6), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(runs([1, 1].into_iter(), 0), [0..1, 1..2]);
+        let run = |rows, bytes| Run { rows, bytes };
+        let found = runs([3, 3, 3, 9, 1].into_iter(), 6);
+        assert_eq!(found, [run(0..2, 6), run(2..3, 3), run(3..4, 9), run(4..5, 1)]);
+        assert_eq!(runs([1, 1].into_iter(), 0), [run(0..1, 1), run(1..2, 1)]);
         assert_eq!(runs([1; REQUEST_OBJECTS + 1].into_iter(), usize::MAX).len(), 2);
         assert!(runs(std::iter::empty(), 0).is_empty());
     }
@@ -91,6 +101,6 @@ mod tests {
         let mut batch = Batch::new(&[], true);
         batch.ids.push(uuid::Uuid::nil());
         batch.references.get_or_insert_default().push("{}");
-        assert_eq!(weight(&batch, 0), 2);
+        assert_eq!(weight(&batch, 0, false), 2);
     }
 }
