@@ -262,8 +262,8 @@ impl Store {
 /// this machine takes the call and does nothing (FUSE, CIFS, 9p), so only those count that are known.
 #[cfg(target_os = "linux")]
 fn can_settle(folder: &File) -> bool {
-    /// ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs: the numbers of `statfs(2)`.
-    const KNOWN: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630];
+    /// ext2 to ext4, XFS, Btrfs, tmpfs: the numbers of `statfs(2)`.
+    const KNOWN: [u32; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
     // How wide the number is differs between processors; all have these 32 bits.
     rustix::fs::fstatfs(folder).is_ok_and(|found| KNOWN.contains(&(found.f_type as u32)))
 }
