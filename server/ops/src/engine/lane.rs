@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use selvedge_model::UuidRange;
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::budget::Share;
-use super::lanes::stopped;
 use super::{
     Broken, Budget, Ended, Fetched, Page, Pages, Part, Piece, Record, Running, Sink, Sinks, Source, Task,
 };
@@ -195,6 +194,11 @@ impl<S: Source, K: Sinks> Open<S, K> {
             None => 0,
         }
     }
+}
+
+/// What is said of work that is stopped because of other work. Why is for that to say.
+pub fn stopped() -> Error {
+    Error::new(Kind::Cancelled, "work was stopped because other work had failed")
 }
 
 fn first_id(task: &Running) -> Option<Uuid> {

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::lane::Move;
+use super::lane::{Move, stopped};
 use super::queue::{Item, Queue};
 use super::{Ended, Sinks, Source, Task};
 use crate::{CollectionCounters, Context};
@@ -159,11 +159,6 @@ async fn shard_gone(cluster: &Cluster, collection: &Collection) -> Error {
             Err(error) => return error,
         }
     }
-}
-
-/// What is said of work that is stopped because of other work. Why is for that to say.
-pub fn stopped() -> Error {
-    Error::new(Kind::Cancelled, "work was stopped because other work had failed")
 }
 
 async fn run(queue: Arc<Queue>) {
