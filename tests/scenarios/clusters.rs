@@ -15,6 +15,8 @@ use crate::round_trip::same;
 
 /// Until the others have noticed that a node is gone.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
+/// A node that takes longer waits for one that is gone.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// One after the other, since a cluster takes its time to start.
 pub async fn three_nodes_and_one_that_dies() -> anyhow::Result<()> {
@@ -108,14 +110,21 @@ async fn tenanted(rest: &Rest) -> anyhow::Result<()> {
     rest.write(&objects).await
 }
 
+/// Until the nodes that are left have noticed that one is gone, and answer for the schema: if it was the one that led them,
+/// calls hang until they have another leader.
 async fn await_missing_node(world: &World) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + NOTICED_WITHIN;
     while tokio::time::Instant::now() < deadline {
-        let nodes = world.rest.get("/v1/nodes").await?;
-        if nodes["nodes"].as_array().is_some_and(|nodes| nodes.len() < 3) {
+        if tokio::time::timeout(ANSWERS_WITHIN, is_settled(&world.rest)).await.is_ok_and(|settled| settled) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    anyhow::bail!("the cluster did not notice that a node is gone")
+    anyhow::bail!("the cluster did not notice that a node is gone, or has no leader")
+}
+
+async fn is_settled(rest: &Rest) -> bool {
+    let nodes = rest.get("/v1/nodes").await;
+    let is_noticed = nodes.is_ok_and(|nodes| nodes["nodes"].as_array().is_some_and(|nodes| nodes.len() < 3));
+    is_noticed && rest.get("/v1/schema").await.is_ok()
 }
