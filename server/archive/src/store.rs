@@ -1,8 +1,9 @@
 //! The object store with its failures put into words.
 
-use std::fs::File;
+mod haste;
+
 use std::ops::Range;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use uuid::Uuid;
 
+pub use self::haste::Haste;
 use crate::checksum::Checksum;
 use crate::layout::BACKUPS;
 use crate::store_error::store_error;
@@ -38,22 +40,6 @@ pub struct Store {
 pub struct Folder {
     pub path: PathBuf,
     pub hasty: Arc<dyn ObjectStore>,
-}
-
-/// Leave to put objects without waiting for the disk, as long as [`Store::settle`] waits for all of them in the end.
-/// Without a folder there is none, and each object is durable when it is put.
-#[derive(Debug, Clone, Default)]
-pub struct Haste {
-    /// Opened before anything is put: what the system fails to write later is told to who has the folder open, but not
-    /// again to who opens it after somebody was told.
-    folder: Option<Arc<File>>,
-}
-
-impl Haste {
-    /// None if the folder cannot be opened: what is wrong with it is for the first object to tell.
-    fn in_folder(path: &FilePath) -> Self {
-        Self { folder: File::open(path).ok().filter(can_settle).map(Arc::new) }
-    }
 }
 
 /// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
@@ -89,8 +75,8 @@ impl Store {
 
     /// Where to put what need not be durable before [`Store::settle`].
     fn hasty(&self, haste: &Haste) -> &Arc<dyn ObjectStore> {
-        match (&self.folder, &haste.folder) {
-            (Some(folder), Some(_)) => &folder.hasty,
+        match &self.folder {
+            Some(folder) if haste.is_given() => &folder.hasty,
             _ => &self.objects,
         }
     }
@@ -98,8 +84,8 @@ impl Store {
     /// Makes everything durable that was put in this haste: in one go, which takes a fraction of the time that waiting
     /// for each file would.
     pub async fn settle(&self, haste: &Haste) -> Result<()> {
-        let Some(folder) = haste.folder.clone() else { return Ok(()) };
-        let settled = off_the_async_threads(move || Ok(sync_file_system(&folder)));
+        let haste = haste.clone();
+        let settled = off_the_async_threads(move || Ok(haste.settle()));
         settled.await?.map_err(|error| {
             let source = Box::new(error);
             let error = object_store::Error::Generic { store: "folder", source };
@@ -124,6 +110,7 @@ impl Store {
 
     /// As [`Store::put`], but durable only after [`Store::settle`].
     pub async fn put_hastily(&self, haste: &Haste, path: &Path, payload: PutPayload) -> Result<()> {
+        haste.note(payload.content_length());
         let put = self.hasty(haste).put(path, payload).await;
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
@@ -256,29 +243,4 @@ impl Store {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether `syncfs` takes the files of this folder to the disk, and tells if that fails. Many a file system that is not of
-/// this machine takes the call and does nothing (FUSE, CIFS, 9p), so only those count that are known.
-#[cfg(target_os = "linux")]
-fn can_settle(folder: &File) -> bool {
-    /// ext2 to ext4, XFS, Btrfs, tmpfs: the numbers of `statfs(2)`.
-    const KNOWN: [u32; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
-    // How wide the number is differs between processors; all have these 32 bits.
-    rustix::fs::fstatfs(folder).is_ok_and(|found| KNOWN.contains(&(found.f_type as u32)))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn can_settle(_: &File) -> bool {
-    false
-}
-
-#[cfg(target_os = "linux")]
-fn sync_file_system(folder: &File) -> std::io::Result<()> {
-    Ok(rustix::fs::syncfs(folder)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(_: &File) -> std::io::Result<()> {
-    Ok(())
 }

@@ -40,6 +40,16 @@ impl Vectors {
         }
     }
 
+    /// Makes room for so many bytes of floats more, and no more than that: without it, a large column is copied while it
+    /// grows, and takes up to twice the memory.
+    pub fn reserve(&mut self, bytes: usize) {
+        let values = match self {
+            Self::Single(column) => &mut column.values,
+            Self::Multi(column) => &mut column.values,
+        };
+        values.reserve_exact(bytes / size_of::<f32>());
+    }
+
     /// Appends "no vector" for one object.
     pub fn push_absent(&mut self) {
         match self {

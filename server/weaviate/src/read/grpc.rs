@@ -18,7 +18,7 @@ use crate::properties_to_json::{self, AMBIGUOUS_INTEGER};
 use crate::wire::Malformed;
 use crate::{MAX_REPLY, grpc};
 use selvedge_model::error::{Error, Kind};
-use selvedge_model::{Batch, Collection, Property, ValueKind, Vectors};
+use selvedge_model::{Batch, Collection, Property, ValueKind, VectorSpace, Vectors};
 
 /// Everything of a request but where it starts.
 pub fn template(collection: &Collection, vectors: bool) -> SearchRequest {
@@ -56,6 +56,10 @@ impl ObjectReader {
         let reply = self.search(tenant, request, room).await?;
         let bytes = reply.encoded_len();
         let mut batch = self.batch();
+        for (space, column) in self.spaces.iter().zip(&mut batch.vectors) {
+            let found = reply.results.iter().filter_map(|result| result.metadata.as_ref());
+            column.reserve(found.map(|metadata| vector_of(metadata, space).0.len()).sum());
+        }
         let mut last = after;
         for result in reply.results {
             let id = result.metadata.as_ref().map_or("", |metadata| metadata.id.as_str()).to_owned();
@@ -141,13 +145,7 @@ impl ObjectReader {
         let (legacy, named) = (&metadata.vector_bytes, &metadata.vectors);
         let mut taken = 0;
         for (space, column) in self.spaces.iter().zip(&mut batch.vectors) {
-            let (bytes, kind) = match &space.name {
-                None => (legacy.as_ref(), VectorType::SingleFp32),
-                Some(name) => match named.iter().find(|vector| vector.name == *name) {
-                    Some(vector) => (vector.vector_bytes.as_ref(), vector.r#type()),
-                    None => (&[][..], VectorType::Unspecified),
-                },
-            };
+            let (bytes, kind) = vector_of(metadata, space);
             if bytes.is_empty() {
                 column.push_absent();
             } else {
@@ -167,6 +165,15 @@ impl ObjectReader {
     /// False for a vector whose index was dropped.
     pub(super) fn is_kept(&self, vector: &str) -> bool {
         !self.dropped.iter().any(|name| name == vector)
+    }
+}
+
+/// An object's vector in this space, empty if it has none, and how it is written.
+fn vector_of<'m>(metadata: &'m MetadataResult, space: &VectorSpace) -> (&'m [u8], VectorType) {
+    let Some(name) = &space.name else { return (&metadata.vector_bytes, VectorType::SingleFp32) };
+    match metadata.vectors.iter().find(|vector| vector.name == *name) {
+        Some(vector) => (&vector.vector_bytes, vector.r#type()),
+        None => (&[], VectorType::Unspecified),
     }
 }
 
@@ -239,7 +246,7 @@ mod tests {
 
     #[test]
     fn vectors_of_the_wrong_shape_are_refused() {
-        let space = |multi| selvedge_model::VectorSpace {
+        let space = |multi| VectorSpace {
             name: None,
             multi,
             vectorizer: "none".into(),
