@@ -131,6 +131,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(meanwhile::a_backup_that_wakes_tenants_is_alone),
         both!(meanwhile::tenants_that_would_wake_by_themselves_are_left_asleep),
         both!(limits::a_server_that_gives_small_pages),
+        stand_in!(limits::pages_are_asked_for_once),
         both!(limits::objects_larger_than_a_message),
         both!(limits::the_smallest_memory_budget_is_enough),
         both!(limits::a_server_that_answers_one_at_a_time),
