@@ -282,3 +282,14 @@ fn sync_file_system(folder: &File) -> std::io::Result<()> {
 fn sync_file_system(_: &File) -> std::io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// `/proc` takes the call and does nothing, as many a file system of another machine does.
+    #[test]
+    fn nobody_is_hasty_where_settling_does_nothing() {
+        assert!(Haste::in_folder(FilePath::new("/proc")).folder.is_none());
+    }
+}
