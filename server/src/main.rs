@@ -1,5 +1,7 @@
 //! `selvedge-server`: see `--help`.
 
+mod allocator;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,13 +12,13 @@ use selvedge_server::app::{self, App, shutdown_signal};
 use selvedge_server::config::{Command, Config, Flags};
 use tokio::net::TcpListener;
 
-/// Threads for file access and for encoding and decoding data files. Each thread gets a heap of its own from the system's
-/// allocator, which keeps what was freed in it: with Tokio's hundreds, a restore's memory would grow with its length.
-const BLOCKING_THREADS: usize = 2;
+/// Threads for file access and for encoding and decoding data files: the lanes of a job, and one that writes.
+const BLOCKING_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     // What is in the collections is nobody else's business: files and folders are made for this user alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    allocator::share_one_heap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

@@ -8,6 +8,7 @@ use selvedge_tests::stand_in::faults::Call;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::jobs::start_held;
 use crate::round_trip::same;
 
 pub async fn a_collection_is_empty_and_otherwise_the_same(world: &mut World) -> anyhow::Result<()> {
@@ -111,6 +112,18 @@ pub async fn a_cancel_does_not_cut_between_drop_and_create(world: &mut World) ->
     held.release();
     world.run(&["jobs", "watch", &id]).await;
     same(&before.emptied(), &Census::take(&world.rest, &names).await?)
+}
+
+/// What is done is not called cancelled, though it is still being looked at.
+pub async fn a_cancel_of_what_is_cleared_comes_too_late(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 20).await?;
+    // The first count is for the plan.
+    let clear = ["clear", "Article", "--yes"];
+    let (id, held) = start_held(world, &clear, Call::grpc("Aggregate"), 2).await?;
+    ensure!(world.rest.count("Article", None).await? == 0, "it is not cleared yet, so this shows nothing");
+    world.succeed(&["jobs", "cancel", &id]).await?;
+    held.release();
+    world.succeed(&["jobs", "watch", &id]).await.map(drop)
 }
 
 pub async fn a_schema_that_would_be_refused_is_not_dropped(world: &mut World) -> anyhow::Result<()> {

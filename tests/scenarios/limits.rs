@@ -80,6 +80,21 @@ pub async fn objects_larger_than_a_message(world: &mut World) -> anyhow::Result<
     same(&before, &Census::take(&world.rest, &names).await?)
 }
 
+/// One that turns out too large was read and sent in vain. The unnamed vector comes twice, so it counts twice.
+pub async fn pages_are_asked_for_once(world: &mut World) -> anyhow::Result<()> {
+    // A page may weigh 256 KiB then, which are a hundred of these objects.
+    world.serve_in_memory_of(0).await?;
+    world.rest.create(&json!({"class": "Heavy", "vectorizer": "none", "vectorIndexType": "flat"})).await?;
+    let mut dice = Dice::of("pages");
+    let object = |_| json!({"class": "Heavy", "id": dice.uuid(), "vector": dice.vector(256)});
+    world.rest.write(&(0..1_000).map(object).collect::<Vec<_>>()).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    let asked = world.stand_in().faults().count(&Call::grpc("Search"));
+    // Two small ones, and then such as are nearly full.
+    ensure!(asked <= 12, "{asked} pages");
+    Ok(())
+}
+
 /// It refuses for a moment whatever is more than one at a time.
 pub async fn a_server_that_answers_one_at_a_time(world: &mut World) -> anyhow::Result<()> {
     let env = setting("MAXIMUM_CONCURRENT_GET_REQUESTS", "1");

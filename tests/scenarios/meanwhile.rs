@@ -118,6 +118,34 @@ pub async fn a_collection_dropped_while_reading_is_told(world: &mut World) -> an
     Ok(())
 }
 
+/// Another one of that name is there when somebody looks why it could not be read.
+pub async fn a_collection_created_again_while_reading_is_read_again(world: &mut World) -> anyhow::Result<()> {
+    let properties = json!([{"name": "text", "dataType": ["text"]}]);
+    let class = json!({"class": "Many", "vectorizer": "none", "properties": properties});
+    let object =
+        |number: u128| json!({"class": "Many", "id": Uuid::from_u128(number), "properties": {"text": "t"}});
+    world.rest.create(&class).await?;
+    world.rest.write(&(0..100).map(object).collect::<Vec<_>>()).await?;
+    let faults = world.stand_in().faults();
+    let later = faults.clone();
+    faults.on(Call::grpc("Search")).from(2).before(move |contents| {
+        contents.drop_class("Many");
+        let class = class.clone();
+        // The first look finds that it is gone indeed.
+        later.on(Call::rest("GET", "/v1/schema/Many")).from(2).before(move |contents| {
+            contents.create_class(class.clone());
+            contents.put(object(1_000));
+        });
+    });
+    let ran = world.succeed(&["backup", "--id", "b"]).await?;
+    ensure!(world.backed_up("b")? == ["Many"], "it is taken for dropped: {}", ran.err);
+    let before = Census::take(&world.rest, &["Many"]).await?;
+    ensure!(before.objects() == 1, "it was not created again, so this shows nothing");
+    world.rest.drop_all().await?;
+    world.succeed(&["restore", "b"]).await?;
+    same(&before, &Census::take(&world.rest, &["Many"]).await?)
+}
+
 /// A backup beside it would take the woken ones for active.
 pub async fn a_backup_that_wakes_tenants_is_alone(world: &mut World) -> anyhow::Result<()> {
     let (_, sleepers) = half_asleep(world).await?;

@@ -9,7 +9,7 @@ use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::jobs::start_held;
+use crate::jobs::{start, start_held};
 use crate::round_trip::same;
 
 const SLEEPERS: usize = 4;
@@ -108,6 +108,32 @@ pub async fn woken_ones_are_put_back_after_a_cancel(world: &mut World) -> anyhow
     ensure!(asleep(&world.rest).await?.is_empty(), "none is awake, so this shows nothing");
     world.succeed(&["jobs", "cancel", &id]).await?;
     held.release();
+    world.run(&["jobs", "watch", &id]).await;
+    ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+    Ok(())
+}
+
+/// Weaviate can show them as inactive, and be about to do what it was asked before the cancel.
+pub async fn those_that_wake_after_a_cancel_are_put_back(world: &mut World) -> anyhow::Result<()> {
+    let (_, sleepers) = half_asleep(world).await?;
+    let faults = world.stand_in().faults();
+    let tenants = "/v1/schema/Customer/tenants";
+    let asked = faults.on(Call::rest("PUT", tenants)).hold();
+    // It is taken, and not answered.
+    faults.on(Call::rest("PUT", tenants)).cut();
+    let id = start(world, &["backup", "--inactive-tenants", "activate", "--id", "b"]).await?;
+    asked.reached().await;
+    world.succeed(&["jobs", "cancel", &id]).await?;
+    let listed = faults.on(Call::rest("GET", tenants)).hold();
+    asked.release();
+    listed.reached().await;
+    // A list is believed after another look at whether Weaviate is ready.
+    let looked = faults.on(Call::rest("GET", "/v1/.well-known/ready")).hold();
+    listed.release();
+    looked.reached().await;
+    let contents = world.stand_in().contents();
+    sleepers.iter().for_each(|tenant| contents.set_tenant("Customer", tenant, "HOT"));
+    looked.release();
     world.run(&["jobs", "watch", &id]).await;
     ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
     Ok(())

@@ -24,6 +24,9 @@ mod queue;
 mod running;
 mod task;
 
+#[cfg(test)]
+mod tests;
+
 pub use budget::Budget;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};

@@ -9,7 +9,7 @@ mod range;
 mod rest;
 mod unreadable;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use selvedge_proto::weaviate::SearchRequest;
 use uuid::Uuid;
@@ -42,8 +42,6 @@ pub struct ObjectReader {
     over_rest: AtomicBool,
     /// Objects that a page may have: less than we would like on a server with a low `QUERY_MAXIMUM_RESULTS`.
     most_objects: AtomicU32,
-    /// What a reply weighs beyond what is seen of it.
-    unseen_percent: AtomicUsize,
     /// Objects that would have filled the last page that was read of any range. 0 before there was one.
     usual_objects: AtomicU32,
 }
@@ -93,7 +91,6 @@ impl ObjectReader {
             over_rest: AtomicBool::new(false),
             most_objects: AtomicU32::new(range::MAX_PAGE_OBJECTS),
             usual_objects: AtomicU32::new(0),
-            unseen_percent: AtomicUsize::new(0),
             collection: collection.clone(),
         })
     }

@@ -171,6 +171,8 @@ fn described(class: &Class, object: &Object, asked: &MetadataRequest) -> Metadat
     }
     if asked.vector {
         metadata.vector_bytes = object.vector.as_deref().map(bytes_of).unwrap_or_default();
+        // As packed floats, which are the same bytes.
+        metadata.vector = metadata.vector_bytes.clone();
     }
     let names = if asked.vector { vector_names(&class.config) } else { asked.vectors.clone() };
     let held = names.iter().filter_map(|name| Some((name, object.vectors.get(name)?)));

@@ -99,6 +99,13 @@ fn sync_file_system(_: &File) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// `/proc` takes the call and does nothing, as many a file system of another machine does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nobody_is_hasty_where_settling_does_nothing() {
+        assert!(!Haste::in_folder(Path::new("/proc")).is_given());
+    }
+
     #[test]
     fn what_failed_on_the_way_is_told_in_the_end() {
         let folder = tempfile::tempdir().unwrap();

@@ -246,12 +246,8 @@ mod tests {
 
     #[test]
     fn vectors_of_the_wrong_shape_are_refused() {
-        let space = |multi| VectorSpace {
-            name: None,
-            multi,
-            vectorizer: "none".into(),
-            index_type: "hnsw".into(),
-        };
+        let space =
+            |multi| VectorSpace { name: None, multi, vectorizer: "none".into(), index_type: "hnsw".into() };
         let mut single = Vectors::new(&space(false));
         assert!(push_vector(&mut single, &[0; 7], VectorType::SingleFp32).is_err());
         assert!(push_vector(&mut single, &[0; 8], VectorType::MultiFp32).is_err());

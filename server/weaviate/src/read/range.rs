@@ -39,8 +39,6 @@ pub struct RangeReader {
     after: Option<Uuid>,
     /// Objects that the next page may have.
     limit: u32,
-    /// Bytes that were seen of each object of the last page. 0 before there was one.
-    seen: usize,
     done: bool,
 }
 
@@ -53,7 +51,6 @@ impl ObjectReader {
             range,
             after: range.cursor(),
             limit: self.first_limit(),
-            seen: 0,
             done: false,
         }
     }
@@ -90,10 +87,8 @@ impl RangeReader {
             return Ok(Fetched::End);
         };
         let previous = self.after.replace(last);
-        let weight = page.bytes + page.bytes / 100 * self.reader.unseen_percent.load(Relaxed);
-        let fitting = fitting(page.listed, weight, room).min(self.reader.most_objects.load(Relaxed));
+        let fitting = fitting(page.listed, page.bytes, room).min(self.reader.most_objects.load(Relaxed));
         self.reader.usual_objects.store(fitting, Relaxed);
-        self.seen = page.bytes / page.listed.max(1);
         self.limit = next_limit(self.limit, fitting).min(self.left(previous, page.listed));
         let inside = page.batch.ids.partition_point(|id| self.range.contains(id));
         // So is one that reaches the end of the range or beyond.
@@ -133,7 +128,6 @@ impl RangeReader {
                 Err(Failure::TooMany(most)) => self.lower_limit(most),
                 Err(Failure::TooLarge(bytes)) if limit <= 1 => return Ok(Err(bytes)),
                 Err(Failure::TooLarge(bytes)) => {
-                    self.learn_weight(bytes / limit as usize);
                     self.limit = fitting(limit as usize, bytes, room).clamp(1, limit / 2);
                 }
                 Err(_) => break,
@@ -160,14 +154,6 @@ impl RangeReader {
                 }
                 Err(failure) => return Err(failure.into_error(&reader.action(tenant))),
             }
-        }
-    }
-
-    /// Weaviate sends the unnamed vector in two fields, of which we have one. So an object may weigh up to twice what is seen of
-    /// it, which shows when a reply is too large.
-    fn learn_weight(&self, each: usize) {
-        if let Some(percent) = (each * 100).checked_div(self.seen) {
-            self.reader.unseen_percent.fetch_max(percent.clamp(100, 200) - 100, Relaxed);
         }
     }
 
