@@ -237,14 +237,14 @@ impl Cluster {
     where
         F: Future<Output = std::result::Result<Response<T>, Status>>,
     {
-        let connection = self.line.current();
+        let connection = self.line.connection();
         let line = InterceptedService::new(connection.channel.clone(), self.authorize.clone());
         let limit = retry::clipped(self.patience.call_limit());
         let call = tokio::time::timeout(limit, call(line));
         match until_cancelled(&self.cut, effect, call).await {
             Ok(Ok(answer)) => answer.map(Response::into_inner),
             Ok(Err(_)) => {
-                self.line.replace(&connection);
+                self.line.give_up(&connection);
                 Err(failure::unanswered(limit))
             }
             Err(Cut) => Err(Cut::status()),
