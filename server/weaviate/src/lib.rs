@@ -54,7 +54,7 @@ pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
-pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice};
+pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice, WriteRequest};
 
 use cancel::{Cut, Effect, until_cancelled};
 use line::Line;

@@ -50,12 +50,15 @@ impl Parcel {
     }
 }
 
-/// Runs of things of these weights: as few as weigh no more than `most` each, unless a single one does.
-fn runs(weights: impl Iterator<Item = usize>, most: usize) -> Vec<Run> {
+/// Runs of things of these weights, which weigh no more than `most` each, unless a single one does. If there are too many for a
+/// request, they are shared out evenly: few that are left over would be a request of their own.
+fn runs(weights: impl ExactSizeIterator<Item = usize>, most: usize) -> Vec<Run> {
     let mut runs = Vec::<Run>::new();
+    let rows = weights.len();
+    let most_rows = rows.div_ceil(rows.div_ceil(REQUEST_OBJECTS).max(1));
     for (row, weight) in weights.enumerate() {
         match runs.last_mut() {
-            Some(run) if run.rows.len() < REQUEST_OBJECTS && run.bytes + weight <= most => {
+            Some(run) if run.rows.len() < most_rows && run.bytes + weight <= most => {
                 run.rows.end = row + 1;
                 run.bytes += weight;
             }
@@ -92,7 +95,11 @@ mod tests {
         let found = runs([3, 3, 3, 9, 1].into_iter(), 6);
         assert_eq!(found, [run(0..2, 6), run(2..3, 3), run(3..4, 9), run(4..5, 1)]);
         assert_eq!(runs([1, 1].into_iter(), 0), [run(0..1, 1), run(1..2, 1)]);
-        assert_eq!(runs([1; REQUEST_OBJECTS + 1].into_iter(), usize::MAX).len(), 2);
+        let lengths = |rows: usize| -> Vec<usize> {
+            runs((0..rows).map(|_| 1), usize::MAX).iter().map(|run| run.rows.len()).collect()
+        };
+        assert_eq!(lengths(REQUEST_OBJECTS), [REQUEST_OBJECTS]);
+        assert_eq!(lengths(REQUEST_OBJECTS + 60), [280, 280]);
         assert!(runs(std::iter::empty(), 0).is_empty());
     }
 
