@@ -25,7 +25,7 @@ pub async fn one_that_is_not_there_is_no_empty_one(world: &mut World) -> anyhow:
     ];
     for command in commands {
         let reason = world.reason(command).await?;
-        ensure!(reason == "REPOSITORY_UNAVAILABLE", "{command:?}: {reason}");
+        ensure!(reason == "REPOSITORY_NOT_FOUND", "{command:?}: {reason}");
         world.refuse(command, 1, "is it mounted?").await?;
     }
     ensure!(!world.has_files("c") && world.rest.classes().await? == ["Article"]);

@@ -58,10 +58,7 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         WeaviateUnauthenticated => {
             typed("`selvedge-server --weaviate-api-key-file FILE`, or WEAVIATE_API_KEY in its environment")
         }
-        // Where there is one, and it cannot be used, a new one is no remedy. Only the hint tells the two apart.
-        RepositoryUnavailable if hint.contains("new repository") => {
-            typed("`selvedge-server init --repository URL`")
-        }
+        RepositoryNotFound => typed("`selvedge-server init --repository URL`"),
 
         BackupIncomplete => {
             Advice::Say(format!("`selvedge show {}` shows what the backup covers", asked.backup()))

@@ -42,6 +42,7 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | WeaviateUnintelligible
         | SchemaChanged
         | SchemaMismatch
+        | RepositoryNotFound
         | RepositoryUnavailable
         | RepositoryFull
         | Cancelled
@@ -70,6 +71,7 @@ pub fn hint(reason: FailureReason) -> &'static str {
         ShardsUnavailable => "bring the missing nodes of Weaviate back and run the command again",
         WeaviateOverloaded | SchemaChanged | ServerStopped => "run the command again",
         BackupFormatUnknown => "use a version of Selvedge that is as new as the one that wrote the backup",
+        RepositoryNotFound => "mount it, or make a new one on purpose",
         RepositoryUnavailable => "check that what the repository is in is mounted",
         RepositoryFull => "make room in the repository and run the command again",
         TooManyJobs => "wait until one of the running jobs has ended",

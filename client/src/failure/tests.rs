@@ -77,7 +77,7 @@ fn the_server_says_what_to_do_and_the_client_what_to_type() {
         (Restore, CollectionUnsupported, "mend it", "mend it: --exclude NAME"),
         (
             Backup,
-            RepositoryUnavailable,
+            RepositoryNotFound,
             "mount it; a new repository has to be made on purpose",
             "mount it; a new repository has to be made on purpose: `selvedge-server init --repository URL`",
         ),

@@ -71,7 +71,7 @@ impl Store {
 
     fn absent(&self, path: &Path) -> Error {
         Error::new(
-            Kind::RepositoryUnavailable,
+            Kind::RepositoryNotFound,
             format!("there is no repository at {}: no {path} is there; is it mounted?", self.place()),
         )
         .hint(NO_REPOSITORY_HINT)

@@ -45,7 +45,7 @@ impl Repository {
         match Location::parse(name, url)? {
             Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
             Location::Folder(path) if !path.is_dir() => Err(Error::new(
-                Kind::RepositoryUnavailable,
+                Kind::RepositoryNotFound,
                 format!(
                     "there is no repository \"{name}\" at {url}: there is no such folder; is it mounted?"
                 ),

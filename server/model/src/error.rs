@@ -43,6 +43,7 @@ pub enum Kind {
     ReferenceTargetMissing,
     BackupCorrupt,
     BackupFormatUnknown,
+    RepositoryNotFound,
     RepositoryUnavailable,
     RepositoryFull,
     Cancelled,

@@ -53,6 +53,7 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::ReferenceTargetMissing => (Code::FailedPrecondition, Reason::ReferenceTargetMissing),
         Kind::BackupCorrupt => (Code::DataLoss, Reason::BackupCorrupt),
         Kind::BackupFormatUnknown => (Code::FailedPrecondition, Reason::BackupFormatUnknown),
+        Kind::RepositoryNotFound => (Code::FailedPrecondition, Reason::RepositoryNotFound),
         Kind::RepositoryUnavailable => (Code::FailedPrecondition, Reason::RepositoryUnavailable),
         Kind::RepositoryFull => (Code::ResourceExhausted, Reason::RepositoryFull),
         Kind::Cancelled => (Code::Cancelled, Reason::Cancelled),
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 39] = [
+    const KINDS: [Kind; 40] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -162,6 +163,7 @@ mod tests {
         Kind::ReferenceTargetMissing,
         Kind::BackupCorrupt,
         Kind::BackupFormatUnknown,
+        Kind::RepositoryNotFound,
         Kind::RepositoryUnavailable,
         Kind::RepositoryFull,
         Kind::Cancelled,

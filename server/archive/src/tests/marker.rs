@@ -14,7 +14,7 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
     let folder = dir.path().join("nas");
     let url = format!("file://{}", folder.display());
     assert!(Repository::is_vacant("disk", &url).unwrap());
-    assert_eq!(Repository::open("disk", &url).unwrap_err().kind(), Kind::RepositoryUnavailable);
+    assert_eq!(Repository::open("disk", &url).unwrap_err().kind(), Kind::RepositoryNotFound);
 
     // A mount point to which nothing is mounted.
     std::fs::create_dir(&folder).unwrap();
@@ -38,7 +38,7 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     std::fs::remove_file(folder.join("repository.json")).unwrap();
     for error in [repository.check().await, backup.commit(summary(), Vec::new()).await.map(drop)] {
-        assert_eq!(error.unwrap_err().kind(), Kind::RepositoryUnavailable);
+        assert_eq!(error.unwrap_err().kind(), Kind::RepositoryNotFound);
     }
     // Another one in its place.
     Repository::open("disk", &url).unwrap().init().await.unwrap();

