@@ -2,6 +2,8 @@
 //!
 //! The `.proto` files beside this one are the manual of the API.
 
+#![forbid(unsafe_code)]
+
 /// Messages and services of `selvedge.v1`.
 pub mod v1 {
     #![allow(clippy::all, clippy::pedantic, missing_docs)]

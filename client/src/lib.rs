@@ -2,6 +2,7 @@
 //!
 //! [`run`] is a whole invocation without the process around it, so that tests can give it their own terminal.
 
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::expect_used))]
 
 mod args;

@@ -4,6 +4,8 @@
 //! `selvedge_weaviate` (the database) and `selvedge_archive` (the repository), which meet only there and share the types of
 //! `selvedge_model`.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod config;
 mod grpc;

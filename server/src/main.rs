@@ -12,7 +12,8 @@ use selvedge_server::app::{self, App, shutdown_signal};
 use selvedge_server::config::{Command, Config, Flags};
 use tokio::net::TcpListener;
 
-/// Threads for file access and for encoding and decoding data files: the lanes of a job, and one that writes.
+/// Threads for file access and for encoding and decoding data files: the lanes of a job, and one on which the system writes to
+/// the disk. More would only take turns on the processor, and each holds what it works with.
 const BLOCKING_THREADS: usize = 4;
 
 fn main() -> ExitCode {

@@ -72,7 +72,7 @@ pub fn hint(reason: FailureReason) -> &'static str {
         WeaviateOverloaded | SchemaChanged | ServerStopped => "run the command again",
         BackupFormatUnknown => "use a version of Selvedge that is as new as the one that wrote the backup",
         RepositoryNotFound => "mount it, or make a new one on purpose",
-        RepositoryUnavailable => "check that what the repository is in is mounted",
+        RepositoryUnavailable => "check that the server may read and write there",
         RepositoryFull => "make room in the repository and run the command again",
         TooManyJobs => "wait until one of the running jobs has ended",
         BackupIncomplete => "the warnings say what is missing",

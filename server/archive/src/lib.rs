@@ -24,6 +24,8 @@
 //! garbage, never half a backup in the list; deleting removes `backup.json` first. A reader checks bytes before it
 //! decodes them.
 
+#![forbid(unsafe_code)]
+
 mod backup_id;
 mod checksum;
 mod data_file;

@@ -56,7 +56,7 @@ impl Repository {
                 Ok(manifest) => found.backups.push(manifest),
                 // Deleted since it was listed.
                 Err(error) if error.kind() == Kind::BackupNotFound => {}
-                Err(error) if is_of_repository(&error) => return Err(error),
+                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
                 Err(error) => {
                     found.unreadable.insert(id.to_string(), error.to_string());
                 }
@@ -85,7 +85,7 @@ impl Repository {
             _ => match self.manifest(&id).await {
                 Ok(manifest) => manifest.end_time,
                 Err(error) if error.kind() == Kind::BackupNotFound => return Ok(None),
-                Err(error) if is_of_repository(&error) => return Err(error),
+                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
                 // One that cannot be read cannot say when it was made.
                 Err(_) => meta.last_modified,
             },
@@ -119,9 +119,4 @@ impl Position {
             )
         })
     }
-}
-
-/// Whether it is not about one backup, but about all there are.
-fn is_of_repository(error: &Error) -> bool {
-    matches!(error.kind(), Kind::RepositoryNotFound | Kind::RepositoryUnavailable)
 }

@@ -86,7 +86,7 @@ impl Repository {
         let (hasty, store) = hasty
             .and_then(|hasty| Ok((hasty.with_fsync(false), store?.with_fsync(true))))
             .map_err(|error| unusable(name, &path, error.into()))?;
-        let folder = Folder { path, hasty: Arc::new(hasty) };
+        let folder = Folder::new(path, Arc::new(hasty));
         let mut repository = Self::on(Store::in_folder(name, url, folder, Arc::new(store)));
         // There is no least size for parts here, and the smaller they are the less is held in memory.
         repository.limits.part_bytes = PART_IN_FOLDER;

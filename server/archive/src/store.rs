@@ -3,7 +3,6 @@
 mod haste;
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use uuid::Uuid;
 
-pub use self::haste::Haste;
+pub use self::haste::{Folder, Haste};
 use crate::checksum::Checksum;
 use crate::layout::BACKUPS;
 use crate::store_error::store_error;
@@ -33,13 +32,6 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     /// Where it is, if it is a folder of this machine.
     folder: Option<Folder>,
-}
-
-/// A folder of this machine, in which objects can be put without waiting for the disk.
-#[derive(Debug)]
-pub struct Folder {
-    pub path: PathBuf,
-    pub hasty: Arc<dyn ObjectStore>,
 }
 
 /// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
@@ -69,8 +61,7 @@ impl Store {
     /// Leave to be hasty, where that is known to work. To be asked for before anything is put.
     pub async fn hasten(&self) -> Result<Haste> {
         let Some(folder) = &self.folder else { return Ok(Haste::default()) };
-        let path = folder.path.clone();
-        off_the_async_threads(move || Ok(Haste::in_folder(&path))).await
+        folder.hasten().await
     }
 
     /// Where to put what need not be durable before [`Store::settle`].
@@ -81,16 +72,22 @@ impl Store {
         }
     }
 
+    /// To be called before so many bytes are put in this haste. Fails as soon as it is known that what was put before cannot
+    /// be made durable.
+    pub fn begin_put(&self, haste: &Haste, path: &Path, bytes: usize) -> Result<()> {
+        haste.put(bytes).map_err(|error| self.folder_error("write", path, error))
+    }
+
+    fn folder_error(&self, action: &str, path: &Path, error: std::io::Error) -> Error {
+        self.error(action, path, object_store::Error::Generic { store: "folder", source: Box::new(error) })
+    }
+
     /// Makes everything durable that was put in this haste: in one go, which takes a fraction of the time that waiting
     /// for each file would.
     pub async fn settle(&self, haste: &Haste) -> Result<()> {
         let haste = haste.clone();
         let settled = off_the_async_threads(move || Ok(haste.settle()));
-        settled.await?.map_err(|error| {
-            let source = Box::new(error);
-            let error = object_store::Error::Generic { store: "folder", source };
-            self.error("write", &Path::from(BACKUPS), error)
-        })
+        settled.await?.map_err(|error| self.folder_error("write", &Path::from(BACKUPS), error))
     }
 
     /// How messages call it.
@@ -110,7 +107,7 @@ impl Store {
 
     /// As [`Store::put`], but durable only after [`Store::settle`].
     pub async fn put_hastily(&self, haste: &Haste, path: &Path, payload: PutPayload) -> Result<()> {
-        haste.note(payload.content_length());
+        self.begin_put(haste, path, payload.content_length())?;
         let put = self.hasty(haste).put(path, payload).await;
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
@@ -237,8 +234,7 @@ impl Store {
         let remains = dir.parts().fold(folder.path.clone(), |folder, part| folder.join(part.as_ref()));
         match tokio::fs::remove_dir_all(&remains).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let source = Box::new(error);
-                Err(self.error("clean up", dir, object_store::Error::Generic { store: "folder", source }))
+                Err(self.folder_error("clean up", dir, error))
             }
             _ => Ok(()),
         }

@@ -1,5 +1,7 @@
 //! What the repository and Weaviate both speak: collections, batches of objects, digests, ranges of ids.
 
+#![forbid(unsafe_code)]
+
 mod batch;
 mod collection;
 mod digest;

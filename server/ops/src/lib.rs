@@ -3,6 +3,8 @@
 //! A [`Request`] is a value, and [`run`] carries it out at the [`Places`] that it names, reporting through the [`Context`] it
 //! is given. What comes of it is returned as an [`Outcome`].
 
+#![forbid(unsafe_code)]
+
 mod backup;
 mod clear;
 mod compare;

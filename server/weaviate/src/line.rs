@@ -27,8 +27,8 @@ pub struct Line {
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub channel: Channel,
-    /// Its clones are this connection and the calls on it.
-    me: Arc<()>,
+    /// Has a clone for each call under way, and one for the connection itself.
+    calls: Arc<()>,
 }
 
 impl Line {
@@ -54,20 +54,24 @@ impl Line {
     /// One that nothing is under way on, or the one with the least when there are as many as there may be.
     pub fn connection(&self) -> Connection {
         let mut connections = self.connections();
-        let calls = |connection: &&Connection| Arc::strong_count(&connection.me) - 1;
+        let calls = |connection: &&Connection| Arc::strong_count(&connection.calls) - 1;
         match connections.iter().min_by_key(calls) {
             Some(idlest) if calls(&idlest) == 0 || connections.len() == CONNECTIONS => idlest.clone(),
             _ => {
-                let new = Connection { channel: self.endpoint.connect_lazy(), me: Arc::default() };
+                let new = Connection { channel: self.endpoint.connect_lazy(), calls: Arc::default() };
                 connections.push(new.clone());
                 new
             }
         }
     }
 
-    /// No later call is made on it.
+    /// Later calls are made on fresh connections: what has silenced this one has silenced those that are as old. Those that
+    /// were made since are kept.
     pub fn give_up(&self, silent: &Connection) {
-        self.connections().retain(|connection| !Arc::ptr_eq(&connection.me, &silent.me));
+        let mut connections = self.connections();
+        if connections.iter().any(|connection| Arc::ptr_eq(&connection.calls, &silent.calls)) {
+            connections.clear();
+        }
     }
 
     fn connections(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -82,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn calls_share_a_connection_only_when_there_are_enough() {
         let line = Line::new("http://localhost:1").unwrap();
-        let is_same = |a: &Connection, b: &Connection| Arc::ptr_eq(&a.me, &b.me);
+        let is_same = |a: &Connection, b: &Connection| Arc::ptr_eq(&a.calls, &b.calls);
         let first = line.connection();
         let second = line.connection();
         assert!(!is_same(&first, &second));
@@ -93,8 +97,21 @@ mod tests {
         assert!(!is_same(&again, &second));
         let others: Vec<_> = (0..CONNECTIONS).map(|_| line.connection()).collect();
         assert_eq!(line.connections().len(), CONNECTIONS);
-        line.give_up(&again);
-        assert_eq!(line.connections().len(), CONNECTIONS - 1);
         assert!(others.iter().any(|other| is_same(other, &again)));
+    }
+
+    #[tokio::test]
+    async fn after_one_that_is_silent_all_are_made_anew() {
+        let line = Line::new("http://localhost:1").unwrap();
+        let is_same = |a: &Connection, b: &Connection| Arc::ptr_eq(&a.calls, &b.calls);
+        let [silent, idle] = [line.connection(), line.connection()];
+        let was_idle = idle.clone();
+        drop(idle);
+        line.give_up(&silent);
+        let fresh = line.connection();
+        assert!(!is_same(&fresh, &silent) && !is_same(&fresh, &was_idle));
+        // Another call on an old one runs into its limit.
+        line.give_up(&was_idle);
+        assert_eq!(line.connections().len(), 1);
     }
 }

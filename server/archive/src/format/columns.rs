@@ -138,7 +138,7 @@ fn writer_properties(collection: &str) -> Result<WriterProperties> {
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(None)
-        // Of floats, where it counts: each of the default's thousand costs a look at what the page has become.
+        // Counted in values. After each batch the writer looks at what the page has become, and the default is 4 KiB of floats.
         .set_write_batch_size(64 << 10)
         .set_column_dictionary_enabled(path(TENANT), true);
     for text in [ID, TENANT, PROPERTIES, REFERENCES] {

@@ -51,7 +51,7 @@ impl Upload {
                 parts.insert(Parts { upload, on_its_way: None })
             }
         };
-        destination.haste.note(held.content_length());
+        destination.store.begin_put(&destination.haste, path, held.content_length())?;
         let sent = parts.send(std::mem::take(held).into()).await;
         sent.map_err(|error| destination.store.error("write", path, error))
     }

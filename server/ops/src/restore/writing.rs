@@ -212,9 +212,10 @@ struct ObjectSink {
 
 impl ObjectSink {
     async fn send(&mut self, slices: Vec<Slice>) -> Result<()> {
-        // While the one before is on its way.
-        let requests = self.filling.writer.requests(&slices)?;
+        // While the one before is on its way, which is waited for whatever comes of this.
+        let requests = self.filling.writer.requests(&slices);
         self.settle().await?;
+        let requests = requests?;
         let filling = Arc::clone(&self.filling);
         let write = async move { filling.write(requests, slices).await };
         self.request = Some(AbortOnDropHandle::new(tokio::spawn(write)));

@@ -50,8 +50,8 @@ impl Parcel {
     }
 }
 
-/// Runs of things of these weights, which weigh no more than `most` each, unless a single one does. If there are too many for a
-/// request, they are shared out evenly: few that are left over would be a request of their own.
+/// Runs of things of these weights, which weigh no more than `most` each, unless a single one does. If they are more than
+/// [`REQUEST_OBJECTS`], they are shared out evenly: few that are left over would be a request of their own.
 fn runs(weights: impl ExactSizeIterator<Item = usize>, most: usize) -> Vec<Run> {
     let mut runs = Vec::<Run>::new();
     let rows = weights.len();
