@@ -3,8 +3,6 @@
 //! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `fault`, by the
 //! texts in `texts`; whether and how long to try again in `retry`; what a version can do in `version`.
 
-#![forbid(unsafe_code)]
-
 mod aliases;
 mod cancel;
 mod collections;
@@ -56,7 +54,7 @@ pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
-pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice, WriteRequest};
+pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice};
 
 use cancel::{Cut, Effect, until_cancelled};
 use line::Line;

@@ -12,12 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a lane would like to have. Measured (60,000 objects of 768 dimensions): a third more is no faster, and takes 9 MiB
 /// more.
-const WANTED: usize = 15 << 20;
+const WANTED: usize = 12 << 20;
 /// What it can work with, though slowly.
 const LEAST: usize = 1 << 20;
-/// How often an object is in memory while it is moved: as it comes, as columns, encoded, and on its way, while the next one is
-/// on its own.
-const COPIES: usize = 5;
+/// How often an object is in memory while it is moved: as it comes, as columns, encoded, and on its way.
+const COPIES: usize = 4;
 /// Shares are counted in this.
 const UNIT: usize = 1 << 10;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use selvedge_archive::Select;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{TextColumn, UuidRange};
-use selvedge_weaviate::{Cluster, ObjectWriter, Parcel, Refusal, Run, Slice, WriteRequest};
+use selvedge_weaviate::{Cluster, ObjectWriter, Parcel, Refusal, Run, Slice};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -70,8 +70,7 @@ impl Filling {
             self.job.check_stop()?;
             let bytes = object.byte_len();
             let (tenant, batch) = (tenant.map(Arc::from), Arc::new(object));
-            let slices = vec![Slice { tenant, batch, rows: 0..1 }];
-            self.write(self.writer.requests(&slices)?, slices).await?;
+            self.write(vec![Slice { tenant, batch, rows: 0..1 }]).await?;
             self.all.give_room_back(bytes);
         }
         lock(&self.refused).close();
@@ -119,11 +118,11 @@ impl Filling {
         }
     }
 
-    /// Writes the requests that were made of some objects, and notes what became of these.
-    async fn write(&self, requests: Vec<WriteRequest>, slices: Vec<Slice>) -> Result<()> {
+    /// Writes some objects, and notes what became of them.
+    async fn write(&self, slices: Vec<Slice>) -> Result<()> {
         let (counters, desk) = (&self.target.counters, self.desk());
         let mut refused = BTreeMap::new();
-        for request in requests {
+        for request in self.writer.requests(&slices)? {
             let (objects, bytes) = (request.len() as u64, request.bytes as u64);
             let outcome = self.writer.write(request).await?;
             counters.add_bytes_written(bytes);
@@ -212,12 +211,9 @@ struct ObjectSink {
 
 impl ObjectSink {
     async fn send(&mut self, slices: Vec<Slice>) -> Result<()> {
-        // While the one before is on its way, which is waited for whatever comes of this.
-        let requests = self.filling.writer.requests(&slices);
         self.settle().await?;
-        let requests = requests?;
         let filling = Arc::clone(&self.filling);
-        let write = async move { filling.write(requests, slices).await };
+        let write = async move { filling.write(slices).await };
         self.request = Some(AbortOnDropHandle::new(tokio::spawn(write)));
         Ok(())
     }
