@@ -3,6 +3,8 @@
 //! Reading: [`ObjectReader`] and [`RangeReader`]. Writing: [`ObjectWriter`]. What an answer means is decided in `fault`, by the
 //! texts in `texts`; whether and how long to try again in `retry`; what a version can do in `version`.
 
+#![forbid(unsafe_code)]
+
 mod aliases;
 mod cancel;
 mod collections;
