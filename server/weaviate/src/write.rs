@@ -25,7 +25,7 @@ pub use split::{Parcel, Run};
 
 /// What a request should weigh at most, and hold at most. Larger ones are not faster, and each is in memory a few times
 /// over while it is made and sent.
-const REQUEST_BYTES: usize = 4 << 20;
+const REQUEST_BYTES: usize = 2 << 20;
 const REQUEST_OBJECTS: usize = 500;
 /// Weaviate quotes values, which can be of any length. So many characters of what it says are kept.
 const LONGEST_REASON: usize = 2_000;

@@ -50,13 +50,17 @@ impl Parcel {
     }
 }
 
-/// Runs of things of these weights, which weigh no more than `most` each, unless a single one does. If they are more than
-/// [`REQUEST_OBJECTS`], they are shared out evenly: few that are left over would be a request of their own.
-fn runs(weights: impl ExactSizeIterator<Item = usize>, most: usize) -> Vec<Run> {
+/// Runs of things of these weights, which weigh no more than `most` each, unless a single one does. What is too much for one is
+/// shared out evenly: few that are left over would be a request of their own.
+fn runs(weights: impl Iterator<Item = usize>, most: usize) -> Vec<Run> {
+    let weights: Vec<_> = weights.collect();
+    let bytes: usize = weights.iter().sum();
+    // An eighth more, as things do not weigh the same.
+    let by_bytes = (bytes + bytes / 8).div_ceil(most.max(1));
+    let requests = weights.len().div_ceil(REQUEST_OBJECTS).max(by_bytes).max(1);
+    let most_rows = weights.len().div_ceil(requests);
     let mut runs = Vec::<Run>::new();
-    let rows = weights.len();
-    let most_rows = rows.div_ceil(rows.div_ceil(REQUEST_OBJECTS).max(1));
-    for (row, weight) in weights.enumerate() {
+    for (row, weight) in weights.into_iter().enumerate() {
         match runs.last_mut() {
             Some(run) if run.rows.len() < most_rows && run.bytes + weight <= most => {
                 run.rows.end = row + 1;
@@ -100,6 +104,8 @@ mod tests {
         };
         assert_eq!(lengths(REQUEST_OBJECTS), [REQUEST_OBJECTS]);
         assert_eq!(lengths(REQUEST_OBJECTS + 60), [280, 280]);
+        let heavy: Vec<_> = runs((0..310).map(|_| 7_000), 2 << 20).iter().map(|run| run.rows.len()).collect();
+        assert_eq!(heavy, [155, 155]);
         assert!(runs(std::iter::empty(), 0).is_empty());
     }
 
