@@ -10,7 +10,7 @@ use std::sync::Arc;
 use selvedge_model::error::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a lane would like to have. Measured (60,000 objects of 768 dimensions): a third more is no faster, and takes 9 MiB
+/// What a lane would like to have. Measured (40,000 objects of 768 dimensions): a third more is no faster, and takes 9 MiB
 /// more.
 const WANTED: usize = 12 << 20;
 /// What it can work with, though slowly.
