@@ -1,6 +1,7 @@
 //! What a scenario is started with.
 
 pub mod census;
+pub mod faulty_store;
 pub mod full_store;
 pub mod interrupt;
 pub mod programs;

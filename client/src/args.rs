@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backup, clear, collections, completions, jobs, restore, show, verify};
+use crate::commands::{backup, clear, collections, completions, jobs, list, prune, restore, show, verify};
 use crate::{connect, exit};
 
 /// Backup, restore and clear Weaviate collections through selvedge-server.
@@ -69,10 +69,10 @@ pub enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Clear(clear::Args),
-    /// List the backups of a repository, newest first.
-    List,
+    List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Prune(prune::Args),
     Collections(collections::Args),
     Jobs(jobs::Args),
     Completions(completions::Args),
@@ -101,11 +101,12 @@ mod tests {
             "list",
             "show",
             "verify",
+            "prune",
             "collections",
             "completions",
             "jobs",
         ];
-        let jobs = ["jobs list", "jobs show", "jobs watch", "jobs cancel"];
+        let jobs = ["jobs list", "jobs show", "jobs watch", "jobs resume", "jobs failures", "jobs cancel"];
         for path in commands.into_iter().chain(jobs) {
             let words = ["selvedge"].into_iter().chain(path.split_whitespace()).chain(["--help"]);
             let help = crate::command().term_width(100).try_get_matches_from(words).expect_err("help");
@@ -127,6 +128,8 @@ mod tests {
             "selvedge clear",
             "selvedge restore",
             "selvedge jobs",
+            "selvedge jobs resume",
+            "selvedge jobs failures j --limit 0",
             "selvedge list --server localhost:50071",
             "selvedge restore b --rename OnlyOld",
             "selvedge restore b --set onlykey",

@@ -6,6 +6,7 @@ pub mod collections;
 pub mod completions;
 pub mod jobs;
 pub mod list;
+pub mod prune;
 pub mod restore;
 pub mod show;
 pub mod verify;

@@ -87,7 +87,8 @@ impl Failure {
         let state = words::state(job.state());
         let Some(failure) = &job.failure else {
             let exit = if job.state() == JobState::Partial { ExitCode::Partial } else { ExitCode::Failed };
-            return Self::new(exit, format!("job {} ended {state}", job.id));
+            let hint = advice::next(FailureReason::Unspecified, "", &Asked::of_job(job));
+            return Self::new(exit, format!("job {} ended {state}", job.id)).hint(hint);
         };
         let reason = failure.reason();
         let exit = match (job.state(), reason::exit(reason)) {

@@ -99,7 +99,8 @@ impl Follower<'_, '_, '_> {
                 self.progress.note(&text, self.session);
             }
             tokio::time::sleep(*pause).await;
-            // Without a first message the starting call is repeated; its request id keeps that from starting twice.
+            // Without a first message the starting call is repeated. Its request id keeps that from starting twice, and of a
+            // job that was resumed the server refuses it.
             if let Some(job) = &self.last {
                 self.call = Call::Watch(job.id.clone());
             }
@@ -196,20 +197,20 @@ impl Break {
         match (self, last) {
             (Self::Failed(failure), _) => failure,
             (Self::Refused(status), Some(job)) if is_unknown_job(&status) => {
-                Failure::new(ExitCode::Failed, format!("the server was restarted, and job {} ended with it", job.id))
-                    .hint("see `selvedge list` for what is complete, and run the command again")
+                Failure::new(ExitCode::Failed, format!("the server does not know job {} any more", job.id))
+                    .hint("see `selvedge jobs list` for the jobs it knows, and `selvedge list` for what is complete")
             }
             (Self::Refused(status), _) => Failure::of_status(&status, url, asked),
             (Self::Lost(status), None) => Failure::of_status(&status, url, asked)
                 .hint("`selvedge jobs list` shows whether the job was started, once the server can be reached again"),
             (Self::Lost(status), Some(job)) => {
                 let text = format!(
-                    "lost the connection to {url}: {}; job {} may have ended with the server",
+                    "lost the connection to {url}: {}; job {} may have been interrupted with the server",
                     status.message(),
                     job.id
                 );
                 Failure::new(ExitCode::Unreachable, text).hint(format!(
-                    "once the server can be reached again, `selvedge jobs watch {}` shows whether it runs on, and `selvedge list` what is complete",
+                    "once the server can be reached again, `selvedge jobs watch {0}` shows whether it runs on, and `selvedge jobs resume {0}` goes on with it if it was interrupted",
                     job.id
                 ))
             }

@@ -5,12 +5,16 @@
 mod backup;
 mod collection;
 mod job;
+mod leftover;
+mod object_failure;
 
 use serde::Serialize;
 
 pub use backup::{Backup, DamagedBackup};
 pub use collection::Collection;
 pub use job::Job;
+pub use leftover::{IncompleteBackup, Prune};
+pub use object_failure::ObjectFailure;
 
 use crate::failure::Failure;
 
@@ -69,6 +73,9 @@ mod tests {
         snapshot("json_findings", pretty(&Message::Summary(Job::from(&example::differing()))));
         snapshot("json_planned", pretty(&Job::from(&example::unconfirmed())));
         snapshot("json_backup", pretty(&Backup::from(&example::backup())));
+        snapshot("json_incomplete", pretty(&IncompleteBackup::from(&example::incomplete()[0])));
+        snapshot("json_prune", pretty(&Prune::new(&example::prunable(), true)));
+        snapshot("json_object_failure", pretty(&ObjectFailure::from(&example::refused()[0])));
         let collections = example::collections();
         snapshot("json_collection", pretty(&collections.iter().map(Collection::from).collect::<Vec<_>>()));
     }

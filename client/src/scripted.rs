@@ -14,7 +14,7 @@ use selvedge_proto::v1::backup_service_server::BackupServiceServer;
 use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
 use selvedge_proto::v1::{
-    BackupRequest, ClearRequest, FailureReason, Job, RestoreRequest, VerifyBackupRequest,
+    BackupRequest, ClearRequest, FailureReason, Job, PruneBackupsRequest, RestoreRequest, VerifyBackupRequest,
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
@@ -55,13 +55,14 @@ pub fn reset() -> Step {
     Step::Status(Status::unavailable("connection reset"))
 }
 
-/// The requests of the starting calls.
+/// The requests of the starting calls, and of those that remove something.
 #[derive(Clone, Default)]
 pub struct Requests {
     pub backups: Vec<BackupRequest>,
     pub restores: Vec<RestoreRequest>,
     pub clears: Vec<ClearRequest>,
     pub verifies: Vec<VerifyBackupRequest>,
+    pub prunes: Vec<PruneBackupsRequest>,
 }
 
 #[derive(Clone, Default)]

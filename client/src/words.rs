@@ -1,8 +1,11 @@
 //! The contract's enum values as lower-case words.
 
 use selvedge_proto::v1::{
-    BackupKind, CollectionState, FindingKind, Job, JobKind, JobPhase, JobState, RemarkKind, RemarkReason,
+    BackupKind, CollectionState, FindingKind, IncompleteBackupState, Job, JobKind, JobPhase, JobState,
+    ObjectFailureKind, RemarkKind, RemarkReason,
 };
+
+use crate::format;
 
 /// `backup`, `restore`, `clear`, `verify`
 pub fn kind(kind: JobKind) -> String {
@@ -28,6 +31,16 @@ pub fn backup_kind(kind: BackupKind) -> String {
     word(kind.as_str_name(), "BACKUP_KIND_")
 }
 
+/// `running`, `resumable`, `young`, `garbage`
+pub fn incomplete_state(state: IncompleteBackupState) -> String {
+    word(state.as_str_name(), "INCOMPLETE_BACKUP_STATE_")
+}
+
+/// `object`, `reference`, `part_of_object`
+pub fn object_failure_kind(kind: ObjectFailureKind) -> String {
+    word(kind.as_str_name(), "OBJECT_FAILURE_KIND_")
+}
+
 /// `object_missing`, `file_truncated`…
 pub fn finding_kind(kind: FindingKind) -> String {
     word(kind.as_str_name(), "FINDING_KIND_")
@@ -47,9 +60,13 @@ fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
 }
 
-/// What the job is doing, for people: its phase while it runs, else its state.
+/// What the job is doing, for people: its phase while it runs, how many are before it while it waits, else its state.
 pub fn activity(job: &Job) -> String {
     match job.state() {
+        JobState::Pending if job.jobs_ahead > 0 => {
+            format!("waits for its turn, {} before it", format::count(job.jobs_ahead.into()))
+        }
+        JobState::Pending => "waits for its turn".to_owned(),
         JobState::Running if job.phase() == JobPhase::CheckingBackup => "checking the backup".to_owned(),
         JobState::Running if job.phase() != JobPhase::Unspecified => phase(job.phase()).replace('_', " "),
         other => state(other),

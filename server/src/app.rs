@@ -19,7 +19,7 @@ use crate::grpc::{self, Health};
 use crate::jobs::{Limits, Registry};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Access, Leftover, Places};
+use selvedge_ops::Places;
 use selvedge_weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
@@ -29,14 +29,13 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// However long the jobs took to stop, clients get this long to read how they ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// A collection that a job uses is looked at again after this.
-const LOCK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The server, ready to serve.
 pub struct App {
     places: Arc<Places>,
     registry: Arc<Registry>,
     shutdown_deadline: Duration,
+    resume_on_start: bool,
 }
 
 impl App {
@@ -58,9 +57,12 @@ impl App {
     ) -> Result<Self> {
         // The only state of the process: rustls wants its provider there. An error means that it is.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let Options { max_jobs, history, shutdown_deadline, memory_budget } = options;
-        let registry = Registry::new(Limits { running: max_jobs, history, memory: memory_budget });
-        Ok(Self { places: Arc::new(Places::new(clusters, repositories)?), registry, shutdown_deadline })
+        let Options { max_jobs, max_queued, history, shutdown_deadline, memory_budget, resume_on_start } =
+            options;
+        let places = Arc::new(Places::new(clusters, repositories)?);
+        let limits = Limits { running: max_jobs, waiting: max_queued, history, memory: memory_budget };
+        let registry = Registry::new(limits, Arc::clone(&places));
+        Ok(Self { places, registry, shutdown_deadline, resume_on_start })
     }
 
     /// Logs whether each Weaviate can be reached. Nothing depends on it, but whoever starts a server with a wrong address
@@ -87,72 +89,14 @@ impl App {
         }
     }
 
-    /// What servers that died were in the middle of.
-    async fn leftovers(&self) -> Vec<Leftover> {
-        let mut found = Vec::new();
-        for repository in self.places.repositories() {
-            let name = repository.name();
-            match selvedge_ops::leftovers(repository).await {
-                Ok(leftovers) => {
-                    for leftover in leftovers {
-                        match leftover {
-                            Ok(leftover) => found.push(leftover),
-                            Err(error) => {
-                                tracing::error!(repository = name, %error, "a job may be half done");
-                            }
-                        }
-                    }
-                }
-                Err(error) => tracing::error!(
-                    repository = name, %error,
-                    "cannot find out whether a server that died left tenants active or collections missing"
-                ),
-            }
-        }
-        found
-    }
-
-    /// Finishes it, each on its cluster, as soon as that can be reached.
-    async fn finish(places: Arc<Places>, registry: Arc<Registry>, leftovers: Vec<Leftover>) {
-        for leftover in leftovers {
-            for cluster in places.clusters().filter(|cluster| leftover.is_on(cluster)) {
-                let _alone = loop {
-                    let locks = registry.locks(cluster.name(), leftover.summary());
-                    let collection = [leftover.collection().to_owned()];
-                    match locks.acquire(&leftover.job_id, &collection, Access::Exclusive) {
-                        Ok(guard) => break guard,
-                        Err(_) => tokio::time::sleep(LOCK_AGAIN).await,
-                    }
-                };
-                let (name, job) = (cluster.name(), &leftover.job_id);
-                match leftover.finish(&cluster.patient()).await {
-                    Ok(None) => {}
-                    Ok(Some(done)) => {
-                        tracing::warn!(
-                            cluster = name,
-                            job,
-                            done,
-                            "finished what a server that died had begun"
-                        );
-                    }
-                    Err(error) => tracing::error!(
-                        cluster = name, job, %error, next = error.hint_text(),
-                        "cannot finish what a server that died had begun"
-                    ),
-                }
-            }
-        }
-    }
-
     /// Serves until `shutdown` is ready, then lets jobs and clients end; returns when all have, or are overdue.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
         for repository in self.places.repositories() {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
         let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
-        let (places, registry) = (Arc::clone(&self.places), Arc::clone(&self.registry));
-        let finish = Self::finish(places, registry, self.leftovers().await);
-        let _finish = AbortOnDropHandle::new(tokio::spawn(finish));
+        let look_back = Arc::clone(&self.registry).look_back(self.resume_on_start);
+        let _look_back = AbortOnDropHandle::new(tokio::spawn(look_back));
         let stop = CancellationToken::new();
         let server = transport(routes, listener, stop.clone().cancelled_owned());
         let mut server = AbortOnDropHandle::new(tokio::spawn(server));
@@ -181,7 +125,7 @@ impl App {
     async fn stop_jobs(&self, health: &Health) {
         health.stopping().await;
         self.registry.close();
-        let running = self.registry.list(true, None).len();
+        let running = self.registry.active_jobs().len();
         tracing::info!(running, "stopping: no new jobs are taken, those that run are asked to stop");
         self.registry.drain(self.shutdown_deadline).await;
     }
@@ -250,7 +194,7 @@ mod tests {
     use selvedge_ops::{ClearRequest, Context, Operation, Request};
 
     /// Nothing listens where its cluster should be.
-    fn app() -> App {
+    async fn app() -> App {
         let unused = "http://127.0.0.1:9".to_owned();
         let cluster = ClusterConfig {
             name: "default".to_owned(),
@@ -260,6 +204,7 @@ mod tests {
             retry_budget: Duration::ZERO,
         };
         let repository = Repository::open("default", "memory://test").unwrap();
+        repository.init().await.unwrap();
         App::with_parts(vec![cluster], vec![repository], Options::default()).unwrap()
     }
 
@@ -280,7 +225,7 @@ mod tests {
     async fn a_stream_ends_with_its_job_when_the_server_stops() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = app();
+        let app = app().await;
         let job_id = endless_job(&app).id.to_string();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(app.serve(listener, async {
@@ -311,7 +256,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(app().serve(listener, async {
+        let server = tokio::spawn(app().await.serve(listener, async {
             let _ = stopped.await;
         }));
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();

@@ -55,18 +55,30 @@ pub enum Make {
 pub struct Options {
     /// Jobs that run at once.
     pub max_jobs: usize,
+    /// Jobs that wait for their turn.
+    pub max_queued: usize,
     /// Ended jobs that are remembered.
     pub history: usize,
     /// Bytes of objects that all jobs together may have in flight.
     pub memory_budget: usize,
     /// How long jobs and clients may take when the server stops.
     pub shutdown_deadline: Duration,
+    /// Whether jobs that were interrupted go on when the server starts.
+    pub resume_on_start: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let (memory_budget, shutdown_deadline) = (64 << 20, Duration::from_secs(30));
-        Self { max_jobs: 4, history: 1000, memory_budget, shutdown_deadline }
+        let resume_on_start = false;
+        Self {
+            max_jobs: 4,
+            max_queued: 100,
+            history: 1000,
+            memory_budget,
+            shutdown_deadline,
+            resume_on_start,
+        }
     }
 }
 
@@ -102,6 +114,8 @@ impl Config {
             repositories: vec![RepositoryConfig { name: DEFAULT_NAME.to_owned(), url, make }],
             options: Options {
                 max_jobs: usize::from(flags.max_jobs),
+                max_queued: usize::from(flags.max_queued),
+                resume_on_start: flags.resume_on_start,
                 memory_budget: memory_budget(flags.memory_budget)?,
                 shutdown_deadline: *flags.shutdown_deadline,
                 ..Options::default()
@@ -128,10 +142,13 @@ fn memory_budget(size: ByteSize) -> Result<usize> {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { listen, clusters, repositories, options, log } = self;
-        let Options { max_jobs, history: _, memory_budget, shutdown_deadline } = options;
+        let Options { max_jobs, max_queued, history: _, memory_budget, shutdown_deadline, resume_on_start } =
+            options;
         let Log { filter, format } = log;
         writeln!(f, "listen = \"{listen}\"")?;
         writeln!(f, "max_jobs = {max_jobs}")?;
+        writeln!(f, "max_queued = {max_queued}")?;
+        writeln!(f, "resume_on_start = {resume_on_start}")?;
         writeln!(f, "memory_budget = \"{}\"", ByteSize::b(*memory_budget as u64))?;
         writeln!(f, "shutdown_deadline = \"{}\"", humantime::format_duration(*shutdown_deadline))?;
         writeln!(f, "log = \"{filter}\"")?;

@@ -9,13 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
+/// It gives its jobs and clients half a minute.
+const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 20;
 /// What the server and the client read from the environment, and that would mix with what they are told here.
@@ -87,6 +89,8 @@ pub struct ServerSettings {
     pub weaviate_api_key: Option<String>,
     /// `None` leaves it to the server how many jobs may run at once.
     pub max_jobs: Option<u16>,
+    /// Whether it goes on with the jobs that another server was in the middle of.
+    pub resume_on_start: bool,
     /// A folder. Its log goes beside it, into `<folder>.log`.
     pub repository: PathBuf,
 }
@@ -104,6 +108,9 @@ impl ServerSettings {
         }
         arguments.extend(["--repository".to_owned(), self.repository.display().to_string()]);
         arguments.push("--create-repository".to_owned());
+        if self.resume_on_start {
+            arguments.push("--resume-on-start".to_owned());
+        }
         arguments
     }
 }
@@ -120,12 +127,14 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts it on a free port and waits until it says that it is healthy.
+    /// Starts it on a free port and waits until it says that it is healthy. With the same settings it is another server on the
+    /// same repository, and adds to the same log.
     pub async fn start(programs: &Programs, settings: &ServerSettings) -> anyhow::Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let arguments = settings.arguments(port);
         let log = settings.repository.with_extension("log");
-        let file = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("creating {}", log.display()))?;
         let mut command = without(&SETTINGS, &programs.server);
         if let Some(key) = &settings.weaviate_api_key {
             command.env("WEAVIATE_API_KEY", key);
@@ -194,6 +203,33 @@ impl ServerProcess {
     /// Ends it at once, with SIGKILL.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
+    }
+
+    /// SIGTERM, and waits for the end, which has to be a good one.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        self.signal("-TERM").await?;
+        let ended = timeout(STOPPED_WITHIN, self.child.wait()).await;
+        let status =
+            ended.with_context(|| format!("selvedge-server has not stopped in {STOPPED_WITHIN:?}"))??;
+        ensure!(status.success(), "selvedge-server ended with {status}; its log ends:\n{}", self.log_tail());
+        Ok(())
+    }
+
+    /// SIGSTOP: it takes connections and does nothing, until `go_on`.
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        self.signal("-STOP").await
+    }
+
+    pub async fn go_on(&self) -> anyhow::Result<()> {
+        self.signal("-CONT").await
+    }
+
+    /// Sends a signal, by what `kill` calls it.
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let id = self.child.id().context("the server has ended")?;
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await?;
+        ensure!(sent.success(), "kill {signal} {id} failed");
+        Ok(())
     }
 }
 

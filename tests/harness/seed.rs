@@ -23,6 +23,9 @@ const EDGES: [&str; 5] = [
     "7fffffff-ffff-ffff-ffff-ffffffffffff",
 ];
 
+/// Objects that are held in memory to be written.
+const AT_ONCE: usize = 1_000;
+
 /// Objects of a tenant; most collections have empty, tiny and larger ones.
 const TENANT_SIZES: [usize; 4] = [0, 1, 5, 60];
 
@@ -99,6 +102,17 @@ pub async fn tenanted(rest: &Rest, name: &str, tenants: usize) -> anyhow::Result
 
 /// Many small objects on several shards.
 pub async fn sharded(rest: &Rest, name: &str, shards: usize, objects: usize) -> anyhow::Result<()> {
+    wide(rest, name, shards, objects, 4).await
+}
+
+/// The same with vectors of so many dimensions, which take longer to move.
+pub async fn wide(
+    rest: &Rest,
+    name: &str,
+    shards: usize,
+    objects: usize,
+    dimensions: usize,
+) -> anyhow::Result<()> {
     let class = json!({
         "class": name,
         "vectorizer": "none",
@@ -111,12 +125,16 @@ pub async fn sharded(rest: &Rest, name: &str, shards: usize, objects: usize) -> 
     });
     rest.create(&class).await?;
     let mut dice = Dice::of(name);
-    let object = |index: usize| {
-        let properties = json!({"text": format!("number {index}"), "number": index});
-        let object = json!({"class": name, "id": dice.uuid(), "properties": properties});
-        with_vector(object, &mut dice, 4)
-    };
-    rest.write(&(0..objects).map(object).collect::<Vec<_>>()).await
+    for first in (0..objects).step_by(AT_ONCE) {
+        let object = |index: usize| {
+            let properties = json!({"text": format!("number {index}"), "number": index});
+            let object = json!({"class": name, "id": dice.uuid(), "properties": properties});
+            with_vector(object, &mut dice, dimensions)
+        };
+        let last = objects.min(first + AT_ONCE);
+        rest.write(&(first..last).map(object).collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 pub async fn empty(rest: &Rest, name: &str) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! Everything a scenario needs: a Weaviate, a server on it, a client, and a way to look at Weaviate without either.
 
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,27 +9,17 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use selvedge_archive::Repository;
 use selvedge_proto::v1::backup_service_client::BackupServiceClient;
 use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
 use selvedge_proto::v1::job_service_client::JobServiceClient;
-use selvedge_server::app::App;
-use selvedge_server::config::Options;
-use selvedge_weaviate::ClusterConfig;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
 use super::rest::Rest;
 use super::weaviate::{Weaviate, WeaviateOptions};
 use crate::stand_in::StandIn;
-
-/// How long a server keeps trying in scenarios; long enough for a few pauses, short enough to wait for.
-const RETRY_BUDGET: Duration = Duration::from_secs(3);
+pub use server::{Server, Serving, local, serve_at};
 
 /// A Weaviate with nothing in it, and a Selvedge server that uses it.
 pub struct World {
@@ -35,13 +27,6 @@ pub struct World {
     pub rest: Rest,
     server: Server,
     folder: TempDir,
-}
-
-/// A Selvedge server in this process.
-pub struct Server {
-    pub url: String,
-    stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<selvedge_model::error::Result<()>>,
 }
 
 /// What a run of the client left behind.
@@ -55,7 +40,7 @@ pub struct Ran {
 impl World {
     pub async fn new(weaviate: Arc<Weaviate>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let server = serve(&weaviate, local(folder.path())?, None, RETRY_BUDGET).await?;
+        let server = server::serve(&weaviate, folder.path(), Serving::default()).await?;
         Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, folder })
     }
 
@@ -115,33 +100,31 @@ impl World {
         self.weaviate.stand_in().expect("the scenario runs on the stand-in only")
     }
 
+    /// Replaces the server by another one.
+    pub async fn serve_with(&mut self, serving: Serving) -> anyhow::Result<()> {
+        self.server.stop().await?;
+        self.server = self.second_server(serving).await?;
+        Ok(())
+    }
+
     /// Replaces the server by one with this store, or this key for Weaviate.
     pub async fn serve_again(
         &mut self,
         store: Option<Arc<dyn ObjectStore>>,
         key: Option<&str>,
     ) -> anyhow::Result<()> {
-        let store = match store {
-            Some(store) => store,
-            None => local(self.folder.path())?,
-        };
-        let server = serve(&self.weaviate, store, key, RETRY_BUDGET).await?;
-        std::mem::replace(&mut self.server, server).stop().await
+        let key = key.map(str::to_owned);
+        self.serve_with(Serving { store, key, ..Serving::default() }).await
     }
 
     /// Replaces the server by one that waits so long for Weaviate.
-    pub async fn serve_patiently(&mut self, budget: Duration) -> anyhow::Result<()> {
-        let server = serve(&self.weaviate, local(self.folder.path())?, None, budget).await?;
-        std::mem::replace(&mut self.server, server).stop().await
+    pub async fn serve_patiently(&mut self, retry_budget: Duration) -> anyhow::Result<()> {
+        self.serve_with(Serving { retry_budget, ..Serving::default() }).await
     }
 
-    /// Replaces the server by one that may have so many bytes of objects in flight.
-    pub async fn serve_in_memory_of(&mut self, bytes: usize) -> anyhow::Result<()> {
-        let options = Options { memory_budget: bytes, ..Options::default() };
-        let (rest_url, grpc_url) = (self.weaviate.rest_url(), self.weaviate.grpc_url());
-        let store = local(self.folder.path())?;
-        let server = start(&rest_url, &grpc_url, store, None, RETRY_BUDGET, options).await?;
-        std::mem::replace(&mut self.server, server).stop().await
+    /// Another server beside the first.
+    pub async fn second_server(&self, serving: Serving) -> anyhow::Result<Server> {
+        server::serve(&self.weaviate, self.folder.path(), serving).await
     }
 
     /// Adds the backups that a version of before format 2 has made: "full", and "partial", which lacks a tenant.
@@ -161,13 +144,18 @@ impl World {
     }
 
     /// Stops the server as SIGTERM does, and waits until it has ended.
-    pub async fn stop_server(self) -> anyhow::Result<()> {
+    pub async fn stop_server(&mut self) -> anyhow::Result<()> {
         self.server.stop().await
     }
 
     /// Runs the client with these arguments, without a terminal.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
-        run_client(&self.server.url, arguments, None).await
+        self.run_on(&self.server, arguments).await
+    }
+
+    /// The same against another server.
+    pub async fn run_on(&self, server: &Server, arguments: &[&str]) -> Ran {
+        run_client(&server.url, arguments, None).await
     }
 
     /// Runs the client at a terminal where somebody types `typed`.
@@ -240,77 +228,6 @@ impl World {
     pub async fn jobs(&self) -> anyhow::Result<JobServiceClient<Channel>> {
         Ok(JobServiceClient::new(self.channel().await?))
     }
-}
-
-impl Server {
-    async fn stop(mut self) -> anyhow::Result<()> {
-        if let Some(stop) = self.stop.take() {
-            // A server that has ended by itself says why below.
-            let _ = stop.send(());
-        }
-        (&mut self.running).await??;
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.running.abort();
-    }
-}
-
-pub fn local(folder: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
-}
-
-async fn serve(
-    weaviate: &Weaviate,
-    store: Arc<dyn ObjectStore>,
-    key: Option<&str>,
-    retry_budget: Duration,
-) -> anyhow::Result<Server> {
-    let (rest_url, grpc_url) = (weaviate.rest_url(), weaviate.grpc_url());
-    start(&rest_url, &grpc_url, store, key, retry_budget, Options::default()).await
-}
-
-/// Starts a server that looks for Weaviate at these addresses.
-pub async fn serve_at(
-    rest_url: &str,
-    grpc_url: &str,
-    store: Arc<dyn ObjectStore>,
-    key: Option<&str>,
-) -> anyhow::Result<Server> {
-    start(rest_url, grpc_url, store, key, RETRY_BUDGET, Options::default()).await
-}
-
-async fn start(
-    rest_url: &str,
-    grpc_url: &str,
-    store: Arc<dyn ObjectStore>,
-    key: Option<&str>,
-    retry_budget: Duration,
-    options: Options,
-) -> anyhow::Result<Server> {
-    let cluster = ClusterConfig {
-        name: "default".to_owned(),
-        rest_url: rest_url.to_owned(),
-        grpc_url: grpc_url.to_owned(),
-        api_key: key.map(Into::into),
-        retry_budget,
-    };
-    let repository = Repository::with_store("default", "file:///repository", store);
-    if repository.check().await.is_err() {
-        repository.init().await?;
-    }
-    let app = App::with_parts(vec![cluster], vec![repository], options)?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let (stop, stopped) = oneshot::channel();
-    let running = tokio::spawn(app.serve(listener, async {
-        // Both a message and a dropped sender mean that it is time.
-        let _ = stopped.await;
-    }));
-    Ok(Server { url, stop: Some(stop), running })
 }
 
 /// Runs the client against any server.

@@ -11,6 +11,7 @@ use selvedge_tests::stand_in::faults::{Call, Objects};
 use serde_json::Value;
 use tonic::Code;
 
+use crate::jobs::summary;
 use crate::round_trip::same;
 
 /// Enough objects for several pages.
@@ -108,10 +109,13 @@ pub async fn objects_refused_for_good_make_the_job_partial(world: &mut World) ->
         "{job}"
     );
     let id = job["id"].as_str().unwrap_or_default();
-    let listed = std::fs::read_to_string(world.folder().join(format!("jobs/{id}/refused.jsonl")))?;
+    let listed = world.succeed(&["--json", "jobs", "failures", id]).await?.out;
     ensure!(listed.lines().count() == missing, "{listed}");
     let line: Value = serde_json::from_str(listed.lines().next().unwrap_or_default())?;
-    ensure!(before.has("Many", line["id"].as_str().unwrap_or_default()), "{line}");
+    ensure!(before.has("Many", line["object_id"].as_str().unwrap_or_default()), "{line}");
+    // Not only as long as the server remembers the job.
+    world.serve_again(None, None).await?;
+    ensure!(world.succeed(&["--json", "jobs", "failures", id]).await?.out == listed);
     Ok(())
 }
 
@@ -168,7 +172,8 @@ pub async fn a_shard_that_vanishes_while_reading_never_makes_a_backup(
     let hidden = shard.clone();
     let faults = world.stand_in().faults();
     faults.on(Call::grpc("Search")).from(2).before(move |contents| contents.hide_shard("Many", &hidden));
-    ensure!(world.reason(&["backup", "--id", "b"]).await? == "SHARDS_UNAVAILABLE");
+    let ran = world.run(&["--json", "backup", "--id", "c"]).await;
+    ensure!(ran.out.contains("SHARDS_UNAVAILABLE"), "{ran:?}");
     // It may even be back before anybody looks: then the count tells.
     contents.show_shards("Many");
     faults.clear();
@@ -179,6 +184,12 @@ pub async fn a_shard_that_vanishes_while_reading_never_makes_a_backup(
         .before(|contents| contents.show_shards("Many"));
     ensure!(world.reason(&["backup", "--id", "b"]).await? == "COUNT_MISMATCH");
     ensure!(world.backup_ids().await?.is_empty());
+    // What was read while a shard was away does not count when the job goes on.
+    faults.clear();
+    contents.show_shards("Many");
+    world.succeed(&["jobs", "resume", summary(&ran)?["id"].as_str().unwrap_or_default()]).await?;
+    ensure!(world.backup_ids().await? == ["c"]);
+    world.succeed(&["verify", "c", "--against-live"]).await?;
     Ok(())
 }
 
@@ -187,10 +198,13 @@ pub async fn a_weaviate_that_stays_away_fails_the_job(world: &mut World) -> anyh
     let faults = world.stand_in().faults();
     let stop = faults.clone();
     faults.on(Call::grpc("Search")).from(2).before(move |_| stop.down());
-    let reason = world.reason(&["backup", "--id", "b"]).await?;
-    ensure!(reason == "WEAVIATE_UNREACHABLE", "{reason}");
+    let ran = world.run(&["--json", "backup", "--id", "b"]).await;
+    ensure!(ran.out.contains("WEAVIATE_UNREACHABLE"), "{ran:?}");
     faults.up();
     ensure!(world.backup_ids().await?.is_empty());
-    ensure!(!world.has_files("b"), "what the failed backup wrote is still there");
-    Ok(())
+    let job = summary(&ran)?;
+    ensure!(job["state"] == "failed" && job["resumable"] == true, "{job}");
+    world.succeed(&["jobs", "resume", job["id"].as_str().unwrap_or_default()]).await?;
+    world.succeed(&["verify", "b", "--level", "rows"]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
 }

@@ -1,10 +1,11 @@
 //! Servers with other limits than the usual ones, and objects larger than those.
 
 use anyhow::ensure;
+use selvedge_server::config::Options;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed::{self, Dice};
 use selvedge_tests::harness::weaviate::WeaviateOptions;
-use selvedge_tests::harness::world::{World, local};
+use selvedge_tests::harness::world::{Serving, World, local};
 use selvedge_tests::stand_in::StandInOptions;
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::json;
@@ -14,6 +15,11 @@ use crate::round_trip::same;
 
 fn setting(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
+}
+
+/// Fewer bytes of objects in flight are not possible.
+fn in_least_memory() -> Serving {
+    Serving { options: Options { memory_budget: 0, ..Options::default() }, ..Serving::default() }
 }
 
 pub async fn a_server_that_gives_small_pages(world: &mut World) -> anyhow::Result<()> {
@@ -83,7 +89,7 @@ pub async fn objects_larger_than_a_message(world: &mut World) -> anyhow::Result<
 /// One that turns out too large was read and sent in vain. The unnamed vector comes twice, so it counts twice.
 pub async fn pages_are_asked_for_once(world: &mut World) -> anyhow::Result<()> {
     // A page may weigh 256 KiB then, which are a hundred of these objects.
-    world.serve_in_memory_of(0).await?;
+    world.serve_with(in_least_memory()).await?;
     world.rest.create(&json!({"class": "Heavy", "vectorizer": "none", "vectorIndexType": "flat"})).await?;
     let mut dice = Dice::of("pages");
     let object = |_| json!({"class": "Heavy", "id": dice.uuid(), "vector": dice.vector(256)});
@@ -114,7 +120,7 @@ pub async fn a_server_that_answers_one_at_a_time(world: &mut World) -> anyhow::R
 
 /// However little memory there is, everything is moved, one after the other, and what does not fit is told.
 pub async fn the_smallest_memory_budget_is_enough(world: &mut World) -> anyhow::Result<()> {
-    world.serve_in_memory_of(0).await?;
+    world.serve_with(in_least_memory()).await?;
     seed::sharded(&world.rest, "Many", 1, 6_000).await?;
     // Read over gRPC, and over REST.
     for (class, kind) in [("Heavy", "text"), ("Linked", "Linked")] {

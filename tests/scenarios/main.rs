@@ -7,12 +7,14 @@
 // A panic here is a failed test, and this is the test harness that prints.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod broken_stores;
 mod clear;
 mod clusters;
 mod damage;
 mod faults;
 mod jobs;
 mod keys;
+mod kills;
 mod limits;
 mod meanwhile;
 mod odd_collections;
@@ -29,7 +31,7 @@ mod tenants;
 mod unshown;
 mod verify;
 
-use runner::{Scenario, both, compare, real, stand_in};
+use runner::{Scenario, both, compare, process, real, stand_in};
 
 fn scenarios() -> Vec<Scenario> {
     vec![
@@ -150,6 +152,15 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::two_jobs_do_not_share_a_collection_that_one_changes),
         both!(jobs::the_same_request_id_attaches_instead_of_starting_again),
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
+        process!(kills::a_killed_backup_goes_on),
+        process!(kills::a_killed_restore_goes_on),
+        process!(kills::another_server_goes_on),
+        process!(kills::a_stopped_server_is_a_checkpoint),
+        process!(kills::killed_while_tenants_are_awake),
+        process!(kills::killed_between_drop_and_create),
+        stand_in!(broken_stores::every_operation_of_a_backup_fails_once),
+        stand_in!(broken_stores::every_operation_of_a_restore_fails_once),
+        stand_in!(broken_stores::random_faults_never_make_a_lie),
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
         both!(service::another_program_makes_a_backup),

@@ -6,14 +6,16 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge_tests::harness::programs::Programs;
 use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real_binary};
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::StandInOptions;
 use tokio::runtime::Runtime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
-/// A scenario that takes longer hangs.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// A scenario that takes longer hangs, in seconds. Whoever asks for more kills or seeds than usual sets
+/// SELVEDGE_TEST_DEADLINE, too.
+const DEADLINE: u64 = 120;
 
 type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
 
@@ -21,6 +23,8 @@ type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = anyhow::Resu
 pub struct Scenario {
     name: &'static str,
     how: How,
+    /// Whether it starts the programs as processes.
+    with_programs: bool,
 }
 
 /// One that brings its own Weaviate.
@@ -35,11 +39,18 @@ enum How {
 
 /// One that needs real servers of its own, be it to compare the stand-in with them.
 pub fn compare(name: &'static str, run: Comparison) -> Scenario {
-    Scenario { name, how: How::Compare(run) }
+    Scenario { name, how: How::Compare(run), with_programs: false }
 }
 
 pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
-    Scenario { name, how: How::On { run, real } }
+    Scenario { name, how: How::On { run, real }, with_programs: false }
+}
+
+impl Scenario {
+    /// They are built before it starts.
+    pub fn with_programs(self) -> Self {
+        Self { with_programs: true, ..self }
+    }
 }
 
 /// A scenario for the stand-in and a real Weaviate.
@@ -56,6 +67,13 @@ macro_rules! stand_in {
     };
 }
 
+/// A scenario for both, in which Selvedge's server is a process that can be killed.
+macro_rules! process {
+    ($path:path) => {
+        $crate::runner::both!($path).with_programs()
+    };
+}
+
 /// A scenario that makes real servers of its own.
 macro_rules! real {
     ($path:path) => {
@@ -63,13 +81,28 @@ macro_rules! real {
     };
 }
 
-pub(crate) use {both, real, stand_in};
+pub(crate) use {both, process, real, stand_in};
 
 /// One runtime for all, so that the real server's connections and process outlive a single scenario.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be built"));
 
 /// The real server: started once, emptied before each scenario, used by one at a time.
 static REAL: LazyLock<Mutex<Option<Arc<Weaviate>>>> = LazyLock::new(Mutex::default);
+
+/// Selvedge's programs: built once, by the first scenario that needs them.
+static PROGRAMS: OnceCell<Programs> = OnceCell::const_new();
+
+pub async fn programs() -> anyhow::Result<&'static Programs> {
+    PROGRAMS.get_or_try_init(Programs::build).await
+}
+
+/// A number that the environment may set.
+pub fn number(variable: &str, usual: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(set) => set.parse().unwrap_or_else(|_| panic!("{variable} is no number: {set}")),
+        Err(_) => usual,
+    }
+}
 
 pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
     let arguments = Arguments::from_args();
@@ -96,14 +129,25 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
             vec![trial.with_ignored_flag(!has_real)]
         }
         How::On { run, real } => {
-            let mut trials = vec![Trial::test(format!("stand-in {name}"), move || try_on_stand_in(run))];
+            let built = scenario.with_programs;
+            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run));
+            let mut trials = vec![Trial::test(format!("stand-in {name}"), on_stand_in)];
             if real {
-                let trial = Trial::test(format!("weaviate {name}"), move || try_on_real(run));
+                let on_real = move || build(built).and_then(|()| try_on_real(run));
+                let trial = Trial::test(format!("weaviate {name}"), on_real);
                 trials.push(trial.with_ignored_flag(!has_real));
             }
             trials
         }
     }
+}
+
+/// Takes a while the first time, which is not the scenario's.
+fn build(wanted: bool) -> Result<(), Failed> {
+    if wanted {
+        RUNTIME.block_on(programs()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Objects may expire, but nothing looks for expired ones while a scenario runs.
@@ -142,9 +186,10 @@ async fn try_in_world(weaviate: Arc<Weaviate>, run: Run) -> Result<(), Failed> {
         world.rest.drop_all().await?;
         run(&mut world).await
     };
-    match tokio::time::timeout(DEADLINE, scenario).await {
+    let deadline = Duration::from_secs(number("SELVEDGE_TEST_DEADLINE", DEADLINE));
+    match tokio::time::timeout(deadline, scenario).await {
         Ok(result) => result.map_err(failed),
-        Err(_) => Err(Failed::from(format!("not done after {DEADLINE:?}"))),
+        Err(_) => Err(Failed::from(format!("not done after {deadline:?}"))),
     }
 }
 

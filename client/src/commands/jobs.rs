@@ -1,6 +1,7 @@
 //! `selvedge jobs`
 
 mod cancel;
+mod failures;
 mod list;
 mod show;
 
@@ -10,7 +11,7 @@ use super::{Session, run_job};
 use crate::failure::Failure;
 use crate::follow::Call;
 
-/// List, show, watch and cancel jobs.
+/// List, show, watch, resume and cancel jobs.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -35,6 +36,22 @@ pub enum Command {
         /// The job's id.
         id: String,
     },
+    /// Go on with a job that was interrupted, failed or was cancelled.
+    Resume {
+        /// The job's id.
+        id: String,
+        /// Return as soon as the job has started.
+        #[arg(long)]
+        detach: bool,
+    },
+    /// List what Weaviate refused of a restore.
+    Failures {
+        /// The job's id.
+        id: String,
+        /// List up to this many [default: all].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        limit: Option<u64>,
+    },
     /// Ask a job to stop.
     Cancel {
         /// The job's id.
@@ -42,11 +59,27 @@ pub enum Command {
     },
 }
 
+impl Args {
+    /// The id of the job that is meant; empty if it is about all.
+    pub fn job(&self) -> &str {
+        match &self.command {
+            Command::List { .. } => "",
+            Command::Show { id }
+            | Command::Watch { id }
+            | Command::Resume { id, .. }
+            | Command::Failures { id, .. }
+            | Command::Cancel { id } => id,
+        }
+    }
+}
+
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     match args.command {
         Command::List { active } => list::run(active, session).await,
         Command::Show { id } => show::run(id, session).await,
         Command::Watch { id } => run_job(Call::Watch(id), false, session).await,
+        Command::Resume { id, detach } => run_job(Call::Resume(id), detach, session).await,
+        Command::Failures { id, limit } => failures::run(id, limit, session).await,
         Command::Cancel { id } => cancel::run(id, session).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `selvedge list`
 
+mod incomplete;
+
 use selvedge_proto::v1::{Backup, ListBackupsRequest};
 
 use super::Session;
@@ -11,13 +13,29 @@ use crate::{ExitCode, format, json, words};
 /// The id of a backup whose manifest cannot be read, and why.
 type Unreadable = (String, String);
 
-pub async fn run(session: &mut Session<'_, '_>) -> Result<(), Failure> {
+/// List the backups of a repository, newest first.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// List what is no backup, or not yet, instead: what jobs have begun and not finished.
+    #[arg(long)]
+    pub incomplete: bool,
+}
+
+pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if args.incomplete { incomplete::run(session).await } else { committed(session).await }
+}
+
+async fn committed(session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let mut backups = Vec::new();
     let mut unreadable = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListBackupsRequest { repository: session.options.repository(), page_size: 0, page_token };
+        let request = ListBackupsRequest {
+            repository: session.options.repository(),
+            page_size: 0,
+            page_token,
+            incomplete: false,
+        };
         let mut service = session.server.backups();
         let page = session.answer(service.list_backups(request)).await?;
         backups.extend(page.backups);

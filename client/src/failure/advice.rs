@@ -16,7 +16,18 @@ enum Advice {
 
 /// The hint as it is shown: the server's, or ours where it has none, and what to type. May be empty.
 pub fn next(reason: FailureReason, hint: &str, asked: &Asked) -> String {
-    let hint = if hint.is_empty() { reason::hint(reason) } else { hint };
+    let text = told(reason, hint, asked);
+    let Some(resumption) = asked.resumption() else { return text };
+    if text.is_empty() { resumption } else { format!("{text}; {resumption}") }
+}
+
+fn told(reason: FailureReason, hint: &str, asked: &Asked) -> String {
+    let hint = match reason {
+        _ if !hint.is_empty() => hint,
+        // To begin anew is no advice where nothing but time was missing and the job can go on.
+        ServerStopped | WeaviateOverloaded if asked.resumable => "",
+        _ => reason::hint(reason),
+    };
     let (joint, text) = match advice(reason, hint, asked) {
         Advice::Nothing => return hint.to_owned(),
         Advice::Type(text) => (": ", text),
@@ -51,7 +62,7 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         CollectionBusy => typed("`selvedge jobs watch JOB`, `selvedge jobs cancel JOB`"),
         ConfirmationRequired => typed("--yes"),
         TooManyJobs => {
-            said("`selvedge jobs list --active` shows them, `selvedge-server --max-jobs N` allows more")
+            said("`selvedge jobs list --active` shows them, `selvedge-server --max-jobs N` runs more at once")
         }
 
         WeaviateUnreachable => typed("`selvedge-server --weaviate-url URL --weaviate-grpc-url URL`"),
@@ -66,7 +77,11 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         CountMismatch | ContentMismatch if asked.kind == JobKind::Restore => {
             Advice::Say(format!("{} names what differs", asked.comparison()))
         }
-        DifferencesFound => Advice::Type(format!("`selvedge jobs show {}`", asked.job())),
+        ObjectsRefused if asked.kind == JobKind::Restore => {
+            Advice::Say(format!("`selvedge jobs failures {}` lists them", asked.job()))
+        }
+        DifferencesFound | JobNotResumable => Advice::Type(format!("`selvedge jobs show {}`", asked.job())),
+        JobSuperseded => Advice::Say(format!("`selvedge jobs watch {}` shows it", asked.job())),
 
         Unspecified
         | InvalidRequest

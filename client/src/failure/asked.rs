@@ -11,6 +11,8 @@ pub struct Asked {
     pub kind: JobKind,
     backup: String,
     job: String,
+    /// The job has ended, and can be gone on with.
+    pub resumable: bool,
     /// As options, with a space before each.
     renames: String,
 }
@@ -24,7 +26,8 @@ impl Asked {
             Command::Clear(_) => (JobKind::Clear, String::new()),
             Command::Verify(args) => (JobKind::Verify, args.backup.clone()),
             Command::Show(args) => (JobKind::Unspecified, args.backup.clone()),
-            Command::List | Command::Collections(_) | Command::Jobs(_) | Command::Completions(_) => {
+            Command::Jobs(args) => return Self { job: args.job().to_owned(), ..Self::default() },
+            Command::List(_) | Command::Prune(_) | Command::Collections(_) | Command::Completions(_) => {
                 (JobKind::Unspecified, String::new())
             }
         };
@@ -43,6 +46,7 @@ impl Asked {
             kind: job.kind(),
             backup: job.backup_id.clone(),
             job: job.id.clone(),
+            resumable: job.resumable,
             renames: renames.collect(),
         }
     }
@@ -55,6 +59,11 @@ impl Asked {
     /// The job's id, or what stands for it.
     pub fn job(&self) -> &str {
         if self.job.is_empty() { "JOB" } else { &self.job }
+    }
+
+    /// The command that goes on with the job, if that can be done.
+    pub fn resumption(&self) -> Option<String> {
+        self.resumable.then(|| format!("`selvedge jobs resume {}` goes on with it", self.job()))
     }
 
     /// The command that compares the cluster with the backup.

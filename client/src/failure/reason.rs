@@ -18,7 +18,8 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | TenantInactive
         | WeaviatePermissionDenied
         | TooManyJobs
-        | ReferenceTargetMissing => ExitCode::Refused,
+        | ReferenceTargetMissing
+        | JobNotResumable => ExitCode::Refused,
 
         ObjectsRefused | BackupIncomplete | RestoreIncomplete => ExitCode::Partial,
 
@@ -47,6 +48,7 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | RepositoryFull
         | Cancelled
         | ServerStopped
+        | JobSuperseded
         | Internal => ExitCode::Failed,
     }
 }
@@ -74,7 +76,9 @@ pub fn hint(reason: FailureReason) -> &'static str {
         RepositoryNotFound => "mount it, or make a new one on purpose",
         RepositoryUnavailable => "check that the server may read and write there",
         RepositoryFull => "make room in the repository and run the command again",
-        TooManyJobs => "wait until one of the running jobs has ended",
+        TooManyJobs => "wait until some of the jobs have ended",
+        JobNotResumable => "see what the job is about, and start it anew",
+        JobSuperseded => "watch the job: another server goes on with it",
         BackupIncomplete => "the warnings say what is missing",
         RestoreIncomplete => "the warnings say what could not be brought back",
         DifferencesFound => "restore what differs; the job keeps the findings",

@@ -35,6 +35,21 @@ fn state_and_reason_decide_together() {
 }
 
 #[test]
+fn a_job_that_can_be_resumed_is_not_begun_anew() {
+    let hint = |job: Job| Failure::of_job(&Job { resumable: true, ..job }).hint;
+    let failed = |reason, hint: &str| example::failed(reason, "", hint);
+    let resumption = "`selvedge jobs resume 0193-0001` goes on with it";
+    for reason in [FailureReason::ServerStopped, FailureReason::WeaviateOverloaded, FailureReason::Cancelled]
+    {
+        assert_eq!(hint(failed(reason, "")), resumption);
+    }
+    let full = hint(failed(FailureReason::RepositoryFull, "make room"));
+    assert_eq!(full, format!("make room; {resumption}"));
+    let interrupted = Job { state: JobState::Interrupted.into(), ..example::running() };
+    assert_eq!(hint(interrupted), resumption);
+}
+
+#[test]
 fn statuses() {
     let ours = |reason, text| scripted::status(Code::NotFound, reason, text);
     let statuses = [

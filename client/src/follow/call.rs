@@ -4,7 +4,8 @@ use std::pin::Pin;
 
 use selvedge_proto::v1::{
     BackupRequest, BackupResponse, ClearRequest, ClearResponse, Job, RestoreRequest, RestoreResponse,
-    VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest, WatchJobResponse,
+    ResumeJobRequest, ResumeJobResponse, VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest,
+    WatchJobResponse,
 };
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status, Streaming};
@@ -13,13 +14,15 @@ use crate::connect::Server;
 
 pub type JobStream = Pin<Box<dyn Stream<Item = Result<Job, Status>> + Send>>;
 
-/// A call that can be made again: starting calls carry a request id.
+/// A call that can be made again: starting calls carry a request id, and a job that runs is not resumed once more.
 #[derive(Clone, Debug)]
 pub enum Call {
     Backup(BackupRequest),
     Restore(RestoreRequest),
     Clear(ClearRequest),
     Verify(VerifyBackupRequest),
+    /// Of a job that has ended, by its id.
+    Resume(String),
     /// To a job that exists, by its id.
     Watch(String),
 }
@@ -31,6 +34,7 @@ impl Call {
             Self::Restore(request) => jobs(server.collections().restore(request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
             Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
+            Self::Resume(job_id) => jobs(server.jobs().resume_job(ResumeJobRequest { job_id }).await?),
             Self::Watch(job_id) => jobs(server.jobs().watch_job(WatchJobRequest { job_id }).await?),
         })
     }
@@ -54,7 +58,14 @@ macro_rules! has_job {
         })*
     };
 }
-has_job!(BackupResponse, RestoreResponse, ClearResponse, VerifyBackupResponse, WatchJobResponse);
+has_job!(
+    BackupResponse,
+    RestoreResponse,
+    ClearResponse,
+    VerifyBackupResponse,
+    ResumeJobResponse,
+    WatchJobResponse
+);
 
 fn jobs<R: HasJob + Send + 'static>(response: Response<Streaming<R>>) -> JobStream {
     Box::pin(response.into_inner().filter_map(|message| message.map(HasJob::job).transpose()))

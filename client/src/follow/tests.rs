@@ -121,11 +121,40 @@ async fn a_start_without_an_answer_is_repeated_with_its_request_id() {
 }
 
 #[tokio::test]
-async fn a_server_that_forgot_the_job_was_restarted() {
+async fn a_server_that_forgot_the_job_is_told_of() {
     let gone = vec![Step::Status(status(Code::NotFound, FailureReason::JobNotFound, "no job"))];
     let ran = run("backup", [vec![Step::Job(example::running()), reset()], gone], User::default()).await;
     assert_eq!(ran.exit, ExitCode::Failed);
-    assert!(ran.err.contains("the server was restarted, and job 0193-0001 ended with it"), "{}", ran.err);
+    assert!(ran.err.contains("the server does not know job 0193-0001 any more"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_server_the_job_can_be_resumed() {
+    let stopped = ended_badly(example::interrupted()).split_off(1);
+    let ran = run("backup", [vec![Step::Job(example::running()), reset()], stopped], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.err.contains("next: `selvedge jobs resume 0193-0001` goes on with it"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_resumed_job_is_followed_like_any_other() {
+    let answers =
+        [vec![reset()], vec![Step::Job(example::running()), reset()], vec![Step::Job(example::succeeded())]];
+    let ran = run("jobs resume 0193-0001", answers, User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.calls, ["resume 0193-0001", "resume 0193-0001", "watch 0193-0001"]);
+    let detached = [vec![Step::Job(example::running()), Step::Hang]];
+    let ran = run("jobs resume 0193-0001 --detach", detached, User::default()).await;
+    assert_eq!(ran.out, "started job 0193-0001; watch it with `selvedge jobs watch 0193-0001`\n");
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_resumed_is_a_refusal() {
+    let refusal = status(Code::FailedPrecondition, FailureReason::JobNotResumable, "job 0193-0001 succeeded");
+    let ran = run("jobs resume 0193-0001", [vec![Step::Status(refusal)]], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Refused);
+    let hint = "next: see what the job is about, and start it anew: `selvedge jobs show 0193-0001`";
+    assert!(ran.err.contains(hint), "{}", ran.err);
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +163,8 @@ async fn of_a_server_that_stays_away_nothing_is_claimed() {
     let answers = [vec![Step::Job(example::running()), reset()], lost(), lost(), lost(), lost(), lost()];
     let ran = run("backup", answers, User::default()).await;
     assert_eq!(ran.exit, ExitCode::Unreachable);
-    assert!(ran.err.contains("job 0193-0001 may have ended with the server"), "{}", ran.err);
+    assert!(ran.err.contains("job 0193-0001 may have been interrupted with the server"), "{}", ran.err);
+    assert!(ran.err.contains("`selvedge jobs resume 0193-0001` goes on with it"), "{}", ran.err);
     assert!(!ran.err.contains("runs on;"), "{}", ran.err);
 }
 

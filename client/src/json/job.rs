@@ -32,6 +32,11 @@ pub struct Job {
     findings: Vec<Finding>,
     /// More than there are findings if not all are listed.
     findings_total: u64,
+    /// 0 while it has not been begun.
+    attempts: u32,
+    resumable: bool,
+    jobs_ahead: u32,
+    owner: String,
 }
 
 impl From<&v1::Job> for Job {
@@ -59,6 +64,10 @@ impl From<&v1::Job> for Job {
             failure: job.failure.as_ref().map(JobFailure::from),
             findings: job.findings.iter().map(Finding::from).collect(),
             findings_total: job.findings_total,
+            attempts: job.attempts,
+            resumable: job.resumable,
+            jobs_ahead: job.jobs_ahead,
+            owner: job.owner.clone(),
         }
     }
 }

@@ -44,6 +44,10 @@ fn of_objects(job: &Job) -> Vec<String> {
 
 /// The lines of a terminal: all together, what is waited for, and the running collections.
 pub fn screen(job: &Job, width: usize) -> Vec<String> {
+    if job.state() == JobState::Pending {
+        // There is nothing to draw a bar of, and its label would be cut.
+        return vec![format::shorten(&words::activity(job), width)];
+    }
     let progress = job.progress.unwrap_or_default();
     let mut notes = Vec::new();
     let amount = checked(job).unwrap_or_else(|| {

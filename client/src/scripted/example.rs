@@ -1,7 +1,11 @@
 //! Messages to render in tests.
 
+mod unfinished;
+
 use prost_types::Timestamp;
 use selvedge_proto::v1::*;
+
+pub use unfinished::*;
 
 fn at(millis: i64) -> Option<Timestamp> {
     // 2026-11-23 16:00:00 UTC
@@ -61,6 +65,8 @@ pub fn running() -> Job {
             collection("Book", CollectionState::Pending, 0, 0),
         ],
         retries: 2,
+        attempts: 1,
+        owner: "backup-1, process 4711".to_owned(),
         ..Job::default()
     }
 }

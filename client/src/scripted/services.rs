@@ -48,9 +48,13 @@ impl BackupService for Scripted {
 
     async fn list_backups(
         &self,
-        _: Request<ListBackupsRequest>,
+        request: Request<ListBackupsRequest>,
     ) -> Result<Response<ListBackupsResponse>, Status> {
-        Err(Status::unimplemented(""))
+        if !request.into_inner().incomplete {
+            return Err(Status::unimplemented(""));
+        }
+        let incomplete = example::incomplete();
+        Ok(Response::new(ListBackupsResponse { incomplete, ..ListBackupsResponse::default() }))
     }
 
     async fn get_backup(&self, _: Request<GetBackupRequest>) -> Result<Response<GetBackupResponse>, Status> {
@@ -64,11 +68,20 @@ impl BackupService for Scripted {
         self.requests().verifies.push(request.into_inner());
         self.answer("verify".to_owned(), |job| VerifyBackupResponse { job: Some(job) })
     }
+
+    async fn prune_backups(
+        &self,
+        request: Request<PruneBackupsRequest>,
+    ) -> Result<Response<PruneBackupsResponse>, Status> {
+        self.requests().prunes.push(request.into_inner());
+        Ok(Response::new(example::prunable()))
+    }
 }
 
 #[tonic::async_trait]
 impl JobService for Scripted {
     type WatchJobStream = JobStream<WatchJobResponse>;
+    type ResumeJobStream = JobStream<ResumeJobResponse>;
 
     async fn list_jobs(
         &self,
@@ -95,5 +108,23 @@ impl JobService for Scripted {
 
     async fn cancel_job(&self, _: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
         Ok(Response::new(CancelJobResponse { job: Some(example::running()) }))
+    }
+
+    async fn resume_job(
+        &self,
+        request: Request<ResumeJobRequest>,
+    ) -> Result<Response<Self::ResumeJobStream>, Status> {
+        let id = request.into_inner().job_id;
+        self.answer(format!("resume {id}"), |job| ResumeJobResponse { job: Some(job) })
+    }
+
+    async fn list_failures(
+        &self,
+        request: Request<ListFailuresRequest>,
+    ) -> Result<Response<ListFailuresResponse>, Status> {
+        // Two pages.
+        let is_first = request.into_inner().page_token.is_empty();
+        let next_page_token = if is_first { "2".to_owned() } else { String::new() };
+        Ok(Response::new(ListFailuresResponse { failures: example::refused(), next_page_token }))
     }
 }

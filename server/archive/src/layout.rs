@@ -13,8 +13,12 @@ pub fn marker() -> Path {
     Path::from("repository.json")
 }
 
+pub fn backups_dir() -> Path {
+    Path::from(BACKUPS)
+}
+
 pub fn backup_dir(id: &BackupId) -> Path {
-    Path::from(BACKUPS).join(id.as_str())
+    backups_dir().join(id.as_str())
 }
 
 pub fn claim(id: &BackupId) -> Path {
@@ -25,8 +29,12 @@ pub fn manifest(id: &BackupId) -> Path {
     backup_dir(id).join("backup.json")
 }
 
+pub fn collections_dir(id: &BackupId) -> Path {
+    backup_dir(id).join("collections")
+}
+
 pub fn collection_dir(id: &BackupId, collection: &str) -> Path {
-    backup_dir(id).join("collections").join(collection)
+    collections_dir(id).join(collection)
 }
 
 /// `name` is [`SCHEMA`], [`FILES`] or [`TENANTS`].
@@ -35,22 +43,17 @@ pub fn collection_file(id: &BackupId, collection: &str, name: &str) -> Path {
 }
 
 pub fn data_file(id: &BackupId, collection: &str, name: &str) -> Path {
-    collection_dir(id, collection).join("data").join(name)
+    data_dir(id, collection).join(name)
+}
+
+pub fn data_dir(id: &BackupId, collection: &str) -> Path {
+    collection_dir(id, collection).join("data")
 }
 
 pub fn jobs_dir() -> Path {
     Path::from("jobs")
 }
 
-/// `name` may have folders in front.
-pub fn job_file(job_id: &str, name: &str) -> Path {
-    name.split('/').fold(jobs_dir().join(job_id), |path, part| path.join(part))
-}
-
-/// The job's id and the file's name, with its folders.
-pub fn parse_job_file(path: &Path) -> Option<(String, String)> {
-    let mut parts = path.parts().skip(1).map(|part| part.as_ref().to_owned());
-    let job = parts.next()?;
-    let name: Vec<_> = parts.collect();
-    (!name.is_empty()).then(|| (job, name.join("/")))
+pub fn locks_dir() -> Path {
+    Path::from("locks")
 }

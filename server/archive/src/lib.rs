@@ -17,7 +17,13 @@
 //! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
 //!                                                `collections` and of itself; created last, create-only
 //!
-//! jobs/<job-id>/<name>                           what is to be known of a job after the server's end
+//! jobs/<job-id>/job.json                         what was asked for; created first, create-only
+//! jobs/<job-id>/attempts/<n>.json                which process tries it; create-only, so no two are both n
+//! jobs/<job-id>/alive/<n>.json                   rewritten every few seconds while attempt n lasts: how far it is
+//! jobs/<job-id>/ends/<n>.json                    how attempt n ended, and the job, if there is no later one
+//! jobs/<job-id>/{plan,…}.json                    what an attempt has decided or begun, and the next one has to know
+//! jobs/<job-id>/records/<Collection>/<work>/…    one for each part of the work that is done
+//! locks/<cluster>/<job-id>-….json                what a job holds of a cluster; void when the job ends or its attempt dies
 //! ```
 //!
 //! What is written once is never changed. Without `backup.json` there is no backup, so whatever breaks off leaves
@@ -29,6 +35,7 @@
 mod backup_id;
 mod checksum;
 mod data_file;
+mod folder;
 mod format;
 mod layout;
 mod list;
@@ -45,8 +52,9 @@ mod write;
 
 pub use backup_id::BackupId;
 pub use data_file::{DataFile, TenantRecord};
+pub use folder::{FileInfo, JsonFolder};
 pub use format::{Rows, Select};
-pub use list::{BackupPage, Page};
+pub use list::{BackupPage, Page, Uncommitted};
 pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
 pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader};
 pub use repository::Repository;

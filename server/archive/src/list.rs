@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 
-use crate::{BackupId, Manifest, Repository, layout};
+use crate::{BackupId, FileInfo, Manifest, Repository, layout};
 use selvedge_model::error::{Error, Kind, Result};
 
 /// Which part of a list.
@@ -27,6 +27,15 @@ pub struct BackupPage {
     pub unreadable: BTreeMap<String, String>,
     /// None on the last page.
     pub next: Option<String>,
+}
+
+/// What was written for a backup that was not committed.
+#[derive(Debug)]
+pub struct Uncommitted {
+    pub id: BackupId,
+    /// The job that took the id, and when; None if that cannot be told.
+    pub claim: Option<(String, DateTime<Utc>)>,
+    pub files: Vec<FileInfo>,
 }
 
 /// Requests in flight while listing.
@@ -67,7 +76,7 @@ impl Repository {
 
     /// All committed backups; folders without a `backup.json` are none.
     async fn positions(&self) -> Result<Vec<Position>> {
-        let names = self.store().backup_names().await?;
+        let names = self.store().folder_names(&layout::backups_dir()).await?;
         let ids: Vec<_> = names.into_iter().filter_map(|name| BackupId::try_from(name).ok()).collect();
         let known = self.times();
         let positions = stream::iter(ids).map(async |id| self.position(id, &known).await);
@@ -76,6 +85,27 @@ impl Repository {
         let times = found.iter().map(|(position, meta)| (position.id.clone(), (meta.clone(), position.made)));
         self.set_times(times.collect());
         Ok(found.into_iter().map(|(position, _)| position).collect())
+    }
+
+    /// What is no backup: ids that were taken and not committed, and what was written for them.
+    pub async fn uncommitted(&self) -> Result<Vec<Uncommitted>> {
+        let names = self.store().folder_names(&layout::backups_dir()).await?;
+        let ids: Vec<_> = names.into_iter().filter_map(|name| BackupId::try_from(name).ok()).collect();
+        let found = stream::iter(ids).map(async |id| self.uncommitted_files(id).await).buffered(CONCURRENCY);
+        found.try_filter_map(|found| async { Ok(found) }).try_collect().await
+    }
+
+    /// None if it is a backup, or if nothing is left of it.
+    async fn uncommitted_files(&self, id: BackupId) -> Result<Option<Uncommitted>> {
+        if self.store().head(&layout::manifest(&id)).await?.is_some() {
+            return Ok(None);
+        }
+        let files = self.backup_files(&id).await?;
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let claim = self.claim(&id).await?;
+        Ok(Some(Uncommitted { id, claim, files }))
     }
 
     async fn position(&self, id: BackupId, known: &Times) -> Result<Option<(Position, ObjectMeta)>> {

@@ -1,7 +1,6 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checksum::Checksum;
 use crate::list::Times;
 use crate::marker::NO_REPOSITORY_HINT;
-use crate::store::{Created, Folder, Store};
+use crate::store::{Created, Folder, Haste, Store};
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
@@ -170,12 +169,34 @@ impl Repository {
     }
 
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
-    pub async fn check_writable(&self, id: &BackupId) -> Result<()> {
+    pub async fn check_writable(&self, id: &BackupId, job_id: &str) -> Result<()> {
         self.refuse_existing(id).await?;
-        match self.store.get(&layout::claim(id)).await? {
-            Some(found) => Err(self.taken(id, serde_json::from_slice(&found).ok().as_ref())),
-            None => Ok(()),
+        let Some(found) = self.store.get(&layout::claim(id)).await? else { return Ok(()) };
+        match serde_json::from_slice::<Claim>(&found).ok() {
+            Some(claim) if claim.job_id == job_id => Ok(()),
+            holder => Err(self.taken(id, holder.as_ref())),
         }
+    }
+
+    /// The backup of this id, if the job has made it.
+    pub async fn made_by(&self, id: &BackupId, job_id: &str) -> Result<Option<Manifest>> {
+        let Some(bytes) = self.store.get(&layout::manifest(id)).await? else { return Ok(None) };
+        Ok(Some(Manifest::from_json(id, &bytes)?).filter(|manifest| manifest.job_id == job_id))
+    }
+
+    /// The job that has taken an id, and when. None if nobody has, or if it cannot be told.
+    pub(crate) async fn claim(&self, id: &BackupId) -> Result<Option<(String, DateTime<Utc>)>> {
+        let claim = self.store.get(&layout::claim(id)).await?;
+        let claim = claim.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok());
+        Ok(claim.map(|claim| (claim.job_id, claim.time)))
+    }
+
+    /// Deletes what was written for a backup that was not committed, and never one that was. Nobody may be making it.
+    pub async fn remove_uncommitted(&self, id: &BackupId) -> Result<()> {
+        let (store, claim) = (self.store.clone(), Checksum::of(b""));
+        let writer =
+            BackupWriter::new(store, Haste::default(), id.clone(), String::new(), claim, self.limits);
+        writer.discard().await.map(drop)
     }
 
     async fn refuse_existing(&self, id: &BackupId) -> Result<()> {
@@ -183,26 +204,6 @@ impl Repository {
             Some(bytes) => Err(self.exists(id, &bytes)),
             None => Ok(()),
         }
-    }
-
-    /// Writes or replaces a file of a job. Durable when it returns.
-    pub async fn put_job_file(&self, job_id: &str, name: &str, bytes: Bytes) -> Result<()> {
-        self.store.put(&layout::job_file(job_id, name), bytes.into()).await
-    }
-
-    /// The files of all jobs: the job's id and the file's name.
-    pub async fn job_files(&self) -> Result<Vec<(String, String)>> {
-        let paths = self.store.list(&layout::jobs_dir()).await?;
-        Ok(paths.iter().filter_map(layout::parse_job_file).collect())
-    }
-
-    /// None if there is no such file.
-    pub async fn job_file(&self, job_id: &str, name: &str) -> Result<Option<Bytes>> {
-        self.store.get(&layout::job_file(job_id, name)).await
-    }
-
-    pub async fn delete_job_file(&self, job_id: &str, name: &str) -> Result<()> {
-        self.store.delete(vec![layout::job_file(job_id, name)]).await.map(drop)
     }
 
     async fn not_found(&self, id: &BackupId) -> Error {
@@ -241,8 +242,8 @@ impl Repository {
         let place = self.store.place();
         let text = format!("the backup id {id} in {place} is taken by {holder}, which has committed nothing");
         Error::new(Kind::BackupExists, text).hint(format!(
-            "choose another id, or leave it out to have one made from the time; if no server is making it any more, what a \
-             crash left is in backups/{id}: remove that folder to free the id"
+            "choose another id, or leave it out to have one made from the time; if no server is making it any more, resume the \
+             job, or cancel it and prune the repository to free the id {id}"
         ))
     }
 }

@@ -105,6 +105,13 @@ impl Store {
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
+    /// As [`Store::put`], but only as durable as the machine is: for what is lost without harm.
+    pub async fn jot(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        let objects = self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty);
+        let put = objects.put(path, payload).await;
+        put.map(drop).map_err(|error| self.error("write", path, error))
+    }
+
     /// As [`Store::put`], but durable only after [`Store::settle`].
     pub async fn put_hastily(&self, haste: &Haste, path: &Path, payload: PutPayload) -> Result<()> {
         self.begin_put(haste, path, payload.content_length())?;
@@ -180,6 +187,12 @@ impl Store {
         self.found("read", path, hash.await)
     }
 
+    /// Whether an object is there and has the bytes it should have. Reads all of it.
+    pub async fn holds(&self, path: &Path, size: u64, checksum: Checksum) -> Result<bool> {
+        let found = self.head(path).await?.map(|meta| meta.size);
+        Ok(found == Some(size) && self.checksum(path, size, |_| {}).await? == Some(checksum))
+    }
+
     /// None if there is no such object.
     pub async fn head(&self, path: &Path) -> Result<Option<ObjectMeta>> {
         self.found("read", path, self.objects.head(path).await)
@@ -193,22 +206,27 @@ impl Store {
         }
     }
 
-    /// The names of the folders in the folder of backups.
-    pub async fn backup_names(&self) -> Result<Vec<String>> {
-        let prefix = Path::from(BACKUPS);
-        let listed = self.objects.list_with_delimiter(Some(&prefix)).await;
-        let listed = listed.map_err(|error| self.error("list", &prefix, error))?;
+    /// The names of the folders in a folder.
+    pub async fn folder_names(&self, dir: &Path) -> Result<Vec<String>> {
+        let listed = self.objects.list_with_delimiter(Some(dir)).await;
+        let listed = listed.map_err(|error| self.error("list", dir, error))?;
         Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
     /// Everything below `dir`.
     pub async fn list(&self, dir: &Path) -> Result<Vec<Path>> {
-        let listed = self.objects.list(Some(dir)).map_ok(|meta| meta.location);
+        Ok(self.list_with_sizes(dir).await?.into_iter().map(|meta| meta.location).collect())
+    }
+
+    /// Everything below `dir`, with its size and its time.
+    pub async fn list_with_sizes(&self, dir: &Path) -> Result<Vec<ObjectMeta>> {
+        let listed = self.objects.list(Some(dir));
         listed.try_collect().await.map_err(|error| self.error("list", dir, error))
     }
 
     /// Deletes as many as it can, and says how many there were. What is gone already is no failure.
     pub async fn delete(&self, paths: Vec<Path>) -> Result<u64> {
+        let first = paths.first().cloned().unwrap_or_default();
         let mut results = self.objects.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
         let mut deleted = 0;
         let mut failed = None;
@@ -216,7 +234,7 @@ impl Store {
             match result {
                 Ok(_) => deleted += 1,
                 Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => failed = Some(self.error("delete from", &Path::from(BACKUPS), error)),
+                Err(error) => failed = Some(self.error("delete", &first, error)),
             }
         }
         failed.map_or(Ok(deleted), Err)
@@ -227,11 +245,38 @@ impl Store {
         self.hasty(haste).put_multipart(path).await.map_err(|error| self.error("write", path, error))
     }
 
+    /// Removes files that were begun to be written and never finished, which are not among those that a list shows. Nobody may
+    /// be writing there.
+    pub async fn remove_unfinished(&self, dir: &Path) -> Result<()> {
+        let Some(path) = self.local(dir) else { return Ok(()) };
+        let remove = async {
+            let mut entries = tokio::fs::read_dir(&path).await?;
+            while let Some(entry) = entries.next_entry().await? {
+                // The way in which `object_store` names them.
+                if entry.file_name().to_string_lossy().contains('#') {
+                    tokio::fs::remove_file(entry.path()).await?;
+                }
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        match remove.await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(self.folder_error("clean up", dir, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a folder is, if it is one of this machine.
+    fn local(&self, dir: &Path) -> Option<std::path::PathBuf> {
+        let folder = self.folder.as_ref()?;
+        Some(dir.parts().fold(folder.path.clone(), |folder, part| folder.join(part.as_ref())))
+    }
+
     /// Removes what is left of a folder that should be gone: files that were never finished are not among those that a list
     /// shows. Nothing to do where there are no folders.
     pub async fn remove_remains(&self, dir: &Path) -> Result<()> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let remains = dir.parts().fold(folder.path.clone(), |folder, part| folder.join(part.as_ref()));
+        let Some(remains) = self.local(dir) else { return Ok(()) };
         match tokio::fs::remove_dir_all(&remains).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(self.folder_error("clean up", dir, error))

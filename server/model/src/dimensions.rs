@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{Batch, VectorSpace, Vectors};
 
-/// How many vectors there are of each dimension, by tenant and vector space.
-#[derive(Debug, Clone, Default)]
+/// How many vectors there are of each dimension, by tenant and vector space. In JSON, a list of all of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<DimensionCount>", into = "Vec<DimensionCount>")]
 pub struct Dimensions(BTreeMap<(String, String), BTreeMap<u64, Seen>>);
 
 #[derive(Debug, Clone, Copy)]
@@ -62,21 +63,41 @@ impl Dimensions {
     /// Those of spaces with more than one dimension, the rarest of a space first; usually none at all.
     pub fn mixed(&self) -> Vec<DimensionCount> {
         let mut mixed = Vec::new();
-        for ((tenant, vector), counts) in self.0.iter().filter(|(_, counts)| counts.len() > 1) {
-            let mut of_space: Vec<_> = counts
-                .iter()
-                .map(|(dimension, seen)| DimensionCount {
-                    tenant: tenant.clone(),
-                    vector: vector.clone(),
-                    dimension: *dimension,
-                    objects: seen.objects,
-                    sample: seen.sample,
-                })
-                .collect();
+        for (space, counts) in self.0.iter().filter(|(_, counts)| counts.len() > 1) {
+            let mut of_space: Vec<_> = counts_of(space, counts).collect();
             of_space.sort_by_key(|count| count.objects);
             mixed.append(&mut of_space);
         }
         mixed
+    }
+}
+
+fn counts_of(
+    (tenant, vector): &(String, String),
+    counts: &BTreeMap<u64, Seen>,
+) -> impl Iterator<Item = DimensionCount> {
+    counts.iter().map(|(dimension, Seen { objects, sample })| DimensionCount {
+        tenant: tenant.clone(),
+        vector: vector.clone(),
+        dimension: *dimension,
+        objects: *objects,
+        sample: *sample,
+    })
+}
+
+impl From<Dimensions> for Vec<DimensionCount> {
+    fn from(dimensions: Dimensions) -> Self {
+        dimensions.0.iter().flat_map(|(space, counts)| counts_of(space, counts)).collect()
+    }
+}
+
+impl From<Vec<DimensionCount>> for Dimensions {
+    fn from(listed: Vec<DimensionCount>) -> Self {
+        let mut dimensions = Self::default();
+        for DimensionCount { tenant, vector, dimension, objects, sample } in listed {
+            count(dimensions.0.entry((tenant, vector)).or_default(), dimension, Seen { objects, sample });
+        }
+        dimensions
     }
 }
 
@@ -112,6 +133,8 @@ mod tests {
             one.add(&spaces, None, &batch);
             dimensions.merge(one);
         }
+        let json = serde_json::to_string(&dimensions).unwrap();
+        let mut dimensions: Dimensions = serde_json::from_str(&json).unwrap();
         let mixed = dimensions.mixed();
         assert_eq!((mixed[0].dimension, mixed[0].objects, mixed[0].sample), (4, 1, Uuid::from_u128(3)));
         assert_eq!((mixed[1].dimension, mixed[1].objects), (3, 2));

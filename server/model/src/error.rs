@@ -3,11 +3,14 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The result of anything in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure it is. Each has one reason and one status code on the wire; see `grpc::status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     InvalidRequest,
     CollectionNotFound,
@@ -48,6 +51,8 @@ pub enum Kind {
     RepositoryFull,
     Cancelled,
     ServerStopped,
+    JobNotResumable,
+    JobSuperseded,
     Internal,
 }
 

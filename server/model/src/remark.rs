@@ -154,6 +154,10 @@ pub enum Reason {
     },
     /// Of several replicas, any one was read.
     ReadAtOne,
+    /// The job that made the backup was resumed: its parts were read at different times, with pauses in between.
+    ReadInAttempts {
+        attempts: u32,
+    },
     /// A collection that a clear made to try a schema with, and left.
     ProbeLeftOut {
         collection: String,
@@ -238,6 +242,7 @@ impl Reason {
             Self::VectorsDropped { .. } => "vectors_dropped",
             Self::MixedDimensions { .. } => "mixed_dimensions",
             Self::ReadAtOne => "read_at_one",
+            Self::ReadInAttempts { .. } => "read_in_attempts",
             Self::ProbeLeftOut { .. } => "probe_left_out",
             Self::NothingExcluded { .. } => "nothing_excluded",
             Self::Told { .. } => "told",
@@ -328,6 +333,9 @@ impl fmt::Display for Reason {
                 "it has several replicas and was read from any one of each shard: objects that only another replica has \
                  would be missing",
             ),
+            Self::ReadInAttempts { attempts } => {
+                write!(f, "it was read in {attempts} attempts: its parts are of different times")
+            }
             Self::ProbeLeftOut { collection } => write!(
                 f,
                 "collection \"{collection}\" is left out: a clear that was killed made it to try a schema; drop it if it is \
@@ -362,6 +370,7 @@ mod tests {
             Reason::ValueMisread { object, property: String::new(), loss: "lost".to_owned() },
             Reason::Told { text: "as it was".to_owned() },
             Reason::ReadAtOne,
+            Reason::ReadInAttempts { attempts: 3 },
         ];
         for reason in reasons {
             let remark = Remark::gap(reason);

@@ -6,6 +6,7 @@
 
 mod copying;
 mod coverage;
+mod decided;
 mod meanwhile;
 mod settle;
 mod subject;
@@ -23,10 +24,12 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Reason, Remark, gaps};
 use selvedge_weaviate::Cluster;
 
+use super::outcome::can_pass;
 use super::{
     Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report, engine::Lanes,
 };
 use copying::{Copied, Copying};
+use decided::Decided;
 use subject::{Selected, Subject};
 pub use waking::Woken;
 
@@ -61,10 +64,19 @@ pub async fn run(
 ) -> Result<Outcome, Failure> {
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
     let report = Report { backup_id: Some(id.clone()), ..Report::default() };
-    job.or_stop(repository.check_writable(&id)).await?;
-    let selected = job.or_stop(subject::select(cluster, request)).await?;
-    let _lock = job.lock(&selected.names(), Access::Shared)?;
-    let (subjects, gone) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
+    if job.journal().is_resumed()
+        && let Some(manifest) = job.or_stop(repository.made_by(&id, &job.job_id)).await?
+    {
+        // Only its end was not written down.
+        return Ok(outcome(report, &manifest));
+    }
+    job.or_stop(repository.check_writable(&id, &job.job_id)).await?;
+    let earlier = job.or_stop(Decided::earlier(job)).await?;
+    let mut selected = job.or_stop(subject::select(cluster, request)).await?;
+    let mut gone = earlier.as_ref().map(|earlier| earlier.confine(&mut selected)).unwrap_or_default();
+    let _lock = job.lock(&selected.names(), Access::Shared).await?;
+    let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
+    gone.extend(dropped);
     if request.dry_run {
         let collections = subjects.iter().map(|subject| subject.planned(request)).collect();
         return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
@@ -73,7 +85,13 @@ pub async fn run(
     let wakes = |subject: &&Subject| !subject.contents.asleep.is_empty();
     let waking: Vec<_> =
         subjects.iter().filter(wakes).map(|subject| subject.collection.name.clone()).collect();
-    let _alone = job.lock(&waking, Access::Exclusive)?;
+    let _alone = job.lock(&waking, Access::Exclusive).await?;
+    let decided = match earlier {
+        Some(earlier) => earlier,
+        None => Decided::now(&selected, &subjects),
+    };
+    decided.refuse_changes(&subjects)?;
+    decided.write(job).await?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?;
     let copying = Arc::new(Copying {
@@ -84,19 +102,31 @@ pub async fn run(
         writer,
         request: request.clone(),
         permissions: selected.permissions.clone(),
+        decided,
         waking: tokio::sync::Mutex::default(),
     });
     let committed = async {
         let (summary, collections) = copy(&copying, &selected, subjects, gone).await?;
         job.progress.set_phase(Phase::Committing);
+        if job.journal().is_resumed() {
+            copying.writer.sweep(&collections).await?;
+        }
+        job.journal().check_newest().await?;
         copying.writer.commit(summary, collections).await
     };
     match committed.await {
-        Ok(manifest) if manifest.kind == BackupKind::Partial => {
-            Ok(Outcome::Partial(report, partial(&manifest)))
+        Ok(manifest) => Ok(outcome(report, &manifest)),
+        Err(error) if job.journal().is_kept() && can_pass(job.cause_of(&error)) => {
+            Err(Failure::resumable(error, report, job))
         }
-        Ok(_) => Ok(Outcome::Complete(report)),
         Err(error) => Err(discard(&copying.writer, error).await.into()),
+    }
+}
+
+fn outcome(report: Report, manifest: &Manifest) -> Outcome {
+    match manifest.kind {
+        BackupKind::Partial => Outcome::Partial(report, partial(manifest)),
+        BackupKind::Full | BackupKind::Schema | BackupKind::Subset => Outcome::Complete(report),
     }
 }
 
@@ -109,7 +139,6 @@ async fn copy(
     mut gone: Vec<String>,
 ) -> Result<Commit> {
     let Copying { job, cluster, request, .. } = &**copying;
-    let start_time = Utc::now();
     job.progress.set_phase(Phase::Reading);
     let copies = subjects.into_iter().map(|subject| {
         let counters = job.progress.add_collection(&subject.collection.name, "");
@@ -127,6 +156,9 @@ async fn copy(
     let mut remarks = job.or_stop(meanwhile::look(job, cluster, request, selected, &mut copies)).await?;
     remarks.extend(gone.iter().map(|name| meanwhile::gone(request, name)));
     remarks.extend(selected.remarks.iter().cloned());
+    if job.journal().is_resumed() {
+        remarks.push(Remark::note(Reason::ReadInAttempts { attempts: job.journal().attempt() }));
+    }
     warn(job, &remarks, cluster.name());
     let collections: Vec<_> = copies.into_iter().map(|copied| copied.manifest).collect();
     let of_collections = collections.iter().flat_map(|collection| gaps(&collection.remarks));
@@ -137,7 +169,7 @@ async fn copy(
         remarks,
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },
-        start_time,
+        start_time: copying.decided.start_time,
         end_time: Utc::now(),
         options: request.options(),
     };

@@ -14,6 +14,7 @@ use selvedge_model::{Buckets, Collection, Content, Digest, Digester};
 use selvedge_weaviate::{Cluster, ObjectReader};
 
 use super::engine::{FromWeaviate, IntoDigest, Lanes, Lens, Record, Sinks, Tally, Task};
+use super::journal::Ledger;
 use super::{CollectionCounters, Context};
 
 /// A collection on a cluster that is compared with one of a backup.
@@ -29,6 +30,8 @@ pub struct Comparison<'a> {
     /// False if references are left out of the comparison.
     pub references: bool,
     pub counters: Arc<CollectionCounters>,
+    /// What was read of it for its content.
+    pub ledger: Ledger,
 }
 
 /// What the objects should be like.
@@ -122,10 +125,16 @@ impl Expected {
 impl Comparison<'_> {
     /// Reads objects of the live collection, and adds them up. Also returns the tenants that could not be read any more.
     pub async fn content(&self, parts: Vec<Task>) -> Result<(Content, BTreeSet<String>)> {
-        let sinks = IntoDigest::new(self.lens()?, &self.counters);
-        let mut content = Content::default();
-        let lost = self.read(parts, sinks, |of_part| content.merge(of_part)).await?;
-        Ok((content, lost))
+        let (sinks, source) = (IntoDigest::new(self.lens()?, &self.counters), self.live_objects().await?);
+        let (mut content, mut tally) = (Content::default(), Tally::default());
+        let carried = self.lanes.carry_on(parts, source, sinks, &self.counters, &self.ledger, |record| {
+            let Record { left, notes, .. } = record?;
+            content.merge(left);
+            tally.add(notes);
+            Ok(())
+        });
+        self.lanes.while_whole(self.cluster, &self.live, carried).await?;
+        Ok((content, self.lost(tally)))
     }
 
     async fn read<K: Sinks>(
@@ -134,11 +143,7 @@ impl Comparison<'_> {
         sinks: K,
         mut gather: impl FnMut(K::Left),
     ) -> Result<BTreeSet<String>> {
-        // A backup without vectors says nothing of them.
-        let vectors = !self.source.spaces().is_empty();
-        let reader = Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?);
-        let source = FromWeaviate::new(self.cluster, &self.live, &reader, true, &self.counters);
-        let mut tally = Tally::default();
+        let (source, mut tally) = (self.live_objects().await?, Tally::default());
         let carried = self.lanes.carry(parts, source, sinks, &self.counters, |record| {
             let Record { left, notes, .. } = record?;
             gather(left);
@@ -146,6 +151,18 @@ impl Comparison<'_> {
             Ok(())
         });
         self.lanes.while_whole(self.cluster, &self.live, carried).await?;
+        Ok(self.lost(tally))
+    }
+
+    async fn live_objects(&self) -> Result<FromWeaviate> {
+        // A backup without vectors says nothing of them.
+        let vectors = !self.source.spaces().is_empty();
+        let reader = Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?);
+        Ok(FromWeaviate::new(self.cluster, &self.live, &reader, true, &self.counters))
+    }
+
+    /// The tenants that could not be read any more. What was read and is not shown as it is stored is told.
+    fn lost(&self, tally: Tally) -> BTreeSet<String> {
         if tally.misread.total > 0 {
             let text = format!(
                 "{} values are not shown by Weaviate as they are stored, so only what it shows was compared",
@@ -153,7 +170,7 @@ impl Comparison<'_> {
             );
             self.job.progress.warn("not_comparable", text, self.live.name.clone());
         }
-        Ok(tally.lost)
+        tally.lost
     }
 
     /// Of the live collection, with the names that the backup knows. A value's hash depends on its own property only, so

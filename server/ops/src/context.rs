@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Budget, Progress};
+use super::{Budget, Journal, Progress};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 
@@ -20,6 +21,7 @@ pub struct Context {
     locks: Arc<dyn CollectionLocks>,
     uncut: TaskTracker,
     budget: Budget,
+    journal: Journal,
 }
 
 /// Asks a job to stop, and says why.
@@ -30,7 +32,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// `cause` is `Cancelled` or `ServerStopped`; the first one counts.
+    /// `cause` is `Cancelled`, `ServerStopped` or `JobSuperseded`; the first one counts.
     pub fn request(&self, cause: Kind) {
         let _ = self.cause.set(cause);
         self.token.cancel();
@@ -40,11 +42,21 @@ impl Stop {
         self.token.is_cancelled()
     }
 
-    fn error(&self) -> Error {
+    /// Cancelled when the job is to stop.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// Why it is to stop.
+    pub fn error(&self) -> Error {
         match self.cause.get() {
             Some(Kind::ServerStopped) => {
                 Error::new(Kind::ServerStopped, "the server was stopped before the job was done")
-                    .hint("start the job again when the server is back")
+                    .hint("resume the job when the server is back")
+            }
+            Some(Kind::JobSuperseded) => {
+                Error::new(Kind::JobSuperseded, "another attempt at the job has begun, and goes on with it")
+                    .hint("watch the job to see how it goes on")
             }
             _ => Error::new(Kind::Cancelled, "the job was cancelled"),
         }
@@ -65,15 +77,20 @@ pub type LockGuard = Box<dyn Send + Sync>;
 
 /// Keeps jobs on the same cluster out of each other's collections.
 pub trait CollectionLocks: Send + Sync {
-    /// Fails at once with `CollectionBusy`, naming the holder, if any of the collections is taken.
-    fn acquire(&self, job_id: &str, collections: &[String], access: Access) -> Result<LockGuard>;
+    /// Fails with `CollectionBusy`, naming the holder, if any of the collections is taken.
+    fn acquire<'a>(
+        &'a self,
+        job_id: &'a str,
+        collections: &'a [String],
+        access: Access,
+    ) -> BoxFuture<'a, Result<LockGuard>>;
 }
 
 struct NobodyElse;
 
 impl CollectionLocks for NobodyElse {
-    fn acquire(&self, _: &str, _: &[String], _: Access) -> Result<LockGuard> {
-        Ok(Box::new(()))
+    fn acquire<'a>(&'a self, _: &'a str, _: &'a [String], _: Access) -> BoxFuture<'a, Result<LockGuard>> {
+        Box::pin(async { Ok(Box::new(()) as LockGuard) })
     }
 }
 
@@ -87,7 +104,12 @@ impl Context {
         uncut: TaskTracker,
         budget: Budget,
     ) -> Self {
-        Self { job_id: job_id.into(), progress, stop, locks, uncut, budget }
+        Self { job_id: job_id.into(), progress, stop, locks, uncut, budget, journal: Journal::default() }
+    }
+
+    /// The job with a journal, from which another attempt can go on.
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal, ..self }
     }
 
     /// For a job that is alone: nobody else is in its way, and nothing stops it but dropping it.
@@ -95,6 +117,19 @@ impl Context {
         let (progress, stop) = (Arc::default(), Arc::default());
         let job_id = Uuid::now_v7().to_string();
         Self::new(job_id, progress, stop, Arc::new(NobodyElse), TaskTracker::new(), Budget::default())
+    }
+
+    /// What it writes down for other attempts.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What a failure is due to. A call that was cut does not know why.
+    pub fn cause_of(&self, error: &Error) -> Kind {
+        match self.check_stop() {
+            Err(stop) if error.kind() == Kind::Cancelled => stop.kind(),
+            _ => error.kind(),
+        }
     }
 
     /// The memory for what it moves.
@@ -138,7 +173,7 @@ impl Context {
         }
     }
 
-    pub fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
-        self.locks.acquire(&self.job_id, collections, access)
+    pub async fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
+        self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! What a job moves is cut into [`Task`]s: values that can be written down, sent, and split. A fixed number of lanes takes them
 //! from one queue for all collections of the job; when the queue is empty, an idle lane takes half of what another one has
-//! left. For each task a lane opens a [`Source`], passes its pages to a [`Sink`], and gives back what the sink leaves behind.
+//! left. For each task a lane opens a [`Source`], passes its pages to a [`Sink`], and gives back what the sink leaves behind: a
+//! [`Record`]. Records are written down, so that what is left of tasks is what no record tells of, whoever goes on with them.
 //!
 //! ```text
 //! backup                  FromWeaviate → IntoArchive
@@ -13,6 +14,7 @@
 //! ```
 
 mod budget;
+mod done;
 mod ends;
 mod from_archive;
 mod from_weaviate;
@@ -20,6 +22,7 @@ mod into_archive;
 mod into_digest;
 mod lane;
 mod lanes;
+mod pairs;
 mod queue;
 mod running;
 mod task;
@@ -28,11 +31,13 @@ mod task;
 mod tests;
 
 pub use budget::Budget;
+pub use done::Done;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};
 pub use from_weaviate::{FromWeaviate, Misreadings, PartTally, Tally};
 pub use into_archive::IntoArchive;
 pub use into_digest::{IntoDigest, Lens};
+pub use lane::RecordOf;
 pub use lanes::Lanes;
 pub use running::Running;
-pub use task::{Part, Piece, Task};
+pub use task::{Mark, Part, Piece, Task};

@@ -1,9 +1,10 @@
 //! What a verification found not to hold.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What a verification found not to hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Findings {
     /// The first of them.
     pub listed: Vec<Finding>,
@@ -56,7 +57,7 @@ impl Findings {
 }
 
 /// Something that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub kind: FindingKind,
     /// Empty if it is about the backup as a whole.
@@ -68,7 +69,8 @@ pub struct Finding {
     pub text: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     FileMissing,
     FileExtra,

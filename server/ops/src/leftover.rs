@@ -1,16 +1,14 @@
 //! What a server that died was in the middle of, and the next one finishes.
 
-use serde::de::DeserializeOwned;
-
 use super::backup::Woken;
 use super::clear::Clearing;
-use selvedge_archive::Repository;
-use selvedge_model::error::{Error, Result, counted};
+use selvedge_archive::{JsonFolder, Repository};
+use selvedge_model::error::{Result, counted};
 use selvedge_weaviate::Cluster;
 
 /// Something that must not stay as it is.
 pub struct Leftover {
-    repository: Repository,
+    folder: JsonFolder,
     pub job_id: String,
     file: String,
     what: What,
@@ -23,34 +21,28 @@ enum What {
     Clearing(Clearing),
 }
 
-/// What servers left behind in a repository, and what cannot be understood of it. To be looked for before jobs are taken:
-/// they leave such files too, while they run.
-pub async fn leftovers(repository: &Repository) -> Result<Vec<Result<Leftover>>> {
+/// What the server of a job left behind when it died, and what cannot be understood of it. Jobs leave such files too while they
+/// run, so it is not to be asked of one that does.
+pub async fn leftovers(repository: &Repository, job_id: &str) -> Result<Vec<Result<Leftover>>> {
+    let folder = repository.job(job_id);
     let mut found = Vec::new();
-    for (job_id, file) in repository.job_files().await? {
+    for file in folder.list("").await? {
         // Older versions named the collection in the name.
-        if file == Clearing::FILE || file.starts_with("woken") {
-            found.extend(read(repository, job_id, file).await.transpose());
+        if file.name == Clearing::FILE || file.name.starts_with("woken") {
+            found.extend(read(folder.clone(), job_id, file.name).await.transpose());
         }
     }
     Ok(found)
 }
 
 /// None if it is gone by now.
-async fn read(repository: &Repository, job_id: String, file: String) -> Result<Option<Leftover>> {
-    let Some(bytes) = repository.job_file(&job_id, &file).await? else { return Ok(None) };
+async fn read(folder: JsonFolder, job_id: &str, file: String) -> Result<Option<Leftover>> {
     let what = if file == Clearing::FILE {
-        What::Clearing(parse(&job_id, &file, &bytes)?)
+        folder.read(&file).await?.map(What::Clearing)
     } else {
-        What::Woken(parse(&job_id, &file, &bytes)?)
+        folder.read(&file).await?.map(What::Woken)
     };
-    Ok(Some(Leftover { repository: repository.clone(), job_id, file, what }))
-}
-
-fn parse<T: DeserializeOwned>(job_id: &str, file: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error)
-    })
+    Ok(what.map(|what| Leftover { folder, job_id: job_id.to_owned(), file, what }))
 }
 
 impl Leftover {
@@ -81,7 +73,7 @@ impl Leftover {
 
     /// Finishes it, and says what was done; None if nothing had to be.
     pub async fn finish(&self, cluster: &Cluster) -> Result<Option<String>> {
-        let Self { repository, job_id, file, what } = self;
+        let Self { folder, file, what, .. } = self;
         let done = match what {
             What::Woken(woken) => match woken.put_back(cluster).await? {
                 0 => None,
@@ -91,9 +83,9 @@ impl Leftover {
                     woken.collection
                 )),
             },
-            What::Clearing(clearing) => clearing.finish(cluster, repository, job_id).await?,
+            What::Clearing(clearing) => clearing.finish(cluster, folder).await?,
         };
-        repository.delete_job_file(job_id, file).await?;
+        folder.delete(&[file]).await?;
         Ok(done)
     }
 }

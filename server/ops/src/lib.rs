@@ -10,9 +10,11 @@ mod clear;
 mod compare;
 mod context;
 mod engine;
+mod failures;
 mod files;
 mod findings;
 mod inspect;
+mod journal;
 mod leftover;
 mod limits;
 mod outcome;
@@ -26,8 +28,10 @@ mod verify;
 use clear::is_probe;
 pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};
 pub use engine::Budget;
+pub use failures::{FailureKind, FailurePage, ObjectFailure, list_failures};
 pub use findings::{Finding, FindingKind, Findings};
 pub use inspect::{CollectionSummary, list_collections};
+pub use journal::{ATTEMPTS, Journal, REFUSED, newest_attempt};
 pub use leftover::{Leftover, leftovers};
 pub use outcome::{Failure, Outcome, Report};
 pub use places::{DEFAULT_NAME, Places};
@@ -40,13 +44,18 @@ pub use request::{
     BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
     VerifyRequest, Wanted,
 };
-use selvedge_model::error::Kind;
+use selvedge_archive::Repository;
+use selvedge_model::error::{Kind, Result};
+use selvedge_weaviate::Cluster;
 
 /// Carries out a request. Returns when nothing is under way any more.
 pub async fn run(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
     let cluster = context.cluster(&places.cluster(&request.cluster)?);
     let repository = places.repository(&request.repository)?;
     context.or_stop(repository.check()).await?;
+    if context.journal().is_resumed() {
+        finish_earlier(context, &cluster, &repository).await?;
+    }
     let outcome = match &request.operation {
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
         Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
@@ -60,4 +69,20 @@ pub async fn run(context: &Context, places: &Places, request: &Request) -> Resul
         }
         _ => failure,
     })
+}
+
+/// What an attempt that died was in the middle of must not stay as it is, whatever becomes of this one.
+async fn finish_earlier(context: &Context, cluster: &Cluster, repository: &Repository) -> Result<()> {
+    for leftover in leftovers(repository, &context.job_id).await? {
+        let (leftover, cluster) = (leftover?, cluster.patient());
+        let collection = leftover.collection().to_owned();
+        if let Some(done) = context.uncut(async move { leftover.finish(&cluster).await }).await? {
+            context.progress.warn(
+                "finished",
+                format!("what an earlier attempt had begun was finished: {done}"),
+                collection,
+            );
+        }
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! How an operation ended, and what came of it.
 
 use selvedge_archive::BackupId;
-use selvedge_model::error::Error;
+use selvedge_model::error::{Error, Kind};
+use serde::{Deserialize, Serialize};
 
-use crate::{Findings, Plan};
+use crate::{Context, Findings, Plan};
 
 /// How an operation ended that did not fail.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub enum Outcome {
 }
 
 /// What came of an operation, however it ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The backup that was made or read.
     pub backup_id: Option<BackupId>,
@@ -25,6 +26,8 @@ pub struct Report {
     pub plan: Option<Plan>,
     /// What a verification found not to hold.
     pub findings: Findings,
+    /// Whether another attempt could go on with what is left.
+    pub resumable: bool,
 }
 
 /// An operation that failed.
@@ -32,6 +35,27 @@ pub struct Report {
 pub struct Failure {
     pub error: Error,
     pub report: Box<Report>,
+}
+
+impl Failure {
+    /// Of a job that another attempt can go on with, if it has a journal.
+    pub(crate) fn resumable(error: Error, report: Report, job: &Context) -> Self {
+        let report = Report { resumable: job.journal().is_kept(), ..report };
+        Self { error, report: Box::new(report) }
+    }
+}
+
+/// Whether what failed for this may be gone on with later.
+pub(crate) fn can_pass(cause: Kind) -> bool {
+    matches!(
+        cause,
+        Kind::ServerStopped
+            | Kind::JobSuperseded
+            | Kind::WeaviateUnreachable
+            | Kind::WeaviateOverloaded
+            | Kind::ShardsUnavailable
+            | Kind::RepositoryUnavailable
+    )
 }
 
 impl From<Error> for Failure {

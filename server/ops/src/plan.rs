@@ -1,7 +1,9 @@
 //! What a job would do, before it does it.
 
+use serde::{Deserialize, Serialize};
+
 /// The plan of a job: sent by dry runs, and shown before something is destroyed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
     pub collections: Vec<PlannedCollection>,
     /// What the request's `confirm` must repeat.
@@ -9,7 +11,7 @@ pub struct Plan {
 }
 
 /// The plan for one collection.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlannedCollection {
     pub collection: String,
     /// For restore, the name on the target; otherwise empty.

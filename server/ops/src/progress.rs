@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use selvedge_model::error::Error;
 use selvedge_weaviate::RetryObserver;
@@ -16,7 +17,8 @@ const TEXTS: usize = 20;
 const TEXT_CHARS: usize = 500;
 
 /// What a job is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     #[default]
     Planning,
@@ -53,16 +55,17 @@ struct Slow {
 }
 
 /// Something a person should know although it did not stop the job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// A stable identifier in lower snake case.
-    pub reason: &'static str,
+    pub reason: String,
     pub text: String,
     pub subjects: Vec<String>,
     pub count: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum CollectionState {
     Pending,
@@ -91,7 +94,8 @@ pub struct CollectionCounters {
 }
 
 /// A copy of the counters of a collection or of a whole job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     pub objects_done: u64,
     pub objects_expected: u64,
@@ -103,7 +107,7 @@ pub struct Counts {
     pub tenants_expected: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionSnapshot {
     pub collection: String,
     pub target: String,
@@ -112,7 +116,8 @@ pub struct CollectionSnapshot {
 }
 
 /// The progress at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProgressSnapshot {
     pub phase: Phase,
     pub total: Counts,
@@ -135,6 +140,11 @@ impl Progress {
     pub fn set_phase(&self, phase: Phase) {
         self.slow().phase = phase;
         touch(&self.moved);
+    }
+
+    /// What is said while nothing can be done; empty when it goes on.
+    pub fn wait_for(&self, what: impl Into<String>) {
+        self.slow().waiting_for = what.into();
     }
 
     /// So many bytes more of a backup's files are to be looked at.
@@ -173,7 +183,9 @@ impl Progress {
                     warning.subjects.push(subject);
                 }
             }
-            None => warnings.push(Warning { reason, text, subjects: vec![subject], count: 1 }),
+            None => {
+                warnings.push(Warning { reason: reason.to_owned(), text, subjects: vec![subject], count: 1 });
+            }
         }
     }
 

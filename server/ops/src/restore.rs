@@ -4,6 +4,7 @@
 //! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
 //! are there, `finishing` sets what must come last.
 
+mod begun;
 mod checking;
 mod creating;
 mod finishing;
@@ -13,7 +14,8 @@ mod settings;
 mod target;
 mod writing;
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use selvedge_archive::{BackupReader, Manifest, Repository};
 use selvedge_model::error::{Error, Kind, Result, counted, listed};
@@ -21,12 +23,16 @@ use selvedge_model::gaps;
 use selvedge_weaviate::Cluster;
 
 use super::engine::Lanes;
+use super::files::Checked;
+use super::journal::Ledger;
 use super::{
     Access, Check, CollectionState, Context, Failure, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
     files,
 };
+use begun::Begun;
 use checking::Checking;
-use refused::{Refused, RefusedOfCollection, Totals, lock};
+pub use refused::FailureKind;
+use refused::{RefusedOfCollection, Totals, lock};
 use target::{Planned, Target, Targets};
 use writing::Filling;
 
@@ -40,37 +46,60 @@ pub async fn run(
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = target::names(backup.manifest(), &request.wanted)?;
     let locked: Vec<_> = names.values().cloned().collect();
-    let _lock = job.lock(&locked, Access::Exclusive)?;
-    tell_idle_exclusions(job, &backup, request);
-    job.or_stop(target::refuse_existing(cluster, &names)).await?;
+    let _lock = job.lock(&locked, Access::Exclusive).await?;
+    let begun = job.or_stop(Begun::earlier(job)).await?;
+    if begun.is_none() {
+        tell_idle_exclusions(job, &backup, request);
+        job.or_stop(target::refuse_existing(cluster, &names)).await?;
+    }
     let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names)).await?;
-    check_files(job, &planned).await?;
+    if begun.is_none() {
+        // Later, each row group is checked before anything of it is written.
+        check_files(job, &planned).await?;
+    }
     if request.dry_run {
         let collections = planned.all.iter().map(Target::planned).collect();
         return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
     }
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(planned.begin(&job.progress));
-    job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(&targets))).await?;
+    let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+    create(job, cluster, &backup, &targets, begun).await?;
     let restoring = Restoring::new(job, cluster, &targets, request.check);
-    let restored = restoring.run().await;
-    let list = restoring.refused.save(repository, job).await;
-    let mut gaps = match restored {
+    let mut gaps = match restoring.run().await {
         Ok(gaps) => gaps,
         Err(error) => {
-            let error = match &list {
-                Some(list) => error.also(format!("{list} in the repository lists what Weaviate refused")),
-                None => error,
-            };
-            return Err(error.into());
+            return Err(match error.kind() {
+                // Everything was done, and is not as it should be.
+                Kind::CountMismatch | Kind::ContentMismatch => Failure { error, report: Box::new(report) },
+                _ => Failure::resumable(error, report, job),
+            });
         }
     };
     targets.all.iter().for_each(|target| target.warn_of_losses(&job.progress));
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));
     }
-    let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
-    Ok(outcome(report, restoring.refused.totals(), list, &gaps))
+    Ok(outcome(report, restoring.totals(), &gaps))
+}
+
+/// Creates all collections, unless an earlier attempt has.
+async fn create(
+    job: &Context,
+    cluster: &Cluster,
+    backup: &BackupReader,
+    targets: &Arc<Targets>,
+    begun: Option<Begun>,
+) -> Result<()> {
+    let is_created = match begun {
+        Some(begun) => begun.check(cluster, backup.manifest(), &targets.all).await?,
+        None => false,
+    };
+    if is_created {
+        return Ok(());
+    }
+    Begun::begin(job, backup.manifest()).await?;
+    job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
 }
 
 /// Reads all data that is to be restored, so that damage is found while there is nothing yet that a restore would leave
@@ -78,7 +107,13 @@ pub async fn run(
 async fn check_files(job: &Context, planned: &Planned) -> Result<()> {
     job.progress.set_phase(Phase::CheckingBackup);
     let with_data = planned.all.iter().filter(|target| target.with_data);
-    let readers: Vec<_> = with_data.map(|target| (target.source.clone(), target.chosen.clone())).collect();
+    let checked = |target: &Target| Checked {
+        reader: target.source.clone(),
+        tenants: target.chosen.clone(),
+        // Nothing is created before all of them are whole, and from then on they are not asked for again.
+        ledger: Ledger::default(),
+    };
+    let readers: Vec<_> = with_data.map(checked).collect();
     files::check(job, &readers, |reader, _, damage| match damage {
         Some(damage) => Err(reader.corrupt(&damage)),
         None => Ok(()),
@@ -121,11 +156,7 @@ pub async fn check_restorable(cluster: &Cluster, backup: &BackupReader, wanted: 
     target::plan(cluster, backup, wanted, names).await.map(drop)
 }
 
-fn outcome(report: Report, refused: Totals, list: Option<String>, gaps: &[String]) -> Outcome {
-    let listed = |hint: &str| match &list {
-        Some(list) => format!("{hint}, and {list} in the repository lists them"),
-        None => hint.to_owned(),
-    };
+fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {
     if refused.objects + refused.references > 0 {
         let objects = counted(refused.objects, "object");
         let references = counted(refused.references, "reference");
@@ -136,7 +167,8 @@ fn outcome(report: Report, refused: Totals, list: Option<String>, gaps: &[String
         };
         let mut text = format!("Weaviate refused {what} for good");
         text += &gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
-        let hint = format!("{}; everything else was restored", listed("the warnings say why"));
+        let hint =
+            "the warnings say why, and the job's failures name each of them; everything else was restored";
         return Outcome::Partial(report, Error::new(Kind::ObjectsRefused, text).hint(hint));
     }
     let mut gaps = gaps.to_vec();
@@ -147,9 +179,9 @@ fn outcome(report: Report, refused: Totals, list: Option<String>, gaps: &[String
         return Outcome::Complete(report);
     }
     let hint = if refused.altered > 0 {
-        listed("the warnings say more")
+        "the warnings say more, and the job's failures name each of them"
     } else {
-        "the warnings say more".to_owned()
+        "the warnings say more"
     };
     let error = Error::new(Kind::RestoreIncomplete, gaps.join("; "));
     Outcome::Partial(report, error.hint(format!("{hint}; everything else was restored")))
@@ -162,7 +194,9 @@ struct Restoring {
     targets: Arc<Targets>,
     check: Check,
     lanes: Lanes,
-    refused: Arc<Refused>,
+    /// What refused objects weigh that are kept.
+    kept: Arc<AtomicUsize>,
+    totals: Mutex<Totals>,
 }
 
 /// A collection, and how it was filled, if it was.
@@ -179,8 +213,14 @@ impl Restoring {
             targets: Arc::clone(targets),
             check,
             lanes: Lanes::of(job),
-            refused: Arc::default(),
+            kept: Arc::default(),
+            totals: Mutex::default(),
         })
+    }
+
+    /// What was refused, of all collections.
+    fn totals(&self) -> Totals {
+        *lock(&self.totals)
     }
 
     /// Returns what could not be brought back, beyond what was refused.
@@ -230,8 +270,8 @@ impl Restoring {
             target.counters.add_tenants(target.tenants.len() as u64);
             return Ok(Filled { target, filling: None });
         }
-        let Self { job, cluster, targets, refused, lanes, .. } = self;
-        let filling = Filling::new(job, cluster, &target, &targets.names, refused).await?;
+        let Self { job, cluster, targets, kept, lanes, .. } = self;
+        let filling = Filling::new(job, cluster, &target, &targets.names, kept).await?;
         filling.objects(lanes).await?;
         Ok(Filled { target, filling: Some(filling) })
     }
@@ -242,6 +282,7 @@ impl Restoring {
             self.each(Phase::Checking, filled, |restoring, Filled { target, filling }| async move {
                 let refused = filling.map(|filling| std::mem::take(&mut *lock(&filling.refused)));
                 let refused = refused.unwrap_or_default();
+                *lock(&restoring.totals) += refused.totals;
                 mark(&target, restoring.check(&target, &refused).await)?;
                 Ok((target, refused.totals.are_none()))
             });
@@ -256,7 +297,13 @@ impl Restoring {
 
     async fn check(&self, target: &Target, refused: &RefusedOfCollection) -> Result<()> {
         let Self { job, lanes, cluster, targets, check, .. } = self;
-        Checking { job, lanes, cluster, targets, target, refused }.check(*check).await
+        // What comes last may have put tenants to sleep since.
+        let checked = format!("checked/{}/done.json", target.collection.name);
+        if job.journal().read::<()>(&checked).await?.is_some() {
+            return Ok(());
+        }
+        Checking { job, lanes, cluster, targets, target, refused }.check(*check).await?;
+        job.journal().write(&checked, &()).await
     }
 }
 
@@ -267,11 +314,11 @@ fn mark<T>(target: &Target, result: Result<T>) -> Result<T> {
     result
 }
 
-/// Whoever starts the restore again would be refused because of what this one has made.
+/// Whoever starts the restore anew, and does not resume the job, would be refused because of what it has made.
 fn unwritten(error: Error, targets: &Targets) -> Error {
+    let created = listed(&targets.created());
     error.also(format!(
-        "the job created {} and did not fill all of it: delete what it created before you restore again",
-        listed(&targets.created())
+        "the job created {created} and did not fill all of it: resume it, or delete what it created before you restore again"
     ))
 }
 

@@ -5,6 +5,7 @@ mod backup;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::outcome::can_pass;
 use super::{
     CollectionState, Context, Failure, Finding, FindingKind, Findings, Level, Outcome, Phase, Report,
     VerifyRequest,
@@ -28,7 +29,12 @@ pub async fn run(
     match verified {
         Ok(None) => Ok(Outcome::Complete(report)),
         Ok(Some(error)) => Ok(Outcome::Partial(report, error)),
-        Err(error) => Err(Failure { error, report: Box::new(report) }),
+        Err(error) => match job.cause_of(&error) {
+            cause if can_pass(cause) || cause == Kind::Cancelled => {
+                Err(Failure::resumable(error, report, job))
+            }
+            _ => Err(Failure { error, report: Box::new(report) }),
+        },
     }
 }
 
@@ -43,6 +49,10 @@ async fn verify(
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = names(&backup, request)?;
     tell_gaps(job, &backup, &names);
+    if job.journal().is_resumed() {
+        let text = "the job was resumed: what was looked at before was not looked at again";
+        job.progress.warn("looked_in_attempts", text, backup.manifest().id.as_str());
+    }
     job.progress.set_phase(Phase::Checking);
     if request.level == Level::AgainstLive {
         return against_live::compare(job, cluster, &backup, request, &names, found).await;

@@ -52,6 +52,15 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_MAX_JOBS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_jobs: u16,
 
+    /// How many jobs may wait for their turn; more are refused.
+    #[arg(long, env = "SELVEDGE_MAX_QUEUED", value_name = "N", default_value_t = 100)]
+    pub max_queued: u16,
+
+    /// Go on with jobs that were interrupted when this or another server on the same repository stopped or died. Without this
+    /// they wait to be resumed.
+    #[arg(long, env = "SELVEDGE_RESUME_ON_START", value_parser = clap::builder::BoolishValueParser::new())]
+    pub resume_on_start: bool,
+
     /// How much memory the objects that are being moved may take, over all jobs together. When it is short, pages and
     /// requests are smaller, and jobs slower; an object that is larger goes alone. The server itself needs some 30 MiB more.
     #[arg(long, env = "SELVEDGE_MEMORY_BUDGET", value_name = "SIZE", default_value = "64MiB")]

@@ -7,9 +7,9 @@ mod page;
 mod remark;
 mod request;
 
-pub use backup::{backup, backups};
+pub use backup::{backup, backups, incomplete, pruned};
 pub use collection::collections;
-pub use job::job;
+pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{Call, backup_call, backup_id, clear_call, restore_call, selection, verify_call};
 

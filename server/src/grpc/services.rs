@@ -16,17 +16,18 @@ use tonic::service::Routes;
 use self::backups::Backups;
 use self::collections::Collections;
 use self::jobs::Jobs;
+use super::watch::{Watch, watch};
 use super::{Health, convert};
-use crate::jobs::{Job, Registry};
+use crate::jobs::{Job, Registry, Shown};
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::Places;
 
 /// All services, and the handle with which the server says whether it takes calls.
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {
-    let desk = Desk { places, registry: Arc::clone(&registry) };
+    let desk = Desk { places, registry };
     let collections = CollectionServiceServer::new(Collections(desk.clone()));
+    let jobs = JobServiceServer::new(Jobs(desk.clone()));
     let backups = BackupServiceServer::new(Backups(desk));
-    let jobs = JobServiceServer::new(Jobs { registry });
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let names = [
         v1::collection_service_server::SERVICE_NAME,
@@ -58,10 +59,6 @@ fn no_reflection(error: tonic_reflection::server::Error) -> Error {
     Error::internal("the descriptors of the API cannot be served").caused_by(error)
 }
 
-fn now(job: &Job) -> Option<v1::Job> {
-    Some(convert::job(job, &job.view()))
-}
-
 /// Where calls that start jobs end up.
 #[derive(Clone)]
 struct Desk {
@@ -76,5 +73,16 @@ impl Desk {
         self.registry.start(call.request_id, request, |context, request| async move {
             selvedge_ops::run(&context, &places, &request).await
         })
+    }
+
+    async fn resume(&self, id: &str) -> Result<Arc<Job>> {
+        let places = Arc::clone(&self.places);
+        let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
+        self.registry.resume(id, work).await
+    }
+
+    /// A job that is run here, and what is to be said of it.
+    fn watch<T: 'static>(&self, job: Arc<Job>, wrap: fn(v1::Job) -> T) -> Watch<T> {
+        watch(Arc::clone(&self.registry), Shown::Here(job), wrap)
     }
 }

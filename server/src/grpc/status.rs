@@ -58,6 +58,8 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::RepositoryFull => (Code::ResourceExhausted, Reason::RepositoryFull),
         Kind::Cancelled => (Code::Cancelled, Reason::Cancelled),
         Kind::ServerStopped => (Code::Aborted, Reason::ServerStopped),
+        Kind::JobNotResumable => (Code::FailedPrecondition, Reason::JobNotResumable),
+        Kind::JobSuperseded => (Code::Aborted, Reason::JobSuperseded),
         Kind::Internal => (Code::Internal, Reason::Internal),
     }
 }
@@ -128,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 40] = [
+    const KINDS: [Kind; 42] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -168,6 +170,8 @@ mod tests {
         Kind::RepositoryFull,
         Kind::Cancelled,
         Kind::ServerStopped,
+        Kind::JobNotResumable,
+        Kind::JobSuperseded,
         Kind::Internal,
     ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Job;
+use super::{Job, State};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::Request;
 
@@ -15,6 +15,8 @@ pub(super) struct Book {
     by_request: HashMap<String, Uuid>,
     /// Jobs that have ended, in the order in which they did.
     ended: VecDeque<Uuid>,
+    /// Jobs that have not begun, in the order in which they will.
+    waiting: Vec<Uuid>,
     /// Set when the server is about to stop.
     pub closed: bool,
 }
@@ -24,8 +26,25 @@ impl Book {
         self.jobs.get(&id)
     }
 
-    pub fn running(&self) -> usize {
+    /// Jobs that have not ended.
+    pub fn active(&self) -> usize {
         self.jobs.len() - self.ended.len()
+    }
+
+    /// How many jobs wait for their turn that came before this one.
+    pub fn ahead_of(&self, id: Uuid) -> usize {
+        let waits = |job: &&Arc<Job>| job.state() == State::Pending;
+        self.waiting
+            .iter()
+            .take_while(|other| **other != id)
+            .filter_map(|id| self.jobs.get(id))
+            .filter(waits)
+            .count()
+    }
+
+    /// It waits for its turn no longer.
+    pub fn begin(&mut self, id: Uuid) {
+        self.waiting.retain(|other| *other != id);
     }
 
     /// All jobs older than `before`, newest first.
@@ -46,15 +65,19 @@ impl Book {
         Err(Error::new(Kind::RequestIdReused, text).hint("use a new request id for a new request"))
     }
 
-    pub fn add(&mut self, job: Arc<Job>, request_id: Option<String>) {
-        if let Some(request_id) = request_id {
-            self.by_request.insert(request_id, job.id);
+    /// A job, or another attempt at one that has ended.
+    pub fn add(&mut self, job: Arc<Job>) {
+        if let Some(request_id) = &job.request_id {
+            self.by_request.insert(request_id.clone(), job.id);
         }
+        self.ended.retain(|ended| *ended != job.id);
+        self.waiting.push(job.id);
         self.jobs.insert(job.id, job);
     }
 
     /// Notes that a job has ended, and forgets the one that ended longest ago if more than `history` have.
     pub fn end(&mut self, id: Uuid, history: usize) {
+        self.begin(id);
         self.ended.push_back(id);
         while self.ended.len() > history {
             if let Some(oldest) = self.ended.pop_front() {

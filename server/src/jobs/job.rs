@@ -1,18 +1,23 @@
 //! One job: what it is to do, how far it is, how it ended.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Snapshot;
+use super::journal::JobJson;
 use super::rate::{Rate, RateWindow};
 use selvedge_model::error::{Error, Kind};
-use selvedge_ops::{Failure, Outcome, Progress, ProgressSnapshot, Report, Request, Stop};
+use selvedge_ops::{Failure, Outcome, Progress, Report, Request, Stop};
 
 /// Where a job is in its life: PENDING → RUNNING (→ CANCELLING) → one of the rest, which are final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     Pending,
     Running,
@@ -54,24 +59,36 @@ pub struct Job {
     pub asked: Request,
     /// The same, with what was left open decided.
     pub request: Request,
+    /// What the caller calls it, so that it is not started twice.
+    pub request_id: Option<String>,
     pub created: DateTime<Utc>,
+    /// Which attempt this is; 0 before it has begun.
+    attempt: AtomicU32,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: Arc<Stop>,
     lifecycle: watch::Sender<Lifecycle>,
     rate: Mutex<RateWindow>,
 }
 
-/// A job at one moment.
-#[derive(Debug, Clone)]
-pub struct View {
-    pub lifecycle: Lifecycle,
-    pub progress: ProgressSnapshot,
-    pub rate: Rate,
-}
-
 impl Job {
-    pub(super) fn new(asked: Request) -> Self {
+    pub(super) fn new(asked: Request, request_id: Option<String>) -> Self {
         let request = Request { operation: asked.operation.clone().decided(), ..asked.clone() };
+        Self::of(Uuid::now_v7(), asked, request, request_id, Utc::now())
+    }
+
+    /// Another attempt at a job that was written down.
+    pub(super) fn again(written: JobJson) -> Self {
+        let JobJson { id, asked, request, request_id, created, process: _ } = written;
+        Self::of(id, asked, request, request_id, created)
+    }
+
+    fn of(
+        id: Uuid,
+        asked: Request,
+        request: Request,
+        request_id: Option<String>,
+        created: DateTime<Utc>,
+    ) -> Self {
         let lifecycle = Lifecycle {
             state: State::Pending,
             started: None,
@@ -80,15 +97,21 @@ impl Job {
             report: Arc::default(),
         };
         Self {
-            id: Uuid::now_v7(),
+            id,
             asked,
             request,
-            created: Utc::now(),
+            request_id,
+            created,
+            attempt: AtomicU32::new(0),
             progress: Arc::default(),
             stop: Arc::default(),
             lifecycle: watch::Sender::new(lifecycle),
             rate: Mutex::default(),
         }
+    }
+
+    pub(super) fn set_attempt(&self, number: u32) {
+        self.attempt.store(number, Relaxed);
     }
 
     /// Wakes at every change of the lifecycle. Progress has no such signal: it is sampled.
@@ -100,7 +123,8 @@ impl Job {
         self.lifecycle.borrow().state
     }
 
-    pub fn view(&self) -> View {
+    /// `jobs_ahead` wait before it, on the server that `owner` names.
+    pub fn snapshot(&self, jobs_ahead: u32, owner: String) -> Snapshot {
         // The lifecycle first: if it is final, the progress read after it is final too.
         let lifecycle = self.lifecycle.borrow().clone();
         let mut progress = self.progress.snapshot();
@@ -112,7 +136,18 @@ impl Job {
             let mut window = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
             window.sample(Instant::now(), &progress.total)
         };
-        View { lifecycle, progress, rate }
+        Snapshot {
+            id: self.id,
+            request: self.request.clone(),
+            created: self.created,
+            resumable: lifecycle.report.resumable,
+            lifecycle,
+            progress,
+            rate,
+            attempts: self.attempt.load(Relaxed),
+            jobs_ahead,
+            owner,
+        }
     }
 
     /// Asks the job to stop; one that has ended stays as it is.
@@ -138,9 +173,9 @@ impl Job {
         });
     }
 
-    /// Sets the state the job really ended in, whatever it was asked meanwhile.
-    pub(super) fn end(&self, result: Result<Outcome, Failure>) {
-        let (state, report, failure) = match result {
+    /// How the job has really ended, whatever it was asked meanwhile. `is_written`: whether another attempt knows of it.
+    pub(super) fn concluded(&self, result: Result<Outcome, Failure>, is_written: bool) -> Lifecycle {
+        let (state, mut report, failure) = match result {
             Ok(Outcome::Planned(plan)) => {
                 (State::Succeeded, Report { plan: Some(plan), ..Report::default() }, None)
             }
@@ -149,17 +184,22 @@ impl Job {
             Err(Failure { error, report }) => {
                 let state = match error.kind() {
                     Kind::Cancelled => State::Cancelled,
-                    Kind::ServerStopped => State::Interrupted,
+                    Kind::ServerStopped | Kind::JobSuperseded => State::Interrupted,
                     _ => State::Failed,
                 };
                 (state, *report, Some(error))
             }
         };
-        self.lifecycle.send_modify(|lifecycle| {
-            lifecycle.state = state;
-            lifecycle.ended = Some(Utc::now());
-            lifecycle.failure = failure.map(Arc::new);
-            lifecycle.report = Arc::new(report);
-        });
+        report.resumable = is_written && (report.resumable || state == State::Interrupted);
+        let (failure, report) = (failure.map(Arc::new), Arc::new(report));
+        Lifecycle { state, ended: Some(Utc::now()), failure, report, ..self.lifecycle.borrow().clone() }
+    }
+
+    pub(super) fn end(&self, lifecycle: Lifecycle) {
+        self.lifecycle.send_replace(lifecycle);
+    }
+
+    pub fn attempt(&self) -> u32 {
+        self.attempt.load(Relaxed)
     }
 }

@@ -1,45 +1,58 @@
-//! Starts jobs, finds them, stops them.
+//! Starts jobs, goes on with them, finds them, stops them.
 
-use std::any::Any;
-use std::collections::HashMap;
+mod running;
+
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::Job;
 use super::book::Book;
+use super::journal::{CANCEL, Written};
+use super::liveness::Liveness;
 use super::locks::LockTable;
+use super::process::Process;
+use super::{Job, Snapshot};
+use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Budget, CollectionLocks, Context, Failure, Outcome, Request};
+use selvedge_ops::{Budget, Context, Failure, FailurePage, Outcome, Places, Request, list_failures};
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
+/// Journals that are read side by side.
+const READS: usize = 16;
 
 /// How many jobs there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Jobs that run at once.
     pub running: usize,
+    /// Jobs that wait for their turn.
+    pub waiting: usize,
     /// Ended jobs that are remembered.
     pub history: usize,
     /// Bytes of objects that all of them together may have in flight.
     pub memory: usize,
 }
 
-/// All jobs of this server.
-#[derive(Debug)]
+/// All jobs of this server, and what is written down of others.
 pub struct Registry {
     limits: Limits,
+    pub(super) places: Arc<Places>,
+    pub(super) process: Process,
     budget: Budget,
+    turns: Arc<Semaphore>,
     book: Mutex<Book>,
     locks: Mutex<HashMap<String, LockTable>>,
+    /// Jobs of which is being finished what their servers were in the middle of.
+    pub(super) finishing: Mutex<BTreeSet<String>>,
     tasks: TaskTracker,
     /// Sections that neither a cancel nor a shutdown cuts.
     uncut: TaskTracker,
@@ -47,13 +60,25 @@ pub struct Registry {
     overdue: CancellationToken,
 }
 
+/// A job that somebody asks for.
+pub enum Shown {
+    /// It is, or was, one of this server's.
+    Here(Arc<Job>),
+    /// It is told by what another process has written down.
+    Written(Box<Snapshot>),
+}
+
 impl Registry {
-    pub fn new(limits: Limits) -> Arc<Self> {
+    pub fn new(limits: Limits, places: Arc<Places>) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            places,
+            process: Process::begin(),
             budget: Budget::new(limits.memory),
+            turns: Arc::new(Semaphore::new(limits.running)),
             book: Mutex::default(),
             locks: Mutex::default(),
+            finishing: Mutex::default(),
             tasks: TaskTracker::new(),
             uncut: TaskTracker::new(),
             overdue: CancellationToken::new(),
@@ -77,82 +102,157 @@ impl Registry {
         {
             return Ok(Arc::clone(job));
         }
-        if book.closed {
-            return Err(Error::new(Kind::ServerStopped, "the server is shutting down")
-                .hint("start the job again when the server is back"));
-        }
-        if book.running() >= self.limits.running {
-            let text =
-                format!("{} jobs are running, which is as many as this server allows", self.limits.running);
-            return Err(Error::new(Kind::TooManyJobs, text)
-                .hint("try again when one has ended, or let the server run more at once"));
-        }
-        let job = Arc::new(Job::new(request));
-        book.add(Arc::clone(&job), request_id);
-        let span = tracing::info_span!("job", id = %job.id, kind = job.request.operation.name());
-        // Under the lock, so that whoever closes the book finds every job among the tasks.
-        self.tasks.spawn(Arc::clone(self).run(Arc::clone(&job), work).instrument(span));
-        Ok(job)
+        self.add(&mut book, Job::new(request, request_id), true, work)
     }
 
-    async fn run<W, F>(self: Arc<Self>, job: Arc<Job>, work: W)
+    /// Goes on with a job. One that this server is at is only returned.
+    pub async fn resume<W, F>(self: &Arc<Self>, id: &str, work: W) -> Result<Arc<Job>>
     where
         W: FnOnce(Context, Request) -> F + Send + 'static,
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
-        tracing::info!(
-            summary = %job.request,
-            dry_run = job.request.operation.is_dry_run(),
-            "job started"
-        );
-        job.start();
-        let context = self.context(&job);
-        let work = AssertUnwindSafe(async {
-            context.check_stop()?;
-            work(context, job.request.clone()).await
-        });
-        let result = tokio::select! {
-            biased;
-            result = work.catch_unwind() => result.unwrap_or_else(|panic| Err(panicked(&*panic).into())),
-            () = self.overdue.cancelled() => Err(overdue().into()),
-        };
-        // The place is free before anybody can see that the job has ended.
-        self.book().end(job.id, self.limits.history);
-        job.end(result);
-        log_end(&job);
+        if let Some(job) = self.active(id) {
+            return Ok(job);
+        }
+        let (repository, written) = self.written(id).await?.ok_or_else(|| unknown(id))?;
+        let snapshot = Snapshot::written(&repository, &written).await?;
+        if !snapshot.resumable {
+            let why = match written.liveness(&repository).await? {
+                Liveness::Alive => format!("it runs ({})", written.process()),
+                _ if written.is_given_up() => "it was given up".to_owned(),
+                _ => format!("it has ended ({:?}), and left nothing to go on from", snapshot.lifecycle.state)
+                    .to_lowercase(),
+            };
+            return Err(Error::new(Kind::JobNotResumable, format!("job {id} cannot be resumed: {why}")));
+        }
+        let mut book = self.book();
+        match book.get(written.job.id) {
+            Some(job) if !job.state().is_terminal() => Ok(Arc::clone(job)),
+            _ => self.add(&mut book, Job::again(written.job), false, work),
+        }
     }
 
-    fn context(&self, job: &Job) -> Context {
-        let locks = self.locks(&job.request.cluster, &job.request.to_string());
-        let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
-        Context::new(job.id.to_string(), progress, stop, locks, self.uncut.clone(), self.budget.clone())
-    }
-
-    /// The collections of a cluster, for whoever does `summary` with them.
-    pub fn locks(&self, cluster: &str, summary: &str) -> Arc<dyn CollectionLocks> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.entry(cluster.to_owned()).or_default().for_job(summary)
-    }
-
-    pub fn get(&self, id: &str) -> Result<Arc<Job>> {
-        let job = Uuid::try_parse(id).ok().and_then(|id| self.book().get(id).cloned());
-        job.ok_or_else(|| {
-            Error::new(Kind::JobNotFound, format!("there is no job \"{id}\""))
-                .hint("list the jobs that this server knows; it forgets them when it restarts")
-        })
-    }
-
-    /// Jobs older than `before`, newest first.
-    pub fn list(&self, active_only: bool, before: Option<Uuid>) -> Vec<Arc<Job>> {
-        let wanted = |job: &&Arc<Job>| !active_only || !job.state().is_terminal();
-        self.book().newest_first(before).filter(wanted).cloned().collect()
-    }
-
-    /// Asks a job to stop, and does not wait until it has. A job that has ended stays as it is.
-    pub fn cancel(&self, id: &str) -> Result<Arc<Job>> {
-        let job = self.get(id)?;
-        job.request_stop(Kind::Cancelled);
+    fn add<W, F>(self: &Arc<Self>, book: &mut Book, job: Job, is_new: bool, work: W) -> Result<Arc<Job>>
+    where
+        W: FnOnce(Context, Request) -> F + Send + 'static,
+        F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
+    {
+        if book.closed {
+            return Err(Error::new(Kind::ServerStopped, "the server is shutting down")
+                .hint("start the job again when the server is back"));
+        }
+        let Limits { running, waiting, .. } = self.limits;
+        if book.active() >= running + waiting {
+            let text =
+                format!("{running} jobs run and {waiting} wait, which is as many as this server allows");
+            return Err(Error::new(Kind::TooManyJobs, text)
+                .hint("try again when one has ended, or let the server take more"));
+        }
+        let job = Arc::new(job);
+        book.add(Arc::clone(&job));
+        let span = tracing::info_span!("job", id = %job.id, kind = job.request.operation.name());
+        // Under the lock, so that whoever closes the book finds every job among the tasks.
+        self.tasks.spawn(Arc::clone(self).run(Arc::clone(&job), is_new, work).instrument(span));
         Ok(job)
+    }
+
+    fn active(&self, id: &str) -> Option<Arc<Job>> {
+        let job = Uuid::try_parse(id).ok().and_then(|id| self.book().get(id).cloned());
+        job.filter(|job| !job.state().is_terminal())
+    }
+
+    /// What is written down of a job, in whichever repository.
+    async fn written(&self, id: &str) -> Result<Option<(Repository, Written)>> {
+        let Ok(id) = Uuid::try_parse(id) else { return Ok(None) };
+        for repository in self.places.repositories() {
+            if let Some(written) = Written::read(repository, &id.to_string()).await? {
+                return Ok(Some((repository.clone(), written)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub async fn show(&self, id: &str) -> Result<Shown> {
+        let here = Uuid::try_parse(id).ok().and_then(|id| self.book().get(id).cloned());
+        if let Some(job) = &here
+            && (!job.state().is_terminal() || !self.snapshot(job).resumable)
+        {
+            return Ok(Shown::Here(Arc::clone(job)));
+        }
+        // Another server may have gone on with what ended here.
+        let written = match self.written(id).await {
+            Ok(written) => written,
+            Err(error) if here.is_none() => return Err(error),
+            Err(_) => None,
+        };
+        match (here, written) {
+            (Some(job), Some((_, written)))
+                if written.number() <= job.attempt() && !written.is_given_up() =>
+            {
+                Ok(Shown::Here(job))
+            }
+            (_, Some((repository, written))) => {
+                Ok(Shown::Written(Box::new(Snapshot::written(&repository, &written).await?)))
+            }
+            (Some(job), None) => Ok(Shown::Here(job)),
+            (None, None) => Err(unknown(id)),
+        }
+    }
+
+    /// A job of this server as it is now.
+    pub fn snapshot(&self, job: &Job) -> Snapshot {
+        let ahead = self.book().ahead_of(job.id);
+        job.snapshot(u32::try_from(ahead).unwrap_or(u32::MAX), self.process.to_string())
+    }
+
+    /// Jobs older than `before`, newest first, of this server and of others: at most `limit`, which may be fewer than there
+    /// are.
+    pub async fn list(&self, active_only: bool, before: Option<Uuid>, limit: usize) -> Result<Vec<Snapshot>> {
+        let here: Vec<_> = self.book().newest_first(before).cloned().collect();
+        let mut all: Vec<_> = here.iter().map(|job| self.snapshot(job)).collect();
+        let known: BTreeSet<_> = here.iter().map(|job| job.id).collect();
+        for repository in self.places.repositories() {
+            let ids = repository.job_ids().await?.into_iter().rev();
+            let is_asked = |id: &Uuid| !known.contains(id) && before.is_none_or(|before| *id < before);
+            let ids = ids.filter_map(|id| Uuid::try_parse(&id).ok()).filter(is_asked);
+            let ids: Vec<_> = if active_only { ids.collect() } else { ids.take(limit).collect() };
+            let read = ids.into_iter().map(|id| told(repository.clone(), id));
+            let mut read = stream::iter(read).buffered(READS);
+            while let Some(snapshot) = read.next().await {
+                all.extend(snapshot?);
+            }
+        }
+        all.retain(|job| !active_only || !job.lifecycle.state.is_terminal());
+        all.sort_unstable_by_key(|job| std::cmp::Reverse(job.id));
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    /// What Weaviate refused of a job.
+    pub async fn failures(&self, id: &str, size: usize, token: Option<&str>) -> Result<FailurePage> {
+        match self.written(id).await? {
+            Some((_, written)) => list_failures(&written.folder, size, token).await,
+            None => match self.show(id).await? {
+                // It could not be written down.
+                Shown::Here(_) | Shown::Written(_) => Ok(FailurePage::default()),
+            },
+        }
+    }
+
+    /// Asks a job to stop, and does not wait until it has. One that nobody is at is given up; one that has ended for good stays
+    /// as it is.
+    pub async fn cancel(&self, id: &str) -> Result<Shown> {
+        if let Some(job) = self.active(id) {
+            job.request_stop(Kind::Cancelled);
+            return Ok(Shown::Here(job));
+        }
+        if let Some((repository, written)) = self.written(id).await? {
+            let snapshot = Snapshot::written(&repository, &written).await?;
+            if snapshot.resumable || !snapshot.lifecycle.state.is_terminal() {
+                written.folder.put(CANCEL, &()).await?;
+            }
+        }
+        self.show(id).await
     }
 
     /// Refuses new jobs from now on, and asks those that run to stop.
@@ -164,13 +264,19 @@ impl Registry {
         }
     }
 
+    /// Jobs that have not ended.
+    pub fn active_jobs(&self) -> Vec<Arc<Job>> {
+        let is_active = |job: &&Arc<Job>| !job.state().is_terminal();
+        self.book().newest_first(None).filter(is_active).cloned().collect()
+    }
+
     /// Waits until all jobs have ended: for `deadline` if they are slow to stop, and for as long as it takes if they are
     /// in a section that must not be cut. To be called after [`Registry::close`].
     pub async fn drain(&self, deadline: Duration) {
         self.tasks.close();
         self.uncut.close();
         if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
-            for job in self.list(true, None) {
+            for job in self.active_jobs() {
                 tracing::warn!(id = %job.id, summary = %job.request, "job did not stop within the deadline");
             }
         }
@@ -178,6 +284,7 @@ impl Registry {
         self.overdue.cancel();
         self.tasks.wait().await;
         self.uncut_sections().await;
+        self.process.end();
     }
 
     async fn uncut_sections(&self) {
@@ -190,38 +297,33 @@ impl Registry {
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         // No code that holds it leaves it half changed.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn overdue() -> Error {
-    Error::new(
-        Kind::ServerStopped,
-        "the server was stopped, and the job was cut off because it did not stop in time",
-    )
-    .hint("start the job again when the server is back")
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal(format!("the job panicked: {}", text.unwrap_or("no message")))
-}
-
-fn log_end(job: &Job) {
-    let lifecycle = job.watch().borrow().clone();
-    let seconds =
-        lifecycle.ended.zip(lifecycle.started).map_or(0.0, |(end, start)| (end - start).as_seconds_f64());
-    let state = lifecycle.state;
-    match lifecycle.failure {
-        None => tracing::info!(?state, seconds, "job ended"),
-        Some(error) if error.kind() == Kind::Internal => {
-            tracing::error!(?state, seconds, %error, "job ended");
-        }
-        Some(error) => tracing::warn!(?state, seconds, kind = ?error.kind(), %error, "job ended"),
+    /// The collections of a cluster, by its name here.
+    pub(super) fn lock_table(&self, cluster: &str) -> LockTable {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.entry(cluster.to_owned()).or_default().clone()
     }
+}
+
+/// None if there is no such job any more, or none that can be understood; that must not hide the others.
+async fn told(repository: Repository, id: Uuid) -> Result<Option<Snapshot>> {
+    match Written::read(&repository, &id.to_string()).await {
+        Ok(Some(written)) => Snapshot::written(&repository, &written).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == Kind::Internal => {
+            tracing::warn!(%id, %error, "a job cannot be listed");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::new(Kind::JobNotFound, format!("there is no job \"{id}\"")).hint("list the jobs that there are")
 }
 
 #[cfg(test)]

@@ -75,17 +75,19 @@ impl ReferenceList {
 
 impl ObjectWriter {
     /// Writes the references of some rows of a batch, whose objects are there already. Of the batch, only ids and references
-    /// are needed. `names` are the collections' names on the target, by those in the batch.
+    /// are needed. `names` are the collections' names on the target, by those in the batch. `replacing`: some of them may be
+    /// there already, and must not be appended once more.
     pub async fn write_references(
         &self,
         tenant: Option<&str>,
         batch: &Batch,
         rows: Vec<usize>,
         names: &BTreeMap<String, String>,
+        replacing: bool,
     ) -> Result<WrittenReferences> {
         let lists = self.reference_lists(batch, &rows, names)?;
         let (long, short): (Vec<_>, Vec<_>) =
-            lists.iter().partition(|list| list.beacons.len() > LONGEST_APPENDED);
+            lists.iter().partition(|list| replacing || list.beacons.len() > LONGEST_APPENDED);
         let mut unwritten = long;
         for lists in in_requests(short) {
             unwritten.extend(self.append_once(tenant, lists).await?);

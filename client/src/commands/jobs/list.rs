@@ -25,7 +25,7 @@ pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(),
         return jobs.iter().try_for_each(|job| session.print_json(&json::Job::from(job)));
     }
     if jobs.is_empty() {
-        session.talk(if active_only { "no active jobs" } else { "no jobs since the server started" });
+        session.talk(if active_only { "no active jobs" } else { "no jobs yet" });
         return Ok(());
     }
     session.terminal.print(&table(&jobs))
@@ -46,10 +46,25 @@ fn table(jobs: &[Job]) -> String {
             format::time(job.create_time.as_ref()),
             words::state(job.state()),
             format::count(done),
-            job.summary.clone() + if job.dry_run { " (dry run)" } else { "" },
+            about(job),
         ]);
     }
     table.render()
+}
+
+/// What it is to do, and what is not so of every job.
+fn about(job: &Job) -> String {
+    let mut text = job.summary.clone();
+    if job.dry_run {
+        text += " (dry run)";
+    }
+    if job.attempts > 1 {
+        text += &format!(" (attempt {})", job.attempts);
+    }
+    if job.resumable {
+        text += " (can be resumed)";
+    }
+    text
 }
 
 #[cfg(test)]
@@ -59,6 +74,6 @@ mod tests {
 
     #[test]
     fn a_table_of_jobs() {
-        snapshot("jobs_list", table(&[example::running(), example::succeeded()]));
+        snapshot("jobs_list", table(&[example::running(), example::succeeded(), example::interrupted()]));
     }
 }

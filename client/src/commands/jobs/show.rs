@@ -18,6 +18,25 @@ pub async fn run(id: String, session: &mut Session<'_, '_>) -> Result<(), Failur
 }
 
 fn render(job: &Job) -> String {
+    let mut lines = head(job);
+    if !job.collections.is_empty() {
+        lines.push(format!("\n{}", collections(&job.collections)));
+    }
+    lines.extend(job.warnings.iter().map(|warning| format!("warning: {}", report::warning(warning))));
+    lines.extend(report::findings(job));
+    if let Some(failure) = &job.failure {
+        lines.push(format!("{}: {}", failure.reason().id(), failure.message));
+    }
+    // Without a failure too: a job can be resumed that never said why it stopped.
+    let hint = Failure::of_job(job).hint;
+    if !hint.is_empty() {
+        lines.push(format!("next: {hint}"));
+    }
+    lines.join("\n")
+}
+
+/// What the job is, a line each.
+fn head(job: &Job) -> Vec<String> {
     let mut lines = vec![
         format!("job         {}{}", job.id, if job.dry_run { " (dry run)" } else { "" }),
         format!("does        {}", job.summary),
@@ -27,27 +46,19 @@ fn render(job: &Job) -> String {
         format!("ended       {}", format::time(job.end_time.as_ref())),
         format!("cluster     {}", job.cluster),
     ];
-    for (label, value) in [("repository", &job.repository), ("backup", &job.backup_id)] {
+    for (label, value) in [("repository", &job.repository), ("backup", &job.backup_id), ("owner", &job.owner)]
+    {
         if !value.is_empty() {
             lines.push(format!("{label:<11} {value}"));
         }
     }
+    if job.attempts > 1 {
+        lines.push(format!("attempts    {}", format::count(job.attempts.into())));
+    }
     if job.retries > 0 {
         lines.push(format!("retries     {}", format::count(job.retries)));
     }
-    if !job.collections.is_empty() {
-        lines.push(format!("\n{}", collections(&job.collections)));
-    }
-    lines.extend(job.warnings.iter().map(|warning| format!("warning: {}", report::warning(warning))));
-    lines.extend(report::findings(job));
-    if let Some(failure) = &job.failure {
-        lines.push(format!("{}: {}", failure.reason().id(), failure.message));
-        let hint = Failure::of_job(job).hint;
-        if !hint.is_empty() {
-            lines.push(format!("next: {hint}"));
-        }
-    }
-    lines.join("\n")
+    lines
 }
 
 fn collections(collections: &[CollectionProgress]) -> String {
@@ -74,5 +85,6 @@ mod tests {
         snapshot("jobs_show_running", render(&example::running()));
         snapshot("jobs_show_partial", render(&example::partial()));
         snapshot("jobs_show_differing", render(&example::differing()));
+        snapshot("jobs_show_interrupted", render(&example::interrupted()));
     }
 }

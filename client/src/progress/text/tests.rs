@@ -10,6 +10,14 @@ fn plain_lines() {
 }
 
 #[test]
+fn a_job_that_waits_says_how_many_are_before_it() {
+    let pending = Job { state: JobState::Pending.into(), progress: None, ..example::running() };
+    let third = Job { jobs_ahead: 2, ..pending };
+    assert_eq!(plain(&third), "waits for its turn, 2 before it");
+    assert_eq!(screen(&third, 100), ["waits for its turn, 2 before it"]);
+}
+
+#[test]
 fn screens() {
     let mut job = example::running();
     job.waiting_for = "Weaviate at http://localhost:8080 (503), next try in 4 s".to_owned();

@@ -11,14 +11,14 @@ use selvedge_model::error::Kind;
 #[tokio::test]
 async fn an_id_belongs_to_the_job_that_claims_it_first() {
     let repository = memory(small());
-    repository.check_writable(&id("b")).await.unwrap();
+    repository.check_writable(&id("b"), "job-2").await.unwrap();
     let backup = repository.create_backup(&id("b"), "job-1").await.unwrap();
     repository.create_backup(&id("b"), "job-1").await.unwrap();
     let error = repository.create_backup(&id("b"), "job-2").await.unwrap_err();
     assert_eq!(error.kind(), Kind::BackupExists);
     assert!(error.to_string().contains("is taken by job job-1 since "), "{error}");
-    assert!(error.hint_text().unwrap().contains("remove that folder"), "what a crash left may go");
-    assert_eq!(repository.check_writable(&id("b")).await.unwrap_err().kind(), Kind::BackupExists);
+    assert!(error.hint_text().unwrap().contains("prune"), "what a crash left may go");
+    assert_eq!(repository.check_writable(&id("b"), "job-2").await.unwrap_err().kind(), Kind::BackupExists);
 
     backup.commit(summary(), Vec::new()).await.unwrap();
     for job in ["job-1", "job-2"] {

@@ -87,6 +87,15 @@ impl BackupWriter {
         }
     }
 
+    /// Deletes what an earlier attempt wrote of collections that are not among these.
+    pub async fn sweep(&self, collections: &[CollectionManifest]) -> Result<()> {
+        let folders: BTreeSet<_> =
+            collections.iter().map(|collection| layout::collection_dir(&self.id, &collection.name)).collect();
+        let mut there = self.store.list(&layout::collections_dir(&self.id)).await?;
+        there.retain(|path| !folders.iter().any(|folder| path.prefix_matches(folder)));
+        self.store.delete(there).await.map(drop)
+    }
+
     /// Deletes what a job that failed has written, and says how many objects that were. Deletes nothing and fails if
     /// the backup is committed. File writers must have ended before.
     pub async fn discard(&self) -> Result<u64> {

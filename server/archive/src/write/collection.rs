@@ -47,6 +47,24 @@ impl CollectionWriter {
         FileWriter::new(self.destination.clone(), group_bytes.min(limit).max(1))
     }
 
+    /// Whether a file that was written before still has its bytes.
+    pub async fn holds(&self, file: &DataFile) -> Result<bool> {
+        let destination = &self.destination;
+        destination.store.holds(&destination.data_file(&file.name), file.bytes, file.blake3).await
+    }
+
+    /// Deletes data files that are not among these: what an attempt that died was writing. No file writer may be at work.
+    pub async fn sweep(&self, files: &[DataFile]) -> Result<()> {
+        let Destination { store, backup, collection, .. } = &*self.destination;
+        let listed: BTreeSet<_> = files.iter().map(|file| self.destination.data_file(&file.name)).collect();
+        let dir = layout::data_dir(backup, collection);
+        let mut there = store.list(&dir).await?;
+        there.retain(|path| !listed.contains(path));
+        store.delete(there).await?;
+        // What was never finished is in no list.
+        store.remove_unfinished(&dir).await
+    }
+
     /// Deletes these files and the schema: the collection is to be read again, or not to be in the backup after all.
     pub async fn discard(self, files: &[DataFile]) -> Result<()> {
         let destination = &self.destination;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::destination::Destination;
@@ -14,7 +15,7 @@ use selvedge_model::error::{Error, Result};
 use selvedge_model::{Content, UuidRange};
 
 /// A data file, and what it holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Written {
     pub file: DataFile,
     pub content: Content,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Buckets, Digest, Digester, Unfit};
 use crate::{Batch, Dimensions};
 
 /// What was found in some objects of a collection: adds up, in any order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Content {
     pub buckets: Buckets,
     /// Empty without multi-tenancy. A tenant without objects need not be there.

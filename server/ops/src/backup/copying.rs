@@ -10,12 +10,15 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Content, Reason, Remark};
 use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
+use super::decided::Decided;
 use super::settle::Schema;
 use super::subject::{Counted, Subject, tasks, unless_gone};
 use super::waking::{WAVE, while_awake};
 use super::{BackupRequest, settle, tenants, warn};
-use crate::engine::{FromWeaviate, IntoArchive, Lanes, PartTally, Record, Tally};
+use crate::engine::{Done, FromWeaviate, IntoArchive, Lanes, Part, Piece, Record, Tally};
+use crate::journal::Ledger;
 use crate::{CollectionCounters, CollectionState, Context};
 
 /// Everything that the collections of a backup are copied with.
@@ -27,6 +30,7 @@ pub struct Copying {
     pub writer: BackupWriter,
     pub request: BackupRequest,
     pub permissions: Permissions,
+    pub decided: Decided,
     /// A job wakes tenants of one collection at a time.
     pub waking: Mutex<()>,
 }
@@ -58,6 +62,9 @@ struct Reading<'a> {
     counters: &'a Arc<CollectionCounters>,
     reader: Arc<ObjectReader>,
     target: CollectionWriter,
+    ledger: Ledger,
+    /// What earlier attempts have read.
+    done: Done,
 }
 
 /// What has come of it so far.
@@ -111,6 +118,7 @@ impl Copying {
             if !is_fresh && !job.or_stop(subject.refresh(cluster, request, permissions, counters)).await? {
                 return Ok(None);
             }
+            self.decided.lower_counts(subject);
             match self.copy_once(subject, counters).await? {
                 Settled::Whole(copied) => return Ok(Some(copied)),
                 Settled::Dropped => return Ok(None),
@@ -132,8 +140,10 @@ impl Copying {
         let reader = Arc::new(ObjectReader::open(cluster, collection, !request.without_vectors).await?);
         // Not to be dropped in the middle: the store may finish what it began, after everything else was taken away.
         let target = self.writer.add_collection(collection, aliases, reader.spaces()).await?;
-        let reading = Reading { subject, counters, reader, target };
         let mut gathered = Gathered { remarks: contents.remarks.clone(), ..Gathered::default() };
+        let ledger = self.job.journal().ledger(&collection.name, "objects");
+        let done = self.take_back(&target, &ledger, &mut gathered, counters).await?;
+        let reading = Reading { subject, counters, reader, target, ledger, done };
         let read = self.read(&reading, &mut gathered).await;
         let settled = async {
             match read {
@@ -141,13 +151,21 @@ impl Copying {
                 Err(error) => self.explain(subject, error).await,
             }
         };
-        let records = match unless_gone(settled.await)? {
+        let settled = match settled.await {
+            Err(error) if error.kind() != Kind::CollectionNotFound => {
+                return Err(self.distrust(&reading, &gathered.files, error).await?);
+            }
+            settled => settled,
+        };
+        let records = match unless_gone(settled)? {
             Some(Settled::Whole(records)) => records,
             Some(Settled::Changed(difference)) => {
+                reading.ledger.strike_all().await?;
                 reading.target.discard(&gathered.files).await?;
                 return Ok(Settled::Changed(difference));
             }
             None | Some(Settled::Dropped) => {
+                reading.ledger.strike_all().await?;
                 reading.target.discard(&gathered.files).await?;
                 return Ok(Settled::Dropped);
             }
@@ -158,8 +176,44 @@ impl Copying {
         }
         warn(&self.job, &remarks, &collection.name);
         let tenants = records.iter().flatten().map(|record| record.name.clone()).collect();
+        if self.job.journal().is_resumed() {
+            reading.target.sweep(&files).await?;
+        }
         let manifest = reading.target.finish(files, content, records, remarks).await?;
         Ok(Settled::Whole((manifest, tenants)))
+    }
+
+    /// What earlier attempts have read of a collection, and what of it still has its bytes.
+    async fn take_back(
+        &self,
+        target: &CollectionWriter,
+        ledger: &Ledger,
+        gathered: &mut Gathered,
+        counters: &Arc<CollectionCounters>,
+    ) -> Result<Done> {
+        let sinks = IntoArchive::new(target, counters);
+        let take_back = self.lanes.take_back::<FromWeaviate, _>(&sinks, ledger, |record| {
+            counters.add_tenants(tenants_ended_by(&record.piece));
+            gathered.add(record);
+            Ok(())
+        });
+        take_back.await
+    }
+
+    /// While a shard is away Weaviate shows what is left, and nobody knows since when: what was read of the collection does not
+    /// count for a later attempt. Returns why it failed.
+    async fn distrust(&self, reading: &Reading<'_>, files: &[DataFile], error: Error) -> Result<Error> {
+        let mut is_short = error.kind() == Kind::ShardsUnavailable;
+        // It may have been stopped because another collection was found to be short.
+        if !is_short && self.job.check_stop().is_ok() && !self.request.schema_only {
+            let checked = self.cluster.check_shards_now(&reading.subject.collection).await;
+            is_short = checked.is_err_and(|error| error.kind() == Kind::ShardsUnavailable);
+        }
+        if is_short {
+            reading.ledger.strike_all().await?;
+            reading.target.clone().discard(files).await?;
+        }
+        Ok(error)
     }
 
     /// Objects that do not fit the schema they were read with may fit the one that the collection has by now.
@@ -217,7 +271,9 @@ impl Copying {
         if !contents.parts.is_empty() {
             self.read_parts(reading, &contents.parts, gathered).await?;
         }
-        for wave in contents.asleep.chunks(WAVE) {
+        let mut asleep = contents.asleep.clone();
+        asleep.retain(|tenant| !reading.done.has_tenant(tenant));
+        for wave in asleep.chunks(WAVE) {
             self.lanes.check_stop()?;
             self.read_wave(reading, wave, gathered).await?;
         }
@@ -230,19 +286,19 @@ impl Copying {
         parts: &[Counted],
         gathered: &mut Gathered,
     ) -> Result<()> {
-        let Reading { subject, counters, reader, target } = reading;
+        let Reading { subject, counters, reader, target, ledger, done } = reading;
         // A tenant that was counted empty is not asked again, but counted once more in the end.
         let is_empty = |part: &&Counted| part.tenant.is_some() && part.objects == Some(0);
         let (empty, parts): (Vec<_>, Vec<_>) = parts.iter().partition(is_empty);
         counters.add_tenants(empty.len() as u64);
-        gathered
-            .tally
-            .parts
-            .extend(empty.into_iter().map(|part| (part.tenant.clone(), PartTally::default())));
+        for part in empty {
+            gathered.tally.parts.entry(part.tenant.clone()).or_default();
+        }
         let counted = parts.iter().all(|part| part.objects.is_some());
         let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters);
         let sinks = IntoArchive::new(target, counters);
-        let carried = self.lanes.carry(tasks(&parts), source, sinks, counters, |record| {
+        let tasks = done.rest_of(tasks(&parts));
+        let carried = self.lanes.carry_recorded(tasks, source, sinks, counters, ledger, |record| {
             gathered.add(record?);
             Ok(())
         });
@@ -280,5 +336,14 @@ impl Copying {
             Ok(())
         })
         .await
+    }
+}
+
+/// How many tenants were read to their end with this.
+fn tenants_ended_by(piece: &Piece) -> u64 {
+    match piece {
+        Piece::Ids { part: Part::Tenants(tenants), .. } => tenants.len() as u64,
+        Piece::Ids { part: Part::Tenant(_), ids } => u64::from(ids.last == Uuid::max()),
+        Piece::Ids { part: Part::Whole, .. } | Piece::File { .. } => 0,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tenants::{self, Choice};
@@ -42,7 +43,7 @@ pub struct Subject {
 }
 
 /// A collection without tenants, or a tenant, and how many objects there were; None if that was not counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     pub tenant: Option<String>,
     pub objects: Option<u64>,

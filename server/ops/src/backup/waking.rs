@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::Context;
@@ -42,19 +41,18 @@ pub async fn while_awake<T>(
         collection: collection.to_owned(),
         tenants: tenants.to_vec(),
     };
-    let json = serde_json::to_vec_pretty(&woken)
-        .map_err(|error| Error::internal("a list of tenants cannot be written as JSON").caused_by(error))?;
-    repository.put_job_file(&job.job_id, FILE, Bytes::from(json)).await?;
+    let folder = repository.job(&job.job_id);
+    folder.put(FILE, &woken).await?;
     let names: Vec<_> = tenants.iter().map(String::as_str).collect();
     let result = match cluster.set_tenant_status(collection, &names, TenantStatus::Hot).await {
         Ok(()) => work.await,
         Err(error) => Err(error),
     };
     // Whatever becomes of the job, and however long it takes.
-    let (cluster, repository, job_id) = (cluster.patient(), repository.clone(), job.job_id.clone());
+    let cluster = cluster.patient();
     let put_back = job.uncut(async move {
         woken.put_back(&cluster).await?;
-        repository.delete_job_file(&job_id, FILE).await
+        folder.delete(&[FILE]).await
     });
     match (result, put_back.await) {
         (result, Ok(())) => result,

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::Context;
-use selvedge_archive::Repository;
+use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Result, counted};
 use selvedge_model::{Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
@@ -34,9 +33,10 @@ pub struct Clearing {
 }
 
 /// The files of a clear of one collection. Its name is a folder's: with anything added, it could be too long for a file.
-pub struct Saved<'a> {
-    job: &'a Context,
-    repository: &'a Repository,
+pub struct Saved {
+    folder: JsonFolder,
+    /// How messages call the repository.
+    url: String,
     clearing: Clearing,
 }
 
@@ -55,63 +55,56 @@ fn tenants_file(collection: &str) -> String {
     format!("cleared/{collection}/tenants.json")
 }
 
-impl<'a> Saved<'a> {
+impl Saved {
     /// Keeps the schema and the tenants where they survive this server.
     pub async fn new(
-        job: &'a Context,
+        job: &Context,
         cluster: &Cluster,
-        repository: &'a Repository,
+        repository: &Repository,
         victim: &Victim,
     ) -> Result<Self> {
         let collection = victim.collection.name.clone();
         let (cluster, address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
         let (probe, proving, tenants) = (None, false, Vec::new());
         let clearing = Clearing { cluster, address, collection, probe, proving, tenants };
-        let saved = Self { job, repository, clearing };
+        let (folder, url) = (repository.job(&job.job_id), repository.url().to_owned());
+        let saved = Self { folder, url, clearing };
         if victim.collection.multi_tenant {
             let tenant = |tenant: &Tenant| json!({"name": tenant.name, "activityStatus": tenant.status});
             let tenants: Value = victim.tenants.iter().map(tenant).collect();
-            saved.put(&tenants_file(&saved.clearing.collection), &tenants).await?;
+            saved.folder.put(&tenants_file(&saved.clearing.collection), &tenants).await?;
         }
-        saved.put(&schema_file(&saved.clearing.collection), &victim.collection.schema).await?;
+        saved.folder.put(&schema_file(&saved.clearing.collection), &victim.collection.schema).await?;
         Ok(saved)
     }
 
     /// Where the schema is; the tenants are beside it.
     pub fn place(&self) -> String {
-        let file = schema_file(&self.clearing.collection);
-        format!("{}/jobs/{}/{file}", self.repository.url(), self.job.job_id)
+        format!("{}/{}", self.url, self.folder.place(&schema_file(&self.clearing.collection)))
     }
 
     /// From now on the probe may be there.
     pub async fn begin(&mut self, probe: &str) -> Result<()> {
         self.clearing.probe = Some(probe.to_owned());
         self.clearing.proving = true;
-        self.put(Clearing::FILE, &self.clearing).await
+        self.folder.put(Clearing::FILE, &self.clearing).await
     }
 
     /// From now on the collection may be missing.
     pub async fn begin_recreating(&mut self) -> Result<()> {
         self.clearing.proving = false;
-        self.put(Clearing::FILE, &self.clearing).await
+        self.folder.put(Clearing::FILE, &self.clearing).await
     }
 
     /// From now on these tenants may be missing, and those before are there.
     pub async fn begin_tenants(&mut self, tenants: &[Tenant]) -> Result<()> {
         self.clearing.tenants = tenants.iter().map(|tenant| tenant.name.clone()).collect();
-        self.put(Clearing::FILE, &self.clearing).await
+        self.folder.put(Clearing::FILE, &self.clearing).await
     }
 
     /// Nothing is missing any more.
     pub async fn end(&self) -> Result<()> {
-        self.repository.delete_job_file(&self.job.job_id, Clearing::FILE).await
-    }
-
-    async fn put(&self, file: &str, value: &(impl Serialize + Sync)) -> Result<()> {
-        let text = serde_json::to_vec_pretty(value).map_err(|error| {
-            Error::internal("what a clear keeps cannot be written as JSON").caused_by(error)
-        })?;
-        self.repository.put_job_file(&self.job.job_id, file, Bytes::from(text)).await
+        self.folder.delete(&[Clearing::FILE]).await
     }
 }
 
@@ -119,12 +112,7 @@ impl Clearing {
     pub const FILE: &'static str = "clearing.json";
 
     /// Brings back what is missing, and says what that was; None if nothing is.
-    pub async fn finish(
-        &self,
-        cluster: &Cluster,
-        repository: &Repository,
-        job_id: &str,
-    ) -> Result<Option<String>> {
+    pub async fn finish(&self, cluster: &Cluster, folder: &JsonFolder) -> Result<Option<String>> {
         let name = &self.collection;
         if let Some(probe) = &self.probe
             && cluster.is_empty(probe).await?
@@ -136,8 +124,8 @@ impl Clearing {
             return Ok(None);
         }
         let file = schema_file(name);
-        let schema: Value = read(repository, job_id, &file).await?;
-        let place = format!("{}/jobs/{job_id}/{file}", repository.url());
+        let schema: Value = read(folder, &file).await?;
+        let place = folder.place(&file);
         let Some(there) = cluster.collection(name).await? else {
             if !self.tenants.is_empty() {
                 // Its tenants were cleared, so it was there: somebody else has dropped it.
@@ -157,20 +145,15 @@ impl Clearing {
                  schema as it was, saved in {place}, to /v1/schema"
             ))
         })?;
-        self.bring_tenants_back(cluster, repository, job_id).await
+        self.bring_tenants_back(cluster, folder).await
     }
 
-    async fn bring_tenants_back(
-        &self,
-        cluster: &Cluster,
-        repository: &Repository,
-        job_id: &str,
-    ) -> Result<Option<String>> {
+    async fn bring_tenants_back(&self, cluster: &Cluster, folder: &JsonFolder) -> Result<Option<String>> {
         let name = &self.collection;
         if self.tenants.is_empty() {
             return Ok(None);
         }
-        let saved: Vec<SavedTenant> = read(repository, job_id, &tenants_file(name)).await?;
+        let saved: Vec<SavedTenant> = read(folder, &tenants_file(name)).await?;
         let there: BTreeSet<_> = cluster.tenants(name).await?.into_iter().map(|tenant| tenant.name).collect();
         let is_missing =
             |tenant: &SavedTenant| self.tenants.contains(&tenant.name) && !there.contains(&tenant.name);
@@ -188,14 +171,7 @@ impl Clearing {
     }
 }
 
-async fn read<T: serde::de::DeserializeOwned>(
-    repository: &Repository,
-    job_id: &str,
-    file: &str,
-) -> Result<T> {
-    let missing = || Error::internal(format!("jobs/{job_id}/{file} is missing, which a clear had saved"));
-    let bytes = repository.job_file(job_id, file).await?.ok_or_else(missing)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Error::internal(format!("jobs/{job_id}/{file} cannot be understood")).caused_by(error)
-    })
+async fn read<T: serde::de::DeserializeOwned>(folder: &JsonFolder, file: &str) -> Result<T> {
+    let missing = || Error::internal(format!("{} is missing, which a clear had saved", folder.place(file)));
+    folder.read(file).await?.ok_or_else(missing)
 }

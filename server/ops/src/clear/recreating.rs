@@ -1,6 +1,6 @@
 //! Emptying one collection, and proving that it is empty and otherwise the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::clearing::Saved;
 use super::probe::probe_name;
@@ -11,9 +11,12 @@ use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant};
 use selvedge_weaviate::{Cluster, compare_schemas};
+use serde::{Deserialize, Serialize};
 
 /// Tenants that are missing at a time, between being deleted and being created again.
 const CHUNK: usize = 100;
+/// The work that records of cleared tenants are of.
+const TENANTS: &str = "tenants";
 
 pub async fn clear(
     job: &Context,
@@ -54,12 +57,7 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
 }
 
 /// Proves that the schema can be created again, and leaves the collection as it is. From then on it may be missing.
-async fn prove(
-    job: &Context,
-    cluster: &Cluster,
-    collection: &Collection,
-    saved: &mut Saved<'_>,
-) -> Result<()> {
+async fn prove(job: &Context, cluster: &Cluster, collection: &Collection, saved: &mut Saved) -> Result<()> {
     let (name, probe) = (collection.name.clone(), probe_name(&collection.name));
     let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
     saved.begin(&probe).await?;
@@ -138,9 +136,10 @@ async fn recreate_tenants(
     job: &Context,
     cluster: &Cluster,
     victim: &Victim,
-    saved: &mut Saved<'_>,
+    saved: &mut Saved,
     counters: &CollectionCounters,
 ) -> Result<()> {
+    let ledger = job.journal().ledger(&victim.collection.name, TENANTS);
     for chunk in victim.tenants.chunks(CHUNK) {
         if let Err(error) = job.check_stop() {
             saved.end().await?;
@@ -160,8 +159,25 @@ async fn recreate_tenants(
             ))
         })?;
         counters.add_tenants(chunk.len() as u64);
+        let tenants = chunk.iter().map(|tenant| tenant.name.clone()).collect();
+        ledger.keep(&Cleared { tenants }, false, &job.progress).await;
     }
     Ok(())
+}
+
+/// The record of tenants that are cleared.
+#[derive(Serialize, Deserialize)]
+struct Cleared {
+    tenants: Vec<String>,
+}
+
+/// The tenants that earlier attempts have cleared.
+pub async fn cleared_tenants(job: &Context, collection: &str) -> Result<BTreeSet<String>> {
+    let (ledger, mut cleared) = (job.journal().ledger(collection, TENANTS), BTreeSet::new());
+    for name in ledger.earlier().await? {
+        cleared.extend(ledger.read::<Cleared>(&name).await?.into_iter().flat_map(|record| record.tenants));
+    }
+    Ok(cleared)
 }
 
 /// Empty, and otherwise as before.

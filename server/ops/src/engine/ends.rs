@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Digest, UuidRange};
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
-use super::{Piece, Running, Task};
+use super::{Mark, Piece, Running, Task};
 
 /// Where objects come from.
 pub trait Source: Send + Sync + 'static {
@@ -19,7 +19,7 @@ pub trait Source: Send + Sync + 'static {
 /// The objects of a task, page by page.
 pub trait Pages: Send {
     /// What there is to know of them beside the objects.
-    type Notes: Send;
+    type Notes: Send + Sync;
 
     /// The next page, which weighs no more than `room` bytes where it comes from. May be dropped at any time.
     fn next(&mut self, room: usize) -> impl Future<Output = Result<Fetched>> + Send;
@@ -29,7 +29,7 @@ pub trait Pages: Send {
 }
 
 /// What a task, or a part of it, left behind when it was done.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Record<L, N> {
     /// Which objects were moved: all there were of it.
     pub piece: Piece,
@@ -74,8 +74,8 @@ pub struct Page {
     pub batch: Batch,
     /// What it weighed where it came from.
     pub bytes: u64,
-    /// The last id that was passed, whether or not it is on the page.
-    pub last: Option<Uuid>,
+    /// Up to here everything was passed, whether or not it is on the page. None in the middle of a row group.
+    pub passed: Option<Mark>,
     /// The data file and the row group that it comes from, by their places in the list.
     pub origin: Option<Origin>,
     /// Of each object, if only these were asked for.
@@ -83,7 +83,7 @@ pub struct Page {
 }
 
 /// A data file and one of its row groups, by their places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     pub file: usize,
     pub group: usize,
@@ -92,16 +92,32 @@ pub struct Origin {
 /// Where objects go: makes a sink for each task.
 pub trait Sinks: Send + Sync + 'static {
     type Sink: Sink<Left = Self::Left>;
-    type Left: Send;
+    type Left: Send + Sync;
 
     /// `room` is how much a page weighs at most.
     fn open(&self, room: usize) -> Self::Sink;
+
+    /// Whether what an earlier attempt left behind is still what it was. If so, it counts as done.
+    fn take_back(&self, left: &Self::Left) -> impl Future<Output = Result<bool>> + Send {
+        let _ = left;
+        std::future::ready(Ok(true))
+    }
+
+    /// Whether it can be written down as done.
+    fn is_settled(_: &Self::Left) -> bool {
+        true
+    }
+
+    /// Whether it tells of something that Weaviate refused.
+    fn tells_of_refusals(_: &Self::Left) -> bool {
+        false
+    }
 }
 
 /// Takes the objects of a task, one page after the other.
 pub trait Sink: Send + 'static {
     /// What it leaves behind when it is sealed.
-    type Left: Send;
+    type Left: Send + Sync;
 
     fn take(&mut self, page: Page) -> impl Future<Output = Result<()>> + Send;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use selvedge_archive::{CollectionReader, DataFile, FileReader, Rows, Select};
 use selvedge_model::error::{Error, Result};
 
-use super::{Fetched, Origin, Page, Pages, Piece, Running, Source, Task};
+use super::{Fetched, Mark, Origin, Page, Pages, Piece, Running, Source, Task};
 
 /// A collection of a backup, or what is wanted of it.
 #[derive(Clone)]
@@ -96,7 +96,8 @@ impl Pages for ArchivePages {
             if let Some(Rows { tenant, batch, digests }) = self.pending.pop_front() {
                 let (tenant, bytes) = (tenant.map(Arc::from), batch.byte_len() as u64);
                 let origin = self.at.map(|group| Origin { file: self.file, group });
-                return Ok(Fetched::Page(Page { tenant, batch, bytes, last: None, origin, digests }));
+                let passed = self.at.filter(|_| self.pending.is_empty()).map(Mark::Group);
+                return Ok(Fetched::Page(Page { tenant, batch, bytes, passed, origin, digests }));
             }
             let Some(group) = self.next_group() else { return Ok(Fetched::End) };
             let weight = usize::try_from(self.reader.weight(group)).unwrap_or(usize::MAX);

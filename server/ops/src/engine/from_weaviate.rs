@@ -9,10 +9,12 @@ use selvedge_model::{Collection, UuidRange};
 use selvedge_weaviate::{
     Cluster, Fetched as FromRange, Misreading, ObjectReader, Page as WeaviatePage, RangeReader,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::pairs;
 use super::task::{LEAST_OBJECTS, OBJECTS_OF_RUN};
-use super::{Fetched, Page, Pages, Part, Piece, Running, Source, Task};
+use super::{Fetched, Mark, Page, Pages, Part, Piece, Running, Source, Task};
 use crate::CollectionCounters;
 
 /// Misread values that are kept; the others are counted.
@@ -33,9 +35,10 @@ struct Reading {
 }
 
 /// What was read: adds up.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// By tenant, or under `None`.
+    #[serde(with = "pairs")]
     pub parts: BTreeMap<Option<String>, PartTally>,
     /// Tenants that could not be read any more when their turn came, or in the middle of it: deleted or deactivated.
     pub lost: BTreeSet<String>,
@@ -43,7 +46,7 @@ pub struct Tally {
 }
 
 /// What was read of a collection without tenants, or of a tenant.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 pub struct PartTally {
     pub rows: u64,
     /// Objects that were written after reading had begun, as far as Weaviate's clock agrees with ours.
@@ -55,7 +58,7 @@ pub struct PartTally {
 }
 
 /// Values that Weaviate has not shown as they are, or not at all.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Misreadings {
     pub total: u64,
     /// The first of them.
@@ -244,7 +247,8 @@ impl WeaviatePages {
         part.young += page.batch.update_times.iter().filter(|time| **time >= started).count() as u64;
         part.unreadable += page.unreadable.len() as u64;
         self.tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
-        Page { tenant, batch: page.batch, bytes: page.bytes as u64, last, origin: None, digests: Vec::new() }
+        let (batch, bytes, passed) = (page.batch, page.bytes as u64, last.map(Mark::Id));
+        Page { tenant, batch, bytes, passed, origin: None, digests: Vec::new() }
     }
 
     /// The tenant that was open is read.

@@ -27,6 +27,17 @@ impl Sinks for IntoArchive {
     fn open(&self, room: usize) -> DataFileSink {
         DataFileSink { file: self.writer.data_file(room), counters: Arc::clone(&self.counters), counted: 0 }
     }
+
+    /// A data file has to have its bytes. Where nothing was read, there is none.
+    async fn take_back(&self, left: &Option<Written>) -> Result<bool> {
+        let Some(Written { file, .. }) = left else { return Ok(true) };
+        let holds = self.writer.holds(file).await?;
+        if holds {
+            self.counters.add_objects(file.rows);
+            self.counters.add_bytes_written(file.bytes);
+        }
+        Ok(holds)
+    }
 }
 
 /// A data file that takes objects.

@@ -65,6 +65,11 @@ impl Sinks for IntoDigest {
         let (lens, counters) = (Arc::clone(&self.lens), Arc::clone(&self.counters));
         DigestSink { lens, counters, content: Content::default() }
     }
+
+    async fn take_back(&self, left: &Content) -> Result<bool> {
+        self.counters.add_objects(left.total().objects);
+        Ok(true)
+    }
 }
 
 /// Adds up what it is given.

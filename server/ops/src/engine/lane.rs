@@ -5,16 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use selvedge_model::UuidRange;
 use selvedge_model::error::{Error, Kind, Result};
+use serde_json::value::RawValue;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::budget::Share;
-use super::{
-    Broken, Budget, Ended, Fetched, Page, Pages, Part, Piece, Record, Running, Sink, Sinks, Source, Task,
-};
+use super::{Broken, Budget, Ended, Fetched, Mark, Page, Pages, Record, Running, Sink, Sinks, Source, Task};
+use crate::journal::Ledger;
 use crate::{CollectionCounters, Progress};
 
 /// Bytes that a task moves in a row on one share, while others may wait for memory.
@@ -35,10 +33,21 @@ pub struct Move<S: Source, K: Sinks> {
     pub sinks: K,
     /// What is done, or why it has failed.
     pub records: UnboundedSender<Ended<S, K>>,
+    /// None if nobody goes on with it.
+    pub ledger: Option<LedgerOf<S, K>>,
     pub stop: CancellationToken,
     pub budget: Budget,
     pub progress: Arc<Progress>,
     pub counters: Arc<CollectionCounters>,
+}
+
+/// What a record of a move is.
+pub type RecordOf<S, K> = Record<<K as Sinks>::Left, <<S as Source>::Pages as Pages>::Notes>;
+
+/// Where the records of a move go, and how they are written.
+pub struct LedgerOf<S: Source, K: Sinks> {
+    pub ledger: Ledger,
+    pub write: fn(&RecordOf<S, K>) -> serde_json::Result<Box<RawValue>>,
 }
 
 impl<S: Source, K: Sinks> Work for Move<S, K> {
@@ -74,15 +83,15 @@ struct Open<S: Source, K: Sinks> {
     share: Option<Share>,
     /// Bytes that were moved on it.
     moved: u64,
-    /// The first id of what goes into the sink. None where ids do not tell.
-    first: Option<Uuid>,
+    /// Where that begins which goes into the sink. None for what is sealed only as a whole.
+    first: Option<Mark>,
 }
 
 impl<S: Source, K: Sinks> Move<S, K> {
     async fn move_all(&self, task: Arc<Running>, apart: &mut Vec<Task>) -> Result<()> {
         let share = self.or_stop(self.take()).await?;
         let pages = self.or_stop(self.source.open(Arc::clone(&task))).await?;
-        let (sink, first) = (self.sinks.open(share.room()), first_id(&task));
+        let (sink, first) = (self.sinks.open(share.room()), Mark::first_of(&task.task().piece));
         let mut open = Open::<S, K> { task, pages, sink, share: Some(share), moved: 0, first };
         loop {
             let moved = match self.or_stop(open.pages.next(open.room())).await {
@@ -102,16 +111,33 @@ impl<S: Source, K: Sinks> Move<S, K> {
         }
         let Open { task, mut pages, sink, first, .. } = open;
         // From here on nobody takes a part of it: what is sealed is all of it.
-        let (piece, end) = task.close();
-        let ids = first.map(|first| UuidRange { first, last: end });
-        let left = sink.seal(ids).await?;
-        let record = Record { piece: piece.limited_to(ids), left, notes: pages.notes() };
-        let _ = self.records.send(Ok(record));
+        let piece = task.close().starting_at(first);
+        let left = sink.seal(piece.ids()).await?;
+        self.hand_in(Record { piece, left, notes: pages.notes() }).await;
         Ok(())
     }
 
+    /// Whoever cleans up or goes on has to know of what was sealed, whatever fails next.
+    async fn hand_in(&self, record: RecordOf<S, K>) {
+        // Nothing is to be told of a part that holds nothing.
+        let is_told = !record.piece.is_empty() && K::is_settled(&record.left);
+        if let Some(LedgerOf { ledger, write }) = self.ledger.as_ref().filter(|_| is_told) {
+            match write(&record) {
+                Ok(json) => {
+                    ledger.keep(&json, K::tells_of_refusals(&record.left), &self.progress).await;
+                }
+                Err(error) => {
+                    let text =
+                        format!("a record cannot be written as JSON, so it could not be resumed: {error}");
+                    self.progress.warn("not_recorded", text, self.counters.collection.clone());
+                }
+            }
+        }
+        let _ = self.records.send(Ok(record));
+    }
+
     async fn pass(&self, open: &mut Open<S, K>, page: Page) -> Result<()> {
-        let (objects, last) = (page.batch.len() as u64, page.last);
+        let (objects, passed) = (page.batch.len() as u64, page.passed);
         open.task.add(objects);
         open.moved += page.bytes;
         self.counters.add_bytes_read(page.bytes);
@@ -123,17 +149,13 @@ impl<S: Source, K: Sinks> Move<S, K> {
             self.exchange(open).await?;
         }
         // A run of tenants is sealed as a whole.
-        if let (true, Some(first), Some(last)) = (open.sink.is_full(), open.first, last) {
-            let last = last.min(open.task.ids().last);
-            let ids = UuidRange { first, last };
+        if let (true, Some(first), Some(passed)) = (open.sink.is_full(), open.first, passed) {
+            let piece = open.task.task().piece.starting_at(Some(first)).up_to(passed);
             let next = self.sinks.open(open.room());
             let full = std::mem::replace(&mut open.sink, next);
-            let left = full.seal(Some(ids)).await?;
-            // Before anything can fail: whoever cleans up has to know of it.
-            let piece = open.task.task().piece.limited_to(Some(ids));
-            let _ = self.records.send(Ok(Record { piece, left, notes: open.pages.notes() }));
-            // Behind the last id of all there is nothing, and the task ends with it.
-            open.first = Some(Uuid::from_u128(last.as_u128().saturating_add(1)));
+            let left = full.seal(piece.ids()).await?;
+            self.hand_in(Record { piece, left, notes: open.pages.notes() }).await;
+            open.first = Some(passed.next());
             self.exchange(open).await?;
         }
         Ok(())
@@ -199,11 +221,4 @@ impl<S: Source, K: Sinks> Open<S, K> {
 /// What is said of work that is stopped because of other work. Why is for that to say.
 pub fn stopped() -> Error {
     Error::new(Kind::Cancelled, "work was stopped because other work had failed")
-}
-
-fn first_id(task: &Running) -> Option<Uuid> {
-    match task.task().piece {
-        Piece::Ids { part: Part::Whole | Part::Tenant(_), ids } => Some(ids.first),
-        Piece::Ids { part: Part::Tenants(_), .. } | Piece::File { .. } => None,
-    }
 }

@@ -8,14 +8,18 @@ use futures_util::{StreamExt, stream};
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::to_raw_value;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::lane::{Move, stopped};
+use super::lane::{LedgerOf, Move, RecordOf, stopped};
 use super::queue::{Item, Queue};
-use super::{Ended, Sinks, Source, Task};
+use super::{Done, Ended, Sinks, Source, Task};
+use crate::journal::Ledger;
 use crate::{CollectionCounters, Context};
 
 /// More lanes only make Weaviate slower, fewer leave it waiting while we work.
@@ -113,6 +117,81 @@ impl Lanes {
         source: S,
         sinks: K,
         counters: &Arc<CollectionCounters>,
+        gather: impl FnMut(Ended<S, K>) -> Result<()>,
+    ) -> Result<()> {
+        self.carry_out(tasks, source, sinks, counters, None, gather).await
+    }
+
+    /// As [`Lanes::carry`], but what earlier attempts have done of it is not done again: `gather` hears of it first. What is
+    /// done now is written down for later ones.
+    pub async fn carry_on<S: Source, K: Sinks>(
+        &self,
+        tasks: Vec<Task>,
+        source: S,
+        sinks: K,
+        counters: &Arc<CollectionCounters>,
+        ledger: &Ledger,
+        mut gather: impl FnMut(Ended<S, K>) -> Result<()>,
+    ) -> Result<()>
+    where
+        RecordOf<S, K>: Serialize + DeserializeOwned,
+    {
+        let done = self.take_back::<S, K>(&sinks, ledger, |record| gather(Ok(record))).await?;
+        self.carry_recorded(done.rest_of(tasks), source, sinks, counters, ledger, gather).await
+    }
+
+    /// What earlier attempts have done, as far as it still holds. `gather` hears of each part of it.
+    pub async fn take_back<S: Source, K: Sinks>(
+        &self,
+        sinks: &K,
+        ledger: &Ledger,
+        mut gather: impl FnMut(RecordOf<S, K>) -> Result<()>,
+    ) -> Result<Done>
+    where
+        RecordOf<S, K>: DeserializeOwned,
+    {
+        let mut done = Done::default();
+        // To check it can mean to read all of it.
+        let earlier = ledger.earlier().await?.into_iter().map(async |name| {
+            let Some(record) = ledger.read::<RecordOf<S, K>>(&name).await? else { return Ok((name, None)) };
+            let holds = sinks.take_back(&record.left).await?;
+            Ok::<_, Error>((name, Some(record).filter(|_| holds)))
+        });
+        let mut earlier = stream::iter(earlier).buffered(LANES);
+        while let Some(read) = earlier.next().await {
+            self.check_stop()?;
+            match read? {
+                (_, Some(record)) if done.add(&record.piece) => gather(record)?,
+                (name, _) => ledger.strike(&name).await?,
+            }
+        }
+        Ok(done)
+    }
+
+    /// As [`Lanes::carry`], and what is done is written down for later attempts.
+    pub async fn carry_recorded<S: Source, K: Sinks>(
+        &self,
+        tasks: Vec<Task>,
+        source: S,
+        sinks: K,
+        counters: &Arc<CollectionCounters>,
+        ledger: &Ledger,
+        gather: impl FnMut(Ended<S, K>) -> Result<()>,
+    ) -> Result<()>
+    where
+        RecordOf<S, K>: Serialize,
+    {
+        let ledger = LedgerOf { ledger: ledger.clone(), write: |record| to_raw_value(record) };
+        self.carry_out(tasks, source, sinks, counters, Some(ledger), gather).await
+    }
+
+    async fn carry_out<S: Source, K: Sinks>(
+        &self,
+        tasks: Vec<Task>,
+        source: S,
+        sinks: K,
+        counters: &Arc<CollectionCounters>,
+        ledger: Option<LedgerOf<S, K>>,
         mut gather: impl FnMut(Ended<S, K>) -> Result<()>,
     ) -> Result<()> {
         let (records, mut done) = unbounded_channel();
@@ -121,6 +200,7 @@ impl Lanes {
             source,
             sinks,
             records,
+            ledger,
             stop: stop.clone(),
             budget: self.context.budget().clone(),
             progress: Arc::clone(&self.context.progress),

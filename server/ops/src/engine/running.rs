@@ -72,15 +72,11 @@ impl Running {
         }
     }
 
-    /// All of it was moved: nothing is left to give away. Returns what it was in the end, and its last id.
-    pub fn close(&self) -> (Piece, Uuid) {
+    /// All of it was moved: nothing is left to give away. Returns what it was in the end.
+    pub fn close(&self) -> Piece {
         let mut state = self.state();
-        let end = match &state.task.piece {
-            Piece::Ids { ids, .. } => ids.last,
-            Piece::File { .. } => Uuid::max(),
-        };
         state.position = Position::Closed;
-        (state.task.piece.clone(), end)
+        state.task.piece.clone()
     }
 
     /// Takes a tenant out of a run, by its place.

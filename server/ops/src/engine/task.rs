@@ -56,12 +56,85 @@ pub enum Position {
     Closed,
 }
 
+/// How far a task was moved: up to this, and all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Of a part whose objects are in the order of their ids.
+    Id(Uuid),
+    /// Of a data file, by its place.
+    Group(usize),
+}
+
+impl Mark {
+    /// Where a task begins that can be sealed in between; None for a run of tenants, which is sealed as a whole.
+    pub fn first_of(piece: &Piece) -> Option<Self> {
+        match piece {
+            Piece::Ids { part: Part::Whole | Part::Tenant(_), ids } => Some(Self::Id(ids.first)),
+            Piece::Ids { part: Part::Tenants(_), .. } => None,
+            Piece::File { groups, .. } => Some(Self::Group(groups.start)),
+        }
+    }
+
+    /// Behind the last id of all there is nothing, and the task ends with it.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Id(id) => Self::Id(Uuid::from_u128(id.as_u128().saturating_add(1))),
+            Self::Group(group) => Self::Group(group + 1),
+        }
+    }
+}
+
+impl Part {
+    /// The one that it is of, if it is of one.
+    pub fn tenant(&self) -> Option<String> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant.clone()),
+            Self::Whole | Self::Tenants(_) => None,
+        }
+    }
+}
+
 impl Piece {
-    /// Of a part, only these ids.
-    pub fn limited_to(self, only: Option<UuidRange>) -> Self {
-        match (self, only) {
-            (Self::Ids { part, .. }, Some(ids)) => Self::Ids { part, ids },
+    /// From `first` on.
+    pub fn starting_at(self, first: Option<Mark>) -> Self {
+        match (self, first) {
+            (Self::Ids { part, ids }, Some(Mark::Id(first))) => {
+                Self::Ids { part, ids: UuidRange { first, ..ids } }
+            }
+            (Self::File { file, groups }, Some(Mark::Group(first))) => {
+                Self::File { file, groups: first..groups.end }
+            }
             (piece, _) => piece,
+        }
+    }
+
+    /// Up to `last`, and no further.
+    pub fn up_to(self, last: Mark) -> Self {
+        match (self, last) {
+            (Self::Ids { part, ids }, Mark::Id(last)) => {
+                Self::Ids { part, ids: UuidRange { last: last.min(ids.last), ..ids } }
+            }
+            (Self::File { file, groups }, Mark::Group(last)) => {
+                Self::File { file, groups: groups.start..groups.end.min(last + 1) }
+            }
+            (piece, _) => piece,
+        }
+    }
+
+    /// The ids of a part that it covers; None for a run of tenants and for a data file.
+    pub fn ids(&self) -> Option<UuidRange> {
+        match self {
+            Self::Ids { part: Part::Whole | Part::Tenant(_), ids } => Some(*ids),
+            Self::Ids { part: Part::Tenants(_), .. } | Self::File { .. } => None,
+        }
+    }
+
+    /// Whether there is nothing in it at all.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Ids { part: Part::Tenants(tenants), .. } => tenants.is_empty(),
+            Self::Ids { ids, .. } => ids.first > ids.last,
+            Self::File { groups, .. } => groups.is_empty(),
         }
     }
 }

@@ -7,7 +7,7 @@ use selvedge_model::error::{Kind, Result};
 use selvedge_model::{Batch, UuidRange};
 use uuid::Uuid;
 
-use super::{Fetched, Lanes, Page, Pages, Running, Sink, Sinks, Source, Task};
+use super::{Fetched, Lanes, Mark, Page, Pages, Running, Sink, Sinks, Source, Task};
 use crate::{CollectionCounters, Context};
 
 /// A move that takes longer waits for what never comes.
@@ -95,7 +95,8 @@ impl Sink for ScriptedSink {
 fn page(last: Option<Uuid>) -> Fetched {
     let mut batch = Batch::new(&[], false);
     batch.ids.push(Uuid::nil());
-    Fetched::Page(Page { tenant: None, batch, bytes: 1, last, origin: None, digests: Vec::new() })
+    let passed = last.map(Mark::Id);
+    Fetched::Page(Page { tenant: None, batch, bytes: 1, passed, origin: None, digests: Vec::new() })
 }
 
 /// Moves a task. Returns what became of it, and what was sealed, as far as it was told.

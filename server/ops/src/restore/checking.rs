@@ -8,6 +8,7 @@ use super::refused::RefusedOfCollection;
 use super::target::{Target, Targets};
 use crate::compare::{Comparison, Expected, Verdict};
 use crate::engine::Lanes;
+use crate::journal::Ledger;
 use crate::{Check, CollectionCounters, Context};
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
@@ -125,6 +126,8 @@ impl Checking<'_> {
             references,
             // Objects are not done twice.
             counters: Arc::new(CollectionCounters::unseen()),
+            // It tells of the cluster as it is when all is written.
+            ledger: Ledger::default(),
         }
     }
 

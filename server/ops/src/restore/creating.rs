@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::begun::Begun;
 use super::target::{Target, Targets};
 use crate::Context;
 use selvedge_model::Tenant;
@@ -15,7 +16,7 @@ use selvedge_weaviate::{Cluster, Difference, compare_schemas};
 pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
     match create(&job, &cluster.uncut(), &targets.all, &mut created).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Begun::all_created(&job).await,
         // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
         Err(error) if job.stop_token().is_cancelled() => {
             Err(undo(&cluster.hasty(), &targets.all, &created, error).await)
@@ -112,7 +113,7 @@ async fn undo(cluster: &Cluster, targets: &[Arc<Target>], created: &[&str], mut 
 }
 
 /// False if there is something in it. Nothing has been written by the job yet.
-async fn drop_if_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
+pub async fn drop_if_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
     let name = &target.collection.name;
     let Some(there) = cluster.collection(name).await? else { return Ok(true) };
     let objects = if there.multi_tenant {

@@ -1,44 +1,54 @@
-//! What Weaviate refused of a restore for good.
+//! What Weaviate refused of a restore.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Content, Digester};
 use selvedge_weaviate::Refusal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CollectionCounters, Context, Progress};
+use crate::{CollectionCounters, ObjectFailure, Progress};
 
-/// Refusals that are listed; all are counted.
-const LISTED: usize = 10_000;
-const FILE: &str = "refused.jsonl";
 /// Refused objects of a collection that are kept to be sent once more.
 const KEPT: usize = 1_000;
 /// What those of all collections weigh at most.
 const KEPT_BYTES: usize = 16 << 20;
 
-/// How many there are, and the first of them.
-#[derive(Debug, Default)]
-pub struct Refused(Mutex<Lists>);
-
-#[derive(Debug, Default)]
-struct Lists {
-    totals: Totals,
-    listed: Vec<Listed>,
-    /// What the objects weigh that are kept.
-    kept_bytes: usize,
-}
-
-/// Objects that are missing, references that are, and objects that lack something.
+/// How many objects are missing, how many references, and how many objects lack something.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     pub objects: u64,
     pub references: u64,
     pub altered: u64,
+}
+
+/// What became of some objects that were to be written: what a record of a restore tells.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refusals {
+    /// Objects that were written.
+    pub written: u64,
+    /// For good. There are as many as there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<ObjectFailure>,
+    /// What the objects hold that are missing; None if there are none, as it is large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Box<Content>>,
+    /// Objects that are to be sent once more when all others are there: what keeps Weaviate from taking an object may pass,
+    /// whatever it says.
+    #[serde(skip)]
+    pub kept: Vec<Kept>,
+}
+
+/// An object that was refused, in a batch of its own.
+#[derive(Debug)]
+pub struct Kept {
+    pub tenant: Option<Arc<str>>,
+    pub object: Arc<Batch>,
 }
 
 /// What was refused of one collection.
@@ -49,49 +59,51 @@ pub struct RefusedOfCollection {
     pub totals: Totals,
     /// Which objects are missing, by tenant, if that is of interest.
     ids: Option<BTreeMap<Option<String>, Vec<Uuid>>>,
-    kept: Kept,
-}
-
-/// Objects that were refused, each in a batch of its own, to be sent once more when all others are there: what keeps
-/// Weaviate from taking an object may pass, whatever it says.
-#[derive(Debug, Default)]
-struct Kept {
-    objects: Vec<(Option<String>, Batch)>,
-    /// What is refused from now on is refused for good.
-    closed: bool,
 }
 
 /// What was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum FailureKind {
+    /// The object is missing.
     Object,
+    /// It is there without this reference.
     Reference,
-    /// The object was stored without it.
+    /// It was stored without something.
     PartOfObject,
 }
 
-#[derive(Debug, Serialize)]
-struct Listed {
-    collection: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<String>,
-    id: Uuid,
-    what: What,
-    reason: String,
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.references += other.references;
+        self.altered += other.altered;
+    }
 }
 
 impl Totals {
-    fn add(&mut self, what: What) {
-        *match what {
-            What::Object => &mut self.objects,
-            What::Reference => &mut self.references,
-            What::PartOfObject => &mut self.altered,
-        } += 1;
+    fn of(failures: &[ObjectFailure]) -> Self {
+        let count = |kind| failures.iter().filter(|failure| failure.kind == kind).count() as u64;
+        Self {
+            objects: count(FailureKind::Object),
+            references: count(FailureKind::Reference),
+            altered: count(FailureKind::PartOfObject),
+        }
     }
 
     pub fn are_none(self) -> bool {
         self == Self::default()
+    }
+}
+
+impl Refusals {
+    pub fn add(&mut self, other: Self) {
+        self.written += other.written;
+        self.failures.extend(other.failures);
+        self.kept.extend(other.kept);
+        if let Some(missing) = other.missing {
+            self.missing.get_or_insert_default().merge(*missing);
+        }
     }
 }
 
@@ -112,11 +124,16 @@ impl RefusedOfCollection {
         ids.is_some_and(|ids| ids.binary_search(id).is_ok())
     }
 
-    /// The objects that are to be sent once more, whose room is to be given back. What is refused from now on is refused for
-    /// good.
-    pub fn take_kept(&mut self) -> Vec<(Option<String>, Batch)> {
-        self.kept.closed = true;
-        std::mem::take(&mut self.kept.objects)
+    /// Each of them has its place in a record; here they are counted.
+    pub fn add(&mut self, Refusals { failures, missing, .. }: Refusals) {
+        self.totals += Totals::of(&failures);
+        if let Some(missing) = missing {
+            self.missing.get_or_insert_default().merge(*missing);
+        }
+        let Some(ids) = &mut self.ids else { return };
+        for failure in failures.into_iter().filter(|failure| failure.kind == FailureKind::Object) {
+            ids.entry(failure.tenant).or_default().push(failure.object);
+        }
     }
 
     /// All objects are written.
@@ -125,21 +142,36 @@ impl RefusedOfCollection {
     }
 }
 
-impl Kept {
-    /// Gives back what is not kept.
-    fn take(&mut self, all: &Refused, tenant: Option<&str>, object: Batch) -> Option<Batch> {
-        if self.closed || self.objects.len() == KEPT || !all.take_room(object.byte_len()) {
-            return Some(object);
-        }
-        self.objects.push((tenant.map(str::to_owned), object));
-        None
+/// Room for refused objects that are kept: that of a collection, and that of all.
+#[derive(Debug, Default)]
+pub struct Room {
+    of_collection: AtomicUsize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Room {
+    /// For one more collection.
+    pub fn beside(all: &Arc<AtomicUsize>) -> Self {
+        Self { of_collection: AtomicUsize::new(0), all: Arc::clone(all) }
+    }
+
+    /// False if there is none for an object that weighs so much.
+    fn take(&self, bytes: usize) -> bool {
+        let more = |kept: usize| (kept < KEPT).then_some(kept + 1);
+        let heavier = |kept: usize| Some(kept + bytes).filter(|kept| *kept <= KEPT_BYTES);
+        self.of_collection.fetch_update(Relaxed, Relaxed, more).is_ok()
+            && self.all.fetch_update(Relaxed, Relaxed, heavier).is_ok()
+    }
+
+    /// An object is not kept any more. That it was counts on: no more are sent once more than there may be.
+    pub fn give_back(&self, bytes: usize) {
+        self.all.fetch_sub(bytes, Relaxed);
     }
 }
 
-/// Where the refusals of one collection go.
+/// Where the refusals of one collection are told.
 pub struct Desk<'a> {
-    pub all: &'a Refused,
-    pub of_collection: &'a Mutex<RefusedOfCollection>,
+    pub room: &'a Room,
     pub progress: &'a Progress,
     pub counters: &'a CollectionCounters,
     pub digester: &'a Digester,
@@ -147,97 +179,41 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// An object was refused: it is kept, or will be missing.
-    pub fn object(&self, refusal: Refusal, object: Batch) -> Result<()> {
-        let tenant = refusal.tenant.clone();
-        let tenant = tenant.as_deref();
-        let mut of_collection = lock(self.of_collection);
-        let Some(object) = of_collection.kept.take(self.all, tenant, object) else { return Ok(()) };
-        let missing = of_collection.missing.get_or_insert_default();
-        let added = missing.add(self.digester, tenant, &object);
-        added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
-        if let Some(ids) = &mut of_collection.ids {
-            ids.entry(tenant.map(str::to_owned)).or_default().push(refusal.id);
+    /// An object was refused: it is kept if that may help, or will be missing.
+    pub fn object(&self, refusals: &mut Refusals, refusal: Refusal, object: Batch, keep: bool) -> Result<()> {
+        if keep && self.room.take(object.byte_len()) {
+            refusals.kept.push(Kept { tenant: refusal.tenant, object: Arc::new(object) });
+            return Ok(());
         }
-        drop(of_collection);
+        let missing = refusals.missing.get_or_insert_default();
+        let added = missing.add(self.digester, refusal.tenant.as_deref(), &object);
+        added.map_err(|unfit| Error::internal(format!("a refused object has no digest: {}", unfit.0)))?;
         self.counters.add_refused(1);
-        self.tell(What::Object, refusal);
+        self.add(refusals, FailureKind::Object, refusal);
         Ok(())
     }
 
-    pub fn tell(&self, what: What, refusal: Refusal) {
-        let collection = self.collection;
-        let reason = match what {
-            What::Object => "object_refused",
-            What::Reference => "reference_refused",
-            What::PartOfObject => "object_altered",
+    pub fn add(&self, refusals: &mut Refusals, kind: FailureKind, refusal: Refusal) {
+        let Refusal { tenant, id: object, reason } = refusal;
+        let (collection, tenant) = (self.collection.to_owned(), tenant.as_deref().map(str::to_owned));
+        let failure = ObjectFailure { collection, tenant, object, kind, reason };
+        self.tell(&failure);
+        refusals.failures.push(failure);
+    }
+
+    /// What an earlier attempt has found is told too.
+    pub fn tell(&self, failure: &ObjectFailure) {
+        let reason = match failure.kind {
+            FailureKind::Object => "object_refused",
+            FailureKind::Reference => "reference_refused",
+            FailureKind::PartOfObject => "object_altered",
         };
-        self.progress.warn(reason, refusal.reason.as_str(), format!("{collection}/{}", refusal.id));
-        lock(self.of_collection).totals.add(what);
-        let mut all = lock(&self.all.0);
-        all.totals.add(what);
-        if all.listed.len() < LISTED {
-            let Refusal { tenant, id, reason } = refusal;
-            let (collection, tenant) = (collection.to_owned(), tenant.as_deref().map(str::to_owned));
-            all.listed.push(Listed { collection, tenant, id, what, reason });
-        }
+        let subject = format!("{}/{}", self.collection, failure.object);
+        self.progress.warn(reason, failure.reason.as_str(), subject);
     }
 }
 
 /// Nobody who holds it leaves it half changed.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Refused {
-    /// False if there is no room to keep an object that weighs so much.
-    fn take_room(&self, bytes: usize) -> bool {
-        let mut all = lock(&self.0);
-        let has_room = all.kept_bytes + bytes <= KEPT_BYTES;
-        if has_room {
-            all.kept_bytes += bytes;
-        }
-        has_room
-    }
-
-    /// An object that weighs so much is not kept any more.
-    pub fn give_room_back(&self, bytes: usize) {
-        let mut all = lock(&self.0);
-        all.kept_bytes = all.kept_bytes.saturating_sub(bytes);
-    }
-
-    pub fn totals(&self) -> Totals {
-        lock(&self.0).totals
-    }
-
-    /// Writes the list into the repository, one JSON object a line, and says where; None if there is nothing to list. That it
-    /// cannot be written is no reason for a restore to fail that did all it could.
-    pub async fn save(&self, repository: &Repository, job: &Context) -> Option<String> {
-        let text = self.text();
-        if matches!(&text, Ok(text) if text.is_empty()) {
-            return None;
-        }
-        let saved = async {
-            repository.put_job_file(&job.job_id, FILE, Bytes::from(text?)).await?;
-            Ok::<_, Error>(format!("jobs/{}/{FILE}", job.job_id))
-        };
-        match saved.await {
-            Ok(list) => Some(list),
-            Err(error) => {
-                let text = format!("the list of what Weaviate refused could not be saved: {error}");
-                job.progress.warn("refusals_not_listed", text, "");
-                None
-            }
-        }
-    }
-
-    fn text(&self) -> Result<String> {
-        let mut text = String::new();
-        for object in &lock(&self.0).listed {
-            text += &serde_json::to_string(object)
-                .map_err(|error| Error::internal("a refusal cannot be written as JSON").caused_by(error))?;
-            text.push('\n');
-        }
-        Ok(text)
-    }
 }

@@ -37,7 +37,7 @@ pub async fn compare(
     let new_name = |old: &String| request.rename.get(old).unwrap_or(old).clone();
     let names: BTreeMap<_, _> = names.iter().map(|old| (old.clone(), new_name(old))).collect();
     let locked: Vec<_> = names.values().cloned().collect();
-    let _lock = job.lock(&locked, Access::Shared)?;
+    let _lock = job.lock(&locked, Access::Shared).await?;
     let back = Arc::new(names.iter().map(|(old, new)| (new.clone(), old.clone())).collect());
     let live = Arc::new(Live {
         job: job.clone(),
@@ -144,8 +144,10 @@ impl Live {
         counters.expect_objects(expected.objects(), false);
         let names = Arc::clone(&self.back);
         let counters = Arc::clone(counters);
+        let ledger = job.journal().ledger(old, "live");
+        let source = &source;
         let comparison =
-            Comparison { job, lanes, cluster, source: &source, live, names, references: true, counters };
+            Comparison { job, lanes, cluster, source, live, names, references: true, counters, ledger };
         let (content, lost) = comparison.content(expected.parts()).await?;
         for tenant in &lost {
             let text =

@@ -83,7 +83,8 @@ impl Checking {
 
     async fn bytes(&self, reader: &CollectionReader) -> Result<()> {
         let Self { job, summary, counters, found, .. } = self;
-        let all = [(reader.clone(), None)];
+        let ledger = job.journal().ledger(&summary.name, "files");
+        let all = [files::Checked { reader: reader.clone(), tenants: None, ledger }];
         let checked = files::check(job, &all, |_, file, damage| {
             counters.add_objects(file.rows);
             counters.add_bytes_read(file.bytes);
@@ -95,12 +96,13 @@ impl Checking {
 
     /// Whoever reads all rows has read all bytes, and checked them.
     async fn rows(&self, reader: &CollectionReader) -> Result<()> {
-        let Self { lanes, summary, counters, found, .. } = self;
+        let Self { job, lanes, summary, counters, found, .. } = self;
+        let ledger = job.journal().ledger(&summary.name, "rows");
         let source = FromArchive::new(reader, None, Select::All);
         let (digester, collection) = (reader.digester().clone(), summary.name.clone());
         let sinks = IntoDigest::new(Lens { digester, names: None, references: true, collection }, counters);
         let (mut content, mut digests, mut broken) = (Content::default(), BTreeMap::new(), BTreeMap::new());
-        let read = lanes.carry(source.tasks(), source, sinks, counters, |ended| {
+        let read = lanes.carry_on(source.tasks(), source, sinks, counters, &ledger, |ended| {
             match ended {
                 Ok(Record { piece, left, .. }) => {
                     *digests.entry(file_of(&piece)).or_default() += left.total();

@@ -4,6 +4,7 @@ use selvedge_proto::v1;
 
 use super::remark::remark;
 use super::timestamp;
+use crate::jobs::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, Manifest};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
@@ -12,6 +13,35 @@ pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
         backups: backups.iter().map(backup).collect(),
         next_page_token: next.unwrap_or_default(),
         unreadable: unreadable.into_iter().collect(),
+        incomplete: Vec::new(),
+    }
+}
+
+/// There are few, so they are on one page.
+pub fn incomplete(found: Vec<Incomplete>) -> v1::ListBackupsResponse {
+    let incomplete = found.into_iter().map(|Incomplete { id, job_id, claimed, files, bytes, state }| {
+        let state = match state {
+            IncompleteState::Running => v1::IncompleteBackupState::Running,
+            IncompleteState::Resumable => v1::IncompleteBackupState::Resumable,
+            IncompleteState::Young => v1::IncompleteBackupState::Young,
+            IncompleteState::Garbage => v1::IncompleteBackupState::Garbage,
+        };
+        let (id, claim_time) = (id.to_string(), claimed.map(timestamp));
+        v1::IncompleteBackup { id, job_id, claim_time, files, bytes, state: state.into() }
+    });
+    v1::ListBackupsResponse { incomplete: incomplete.collect(), ..v1::ListBackupsResponse::default() }
+}
+
+pub fn pruned(pruned: Pruned) -> v1::PruneBackupsResponse {
+    let Pruned { leftovers, kept } = pruned;
+    v1::PruneBackupsResponse {
+        files: leftovers.iter().map(|one| one.files).sum(),
+        bytes: leftovers.iter().map(|one| one.bytes).sum(),
+        pruned: leftovers
+            .into_iter()
+            .map(|PrunedLeftover { path, why, files, bytes }| v1::PrunedLeftover { path, why, files, bytes })
+            .collect(),
+        kept,
     }
 }
 

@@ -4,15 +4,15 @@ use selvedge_proto::v1;
 
 use super::timestamp;
 use crate::grpc::status;
-use crate::jobs::{Job, Rate, State, View};
+use crate::jobs::{Rate, Snapshot, State};
 use selvedge_model::error::Error;
 use selvedge_ops::{
-    CollectionSnapshot, CollectionState, Counts, Finding, FindingKind, Operation, Phase, Plan,
-    PlannedCollection, ProgressSnapshot, Warning,
+    CollectionSnapshot, CollectionState, Counts, FailureKind, FailurePage, Finding, FindingKind,
+    ObjectFailure, Operation, Phase, Plan, PlannedCollection, ProgressSnapshot, Warning,
 };
 
-pub fn job(job: &Job, view: &View) -> v1::Job {
-    let (request, progress, lifecycle) = (&job.request, &view.progress, &view.lifecycle);
+pub fn job(job: &Snapshot) -> v1::Job {
+    let Snapshot { request, progress, lifecycle, .. } = job;
     let report = &lifecycle.report;
     v1::Job {
         id: job.id.to_string(),
@@ -28,7 +28,7 @@ pub fn job(job: &Job, view: &View) -> v1::Job {
         start_time: lifecycle.started.map(timestamp),
         end_time: lifecycle.ended.map(timestamp),
         progress_time: progress.moved.map(timestamp),
-        progress: Some(total(progress, view.rate)),
+        progress: Some(total(progress, job.rate)),
         collections: progress.collections.iter().map(collection).collect(),
         retries: progress.retries,
         waiting_for: progress.waiting_for.clone(),
@@ -37,7 +37,29 @@ pub fn job(job: &Job, view: &View) -> v1::Job {
         failure: lifecycle.failure.as_deref().map(failure),
         findings: report.findings.listed.iter().map(finding).collect(),
         findings_total: report.findings.total,
+        attempts: job.attempts,
+        resumable: job.resumable,
+        jobs_ahead: job.jobs_ahead,
+        owner: job.owner.clone(),
     }
+}
+
+/// Failures are small, but their reasons are Weaviate's.
+pub fn failures(page: FailurePage) -> v1::ListFailuresResponse {
+    let FailurePage { failures, next } = page;
+    let next_page_token = next.unwrap_or_default();
+    v1::ListFailuresResponse { failures: failures.into_iter().map(object_failure).collect(), next_page_token }
+}
+
+fn object_failure(failure: ObjectFailure) -> v1::ObjectFailure {
+    let ObjectFailure { collection, tenant, object, kind, reason } = failure;
+    let kind = match kind {
+        FailureKind::Object => v1::ObjectFailureKind::Object,
+        FailureKind::Reference => v1::ObjectFailureKind::Reference,
+        FailureKind::PartOfObject => v1::ObjectFailureKind::PartOfObject,
+    };
+    let (tenant, object_id) = (tenant.unwrap_or_default(), object.to_string());
+    v1::ObjectFailure { collection, tenant, object_id, kind: kind.into(), reason }
 }
 
 fn kind(operation: &Operation) -> v1::JobKind {
@@ -134,12 +156,7 @@ fn collection(snapshot: &CollectionSnapshot) -> v1::CollectionProgress {
 
 fn warning(warning: &Warning) -> v1::Warning {
     let Warning { reason, text, subjects, count } = warning;
-    v1::Warning {
-        reason: (*reason).to_owned(),
-        text: text.clone(),
-        subjects: subjects.clone(),
-        count: *count,
-    }
+    v1::Warning { reason: reason.clone(), text: text.clone(), subjects: subjects.clone(), count: *count }
 }
 
 fn finding(finding: &Finding) -> v1::Finding {

@@ -41,6 +41,7 @@ fn reason(reason: &Reason) -> v1::RemarkReason {
         Reason::VectorsDropped { .. } => v1::RemarkReason::VectorsDropped,
         Reason::MixedDimensions { .. } => v1::RemarkReason::MixedDimensions,
         Reason::ReadAtOne => v1::RemarkReason::ReadAtOne,
+        Reason::ReadInAttempts { .. } => v1::RemarkReason::ReadInAttempts,
         Reason::ProbeLeftOut { .. } => v1::RemarkReason::ProbeLeftOut,
         Reason::NothingExcluded { .. } => v1::RemarkReason::NothingExcluded,
         Reason::Told { .. } => v1::RemarkReason::Told,
@@ -59,6 +60,9 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::ReadAtOne
         | Reason::Told { text: _ }
         | Reason::Unknown => v1::Remark::default(),
+        Reason::ReadInAttempts { attempts } => {
+            v1::Remark { total: u64::from(*attempts), ..v1::Remark::default() }
+        }
         Reason::CollectionsUnseen { patterns: names, permission: _ }
         | Reason::AliasesChanged { now: names }
         | Reason::VectorsDropped { vectors: names } => all_of(names),
@@ -120,6 +124,7 @@ mod tests {
             Reason::DroppedLater,
             Reason::ValuesMisread { count: 3 },
             Reason::ReadAtOne,
+            Reason::ReadInAttempts { attempts: 2 },
             Reason::NothingExcluded { term: "Z*".to_owned() },
             Reason::Told { text: "told".to_owned() },
         ];

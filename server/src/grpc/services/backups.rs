@@ -5,7 +5,8 @@ use tonic::{Request, Response, Status};
 use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
-use crate::grpc::watch::{Watch, watch};
+use crate::grpc::watch::Watch;
+use crate::jobs;
 use selvedge_archive::{Page, Repository};
 use selvedge_model::error;
 
@@ -22,7 +23,22 @@ impl BackupService for Backups {
         let token = Some(request.page_token).filter(|token| !token.is_empty());
         let page = Page { size: convert::page_size(request.page_size), token };
         repository.check().await.map_err(refusal)?;
+        if request.incomplete {
+            let found = jobs::incomplete(&repository).await.map_err(refusal)?;
+            return Ok(Response::new(convert::incomplete(found)));
+        }
         list(&repository, page).await.map(Response::new).map_err(refusal)
+    }
+
+    async fn prune_backups(
+        &self,
+        request: Request<v1::PruneBackupsRequest>,
+    ) -> Result<Response<v1::PruneBackupsResponse>, Status> {
+        let request = request.into_inner();
+        let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
+        repository.check().await.map_err(refusal)?;
+        let pruned = jobs::prune(&repository, request.dry_run).await.map_err(refusal)?;
+        Ok(Response::new(convert::pruned(pruned)))
     }
 
     async fn get_backup(
@@ -45,7 +61,7 @@ impl BackupService for Backups {
     ) -> Result<Response<Self::VerifyBackupStream>, Status> {
         let call = convert::verify_call(request.into_inner()).map_err(refusal)?;
         let job = self.0.start(call).map_err(refusal)?;
-        Ok(Response::new(watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
+        Ok(Response::new(self.0.watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
     }
 }
 

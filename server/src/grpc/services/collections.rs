@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
-use crate::grpc::watch::{Watch, watch};
+use crate::grpc::watch::Watch;
 
 pub struct Collections(pub Desk);
 
@@ -19,7 +19,7 @@ impl CollectionService for Collections {
     ) -> Result<Response<Self::BackupStream>, Status> {
         let call = convert::backup_call(request.into_inner()).map_err(refusal)?;
         let job = self.0.start(call).map_err(refusal)?;
-        Ok(Response::new(watch(job, |job| v1::BackupResponse { job: Some(job) })))
+        Ok(Response::new(self.0.watch(job, |job| v1::BackupResponse { job: Some(job) })))
     }
 
     type RestoreStream = Watch<v1::RestoreResponse>;
@@ -30,7 +30,7 @@ impl CollectionService for Collections {
     ) -> Result<Response<Self::RestoreStream>, Status> {
         let call = convert::restore_call(request.into_inner()).map_err(refusal)?;
         let job = self.0.start(call).map_err(refusal)?;
-        Ok(Response::new(watch(job, |job| v1::RestoreResponse { job: Some(job) })))
+        Ok(Response::new(self.0.watch(job, |job| v1::RestoreResponse { job: Some(job) })))
     }
 
     type ClearStream = Watch<v1::ClearResponse>;
@@ -38,7 +38,7 @@ impl CollectionService for Collections {
     async fn clear(&self, request: Request<v1::ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
         let call = convert::clear_call(request.into_inner()).map_err(refusal)?;
         let job = self.0.start(call).map_err(refusal)?;
-        Ok(Response::new(watch(job, |job| v1::ClearResponse { job: Some(job) })))
+        Ok(Response::new(self.0.watch(job, |job| v1::ClearResponse { job: Some(job) })))
     }
 
     async fn list_collections(

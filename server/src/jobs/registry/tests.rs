@@ -5,7 +5,8 @@ use crate::jobs::State;
 use selvedge_ops::{Access, ClearRequest, Operation, Report};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
-    Registry::new(Limits { running, history, memory: 0 })
+    let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
+    Registry::new(Limits { running, waiting: 0, history, memory: 0 }, places)
 }
 
 fn done() -> Outcome {
@@ -50,8 +51,8 @@ async fn a_job_ends_as_its_operation_does() {
         let job = registry.start(None, clearing("A"), move |_, _| async move { result() }).unwrap();
         assert_eq!(ended(&job).await, state);
     }
-    let last = &registry.list(false, None)[0];
-    let failure = last.view().lifecycle.failure.unwrap();
+    let last = &registry.list(false, None, 9).await.unwrap()[0];
+    let failure = last.lifecycle.failure.clone().unwrap();
     assert_eq!(
         (failure.kind(), failure.to_string().as_str()),
         (Kind::Internal, "the job panicked: the sky fell")
@@ -62,7 +63,7 @@ async fn a_job_ends_as_its_operation_does() {
 async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
     let registry = registry(10, 10);
     let job = registry.start(None, clearing("A"), endless).unwrap();
-    registry.cancel(&job.id.to_string()).unwrap();
+    registry.cancel(&job.id.to_string()).await.unwrap();
     assert_eq!(job.state(), State::Cancelling);
     assert_eq!(ended(&job).await, State::Cancelled);
 
@@ -75,11 +76,12 @@ async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
     };
     let job = registry.start(None, clearing("A"), work).unwrap();
     has_begun.await.unwrap();
-    registry.cancel(&job.id.to_string()).unwrap();
+    registry.cancel(&job.id.to_string()).await.unwrap();
     release.send(()).unwrap();
     assert_eq!(ended(&job).await, State::Succeeded);
-    assert_eq!(registry.cancel(&job.id.to_string()).unwrap().state(), State::Succeeded);
-    assert_eq!(registry.cancel("no-such-job").unwrap_err().kind(), Kind::JobNotFound);
+    let Shown::Here(job) = registry.cancel(&job.id.to_string()).await.unwrap() else { panic!() };
+    assert_eq!(job.state(), State::Succeeded);
+    assert_eq!(registry.cancel("no-such-job").await.err().unwrap().kind(), Kind::JobNotFound);
 }
 
 #[tokio::test]
@@ -91,7 +93,7 @@ async fn a_request_id_attaches_to_its_job_and_to_no_other() {
     assert!(Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()));
     assert_eq!(registry.start(id(), clearing("B"), endless).unwrap_err().kind(), Kind::RequestIdReused);
     assert_eq!(registry.start(None, clearing("A"), endless).unwrap_err().kind(), Kind::TooManyJobs);
-    registry.cancel(&first.id.to_string()).unwrap();
+    registry.cancel(&first.id.to_string()).await.unwrap();
     ended(&first).await;
     assert!(
         Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()),
@@ -110,10 +112,10 @@ async fn old_jobs_are_forgotten_and_running_ones_never() {
         ended(&job).await;
         jobs.push(job);
     }
-    let listed: Vec<_> = registry.list(false, None).iter().map(|job| job.id).collect();
+    let listed: Vec<_> = registry.list(false, None, 9).await.unwrap().iter().map(|job| job.id).collect();
     assert_eq!(listed, [jobs[2].id, jobs[1].id, running.id], "newest first");
-    assert_eq!(registry.list(true, None).len(), 1);
-    assert_eq!(registry.list(false, Some(jobs[1].id)).len(), 1);
+    assert_eq!(registry.list(true, None, 9).await.unwrap().len(), 1);
+    assert_eq!(registry.list(false, Some(jobs[1].id), 9).await.unwrap().len(), 1);
     let again = registry.start(Some("request 0".to_owned()), clearing("B"), endless).unwrap();
     assert_ne!(again.id, jobs[0].id);
 }
@@ -124,23 +126,23 @@ async fn locks_end_with_the_job_and_are_per_cluster() {
     let (locked, is_locked) = oneshot::channel();
     let holder = registry
         .start(None, clearing("A"), move |context, request| async move {
-            let _guard = context.lock(&["A".to_owned()], Access::Exclusive)?;
+            let _guard = context.lock(&["A".to_owned()], Access::Exclusive).await?;
             let _ = locked.send(());
             endless(context, request).await
         })
         .unwrap();
     is_locked.await.unwrap();
     let take = |context: Context, _| async move {
-        context.lock(&["A".to_owned()], Access::Shared)?;
+        context.lock(&["A".to_owned()], Access::Shared).await?;
         Ok(done())
     };
     let busy = registry.start(None, clearing("A"), take).unwrap();
     assert_eq!(ended(&busy).await, State::Failed);
-    assert!(busy.view().lifecycle.failure.unwrap().to_string().contains(&holder.id.to_string()));
+    assert!(registry.snapshot(&busy).lifecycle.failure.unwrap().to_string().contains(&holder.id.to_string()));
 
     let elsewhere = Request { cluster: "other".to_owned(), ..clearing("A") };
     assert_eq!(ended(&registry.start(None, elsewhere, take).unwrap()).await, State::Succeeded);
-    registry.cancel(&holder.id.to_string()).unwrap();
+    registry.cancel(&holder.id.to_string()).await.unwrap();
     ended(&holder).await;
     assert_eq!(ended(&registry.start(None, clearing("A"), take).unwrap()).await, State::Succeeded);
 }
@@ -177,4 +179,27 @@ async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
     finish.send(()).unwrap();
     draining.await.unwrap();
     assert_eq!((deaf.state(), uncut.state()), (State::Interrupted, State::Succeeded));
+}
+
+#[tokio::test]
+async fn more_jobs_than_may_run_wait_for_their_turn() {
+    let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
+    let registry = Registry::new(Limits { running: 1, waiting: 2, history: 9, memory: 0 }, places);
+    let first = registry.start(None, clearing("A"), endless).unwrap();
+    first.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
+    let second = registry.start(None, clearing("B"), endless).unwrap();
+    let third = registry.start(None, clearing("C"), |_, _| async { Ok(done()) }).unwrap();
+    assert_eq!(registry.start(None, clearing("D"), endless).unwrap_err().kind(), Kind::TooManyJobs);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let ahead =
+        [&second, &third].map(|job| registry.snapshot(job)).map(|job| (job.lifecycle.state, job.jobs_ahead));
+    assert_eq!(ahead, [(State::Pending, 0), (State::Pending, 1)]);
+    // One that waits can be cancelled at once, and the next one moves up.
+    registry.cancel(&second.id.to_string()).await.unwrap();
+    assert_eq!(ended(&second).await, State::Cancelled);
+    assert_eq!(registry.snapshot(&third).jobs_ahead, 0);
+    registry.cancel(&first.id.to_string()).await.unwrap();
+    assert_eq!(ended(&third).await, State::Succeeded);
 }

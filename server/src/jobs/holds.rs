@@ -1,0 +1,159 @@
+//! What jobs hold of a cluster across servers: a file for each hold, in the folder of the cluster.
+//!
+//! Whoever wants to hold something writes its own hold first, and then looks at the others: of two that come at once, at least
+//! one sees the other. A hold ends with the attempt that it is of, whether or not its file is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use selvedge_archive::{JsonFolder, Repository};
+use selvedge_model::error::Result;
+use selvedge_ops::{Access, Progress};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::journal::Written;
+use super::liveness::Liveness;
+
+/// One that gave way to another that came at the same time tries once more.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// What an attempt holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hold {
+    pub job_id: Uuid,
+    pub attempt: u32,
+    /// What the job does, in words.
+    pub summary: String,
+    pub collections: Vec<String>,
+    pub exclusive: bool,
+}
+
+/// Where holds of one cluster are written down, for one attempt at a job.
+#[derive(Debug, Clone)]
+pub struct Holds {
+    repository: Repository,
+    folder: JsonFolder,
+    job_id: Uuid,
+    attempt: u32,
+}
+
+/// Somebody else holds it.
+#[derive(Debug)]
+pub struct Held {
+    pub collection: String,
+    pub by: Hold,
+    /// In words.
+    pub owner: String,
+}
+
+impl Hold {
+    /// What both want, if not both can have it.
+    fn conflict(&self, other: &Self) -> Option<String> {
+        if self.job_id == other.job_id || !(self.exclusive || other.exclusive) {
+            return None;
+        }
+        self.collections.iter().find(|name| other.collections.contains(name)).cloned()
+    }
+}
+
+impl Holds {
+    /// `address` is that of the cluster, which may have other names elsewhere.
+    pub fn new(repository: &Repository, address: &str, job_id: Uuid, attempt: u32) -> Self {
+        Self { repository: repository.clone(), folder: repository.locks(address), job_id, attempt }
+    }
+
+    /// Takes some collections, and returns the name of the hold; or says who has one of them.
+    pub async fn take(
+        &self,
+        summary: &str,
+        collections: &[String],
+        access: Access,
+        progress: &Arc<Progress>,
+    ) -> Result<Result<String, Held>> {
+        let hold = Hold {
+            job_id: self.job_id,
+            attempt: self.attempt,
+            summary: summary.to_owned(),
+            collections: collections.to_vec(),
+            exclusive: access == Access::Exclusive,
+        };
+        let first = self.take_once(&hold).await?;
+        let Err(held) = first else { return Ok(first) };
+        progress.wait_for(format!("collection \"{}\", held by job {}", held.collection, held.by.job_id));
+        tokio::time::sleep(AGAIN).await;
+        let second = self.take_once(&hold).await;
+        progress.wait_for("");
+        second
+    }
+
+    async fn take_once(&self, hold: &Hold) -> Result<Result<String, Held>> {
+        let name = format!("{}-{}-{}.json", self.job_id, self.attempt, Uuid::new_v4().simple());
+        self.folder.jot(&name, hold).await?;
+        let obstacle = self.obstacle(hold, &name).await;
+        match obstacle {
+            Ok(None) => Ok(Ok(name)),
+            Ok(Some(held)) => {
+                self.folder.delete(&[name]).await?;
+                Ok(Err(held))
+            }
+            Err(error) => {
+                // Void with the attempt, should it stay.
+                let _ = self.folder.delete(&[name]).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn obstacle(&self, hold: &Hold, own: &str) -> Result<Option<Held>> {
+        for file in self.folder.list("").await? {
+            if file.name == own {
+                continue;
+            }
+            // One that is gone by now, or was cut off, holds nothing.
+            let Some(other) = self.folder.read_whole::<Hold>(&file.name).await? else { continue };
+            let Some(collection) = hold.conflict(&other) else { continue };
+            match self.owner(&other).await? {
+                Some(owner) => return Ok(Some(Held { collection, by: other, owner })),
+                None => self.folder.delete(&[&file.name]).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Who is at the attempt that a hold is of. None if it has ended.
+    async fn owner(&self, hold: &Hold) -> Result<Option<String>> {
+        let Some(written) = Written::read(&self.repository, &hold.job_id.to_string()).await? else {
+            return Ok(None);
+        };
+        let is_newest = written.number() == hold.attempt;
+        let lives = is_newest && written.liveness(&self.repository).await? == Liveness::Alive;
+        Ok(lives.then(|| written.process().to_string()))
+    }
+
+    pub async fn give_back(&self, names: &[String]) -> Result<()> {
+        self.folder.delete(names).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_changes_what_several_may_read() {
+        let hold = |job: u128, collections: &[&str], exclusive| Hold {
+            job_id: Uuid::from_u128(job),
+            attempt: 1,
+            summary: String::new(),
+            collections: collections.iter().map(|name| (*name).to_owned()).collect(),
+            exclusive,
+        };
+        let reader = hold(1, &["A", "B"], false);
+        assert_eq!(reader.conflict(&hold(2, &["B"], false)), None);
+        assert_eq!(reader.conflict(&hold(2, &["B"], true)).as_deref(), Some("B"));
+        assert_eq!(hold(2, &["C", "A"], true).conflict(&reader).as_deref(), Some("A"));
+        assert_eq!(reader.conflict(&hold(2, &["C"], true)), None);
+        assert_eq!(reader.conflict(&hold(1, &["A"], true)), None, "its own");
+    }
+}

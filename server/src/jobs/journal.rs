@@ -1,0 +1,187 @@
+//! What is written down of a job, so that other processes know of it: `jobs/<job-id>/` of its repository.
+//!
+//! A job without an end of its newest attempt, and without a process that is at it, is interrupted.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use selvedge_archive::{FileInfo, JsonFolder, Repository};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::{ATTEMPTS, ProgressSnapshot, Report, Request};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::process::Process;
+use super::{Lifecycle, State};
+
+pub const JOB: &str = "job.json";
+/// Whoever runs the job is to stop it.
+pub const CANCEL: &str = "cancel.json";
+pub const RECORDS: &str = "records";
+
+/// `job.json`: what was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobJson {
+    pub id: Uuid,
+    pub asked: Request,
+    /// The same, with what was left open decided.
+    pub request: Request,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    pub created: DateTime<Utc>,
+    /// Where it waits for its turn.
+    pub process: Process,
+}
+
+/// `attempts/<n>.json`: who tries it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AttemptJson {
+    pub process: Process,
+    pub started: DateTime<Utc>,
+    pub selvedge_version: String,
+}
+
+/// `alive/<n>.json`: how far attempt `n` is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AliveJson {
+    pub progress: ProgressSnapshot,
+}
+
+/// `ends/<n>.json`: how attempt `n` ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndJson {
+    pub state: State,
+    pub started: Option<DateTime<Utc>>,
+    pub ended: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureJson>,
+    pub report: Report,
+    pub progress: ProgressSnapshot,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FailureJson {
+    pub kind: Kind,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for FailureJson {
+    fn from(error: &Error) -> Self {
+        let (kind, hint) = (error.kind(), error.hint_text().map(str::to_owned));
+        Self { kind, message: error.to_string(), hint }
+    }
+}
+
+impl From<FailureJson> for Error {
+    fn from(FailureJson { kind, message, hint }: FailureJson) -> Self {
+        let error = Self::new(kind, message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl EndJson {
+    pub fn new(lifecycle: &Lifecycle, progress: ProgressSnapshot) -> Self {
+        let Lifecycle { state, started, ended, failure, report } = lifecycle.clone();
+        Self {
+            state,
+            started,
+            ended: ended.unwrap_or_else(Utc::now),
+            failure: failure.as_deref().map(FailureJson::from),
+            report: (*report).clone(),
+            progress,
+        }
+    }
+
+    pub fn lifecycle(&self) -> Lifecycle {
+        Lifecycle {
+            state: self.state,
+            started: self.started,
+            ended: Some(self.ended),
+            failure: self.failure.clone().map(|failure| Arc::new(failure.into())),
+            report: Arc::new(self.report.clone()),
+        }
+    }
+}
+
+pub fn attempt_file(number: u32) -> String {
+    format!("{ATTEMPTS}/{number}.json")
+}
+
+pub fn alive_file(number: u32) -> String {
+    format!("alive/{number}.json")
+}
+
+pub fn end_file(number: u32) -> String {
+    format!("ends/{number}.json")
+}
+
+/// The journal of one job, as it is at the moment.
+#[derive(Debug)]
+pub struct Written {
+    pub folder: JsonFolder,
+    pub job: JobJson,
+    /// The newest attempt; None if none has begun.
+    pub attempt: Option<(u32, AttemptJson)>,
+    pub end: Option<EndJson>,
+    /// All files but records.
+    pub files: Vec<FileInfo>,
+}
+
+impl Written {
+    /// None if there is no such job. One that cannot be understood is an error.
+    pub async fn read(repository: &Repository, job_id: &str) -> Result<Option<Self>> {
+        let folder = repository.job(job_id);
+        let Some(job) = folder.read::<JobJson>(JOB).await? else { return Ok(None) };
+        let mut files = folder.list("").await?;
+        files.retain(|file| !file.name.starts_with(RECORDS));
+        let number = |file: &FileInfo| {
+            file.name.strip_prefix(ATTEMPTS)?.strip_prefix('/')?.strip_suffix(".json")?.parse::<u32>().ok()
+        };
+        let newest = files.iter().filter_map(number).max();
+        let attempt = match newest {
+            Some(number) => folder.read(&attempt_file(number)).await?.map(|attempt| (number, attempt)),
+            None => None,
+        };
+        let end = end_file(newest.unwrap_or(0));
+        let end = match files.iter().any(|file| file.name == end) {
+            true => folder.read(&end).await?,
+            false => None,
+        };
+        Ok(Some(Self { folder, job, attempt, end, files }))
+    }
+
+    pub fn number(&self) -> u32 {
+        self.attempt.as_ref().map_or(0, |(number, _)| *number)
+    }
+
+    /// Whether it is to stop, or if nobody is at it, will not be gone on with.
+    pub fn is_given_up(&self) -> bool {
+        self.files.iter().any(|file| file.name == CANCEL)
+    }
+
+    /// Who runs it, ran it last, or lets it wait.
+    pub fn process(&self) -> &Process {
+        self.attempt.as_ref().map_or(&self.job.process, |(_, attempt)| &attempt.process)
+    }
+
+    /// When its process was last heard of, by the clock of the store.
+    pub fn heard_of(&self) -> Option<DateTime<Utc>> {
+        let (attempt, alive) = (attempt_file(self.number()), alive_file(self.number()));
+        let tells = |file: &&FileInfo| [JOB, &attempt, &alive].contains(&file.name.as_str());
+        self.files.iter().filter(tells).map(|file| file.modified).max()
+    }
+
+    pub async fn progress(&self) -> Result<ProgressSnapshot> {
+        if let Some(end) = &self.end {
+            return Ok(end.progress.clone());
+        }
+        // It is rewritten, and so may be cut off after a crash.
+        let alive = self.folder.read_whole::<AliveJson>(&alive_file(self.number())).await?;
+        Ok(alive.map(|alive| alive.progress).unwrap_or_default())
+    }
+}

@@ -1,0 +1,116 @@
+//! A Selvedge server in this process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use selvedge_archive::Repository;
+use selvedge_server::app::App;
+use selvedge_server::config::Options;
+use selvedge_weaviate::ClusterConfig;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::harness::weaviate::Weaviate;
+
+/// How long a server keeps trying in scenarios; long enough for a few pauses, short enough to wait for.
+const RETRY_BUDGET: Duration = Duration::from_secs(3);
+
+/// With what a server is started.
+pub struct Serving {
+    /// Where the repository is; `None` is the world's folder.
+    pub store: Option<Arc<dyn ObjectStore>>,
+    /// For Weaviate.
+    pub key: Option<String>,
+    /// How long it waits for Weaviate.
+    pub retry_budget: Duration,
+    pub options: Options,
+}
+
+impl Default for Serving {
+    fn default() -> Self {
+        Self { store: None, key: None, retry_budget: RETRY_BUDGET, options: Options::default() }
+    }
+}
+
+/// Gone with all its connections when dropped; jobs that run are not waited for.
+pub struct Server {
+    pub url: String,
+    /// `None` when it was stopped.
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<selvedge_model::error::Result<()>>,
+}
+
+impl Server {
+    /// As SIGTERM does, and waits until it has ended. Once is enough.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended by itself says why below.
+            let _ = stop.send(());
+            (&mut self.running).await??;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+pub fn local(folder: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
+}
+
+/// Starts a server on this Weaviate, and on this folder unless it is told of another store.
+pub(super) async fn serve(weaviate: &Weaviate, folder: &Path, serving: Serving) -> anyhow::Result<Server> {
+    let store = match &serving.store {
+        Some(store) => Arc::clone(store),
+        None => local(folder)?,
+    };
+    start(&weaviate.rest_url(), &weaviate.grpc_url(), store, serving).await
+}
+
+/// Starts a server that looks for Weaviate at these addresses.
+pub async fn serve_at(
+    rest_url: &str,
+    grpc_url: &str,
+    store: Arc<dyn ObjectStore>,
+    key: Option<&str>,
+) -> anyhow::Result<Server> {
+    let serving = Serving { key: key.map(str::to_owned), ..Serving::default() };
+    start(rest_url, grpc_url, store, serving).await
+}
+
+async fn start(
+    rest_url: &str,
+    grpc_url: &str,
+    store: Arc<dyn ObjectStore>,
+    serving: Serving,
+) -> anyhow::Result<Server> {
+    let Serving { store: _, key, retry_budget, options } = serving;
+    let cluster = ClusterConfig {
+        name: "default".to_owned(),
+        rest_url: rest_url.to_owned(),
+        grpc_url: grpc_url.to_owned(),
+        api_key: key.map(Into::into),
+        retry_budget,
+    };
+    let repository = Repository::with_store("default", "file:///repository", store);
+    if repository.check().await.is_err() {
+        repository.init().await?;
+    }
+    let app = App::with_parts(vec![cluster], vec![repository], options)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(app.serve(listener, async {
+        // Both a message and a dropped sender mean that it is time.
+        let _ = stopped.await;
+    }));
+    Ok(Server { url, stop: Some(stop), running })
+}

@@ -1,0 +1,110 @@
+//! Kills at the worst moments: when Weaviate is not as it was, and not yet as it is to be.
+
+use anyhow::{bail, ensure};
+use selvedge_tests::harness::census::Census;
+use selvedge_tests::harness::rest::Rest;
+use selvedge_tests::harness::seed;
+use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::faults::Call;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::killable::{Killable, is_active};
+use super::{slow, unhindered};
+use crate::round_trip::same;
+use crate::tenants::{asleep, set};
+
+/// A moment may be over before anybody sees it.
+const ATTEMPTS: usize = 10;
+
+const NAMES: [&str; 3] = ["Article", "Customer", "Page"];
+
+/// Tenants that take a moment to read, and are not active; the others are.
+async fn heavy_sleepers(rest: &Rest) -> anyhow::Result<Vec<String>> {
+    seed::tenanted(rest, "Customer", 10).await?;
+    let sleepers: Vec<_> = (2..6).map(|number| format!("tenant-{number}")).collect();
+    let text = "x".repeat(2_000);
+    for tenant in &sleepers {
+        let object = |number: u128| {
+            json!({"class": "Customer", "tenant": tenant, "id": Uuid::from_u128(number << 80),
+                "properties": {"text": text}})
+        };
+        rest.write(&(1..=1_000).map(object).collect::<Vec<_>>()).await?;
+    }
+    set(rest, &sleepers, "COLD").await?;
+    Ok(sleepers)
+}
+
+/// Waits until a tenant is awake, or the job has ended.
+async fn until_awake(rest: &Rest, server: &Killable, id: &str, sleepers: &[String]) -> anyhow::Result<()> {
+    while asleep(rest).await? == sleepers && is_active(&server.job(id).await?) {}
+    Ok(())
+}
+
+pub async fn killed_while_tenants_are_awake(world: &mut World) -> anyhow::Result<()> {
+    let sleepers = heavy_sleepers(&world.rest).await?;
+    let before = Census::take(&world.rest, &["Customer"]).await?;
+    let mut server = Killable::start(world).await?;
+    for attempt in 0..ATTEMPTS {
+        slow(world, Call::grpc("Search"));
+        let backup = format!("b{attempt}");
+        let arguments = ["backup", "--inactive-tenants", "activate", "--id", &backup];
+        let id = server.begin(&arguments).await?;
+        until_awake(&world.rest, &server, &id, &sleepers).await?;
+        server.kill().await?;
+        let has_struck = asleep(&world.rest).await? != sleepers;
+        unhindered(world);
+        server.start_again().await?;
+        if server.was_interrupted(&id).await? {
+            server.resume(&id).await?;
+        }
+        ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+        same(&before, &Census::take(&world.rest, &["Customer"]).await?)?;
+        ensure!(server.succeed(&["show", &backup]).await?.out.contains("10 of 10"));
+        server.succeed(&["verify", &backup, "--level", "rows"]).await?;
+        if has_struck {
+            return Ok(());
+        }
+    }
+    bail!("no tenant was ever awake when the server was killed, so this shows nothing")
+}
+
+async fn is_one_missing(rest: &Rest) -> anyhow::Result<bool> {
+    let classes = rest.classes().await?;
+    Ok(!NAMES.iter().all(|name| classes.iter().any(|class| class == name)))
+}
+
+/// Waits until a collection is missing, or the job has ended.
+async fn until_one_is_missing(rest: &Rest, server: &Killable, id: &str) -> anyhow::Result<()> {
+    while !is_one_missing(rest).await? && is_active(&server.job(id).await?) {}
+    Ok(())
+}
+
+pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result<()> {
+    let mut server = Killable::start(world).await?;
+    for _ in 0..ATTEMPTS {
+        world.rest.drop_all().await?;
+        seed::every_type(&world.rest, "Article", 5).await?;
+        seed::tenanted(&world.rest, "Customer", 7).await?;
+        seed::named_vectors(&world.rest, "Page", 5).await?;
+        let before = Census::take(&world.rest, &NAMES).await?;
+        slow(world, Call::rest("POST", "/v1/schema"));
+        let id = server.begin(&["clear", "Article", "Customer", "Page", "--yes"]).await?;
+        until_one_is_missing(&world.rest, &server, &id).await?;
+        server.kill().await?;
+        let has_struck = is_one_missing(&world.rest).await?;
+        unhindered(world);
+        server.start_again().await?;
+        if server.was_interrupted(&id).await? {
+            server.resume(&id).await?;
+        }
+        let mut classes = world.rest.classes().await?;
+        classes.sort();
+        ensure!(classes == NAMES, "{classes:?}");
+        same(&before.emptied(), &Census::take(&world.rest, &NAMES).await?)?;
+        if has_struck {
+            return Ok(());
+        }
+    }
+    bail!("no collection was ever missing when the server was killed, so this shows nothing")
+}
