@@ -18,7 +18,7 @@ mod registry;
 mod snapshot;
 
 pub use job::{Job, Lifecycle, State};
-pub use prune::{Incomplete, IncompleteState, Pruned, PrunedLeftover, incomplete, prune};
+pub use prune::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
 pub use rate::Rate;
 pub use registry::{Limits, Registry, Shown};
 pub use snapshot::Snapshot;

@@ -7,6 +7,7 @@
 // A panic here is a failed test, and this is the test harness that prints.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod bad_answers;
 mod broken_stores;
 mod clear;
 mod clusters;
@@ -21,6 +22,7 @@ mod odd_collections;
 mod references;
 mod refusals;
 mod repository;
+mod resuming;
 mod round_trip;
 mod runner;
 mod service;
@@ -28,6 +30,7 @@ mod silence;
 mod stand_in_agrees;
 mod starting;
 mod tenants;
+mod two_servers;
 mod unshown;
 mod verify;
 
@@ -127,6 +130,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(faults::a_weaviate_that_stays_away_fails_the_job),
         both!(starting::nothing_is_concluded_from_a_part),
         both!(starting::a_restart_is_waited_for_while_reading_over_rest),
+        both!(starting::a_restart_is_waited_for_while_reading_and_writing),
         both!(starting::woken_tenants_are_put_back_when_weaviate_is_there),
         both!(meanwhile::what_is_gone_is_told_and_what_is_new_is_read),
         both!(meanwhile::what_was_asked_for_and_cannot_be_read_any_more_is_a_gap),
@@ -161,6 +165,19 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(broken_stores::every_operation_of_a_backup_fails_once),
         stand_in!(broken_stores::every_operation_of_a_restore_fails_once),
         stand_in!(broken_stores::random_faults_never_make_a_lie),
+        stand_in!(resuming::a_cancelled_restore_goes_on),
+        stand_in!(resuming::references_are_not_doubled),
+        stand_in!(resuming::what_would_make_no_sense_is_refused),
+        stand_in!(resuming::what_the_job_had_created_has_to_be_there),
+        stand_in!(resuming::leftovers_are_shown_and_pruned),
+        stand_in!(resuming::jobs_wait_for_their_turn),
+        stand_in!(resuming::what_waited_is_not_forgotten),
+        stand_in!(two_servers::they_keep_out_of_each_others_collections),
+        stand_in!(two_servers::each_shows_the_jobs_of_the_other),
+        stand_in!(two_servers::tenants_that_another_has_woken_are_left_awake),
+        stand_in!(two_servers::one_goes_on_with_what_the_other_has_left),
+        stand_in!(bad_answers::a_page_that_goes_backwards_fails_the_job),
+        stand_in!(bad_answers::what_does_not_parse_fails_the_job),
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
         both!(service::another_program_makes_a_backup),

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::rest::Rest;
+use selvedge_tests::harness::seed;
 use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::jobs::{start, summary, until_moving};
+use crate::round_trip::same;
 use crate::tenants::{asleep, half_asleep, set};
 
 /// Enough to be seen in part: a real Weaviate replays a few dozen in a second.
@@ -109,6 +112,47 @@ pub async fn a_restart_is_waited_for_while_reading_over_rest(world: &mut World) 
     ensure!(ran.code == 0, "{ran:?}");
     ensure!(summary(&ran)?["retries"].as_u64() > Some(0), "the restart came too late to show anything");
     own.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}
+
+/// A plain collection, the same again as it is restored, and its references.
+pub async fn a_restart_is_waited_for_while_reading_and_writing(world: &mut World) -> anyhow::Result<()> {
+    let mut own = world.beside(WeaviateOptions::default()).await?;
+    seed::sharded(&own.rest, "Many", 2, 12_000).await?;
+    let mut names = seed::references(&own.rest, "Hub", 400).await?.to_vec();
+    names.push("Many".to_owned());
+    let before = Census::take(&own.rest, &names).await?;
+    own.serve_patiently(PATIENCE).await?;
+    let id = start(&own, &["backup", "--id", "b"]).await?;
+    until_moving(&own, &id).await?;
+    restart(&mut own).await?;
+    own.succeed(&["jobs", "watch", &id]).await?;
+    own.succeed(&["verify", "b", "--against-live"]).await?;
+    for phase in ["writing", "writing_references"] {
+        own.rest.drop_all().await?;
+        let id = start(&own, &["restore", "b"]).await?;
+        until_in(&own, &id, phase).await?;
+        restart(&mut own).await?;
+        own.succeed(&["jobs", "watch", &id]).await?;
+        same(&before, &Census::take(&own.rest, &names).await?)?;
+    }
+    Ok(())
+}
+
+async fn restart(own: &mut World) -> anyhow::Result<()> {
+    own.weaviate_mut()?.kill().await?;
+    own.weaviate_mut()?.launch().await
+}
+
+/// Waits until a job is in this phase and has moved something, or has ended.
+async fn until_in(world: &World, id: &str, phase: &str) -> anyhow::Result<()> {
+    loop {
+        let job: Value = serde_json::from_str(&world.succeed(&["--json", "jobs", "show", id]).await?.out)?;
+        let has_moved = job["progress"]["objects_done"].as_u64() > Some(0);
+        if (job["phase"] == phase && has_moved) || !job["end_time"].is_null() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 pub async fn woken_tenants_are_put_back_when_weaviate_is_there(world: &mut World) -> anyhow::Result<()> {

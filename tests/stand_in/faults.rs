@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use call::Call;
 use rule::Rule;
-pub(crate) use rule::{Action, RefusedObjects, run};
+pub(crate) use rule::{Action, RefusedObjects, Rewound, run};
 pub use rule::{Held, Objects, OnCall};
 
 use super::door::WayOut;

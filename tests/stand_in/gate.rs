@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
 use super::door::WayOut;
-use super::faults::{Action, Call, RefusedObjects, run};
+use super::faults::{Action, Call, RefusedObjects, Rewound, run};
 use super::{Shared, auth};
 
 /// Anybody with a key may ask.
@@ -34,6 +34,7 @@ pub(crate) async fn pass(
             Action::CutAfter(bytes) => way_out.cut_after(bytes),
             Action::LoseAnswer => lose_answer = true,
             Action::RefuseObjects(objects, text) => refused.add(objects, text),
+            Action::Rewind => drop(request.extensions_mut().insert(Rewound)),
             Action::Before(change) => run(&change, &shared.contents),
             Action::Hold(hold) => hold.wait().await,
         }

@@ -19,7 +19,7 @@ use selvedge_proto::weaviate::{
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use super::faults::RefusedObjects;
+use super::faults::{RefusedObjects, Rewound};
 use super::refusal::Refusal;
 use super::rights::{Asked, Rights};
 use super::schema::class_name;
@@ -61,7 +61,10 @@ pub(super) fn no_such_class(name: &str) -> Status {
 
 #[tonic::async_trait]
 impl Weaviate for Service {
-    async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchReply>, Status> {
+    async fn search(&self, mut request: Request<SearchRequest>) -> Result<Response<SearchReply>, Status> {
+        if request.extensions().get::<Rewound>().is_some() {
+            request.get_mut().after.clear();
+        }
         let reply = search::search(&self.0, request.get_ref(), &rights(&request))?;
         self.fit(&reply, "trying to send")?;
         Ok(Response::new(reply))

@@ -108,18 +108,22 @@ pub async fn run(
     let committed = async {
         let (summary, collections) = copy(&copying, &selected, subjects, gone).await?;
         job.progress.set_phase(Phase::Committing);
+        job.journal().check_newest().await?;
         if job.journal().is_resumed() {
             copying.writer.sweep(&collections).await?;
         }
-        job.journal().check_newest().await?;
-        copying.writer.commit(summary, collections).await
+        copying.writer.commit(summary, collections, job.journal().check_newest()).await
     };
     match committed.await {
         Ok(manifest) => Ok(outcome(report, &manifest)),
         Err(error) if job.journal().is_kept() && can_pass(job.cause_of(&error)) => {
-            Err(Failure::resumable(error, report, job))
+            Err(Failure::resumable(error, report))
         }
-        Err(error) => Err(discard(&copying.writer, error).await.into()),
+        Err(error) => match job.journal().check_newest().await {
+            Ok(()) => Err(Failure::for_good(discard(&copying.writer, error).await, report)),
+            // What is there is another attempt's by now.
+            Err(superseded) => Err(Failure::resumable(superseded.caused_by(error), report)),
+        },
     }
 }
 

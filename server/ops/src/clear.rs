@@ -9,15 +9,24 @@ mod recreating;
 mod sameness;
 mod victim;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     Access, ClearRequest, CollectionCounters, CollectionState, Context, Failure, Outcome, Phase, Plan, Report,
 };
 pub use clearing::Clearing;
+use clearing::cleared_file;
 pub use probe::is_probe;
 use selvedge_archive::Repository;
+use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use victim::Victim;
+
+/// The name under which the schemas of what is to be cleared are written down.
+const PLAN: &str = "plan.json";
 
 /// Clears collections of `cluster`. `repository` keeps their schemas meanwhile.
 pub async fn run(
@@ -27,8 +36,8 @@ pub async fn run(
     request: &ClearRequest,
 ) -> Result<Outcome, Failure> {
     let _lock = job.lock(&request.collections, Access::Exclusive).await?;
-    let victims = job.or_stop(victim::plan(cluster, request)).await?;
-    let victims = without_cleared(job, victims).await?;
+    let rest = job.or_stop(uncleared(job, request)).await?;
+    let mut victims = job.or_stop(victim::plan(cluster, &rest)).await?;
     let plan = Plan {
         collections: victims.iter().map(Victim::planned).collect(),
         confirmation: request.collections.clone(),
@@ -43,8 +52,9 @@ pub async fn run(
             format!("nothing was changed: clearing {} needs to be confirmed", request.collections.join(", ")),
         )
         .hint("repeat the names in `confirm`");
-        return Err(Failure { error, report: Box::new(report) });
+        return Err(Failure::for_good(error, report));
     }
+    job.or_stop(keep_to_plan(job, &mut victims)).await?;
     job.progress.set_phase(Phase::Clearing);
     let counted = victims.into_iter().map(|victim| {
         let counters = job.progress.add_collection(&victim.collection.name, "");
@@ -56,8 +66,8 @@ pub async fn run(
         if let Err(error) = clear(job, cluster, repository, victim, &counters).await {
             return Err(match error.kind() {
                 // It is cleared, and somebody writes to it.
-                Kind::CountMismatch => Failure { error, report: Box::new(report) },
-                _ => Failure::resumable(error, report, job),
+                Kind::CountMismatch => Failure::for_good(error, report),
+                _ => Failure::resumable(error, report),
             });
         }
     }
@@ -72,33 +82,56 @@ async fn clear(
     counters: &CollectionCounters,
 ) -> Result<()> {
     job.check_stop()?;
-    let name = victim.collection.name.clone();
     if !victim.objects_exact {
         let text = "inactive tenants were cleared too; their objects are not among those counted";
-        job.progress.warn("inactive_tenants_cleared", text, name.clone());
+        job.progress.warn("inactive_tenants_cleared", text, victim.collection.name.clone());
     }
     counters.set_state(CollectionState::Running);
     let result = recreating::clear(job, cluster, repository, victim, counters).await;
     counters.set_state(if result.is_ok() { CollectionState::Done } else { CollectionState::Failed });
-    result?;
-    job.journal().write(&cleared_file(&name), &()).await
+    result
+}
+
+/// What there was of a collection when it was to be cleared.
+#[derive(Serialize, Deserialize)]
+struct Meant {
+    schema: Value,
+    tenants: BTreeSet<String>,
+}
+
+impl Meant {
+    fn by(victim: &Victim) -> Self {
+        let tenants = victim.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        Self { schema: victim.collection.schema.clone(), tenants }
+    }
+}
+
+/// What was confirmed is what is cleared, whichever attempt does it: not what came since, and not what is cleared already.
+async fn keep_to_plan(job: &Context, victims: &mut [Victim]) -> Result<()> {
+    let Some(meant) = job.journal().read::<BTreeMap<String, Meant>>(PLAN).await? else {
+        let meant = victims.iter().map(|victim| (victim.collection.name.clone(), Meant::by(victim)));
+        return job.journal().write(PLAN, &meant.collect::<BTreeMap<_, _>>()).await;
+    };
+    for Victim { collection, tenants, .. } in victims {
+        let name = &collection.name;
+        let Some(Meant { schema, tenants: before }) = meant.get(name) else { continue };
+        if Collection::from_schema(schema.clone())?.shape() != collection.shape() {
+            let text = format!("the schema of collection \"{name}\" has changed since it was to be cleared");
+            return Err(Error::new(Kind::JobNotResumable, text).hint("start a new clear"));
+        }
+        let cleared = recreating::cleared_tenants(job, name).await?;
+        tenants.retain(|tenant| before.contains(&tenant.name) && !cleared.contains(&tenant.name));
+    }
+    Ok(())
 }
 
 /// Whatever was written since to what an earlier attempt has cleared is not to be lost with it.
-async fn without_cleared(job: &Context, victims: Vec<Victim>) -> Result<Vec<Victim>> {
-    let mut rest = Vec::with_capacity(victims.len());
-    for mut victim in victims {
-        let name = &victim.collection.name;
-        if job.journal().read::<()>(&cleared_file(name)).await?.is_some() {
-            continue;
+async fn uncleared(job: &Context, request: &ClearRequest) -> Result<ClearRequest> {
+    let mut rest = ClearRequest { collections: Vec::new(), ..request.clone() };
+    for name in &request.collections {
+        if job.journal().read::<()>(&cleared_file(name)).await?.is_none() {
+            rest.collections.push(name.clone());
         }
-        let cleared = recreating::cleared_tenants(job, name).await?;
-        victim.tenants.retain(|tenant| !cleared.contains(&tenant.name));
-        rest.push(victim);
     }
     Ok(rest)
-}
-
-fn cleared_file(collection: &str) -> String {
-    format!("cleared/{collection}/done.json")
 }

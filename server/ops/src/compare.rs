@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selvedge_archive::CollectionReader;
-use selvedge_model::error::Result;
+use selvedge_model::error::{Kind, Result};
 use selvedge_model::{Buckets, Collection, Content, Digest, Digester};
 use selvedge_weaviate::{Cluster, ObjectReader};
 
@@ -133,7 +133,12 @@ impl Comparison<'_> {
             tally.add(notes);
             Ok(())
         });
-        self.lanes.while_whole(self.cluster, &self.live, carried).await?;
+        let carried = self.lanes.while_whole(self.cluster, &self.live, carried).await;
+        if carried.as_ref().is_err_and(|error| error.kind() == Kind::ShardsUnavailable) {
+            // Nobody knows since when a shard was not shown.
+            self.ledger.strike_all().await?;
+        }
+        carried?;
         Ok((content, self.lost(tally)))
     }
 

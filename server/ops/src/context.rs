@@ -32,7 +32,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// `cause` is `Cancelled`, `ServerStopped` or `JobSuperseded`; the first one counts.
+    /// `cause` is `Cancelled`, `ServerStopped`, `JobSuperseded` or `RepositoryUnavailable`; the first one counts.
     pub fn request(&self, cause: Kind) {
         let _ = self.cause.set(cause);
         self.token.cancel();
@@ -55,8 +55,14 @@ impl Stop {
                     .hint("resume the job when the server is back")
             }
             Some(Kind::JobSuperseded) => {
-                Error::new(Kind::JobSuperseded, "another attempt at the job has begun, and goes on with it")
-                    .hint("watch the job to see how it goes on")
+                let text = "the job was taken for dead, and what it holds or does is another's by now";
+                Error::new(Kind::JobSuperseded, text).hint("watch the job to see how it goes on")
+            }
+            Some(Kind::RepositoryUnavailable) => {
+                let text =
+                    "the repository could not be reached for so long that others may take the job for dead";
+                Error::new(Kind::RepositoryUnavailable, text)
+                    .hint("resume the job when the repository can be reached")
             }
             _ => Error::new(Kind::Cancelled, "the job was cancelled"),
         }

@@ -61,6 +61,14 @@ impl Journal {
         }
     }
 
+    /// It does not hold any more.
+    pub(crate) async fn remove(&self, name: &str) -> Result<()> {
+        match &self.0 {
+            Some(attempt) => attempt.folder.delete(&[name]).await,
+            None => Ok(()),
+        }
+    }
+
     /// The records of some work with a collection.
     pub(crate) fn ledger(&self, collection: &str, work: &str) -> Ledger {
         match &self.0 {

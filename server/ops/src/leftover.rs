@@ -71,8 +71,11 @@ impl Leftover {
         }
     }
 
-    /// Finishes it, and says what was done; None if nothing had to be.
+    /// Finishes it, and says what was done; None if nothing had to be, or if it is of another cluster.
     pub async fn finish(&self, cluster: &Cluster) -> Result<Option<String>> {
+        if !self.is_on(cluster) {
+            return Ok(None);
+        }
         let Self { folder, file, what, .. } = self;
         let done = match what {
             What::Woken(woken) => match woken.put_back(cluster).await? {

@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod request;
 mod restore;
+mod same_backup;
 mod verify;
 
 use clear::is_probe;
@@ -31,7 +32,7 @@ pub use engine::Budget;
 pub use failures::{FailureKind, FailurePage, ObjectFailure, list_failures};
 pub use findings::{Finding, FindingKind, Findings};
 pub use inspect::{CollectionSummary, list_collections};
-pub use journal::{ATTEMPTS, Journal, REFUSED, newest_attempt};
+pub use journal::{ATTEMPTS, Journal, RECORDS, REFUSED, newest_attempt};
 pub use leftover::{Leftover, leftovers};
 pub use outcome::{Failure, Outcome, Report};
 pub use places::{DEFAULT_NAME, Places};
@@ -50,25 +51,31 @@ use selvedge_weaviate::Cluster;
 
 /// Carries out a request. Returns when nothing is under way any more.
 pub async fn run(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
+    carry_out(context, places, request).await.map_err(|failure| {
+        let failure = match context.check_stop() {
+            // A call that was cut does not know why.
+            Err(stop) if failure.error.kind() == Kind::Cancelled && stop.kind() != Kind::Cancelled => {
+                Failure { error: stop.caused_by(failure.error), ..failure }
+            }
+            _ => failure,
+        };
+        failure.of_attempt(context)
+    })
+}
+
+async fn carry_out(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
     let cluster = context.cluster(&places.cluster(&request.cluster)?);
     let repository = places.repository(&request.repository)?;
     context.or_stop(repository.check()).await?;
     if context.journal().is_resumed() {
         finish_earlier(context, &cluster, &repository).await?;
     }
-    let outcome = match &request.operation {
+    match &request.operation {
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
         Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
         Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
         Operation::Verify(request) => verify::run(context, &cluster, &repository, request).await,
-    };
-    outcome.map_err(|failure| match context.check_stop() {
-        // A call that was cut does not know why.
-        Err(stop) if failure.error.kind() == Kind::Cancelled && stop.kind() != Kind::Cancelled => {
-            Failure { error: stop.caused_by(failure.error), ..failure }
-        }
-        _ => failure,
-    })
+    }
 }
 
 /// What an attempt that died was in the middle of must not stay as it is, whatever becomes of this one.
@@ -76,6 +83,7 @@ async fn finish_earlier(context: &Context, cluster: &Cluster, repository: &Repos
     for leftover in leftovers(repository, &context.job_id).await? {
         let (leftover, cluster) = (leftover?, cluster.patient());
         let collection = leftover.collection().to_owned();
+        let _alone = context.lock(std::slice::from_ref(&collection), Access::Exclusive).await?;
         if let Some(done) = context.uncut(async move { leftover.finish(&cluster).await }).await? {
             context.progress.warn(
                 "finished",

@@ -35,13 +35,26 @@ pub struct Report {
 pub struct Failure {
     pub error: Error,
     pub report: Box<Report>,
+    /// Whether nothing is left that could be gone on with, or going on would lead to the same.
+    pub(crate) for_good: bool,
 }
 
 impl Failure {
-    /// Of a job that another attempt can go on with, if it has a journal.
-    pub(crate) fn resumable(error: Error, report: Report, job: &Context) -> Self {
-        let report = Report { resumable: job.journal().is_kept(), ..report };
-        Self { error, report: Box::new(report) }
+    /// Of a job that another attempt can go on with.
+    pub(crate) fn resumable(error: Error, report: Report) -> Self {
+        Self { error, report: Box::new(Report { resumable: true, ..report }), for_good: false }
+    }
+
+    pub(crate) fn for_good(error: Error, report: Report) -> Self {
+        Self { error, report: Box::new(report), for_good: true }
+    }
+
+    /// What failed before it began says nothing of what earlier attempts have done: that can still be gone on with.
+    pub(crate) fn of_attempt(mut self, job: &Context) -> Self {
+        let is_for_good = self.for_good || self.error.kind() == Kind::JobNotResumable;
+        let is_begun = self.report.resumable || job.journal().is_resumed();
+        self.report.resumable = job.journal().is_kept() && is_begun && !is_for_good;
+        self
     }
 }
 
@@ -60,6 +73,6 @@ pub(crate) fn can_pass(cause: Kind) -> bool {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, report: Box::default() }
+        Self { error, report: Box::default(), for_good: false }
     }
 }

@@ -27,14 +27,14 @@ use super::files::Checked;
 use super::journal::Ledger;
 use super::{
     Access, Check, CollectionState, Context, Failure, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
-    files,
+    files, same_backup,
 };
 use begun::Begun;
 use checking::Checking;
 pub use refused::FailureKind;
 use refused::{RefusedOfCollection, Totals, lock};
 use target::{Planned, Target, Targets};
-use writing::Filling;
+use writing::{Filling, checked_file};
 
 /// Creates collections on `cluster` from a backup in `repository`.
 pub async fn run(
@@ -47,13 +47,14 @@ pub async fn run(
     let names = target::names(backup.manifest(), &request.wanted)?;
     let locked: Vec<_> = names.values().cloned().collect();
     let _lock = job.lock(&locked, Access::Exclusive).await?;
+    job.or_stop(same_backup::keep_to(job, backup.manifest())).await?;
     let begun = job.or_stop(Begun::earlier(job)).await?;
-    if begun.is_none() {
+    if begun == Begun::Nothing {
         tell_idle_exclusions(job, &backup, request);
         job.or_stop(target::refuse_existing(cluster, &names)).await?;
     }
-    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names)).await?;
-    if begun.is_none() {
+    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names, begun)).await?;
+    if begun == Begun::Nothing {
         // Later, each row group is checked before anything of it is written.
         check_files(job, &planned).await?;
     }
@@ -64,15 +65,15 @@ pub async fn run(
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(planned.begin(&job.progress));
     let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
-    create(job, cluster, &backup, &targets, begun).await?;
+    create(job, cluster, &targets, begun).await?;
     let restoring = Restoring::new(job, cluster, &targets, request.check);
     let mut gaps = match restoring.run().await {
         Ok(gaps) => gaps,
         Err(error) => {
             return Err(match error.kind() {
                 // Everything was done, and is not as it should be.
-                Kind::CountMismatch | Kind::ContentMismatch => Failure { error, report: Box::new(report) },
-                _ => Failure::resumable(error, report, job),
+                Kind::CountMismatch | Kind::ContentMismatch => Failure::for_good(error, report),
+                _ => Failure::resumable(error, report),
             });
         }
     };
@@ -84,21 +85,12 @@ pub async fn run(
 }
 
 /// Creates all collections, unless an earlier attempt has.
-async fn create(
-    job: &Context,
-    cluster: &Cluster,
-    backup: &BackupReader,
-    targets: &Arc<Targets>,
-    begun: Option<Begun>,
-) -> Result<()> {
-    let is_created = match begun {
-        Some(begun) => begun.check(cluster, backup.manifest(), &targets.all).await?,
-        None => false,
-    };
-    if is_created {
+async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun: Begun) -> Result<()> {
+    begun.check(cluster, &targets.all).await?;
+    if begun == Begun::Created {
         return Ok(());
     }
-    Begun::begin(job, backup.manifest()).await?;
+    Begun::creating(job).await?;
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
 }
 
@@ -153,7 +145,7 @@ fn not_whole(manifest: &Manifest, request: &RestoreRequest, targets: &Targets) -
 /// Whether the backup could be restored to the cluster, with everything that can be told without writing.
 pub async fn check_restorable(cluster: &Cluster, backup: &BackupReader, wanted: &Wanted) -> Result<()> {
     let names = target::names(backup.manifest(), wanted)?;
-    target::plan(cluster, backup, wanted, names).await.map(drop)
+    target::plan(cluster, backup, wanted, names, Begun::Nothing).await.map(drop)
 }
 
 fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {
@@ -297,12 +289,13 @@ impl Restoring {
 
     async fn check(&self, target: &Target, refused: &RefusedOfCollection) -> Result<()> {
         let Self { job, lanes, cluster, targets, check, .. } = self;
-        // What comes last may have put tenants to sleep since.
-        let checked = format!("checked/{}/done.json", target.collection.name);
+        let checking = Checking { job, lanes, cluster, targets, target, refused };
+        let checked = checked_file(&target.collection.name);
         if job.journal().read::<()>(&checked).await?.is_some() {
-            return Ok(());
+            // What comes last may have put tenants to sleep since; the rest must still be there.
+            return checking.count_again(*check).await;
         }
-        Checking { job, lanes, cluster, targets, target, refused }.check(*check).await?;
+        checking.check(*check).await?;
         job.journal().write(&checked, &()).await
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::outcome::can_pass;
 use super::{
     CollectionState, Context, Failure, Finding, FindingKind, Findings, Level, Outcome, Phase, Report,
-    VerifyRequest,
+    VerifyRequest, same_backup,
 };
 use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
 use selvedge_model::error::{Error, Kind, Result};
@@ -30,10 +30,8 @@ pub async fn run(
         Ok(None) => Ok(Outcome::Complete(report)),
         Ok(Some(error)) => Ok(Outcome::Partial(report, error)),
         Err(error) => match job.cause_of(&error) {
-            cause if can_pass(cause) || cause == Kind::Cancelled => {
-                Err(Failure::resumable(error, report, job))
-            }
-            _ => Err(Failure { error, report: Box::new(report) }),
+            cause if can_pass(cause) || cause == Kind::Cancelled => Err(Failure::resumable(error, report)),
+            _ => Err(Failure::for_good(error, report)),
         },
     }
 }
@@ -47,6 +45,7 @@ async fn verify(
     found: &Arc<Found>,
 ) -> Result<Option<Error>> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
+    job.or_stop(same_backup::keep_to(job, backup.manifest())).await?;
     let names = names(&backup, request)?;
     tell_gaps(job, &backup, &names);
     if job.journal().is_resumed() {

@@ -1,114 +1,202 @@
 //! One try at a job, as it is written down while it lasts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
 use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Journal, newest_attempt};
+use selvedge_ops::{Journal, REFUSED, newest_attempt};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Job;
 use super::journal::{
-    AliveJson, AttemptJson, CANCEL, EndJson, JOB, JobJson, RECORDS, alive_file, attempt_file, end_file,
+    AliveJson, AttemptJson, CANCEL, EndJson, JOB, JobJson, alive_file, attempt_file, end_file,
 };
-use super::liveness::BEAT;
+use super::liveness::{BEAT, LONGEST_ABSENCE};
 use super::process::Process;
-
-/// How the names of records end that tell of failures, which are listed as long as there is the job.
-const KEPT_RECORDS: &str = selvedge_ops::REFUSED;
 
 /// An attempt of this process at a job. While there is it, others see that it lives.
 #[derive(Debug)]
 pub struct Attempt {
     folder: JsonFolder,
     number: u32,
+    held: Arc<HeldFiles>,
     beat: AbortOnDropHandle<()>,
 }
 
+/// The files that say what an attempt holds: whoever takes it for dead removes them.
+#[derive(Debug, Default)]
+pub struct HeldFiles(Mutex<Vec<(JsonFolder, String)>>);
+
+impl HeldFiles {
+    pub fn add(&self, folder: &JsonFolder, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((folder.clone(), name.to_owned()));
+    }
+
+    pub fn take(&self) -> Vec<(JsonFolder, String)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn all(&self) -> Vec<(JsonFolder, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A job that is written down and waits for its turn. Others see that somebody will be at it.
+#[derive(Debug)]
+pub struct Waiting {
+    _beat: AbortOnDropHandle<()>,
+}
+
 /// Writes down that there is a job, before anything is done for it.
-pub async fn register(repository: &Repository, job: &Job, process: &Process) -> Result<()> {
+pub async fn register(
+    repository: &Repository,
+    address: &str,
+    job: &Arc<Job>,
+    process: &Process,
+) -> Result<Waiting> {
     let written = JobJson {
         id: job.id,
         asked: job.asked.clone(),
         request: job.request.clone(),
+        address: address.to_owned(),
         request_id: job.request_id.clone(),
         created: job.created,
         process: process.clone(),
     };
     // A file system that is not mounted looks like an empty folder.
     repository.check().await?;
-    repository.job(&job.id.to_string()).create(JOB, &written).await.map(drop)
+    let folder = repository.job(&job.id.to_string());
+    folder.create(JOB, &written).await?;
+    let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job)));
+    Ok(Waiting { _beat: AbortOnDropHandle::new(beat) })
 }
 
 impl Attempt {
-    /// Begins the attempt after the newest one. Fails if another process has begun it first.
-    pub async fn begin(repository: &Repository, job: &Arc<Job>, process: &Process) -> Result<Self> {
+    /// Begins the attempt after attempt `before`. Fails if another process has begun it first, or if the job was cancelled
+    /// while it waited.
+    pub async fn begin(
+        repository: &Repository,
+        job: &Arc<Job>,
+        before: u32,
+        process: &Process,
+    ) -> Result<Self> {
         let folder = repository.job(&job.id.to_string());
-        let number = newest_attempt(&folder).await? + 1;
+        let number = before + 1;
         let attempt = AttemptJson {
             process: process.clone(),
             started: Utc::now(),
             selvedge_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        if !folder.create(&attempt_file(number), &attempt).await? {
+        if folder.modified(CANCEL).await?.is_some() {
+            job.request_stop(Kind::Cancelled);
+            return Err(job.stop.error());
+        }
+        if newest_attempt(&folder).await? > before || !folder.create(&attempt_file(number), &attempt).await? {
             let text = format!("another server has begun attempt {number} at job {}", job.id);
             return Err(Error::new(Kind::JobSuperseded, text).hint("watch the job to see how it goes on"));
         }
-        if number > 1 {
-            folder.delete(&[CANCEL]).await?;
-        }
         job.set_attempt(number);
-        let beat = tokio::spawn(beat(folder.clone(), number, Arc::clone(job)));
-        Ok(Self { folder, number, beat: AbortOnDropHandle::new(beat) })
+        let held = Arc::<HeldFiles>::default();
+        let beat = tokio::spawn(beat(folder.clone(), number, Arc::clone(&held), Arc::clone(job)));
+        Ok(Self { folder, number, held, beat: AbortOnDropHandle::new(beat) })
     }
 
     pub fn journal(&self) -> Journal {
         Journal::new(self.folder.clone(), self.number)
     }
 
-    /// Writes down how it ended, and takes away what nobody needs any more.
-    pub async fn end(self, end: &EndJson) -> Result<()> {
-        let Self { folder, number, beat } = self;
+    pub fn held(&self) -> &Arc<HeldFiles> {
+        &self.held
+    }
+
+    /// Nobody hears of it any more. Returns what is left to be written down of it.
+    pub async fn stop(self) -> Ending {
+        let Self { folder, number, held, beat } = self;
         // No beat may come after the end.
         beat.abort();
         let _ = beat.await;
-        folder.create(&end_file(number), end).await?;
-        let mut names = vec![alive_file(number), CANCEL.to_owned()];
+        Ending { folder, number, held: held.take() }
+    }
+}
+
+/// The end of an attempt, to be written down.
+#[derive(Debug)]
+pub struct Ending {
+    folder: JsonFolder,
+    number: u32,
+    held: Vec<(JsonFolder, String)>,
+}
+
+impl Ending {
+    /// Of a job that has not begun here. None if another process has begun it.
+    pub async fn of_waiting(repository: &Repository, job: &Job) -> Result<Option<Self>> {
+        let folder = repository.job(&job.id.to_string());
+        let is_begun = newest_attempt(&folder).await? > 0;
+        Ok((!is_begun).then(|| Self { folder, number: 0, held: Vec::new() }))
+    }
+
+    /// Writes down how it ended, and takes away what nobody needs any more. Can be called again if it fails.
+    pub async fn write(&self, end: &EndJson) -> Result<()> {
+        let Self { folder, number, held } = self;
+        if !folder.create(&end_file(*number), end).await? {
+            // Only the answer of an earlier call can have been lost, and that is no other end.
+            let text = format!("attempt {number} at the job has ended in another way already");
+            return Err(Error::internal(text));
+        }
+        for (folder, name) in held {
+            folder.delete(&[name]).await?;
+        }
+        // Of an attempt that was taken for dead, the rest is another's.
+        if newest_attempt(folder).await? > *number {
+            return Ok(());
+        }
+        let mut names = vec![alive_file(*number), CANCEL.to_owned()];
         if !end.report.resumable {
-            names.extend(spent_records(&folder).await?);
+            names.extend(spent_records(folder).await?);
         }
         folder.delete(&names).await
     }
 }
 
-/// How a job ended that has not begun.
-pub async fn end_unbegun(repository: &Repository, job: &Job, end: &EndJson) -> Result<()> {
-    let folder = repository.job(&job.id.to_string());
-    let newest = newest_attempt(&folder).await?;
-    folder.create(&end_file(newest), end).await.map(drop)
-}
-
 /// Of a job that nobody goes on with, only what tells of failures is of use.
 pub async fn spent_records(folder: &JsonFolder) -> Result<Vec<String>> {
-    let records = folder.list(RECORDS).await?.into_iter().map(|file| file.name);
-    Ok(records.filter(|name| !name.ends_with(KEPT_RECORDS)).collect())
+    let records = folder.list(selvedge_ops::RECORDS).await?.into_iter().map(|file| file.name);
+    Ok(records.filter(|name| !name.ends_with(REFUSED)).collect())
 }
 
-/// Says every few seconds how far the job is, and finds out whether it is still this attempt's. That the repository cannot be
-/// reached for a while is no reason to stop: whatever needs it says so.
-async fn beat(folder: JsonFolder, number: u32, job: Arc<Job>) {
+/// Says every few seconds how far the job is, and finds out whether it is still this attempt's. An attempt that cannot find out
+/// any more stops, before others take it for dead.
+async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Job>) {
+    let mut reached = Instant::now();
     loop {
         tokio::time::sleep(BEAT).await;
         let alive = AliveJson { progress: job.progress.snapshot() };
         if let Err(error) = folder.jot(&alive_file(number), &alive).await {
             tracing::warn!(id = %job.id, %error, "cannot write down that the job goes on");
         }
-        if newest_attempt(&folder).await.is_ok_and(|newest| newest > number) {
-            job.request_stop(Kind::JobSuperseded);
-        }
-        if folder.modified(CANCEL).await.is_ok_and(|asked| asked.is_some()) {
-            job.request_stop(Kind::Cancelled);
+        match look(&folder, number, &held).await {
+            Ok(None) => reached = Instant::now(),
+            Ok(Some(cause)) => job.request_stop(cause),
+            Err(error) if reached.elapsed() > LONGEST_ABSENCE => {
+                tracing::error!(id = %job.id, %error, "the repository cannot be reached, so the job stops");
+                job.request_stop(Kind::RepositoryUnavailable);
+            }
+            Err(_) => {}
         }
     }
+}
+
+/// Why the attempt is to stop, if it is.
+async fn look(folder: &JsonFolder, number: u32, held: &HeldFiles) -> Result<Option<Kind>> {
+    if newest_attempt(folder).await? > number {
+        return Ok(Some(Kind::JobSuperseded));
+    }
+    for (folder, name) in held.all() {
+        if folder.modified(&name).await?.is_none() {
+            return Ok(Some(Kind::JobSuperseded));
+        }
+    }
+    Ok(folder.modified(CANCEL).await?.map(|_| Kind::Cancelled))
 }

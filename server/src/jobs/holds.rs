@@ -7,16 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_archive::{JsonFolder, Repository};
-use selvedge_model::error::Result;
+use selvedge_model::error::{Kind, Result};
 use selvedge_ops::{Access, Progress};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Job;
+use super::attempt::HeldFiles;
 use super::journal::Written;
 use super::liveness::Liveness;
+use super::process::Process;
 
-/// One that gave way to another that came at the same time tries once more.
-const AGAIN: Duration = Duration::from_millis(300);
+/// Two that come at the same time may both give way. So each tries a few times more, after pauses that are not the same.
+const TRIES: usize = 3;
+const LONGEST_PAUSE: u64 = 300;
 
 /// What an attempt holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +40,8 @@ pub struct Holds {
     folder: JsonFolder,
     job_id: Uuid,
     attempt: u32,
+    process: Process,
+    held: Arc<HeldFiles>,
 }
 
 /// Somebody else holds it.
@@ -59,18 +65,26 @@ impl Hold {
 
 impl Holds {
     /// `address` is that of the cluster, which may have other names elsewhere.
-    pub fn new(repository: &Repository, address: &str, job_id: Uuid, attempt: u32) -> Self {
-        Self { repository: repository.clone(), folder: repository.locks(address), job_id, attempt }
+    pub fn new(
+        repository: &Repository,
+        address: &str,
+        job: &Job,
+        process: &Process,
+        held: &Arc<HeldFiles>,
+    ) -> Self {
+        let (folder, held) = (repository.locks(&folder_of(address)), Arc::clone(held));
+        let (repository, process) = (repository.clone(), process.clone());
+        Self { repository, folder, job_id: job.id, attempt: job.attempt(), process, held }
     }
 
-    /// Takes some collections, and returns the name of the hold; or says who has one of them.
+    /// Takes some collections; or says who has one of them.
     pub async fn take(
         &self,
         summary: &str,
         collections: &[String],
         access: Access,
         progress: &Arc<Progress>,
-    ) -> Result<Result<String, Held>> {
+    ) -> Result<Result<(), Held>> {
         let hold = Hold {
             job_id: self.job_id,
             attempt: self.attempt,
@@ -78,21 +92,31 @@ impl Holds {
             collections: collections.to_vec(),
             exclusive: access == Access::Exclusive,
         };
-        let first = self.take_once(&hold).await?;
-        let Err(held) = first else { return Ok(first) };
-        progress.wait_for(format!("collection \"{}\", held by job {}", held.collection, held.by.job_id));
-        tokio::time::sleep(AGAIN).await;
-        let second = self.take_once(&hold).await;
-        progress.wait_for("");
-        second
+        let mut tries = 0;
+        loop {
+            let taken = self.take_once(&hold).await?;
+            tries += 1;
+            let Err(held) = &taken else { return Ok(taken) };
+            if tries == TRIES {
+                return Ok(taken);
+            }
+            let Held { collection, by, owner } = held;
+            progress.wait_for(format!("collection \"{collection}\", held by job {} ({owner})", by.job_id));
+            let pause = Uuid::new_v4().as_u64_pair().0 % LONGEST_PAUSE;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            progress.wait_for("");
+        }
     }
 
-    async fn take_once(&self, hold: &Hold) -> Result<Result<String, Held>> {
+    async fn take_once(&self, hold: &Hold) -> Result<Result<(), Held>> {
         let name = format!("{}-{}-{}.json", self.job_id, self.attempt, Uuid::new_v4().simple());
         self.folder.jot(&name, hold).await?;
         let obstacle = self.obstacle(hold, &name).await;
         match obstacle {
-            Ok(None) => Ok(Ok(name)),
+            Ok(None) => {
+                self.held.add(&self.folder, &name);
+                Ok(Ok(()))
+            }
             Ok(Some(held)) => {
                 self.folder.delete(&[name]).await?;
                 Ok(Err(held))
@@ -123,17 +147,25 @@ impl Holds {
 
     /// Who is at the attempt that a hold is of. None if it has ended.
     async fn owner(&self, hold: &Hold) -> Result<Option<String>> {
-        let Some(written) = Written::read(&self.repository, &hold.job_id.to_string()).await? else {
-            return Ok(None);
+        let written = match Written::read(&self.repository, &hold.job_id.to_string()).await {
+            Ok(Some(written)) => written,
+            Ok(None) => return Ok(None),
+            // Of a newer version, perhaps: nobody knows whether it has ended.
+            Err(error) if error.kind() == Kind::Internal => {
+                return Ok(Some("of which nobody knows".to_owned()));
+            }
+            Err(error) => return Err(error),
         };
-        let is_newest = written.number() == hold.attempt;
+        // What jobs of this server hold it knows by itself, and has let this one through.
+        let is_newest = written.number() == hold.attempt && *written.process() != self.process;
         let lives = is_newest && written.liveness(&self.repository).await? == Liveness::Alive;
         Ok(lives.then(|| written.process().to_string()))
     }
+}
 
-    pub async fn give_back(&self, names: &[String]) -> Result<()> {
-        self.folder.delete(names).await
-    }
+/// The folder of a cluster: its address with what is special in a file's name left out.
+fn folder_of(address: &str) -> String {
+    address.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
 }
 
 #[cfg(test)]

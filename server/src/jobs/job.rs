@@ -76,9 +76,10 @@ impl Job {
         Self::of(Uuid::now_v7(), asked, request, request_id, Utc::now())
     }
 
-    /// Another attempt at a job that was written down.
-    pub(super) fn again(written: JobJson) -> Self {
-        let JobJson { id, asked, request, request_id, created, process: _ } = written;
+    /// Another attempt at a job that was written down in a repository, by its name here.
+    pub(super) fn again(written: JobJson, repository: &str) -> Self {
+        let JobJson { id, asked, request, request_id, created, process: _, address: _ } = written;
+        let request = Request { repository: repository.to_owned(), ..request };
         Self::of(id, asked, request, request_id, created)
     }
 
@@ -173,15 +174,16 @@ impl Job {
         });
     }
 
-    /// How the job has really ended, whatever it was asked meanwhile. `is_written`: whether another attempt knows of it.
-    pub(super) fn concluded(&self, result: Result<Outcome, Failure>, is_written: bool) -> Lifecycle {
+    /// How the job has really ended, whatever it was asked meanwhile. `goes_on`: whether there is another attempt if this one was
+    /// interrupted.
+    pub(super) fn concluded(&self, result: Result<Outcome, Failure>, goes_on: bool) -> Lifecycle {
         let (state, mut report, failure) = match result {
             Ok(Outcome::Planned(plan)) => {
                 (State::Succeeded, Report { plan: Some(plan), ..Report::default() }, None)
             }
             Ok(Outcome::Complete(report)) => (State::Succeeded, report, None),
             Ok(Outcome::Partial(report, error)) => (State::Partial, report, Some(error)),
-            Err(Failure { error, report }) => {
+            Err(Failure { error, report, .. }) => {
                 let state = match error.kind() {
                     Kind::Cancelled => State::Cancelled,
                     Kind::ServerStopped | Kind::JobSuperseded => State::Interrupted,
@@ -190,7 +192,7 @@ impl Job {
                 (state, *report, Some(error))
             }
         };
-        report.resumable = is_written && (report.resumable || state == State::Interrupted);
+        report.resumable |= goes_on && state == State::Interrupted;
         let (failure, report) = (failure.map(Arc::new), Arc::new(report));
         Lifecycle { state, ended: Some(Utc::now()), failure, report, ..self.lifecycle.borrow().clone() }
     }

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{FileInfo, JsonFolder, Repository};
+use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{ATTEMPTS, ProgressSnapshot, Report, Request};
+use selvedge_ops::{ATTEMPTS, ProgressSnapshot, Report, Request, newest_attempt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,7 +17,8 @@ use super::{Lifecycle, State};
 pub const JOB: &str = "job.json";
 /// Whoever runs the job is to stop it.
 pub const CANCEL: &str = "cancel.json";
-pub const RECORDS: &str = "records";
+const ALIVE: &str = "alive";
+const ENDS: &str = "ends";
 
 /// `job.json`: what was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct JobJson {
     pub asked: Request,
     /// The same, with what was left open decided.
     pub request: Request,
+    /// The address of its cluster: elsewhere, another one may have the same name.
+    pub address: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     pub created: DateTime<Utc>,
@@ -113,11 +116,11 @@ pub fn attempt_file(number: u32) -> String {
 }
 
 pub fn alive_file(number: u32) -> String {
-    format!("alive/{number}.json")
+    format!("{ALIVE}/{number}.json")
 }
 
 pub fn end_file(number: u32) -> String {
-    format!("ends/{number}.json")
+    format!("{ENDS}/{number}.json")
 }
 
 /// The journal of one job, as it is at the moment.
@@ -128,8 +131,10 @@ pub struct Written {
     /// The newest attempt; None if none has begun.
     pub attempt: Option<(u32, AttemptJson)>,
     pub end: Option<EndJson>,
-    /// All files but records.
-    pub files: Vec<FileInfo>,
+    /// When its process was last heard of, by the clock of the store.
+    pub heard_of: Option<DateTime<Utc>>,
+    /// Whether it is to stop, or if nobody is at it, will not be gone on with.
+    pub is_given_up: bool,
 }
 
 impl Written {
@@ -137,43 +142,29 @@ impl Written {
     pub async fn read(repository: &Repository, job_id: &str) -> Result<Option<Self>> {
         let folder = repository.job(job_id);
         let Some(job) = folder.read::<JobJson>(JOB).await? else { return Ok(None) };
-        let mut files = folder.list("").await?;
-        files.retain(|file| !file.name.starts_with(RECORDS));
-        let number = |file: &FileInfo| {
-            file.name.strip_prefix(ATTEMPTS)?.strip_prefix('/')?.strip_suffix(".json")?.parse::<u32>().ok()
+        let number = newest_attempt(&folder).await?;
+        let attempt = match number {
+            0 => None,
+            number => folder.read(&attempt_file(number)).await?.map(|attempt| (number, attempt)),
         };
-        let newest = files.iter().filter_map(number).max();
-        let attempt = match newest {
-            Some(number) => folder.read(&attempt_file(number)).await?.map(|attempt| (number, attempt)),
-            None => None,
-        };
-        let end = end_file(newest.unwrap_or(0));
-        let end = match files.iter().any(|file| file.name == end) {
-            true => folder.read(&end).await?,
-            false => None,
-        };
-        Ok(Some(Self { folder, job, attempt, end, files }))
+        let end = folder.read(&end_file(number)).await?;
+        let mut heard_of = None;
+        for name in [alive_file(number), attempt_file(number), JOB.to_owned()] {
+            if heard_of.is_none() {
+                heard_of = folder.modified(&name).await?;
+            }
+        }
+        let is_given_up = folder.modified(CANCEL).await?.is_some();
+        Ok(Some(Self { folder, job, attempt, end, heard_of, is_given_up }))
     }
 
     pub fn number(&self) -> u32 {
         self.attempt.as_ref().map_or(0, |(number, _)| *number)
     }
 
-    /// Whether it is to stop, or if nobody is at it, will not be gone on with.
-    pub fn is_given_up(&self) -> bool {
-        self.files.iter().any(|file| file.name == CANCEL)
-    }
-
     /// Who runs it, ran it last, or lets it wait.
     pub fn process(&self) -> &Process {
         self.attempt.as_ref().map_or(&self.job.process, |(_, attempt)| &attempt.process)
-    }
-
-    /// When its process was last heard of, by the clock of the store.
-    pub fn heard_of(&self) -> Option<DateTime<Utc>> {
-        let (attempt, alive) = (attempt_file(self.number()), alive_file(self.number()));
-        let tells = |file: &&FileInfo| [JOB, &attempt, &alive].contains(&file.name.as_str());
-        self.files.iter().filter(tells).map(|file| file.modified).max()
     }
 
     pub async fn progress(&self) -> Result<ProgressSnapshot> {

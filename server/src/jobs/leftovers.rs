@@ -4,14 +4,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use selvedge_archive::Repository;
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Access, Leftover, leftovers};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::journal::Written;
 use super::liveness::{Liveness, SILENCE};
 use super::locks::{Holder, Taken};
-use super::{Registry, Snapshot, State};
+use super::{Registry, State};
 
 /// A collection that a job uses is looked at again after this.
 const LOCK_AGAIN: Duration = Duration::from_secs(1);
@@ -27,31 +28,41 @@ enum Look {
 impl Registry {
     /// Looks at all jobs that are written down. To be run beside everything else: nothing waits for it.
     pub async fn look_back(self: Arc<Self>, resume: bool) {
-        let mut jobs = Vec::new();
+        let mut looks = JoinSet::new();
         for repository in self.places.repositories() {
             match repository.job_ids().await {
-                Ok(ids) => jobs.extend(ids.into_iter().map(|id| (repository.clone(), id))),
+                Ok(ids) => {
+                    for id in ids {
+                        // One may wait long for its collection, or for Weaviate.
+                        looks.spawn(Arc::clone(&self).look_until_done(repository.clone(), id, resume));
+                    }
+                }
                 Err(error) => tracing::error!(
                     repository = repository.name(), %error,
                     "cannot find out whether a server that died left tenants active or collections missing"
                 ),
             }
         }
-        while !jobs.is_empty() {
-            let mut again = Vec::new();
-            for (repository, id) in jobs {
-                match self.look_at(&repository, &id, resume).await {
-                    Ok(Look::Done) => {}
-                    Ok(Look::Again) => again.push((repository, id)),
-                    Err(error) => {
-                        tracing::error!(id, %error, next = error.hint_text(), "a job may be half done");
+        looks.join_all().await;
+    }
+
+    async fn look_until_done(self: Arc<Self>, repository: Repository, id: String, resume: bool) {
+        loop {
+            let look = {
+                let _turn = self.looking.acquire().await;
+                self.look_at(&repository, &id, resume).await
+            };
+            match look {
+                Ok(Look::Done) => return,
+                Ok(Look::Again) => {}
+                Err(error) => {
+                    tracing::error!(id, %error, next = error.hint_text(), "a job may be half done");
+                    if !error.is_transient() && error.kind() != Kind::TooManyJobs {
+                        return;
                     }
                 }
             }
-            jobs = again;
-            if !jobs.is_empty() {
-                tokio::time::sleep(SILENCE).await;
-            }
+            tokio::time::sleep(SILENCE).await;
         }
     }
 
@@ -62,14 +73,17 @@ impl Registry {
         // Older versions wrote down only what they were in the middle of.
         let written = Written::read(repository, id).await?;
         if let Some(written) = &written
-            && written.liveness(repository).await? == Liveness::Alive
+            && self.liveness(repository, written).await? == Liveness::Alive
         {
             return Ok(Look::Again);
         }
         self.finish_all(repository, id).await;
         let Some(written) = written.filter(|_| resume) else { return Ok(Look::Done) };
-        let snapshot = Snapshot::written(repository, &written).await?;
-        if snapshot.resumable && snapshot.lifecycle.state == State::Interrupted {
+        let snapshot = self.told(repository, &written).await?;
+        let is_ours = self.places.clusters().any(|cluster| {
+            cluster.name() == written.job.request.cluster && cluster.rest_url() == written.job.address
+        });
+        if snapshot.resumable && snapshot.lifecycle.state == State::Interrupted && is_ours {
             let places = Arc::clone(&self.places);
             let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
             self.resume(id, work).await?;
@@ -79,36 +93,60 @@ impl Registry {
 
     /// Finishes what a job was in the middle of. An attempt at it waits until then.
     async fn finish_all(&self, repository: &Repository, id: &str) {
-        let finishing = || self.finishing.lock().unwrap_or_else(PoisonError::into_inner);
-        finishing().insert(id.to_owned());
         match leftovers(repository, id).await {
             Ok(found) => {
+                let _finishing = (!found.is_empty()).then(|| Finishing::begin(self, id));
                 for leftover in found {
                     match leftover {
-                        Ok(leftover) => self.finish(&leftover).await,
+                        Ok(leftover) => self.finish(repository, &leftover).await,
                         Err(error) => tracing::error!(id, %error, "a job may be half done"),
                     }
                 }
             }
             Err(error) => tracing::error!(id, %error, "a job may be half done"),
         }
-        finishing().remove(id);
     }
 
     /// On its cluster, as soon as that can be reached.
-    async fn finish(&self, leftover: &Leftover) {
+    async fn finish(&self, repository: &Repository, leftover: &Leftover) {
+        let job_id = &leftover.job_id;
         for cluster in self.places.clusters().filter(|cluster| leftover.is_on(cluster)) {
             let table = self.lock_table(cluster.name());
             let summary = leftover.summary().to_owned();
-            let holder = Holder { job_id: format!("{} before", leftover.job_id), summary, brief: true };
+            let holder = Holder { job_id: format!("{job_id} before"), summary, brief: true };
             let _alone = loop {
                 match table.take(&holder, &[leftover.collection().to_owned()], Access::Exclusive) {
                     Ok(guard) => break guard,
                     Err(Taken { .. }) => tokio::time::sleep(LOCK_AGAIN).await,
                 }
             };
-            tell(cluster.name(), &leftover.job_id, leftover.finish(&cluster.patient()).await);
+            // Another server may have gone on with the job while this one waited.
+            if let Ok(Some(written)) = Written::read(repository, job_id).await
+                && let Ok(Liveness::Alive) = self.liveness(repository, &written).await
+            {
+                return;
+            }
+            tell(cluster.name(), job_id, leftover.finish(&cluster.patient()).await);
         }
+    }
+}
+
+/// While there is it, attempts at the job wait.
+struct Finishing<'r> {
+    registry: &'r Registry,
+    id: String,
+}
+
+impl<'r> Finishing<'r> {
+    fn begin(registry: &'r Registry, id: &str) -> Self {
+        registry.finishing.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        Self { registry, id: id.to_owned() }
+    }
+}
+
+impl Drop for Finishing<'_> {
+    fn drop(&mut self) {
+        self.registry.finishing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

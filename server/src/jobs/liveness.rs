@@ -11,8 +11,11 @@ use super::process::Standing;
 
 /// How often an attempt says that it lives.
 pub const BEAT: Duration = Duration::from_secs(3);
-/// One that has said nothing for so long is dead, if its process cannot be asked.
-pub const SILENCE: Duration = Duration::from_secs(20);
+/// One that has said nothing for so long is dead, if its process cannot be asked. File systems of other machines can show what
+/// was half a minute ago.
+pub const SILENCE: Duration = Duration::from_secs(60);
+/// One that could not reach the repository for so long does not go on: others may soon take it for dead.
+pub const LONGEST_ABSENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
@@ -33,14 +36,15 @@ impl Written {
             // One that hangs may go on; whoever takes its job sees to it that it does not finish.
             Standing::Runs => Ok(Liveness::Alive),
             Standing::Unknown => {
-                let now = repository.now().await?;
+                // Where nothing can be written, our own clock has to do.
+                let now = repository.now().await.unwrap_or_else(|_| Utc::now());
                 Ok(if self.silence(now) > SILENCE { Liveness::Dead } else { Liveness::Alive })
             }
         }
     }
 
     fn silence(&self, now: DateTime<Utc>) -> Duration {
-        let silence = self.heard_of().map_or(TimeDelta::MAX, |heard| now - heard);
+        let silence = self.heard_of.map_or(TimeDelta::MAX, |heard| now - heard);
         silence.to_std().unwrap_or_default()
     }
 }

@@ -45,8 +45,6 @@ pub(super) struct JobLocks {
     summary: String,
     progress: Arc<Progress>,
     holds: Option<Holds>,
-    /// The names of its holds.
-    taken: Mutex<Vec<String>>,
 }
 
 /// Releases its collections when dropped.
@@ -65,7 +63,6 @@ impl LockTable {
             summary: summary.to_owned(),
             progress: Arc::clone(progress),
             holds,
-            taken: Mutex::default(),
         })
     }
 
@@ -116,25 +113,14 @@ impl JobLocks {
                 Err(Taken { error, brief: false }) => return Err(error),
             }
         };
-        if let Some(holds) = self.holds.as_ref().filter(|_| !collections.is_empty()) {
-            match holds.take(&self.summary, collections, access, &self.progress).await? {
-                Ok(name) => self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(name),
-                Err(Held { collection, by, owner }) => {
-                    let error = busy(&collection, &by.job_id.to_string(), &by.summary);
-                    return Err(error.also(format!("it runs on another server ({owner})")));
-                }
-            }
+        if let Some(holds) = self.holds.as_ref().filter(|_| !collections.is_empty())
+            && let Err(Held { collection, by, owner }) =
+                holds.take(&self.summary, collections, access, &self.progress).await?
+        {
+            let error = busy(&collection, &by.job_id.to_string(), &by.summary);
+            return Err(error.also(format!("it runs on another server ({owner})")));
         }
         Ok(here)
-    }
-
-    /// When the job has ended, nothing is held against other servers any more. Holds are void then in any case.
-    pub async fn give_back(&self) -> Result<()> {
-        let names = std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner));
-        match &self.holds {
-            Some(holds) if !names.is_empty() => holds.give_back(&names).await,
-            _ => Ok(()),
-        }
     }
 }
 

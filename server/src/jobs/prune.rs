@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use selvedge_archive::{BackupId, FileInfo, Repository, Uncommitted};
-use selvedge_model::error::Result;
+use selvedge_model::error::{Kind, Result};
 use uuid::Uuid;
 
-use super::Snapshot;
+use super::Registry;
 use super::attempt::spent_records;
 use super::holds::Hold;
 use super::journal::Written;
@@ -61,123 +61,148 @@ enum Owner {
     Resumable,
     Gone,
     Unknown,
+    Unreadable,
 }
 
-async fn owner(repository: &Repository, job_id: &str) -> Result<Owner> {
-    if Uuid::try_parse(job_id).is_err() {
-        return Ok(Owner::Unknown);
+impl Registry {
+    async fn owner(&self, repository: &Repository, job_id: &str) -> Result<Owner> {
+        if Uuid::try_parse(job_id).is_err() {
+            return Ok(Owner::Unknown);
+        }
+        let written = match Written::read(repository, job_id).await {
+            Ok(Some(written)) => written,
+            Ok(None) => return Ok(Owner::Unknown),
+            // Of a newer version, perhaps.
+            Err(error) if error.kind() == Kind::Internal => return Ok(Owner::Unreadable),
+            Err(error) => return Err(error),
+        };
+        if self.liveness(repository, &written).await? == Liveness::Alive {
+            return Ok(Owner::Runs);
+        }
+        let snapshot = self.told(repository, &written).await?;
+        Ok(if snapshot.resumable { Owner::Resumable } else { Owner::Gone })
     }
-    let Some(written) = Written::read(repository, job_id).await? else { return Ok(Owner::Unknown) };
-    if written.liveness(repository).await? == Liveness::Alive {
-        return Ok(Owner::Runs);
+
+    /// Ids that are taken, and no backups.
+    pub async fn incomplete(&self, repository: &Repository) -> Result<Vec<Incomplete>> {
+        let mut found = Vec::new();
+        for Uncommitted { id, claim, files } in repository.uncommitted().await? {
+            let (job_id, claimed) = claim.map_or((String::new(), None), |(job, time)| (job, Some(time)));
+            let state = match self.owner(repository, &job_id).await? {
+                Owner::Runs | Owner::Unreadable => IncompleteState::Running,
+                Owner::Resumable => IncompleteState::Resumable,
+                Owner::Gone => IncompleteState::Garbage,
+                Owner::Unknown => match is_young(repository, &files).await? {
+                    true => IncompleteState::Young,
+                    false => IncompleteState::Garbage,
+                },
+            };
+            found.push(Incomplete {
+                id,
+                job_id,
+                claimed,
+                files: files.len() as u64,
+                bytes: bytes(&files),
+                state,
+            });
+        }
+        Ok(found)
     }
-    let snapshot = Snapshot::written(repository, &written).await?;
-    Ok(if snapshot.resumable { Owner::Resumable } else { Owner::Gone })
+
+    /// Removes what nobody needs; with `dry_run`, only says what that is.
+    pub async fn prune(&self, repository: &Repository, dry_run: bool) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        self.prune_backups(repository, dry_run, &mut pruned).await?;
+        self.prune_records(repository, dry_run, &mut pruned).await?;
+        self.prune_holds(repository, dry_run, &mut pruned).await?;
+        Ok(pruned)
+    }
+
+    async fn prune_backups(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
+        for Incomplete { id, job_id, files, bytes, state, .. } in self.incomplete(repository).await? {
+            let why = match state {
+                IncompleteState::Running => format!("backup {id} is being made by job {job_id}"),
+                IncompleteState::Resumable => {
+                    format!("backup {id} can be gone on with: resume job {job_id}, or cancel it")
+                }
+                IncompleteState::Young => {
+                    format!(
+                        "what is left of backup {id} is less than a day old, and its job is not known here"
+                    )
+                }
+                IncompleteState::Garbage => {
+                    if !dry_run {
+                        repository.remove_uncommitted(&id).await?;
+                    }
+                    let why = format!("of a backup that job {job_id} has not made and will not");
+                    pruned.leftovers.push(PrunedLeftover {
+                        path: format!("backups/{id}"),
+                        why,
+                        files,
+                        bytes,
+                    });
+                    continue;
+                }
+            };
+            pruned.kept.push(why);
+        }
+        Ok(())
+    }
+
+    /// Records tell an attempt what is done. Of a job that has ended for good, only those that tell of failures are of use.
+    async fn prune_records(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
+        for id in repository.job_ids().await? {
+            if !matches!(self.owner(repository, &id).await?, Owner::Gone) {
+                continue;
+            }
+            let folder = repository.job(&id);
+            let spent = spent_records(&folder).await?;
+            if spent.is_empty() {
+                continue;
+            }
+            let files: Vec<_> =
+                folder.list("").await?.into_iter().filter(|file| spent.contains(&file.name)).collect();
+            if !dry_run {
+                folder.delete(&spent).await?;
+            }
+            let (path, why) =
+                (folder.place(selvedge_ops::RECORDS), "records of a job that has ended".to_owned());
+            pruned.leftovers.push(PrunedLeftover {
+                path,
+                why,
+                files: files.len() as u64,
+                bytes: bytes(&files),
+            });
+        }
+        Ok(())
+    }
+
+    async fn prune_holds(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
+        let folder = repository.all_locks();
+        for file in folder.list("").await? {
+            let Some(hold) = folder.read_whole::<Hold>(&file.name).await? else { continue };
+            if matches!(
+                self.owner(repository, &hold.job_id.to_string()).await?,
+                Owner::Runs | Owner::Unreadable
+            ) {
+                continue;
+            }
+            if !dry_run {
+                folder.delete(&[&file.name]).await?;
+            }
+            let (path, why) = (folder.place(&file.name), "held by a job that nobody is at".to_owned());
+            pruned.leftovers.push(PrunedLeftover { path, why, files: 1, bytes: file.bytes });
+        }
+        Ok(())
+    }
 }
 
 fn bytes(files: &[FileInfo]) -> u64 {
     files.iter().map(|file| file.bytes).sum()
 }
 
-/// Ids that are taken, and no backups.
-pub async fn incomplete(repository: &Repository) -> Result<Vec<Incomplete>> {
-    let mut found = Vec::new();
-    for Uncommitted { id, claim, files } in repository.uncommitted().await? {
-        let (job_id, claimed) = claim.map_or((String::new(), None), |(job, time)| (job, Some(time)));
-        let state = match owner(repository, &job_id).await? {
-            Owner::Runs => IncompleteState::Running,
-            Owner::Resumable => IncompleteState::Resumable,
-            Owner::Gone => IncompleteState::Garbage,
-            Owner::Unknown => match is_young(repository, &files).await? {
-                true => IncompleteState::Young,
-                false => IncompleteState::Garbage,
-            },
-        };
-        found.push(Incomplete {
-            id,
-            job_id,
-            claimed,
-            files: files.len() as u64,
-            bytes: bytes(&files),
-            state,
-        });
-    }
-    Ok(found)
-}
-
 async fn is_young(repository: &Repository, files: &[FileInfo]) -> Result<bool> {
     let now = repository.now().await?;
     let newest = files.iter().map(|file| file.modified).max();
     Ok(newest.is_some_and(|newest| (now - newest).to_std().unwrap_or_default() < YOUNG))
-}
-
-/// Removes what nobody needs; with `dry_run`, only says what that is.
-pub async fn prune(repository: &Repository, dry_run: bool) -> Result<Pruned> {
-    let mut pruned = Pruned::default();
-    prune_backups(repository, dry_run, &mut pruned).await?;
-    prune_records(repository, dry_run, &mut pruned).await?;
-    prune_holds(repository, dry_run, &mut pruned).await?;
-    Ok(pruned)
-}
-
-async fn prune_backups(repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
-    for Incomplete { id, job_id, files, bytes, state, .. } in incomplete(repository).await? {
-        let why = match state {
-            IncompleteState::Running => format!("backup {id} is being made by job {job_id}"),
-            IncompleteState::Resumable => {
-                format!("backup {id} can be gone on with: resume job {job_id}, or cancel it")
-            }
-            IncompleteState::Young => {
-                format!("what is left of backup {id} is less than a day old, and its job is not known here")
-            }
-            IncompleteState::Garbage => {
-                if !dry_run {
-                    repository.remove_uncommitted(&id).await?;
-                }
-                let why = format!("of a backup that job {job_id} has not made and will not");
-                pruned.leftovers.push(PrunedLeftover { path: format!("backups/{id}"), why, files, bytes });
-                continue;
-            }
-        };
-        pruned.kept.push(why);
-    }
-    Ok(())
-}
-
-/// Records tell an attempt what is done. Of a job that has ended for good, only those that tell of failures are of use.
-async fn prune_records(repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
-    for id in repository.job_ids().await? {
-        if !matches!(owner(repository, &id).await?, Owner::Gone) {
-            continue;
-        }
-        let folder = repository.job(&id);
-        let spent = spent_records(&folder).await?;
-        if spent.is_empty() {
-            continue;
-        }
-        let files: Vec<_> =
-            folder.list("").await?.into_iter().filter(|file| spent.contains(&file.name)).collect();
-        if !dry_run {
-            folder.delete(&spent).await?;
-        }
-        let (path, why) = (folder.place("records"), "records of a job that has ended".to_owned());
-        pruned.leftovers.push(PrunedLeftover { path, why, files: files.len() as u64, bytes: bytes(&files) });
-    }
-    Ok(())
-}
-
-async fn prune_holds(repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
-    let folder = repository.all_locks();
-    for file in folder.list("").await? {
-        let Some(hold) = folder.read_whole::<Hold>(&file.name).await? else { continue };
-        if matches!(owner(repository, &hold.job_id.to_string()).await?, Owner::Runs) {
-            continue;
-        }
-        if !dry_run {
-            folder.delete(&[&file.name]).await?;
-        }
-        let (path, why) = (folder.place(&file.name), "held by a job that nobody is at".to_owned());
-        pruned.leftovers.push(PrunedLeftover { path, why, files: 1, bytes: file.bytes });
-    }
-    Ok(())
 }

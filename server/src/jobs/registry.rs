@@ -53,6 +53,8 @@ pub struct Registry {
     locks: Mutex<HashMap<String, LockTable>>,
     /// Jobs of which is being finished what their servers were in the middle of.
     pub(super) finishing: Mutex<BTreeSet<String>>,
+    /// For looks at what is written down, of which there can be very many.
+    pub(super) looking: Semaphore,
     tasks: TaskTracker,
     /// Sections that neither a cancel nor a shutdown cuts.
     uncut: TaskTracker,
@@ -79,6 +81,7 @@ impl Registry {
             book: Mutex::default(),
             locks: Mutex::default(),
             finishing: Mutex::default(),
+            looking: Semaphore::new(READS),
             tasks: TaskTracker::new(),
             uncut: TaskTracker::new(),
             overdue: CancellationToken::new(),
@@ -102,7 +105,7 @@ impl Registry {
         {
             return Ok(Arc::clone(job));
         }
-        self.add(&mut book, Job::new(request, request_id), true, work)
+        self.add(&mut book, Job::new(request, request_id), None, work)
     }
 
     /// Goes on with a job. One that this server is at is only returned.
@@ -115,24 +118,61 @@ impl Registry {
             return Ok(job);
         }
         let (repository, written) = self.written(id).await?.ok_or_else(|| unknown(id))?;
-        let snapshot = Snapshot::written(&repository, &written).await?;
-        if !snapshot.resumable {
-            let why = match written.liveness(&repository).await? {
-                Liveness::Alive => format!("it runs ({})", written.process()),
-                _ if written.is_given_up() => "it was given up".to_owned(),
-                _ => format!("it has ended ({:?}), and left nothing to go on from", snapshot.lifecycle.state)
-                    .to_lowercase(),
-            };
-            return Err(Error::new(Kind::JobNotResumable, format!("job {id} cannot be resumed: {why}")));
-        }
+        self.refuse_to_resume(&repository, &written).await?;
+        let before = written.number();
         let mut book = self.book();
         match book.get(written.job.id) {
             Some(job) if !job.state().is_terminal() => Ok(Arc::clone(job)),
-            _ => self.add(&mut book, Job::again(written.job), false, work),
+            _ => self.add(&mut book, Job::again(written.job, repository.name()), Some(before), work),
         }
     }
 
-    fn add<W, F>(self: &Arc<Self>, book: &mut Book, job: Job, is_new: bool, work: W) -> Result<Arc<Job>>
+    async fn refuse_to_resume(&self, repository: &Repository, written: &Written) -> Result<()> {
+        let refused = |why: String| {
+            let text = format!("job {} cannot be resumed: {why}", written.job.id);
+            Err(Error::new(Kind::JobNotResumable, text))
+        };
+        let liveness = self.liveness(repository, written).await?;
+        if liveness == Liveness::Alive {
+            return refused(format!("it runs ({})", written.process()));
+        }
+        if written.is_given_up {
+            return refused("it was given up".to_owned());
+        }
+        let snapshot = Snapshot::written(written, liveness).await?;
+        if !snapshot.resumable {
+            let state = format!("{:?}", snapshot.lifecycle.state).to_lowercase();
+            return refused(format!("it has ended ({state}), and left nothing to go on from"));
+        }
+        let cluster = self.places.cluster(&written.job.request.cluster)?;
+        if cluster.rest_url() != written.job.address {
+            let (name, here, there) = (cluster.name(), cluster.rest_url(), &written.job.address);
+            return refused(format!("it is for {there}, and cluster \"{name}\" of this server is {here}"));
+        }
+        Ok(())
+    }
+
+    /// How a job is that is written down. Of its own, this server knows better.
+    pub(super) async fn liveness(&self, repository: &Repository, written: &Written) -> Result<Liveness> {
+        let liveness = written.liveness(repository).await?;
+        let is_ours = *written.process() == self.process;
+        let is_active = || self.book().get(written.job.id).is_some_and(|job| !job.state().is_terminal());
+        // How it ended could not be written down.
+        Ok(if liveness == Liveness::Alive && is_ours && !is_active() { Liveness::Dead } else { liveness })
+    }
+
+    pub(super) async fn told(&self, repository: &Repository, written: &Written) -> Result<Snapshot> {
+        Snapshot::written(written, self.liveness(repository, written).await?).await
+    }
+
+    /// `before` is the attempt that this one comes after; None for a new job.
+    fn add<W, F>(
+        self: &Arc<Self>,
+        book: &mut Book,
+        job: Job,
+        before: Option<u32>,
+        work: W,
+    ) -> Result<Arc<Job>>
     where
         W: FnOnce(Context, Request) -> F + Send + 'static,
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
@@ -152,7 +192,7 @@ impl Registry {
         book.add(Arc::clone(&job));
         let span = tracing::info_span!("job", id = %job.id, kind = job.request.operation.name());
         // Under the lock, so that whoever closes the book finds every job among the tasks.
-        self.tasks.spawn(Arc::clone(self).run(Arc::clone(&job), is_new, work).instrument(span));
+        self.tasks.spawn(Arc::clone(self).run(Arc::clone(&job), before, work).instrument(span));
         Ok(job)
     }
 
@@ -186,13 +226,11 @@ impl Registry {
             Err(_) => None,
         };
         match (here, written) {
-            (Some(job), Some((_, written)))
-                if written.number() <= job.attempt() && !written.is_given_up() =>
-            {
+            (Some(job), Some((_, written))) if written.number() <= job.attempt() && !written.is_given_up => {
                 Ok(Shown::Here(job))
             }
             (_, Some((repository, written))) => {
-                Ok(Shown::Written(Box::new(Snapshot::written(&repository, &written).await?)))
+                Ok(Shown::Written(Box::new(self.told(&repository, &written).await?)))
             }
             (Some(job), None) => Ok(Shown::Here(job)),
             (None, None) => Err(unknown(id)),
@@ -210,16 +248,33 @@ impl Registry {
     pub async fn list(&self, active_only: bool, before: Option<Uuid>, limit: usize) -> Result<Vec<Snapshot>> {
         let here: Vec<_> = self.book().newest_first(before).cloned().collect();
         let mut all: Vec<_> = here.iter().map(|job| self.snapshot(job)).collect();
-        let known: BTreeSet<_> = here.iter().map(|job| job.id).collect();
+        // Another server may have gone on with what can be gone on with.
+        all.retain(|job| !job.lifecycle.state.is_terminal() || !job.resumable);
+        let known: BTreeSet<_> = all.iter().map(|job| job.id).collect();
         for repository in self.places.repositories() {
-            let ids = repository.job_ids().await?.into_iter().rev();
+            let ids = match repository.job_ids().await {
+                Ok(ids) => ids,
+                Err(error) if here.is_empty() => return Err(error),
+                // What this server does can be shown all the same.
+                Err(error) => {
+                    tracing::warn!(repository = repository.name(), %error, "its jobs cannot be listed");
+                    continue;
+                }
+            };
             let is_asked = |id: &Uuid| !known.contains(id) && before.is_none_or(|before| *id < before);
-            let ids = ids.filter_map(|id| Uuid::try_parse(&id).ok()).filter(is_asked);
-            let ids: Vec<_> = if active_only { ids.collect() } else { ids.take(limit).collect() };
-            let read = ids.into_iter().map(|id| told(repository.clone(), id));
+            let ids: Vec<_> =
+                ids.iter().rev().filter_map(|id| Uuid::try_parse(id).ok()).filter(is_asked).collect();
+            let read = ids.into_iter().map(async |id| self.listed(repository, id).await);
             let mut read = stream::iter(read).buffered(READS);
-            while let Some(snapshot) = read.next().await {
-                all.extend(snapshot?);
+            let mut found = 0;
+            while found < limit
+                && let Some(snapshot) = read.next().await
+            {
+                let wanted = |job: &Snapshot| !active_only || !job.lifecycle.state.is_terminal();
+                if let Some(job) = snapshot?.filter(wanted) {
+                    all.push(job);
+                    found += 1;
+                }
             }
         }
         all.retain(|job| !active_only || !job.lifecycle.state.is_terminal());
@@ -228,15 +283,26 @@ impl Registry {
         Ok(all)
     }
 
+    /// None if there is no such job any more, or none that can be understood; that must not hide the others.
+    async fn listed(&self, repository: &Repository, id: Uuid) -> Result<Option<Snapshot>> {
+        match Written::read(repository, &id.to_string()).await {
+            Ok(Some(written)) => self.told(repository, &written).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(error) if error.kind() == Kind::Internal => {
+                tracing::warn!(%id, %error, "a job cannot be listed");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// What Weaviate refused of a job.
     pub async fn failures(&self, id: &str, size: usize, token: Option<&str>) -> Result<FailurePage> {
-        match self.written(id).await? {
-            Some((_, written)) => list_failures(&written.folder, size, token).await,
-            None => match self.show(id).await? {
-                // It could not be written down.
-                Shown::Here(_) | Shown::Written(_) => Ok(FailurePage::default()),
-            },
+        if let Some((_, written)) = self.written(id).await? {
+            return list_failures(&written.folder, size, token).await;
         }
+        // It may be one that could not be written down.
+        self.show(id).await.map(|_| FailurePage::default())
     }
 
     /// Asks a job to stop, and does not wait until it has. One that nobody is at is given up; one that has ended for good stays
@@ -247,7 +313,7 @@ impl Registry {
             return Ok(Shown::Here(job));
         }
         if let Some((repository, written)) = self.written(id).await? {
-            let snapshot = Snapshot::written(&repository, &written).await?;
+            let snapshot = self.told(&repository, &written).await?;
             if snapshot.resumable || !snapshot.lifecycle.state.is_terminal() {
                 written.folder.put(CANCEL, &()).await?;
             }
@@ -306,19 +372,6 @@ impl Registry {
     pub(super) fn lock_table(&self, cluster: &str) -> LockTable {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         locks.entry(cluster.to_owned()).or_default().clone()
-    }
-}
-
-/// None if there is no such job any more, or none that can be understood; that must not hide the others.
-async fn told(repository: Repository, id: Uuid) -> Result<Option<Snapshot>> {
-    match Written::read(&repository, &id.to_string()).await {
-        Ok(Some(written)) => Snapshot::written(&repository, &written).await.map(Some),
-        Ok(None) => Ok(None),
-        Err(error) if error.kind() == Kind::Internal => {
-            tracing::warn!(%id, %error, "a job cannot be listed");
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{ProgressSnapshot, Report, Request};
 use uuid::Uuid;
@@ -31,8 +30,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A job of another process, as its journal tells of it.
-    pub async fn written(repository: &Repository, written: &Written) -> Result<Self> {
-        let liveness = written.liveness(repository).await?;
+    pub async fn written(written: &Written, liveness: Liveness) -> Result<Self> {
         let (lifecycle, can_go_on) = match &written.end {
             Some(end) => (end.lifecycle(), end.report.resumable),
             None => (unended(written, liveness), liveness == Liveness::Dead),
@@ -45,7 +43,7 @@ impl Snapshot {
             progress: written.progress().await?,
             rate: Rate::default(),
             attempts: written.number(),
-            resumable: can_go_on && !written.is_given_up(),
+            resumable: can_go_on && !written.is_given_up,
             jobs_ahead: 0,
             owner: written.process().to_string(),
         })
@@ -55,13 +53,13 @@ impl Snapshot {
 fn unended(written: &Written, liveness: Liveness) -> Lifecycle {
     let started = written.attempt.as_ref().map(|(_, attempt)| attempt.started);
     let (state, failure) = match liveness {
-        Liveness::Dead if written.is_given_up() => (State::Cancelled, Some(Arc::new(given_up()))),
-        Liveness::Alive if written.is_given_up() => (State::Cancelling, None),
+        Liveness::Dead if written.is_given_up => (State::Cancelled, Some(Arc::new(given_up()))),
+        Liveness::Alive if written.is_given_up => (State::Cancelling, None),
         Liveness::Dead => (State::Interrupted, Some(Arc::new(died(written)))),
         Liveness::Alive | Liveness::Ended if started.is_none() => (State::Pending, None),
         Liveness::Alive | Liveness::Ended => (State::Running, None),
     };
-    let ended = written.heard_of().filter(|_| failure.is_some());
+    let ended = written.heard_of.filter(|_| failure.is_some());
     let backup_id = written.job.request.operation.backup_id().cloned();
     let report = Arc::new(Report { backup_id, ..Report::default() });
     Lifecycle { state, started, ended, failure, report }

@@ -75,6 +75,11 @@ impl OnCall {
         self.put(Action::RefuseObjects(objects, text.into()));
     }
 
+    /// Answers a request for a page as if it asked for the first one.
+    pub fn rewind(self) {
+        self.put(Action::Rewind);
+    }
+
     /// Changes the contents before the call is served.
     pub fn before(self, change: impl FnMut(&Contents) + Send + 'static) {
         self.put(Action::Before(Arc::new(Mutex::new(change))));
@@ -165,6 +170,7 @@ pub(crate) enum Action {
     CutAfter(u64),
     LoseAnswer,
     RefuseObjects(Objects, String),
+    Rewind,
     Before(Arc<Change>),
     Hold(Arc<Hold>),
 }
@@ -175,6 +181,10 @@ pub(crate) type Change = Mutex<dyn FnMut(&Contents) + Send>;
 pub(crate) fn run(change: &Change, contents: &Contents) {
     (change.lock().unwrap_or_else(PoisonError::into_inner))(contents);
 }
+
+/// Travels with a request for a page to the code that makes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rewound;
 
 /// Travels with a batch request to the code that stores it.
 #[derive(Clone, Default)]

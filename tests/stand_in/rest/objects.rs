@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Caller, Parameters, Server, parse, references};
 use crate::stand_in::contents::Class;
-use crate::stand_in::faults::RefusedObjects;
+use crate::stand_in::faults::{RefusedObjects, Rewound};
 use crate::stand_in::objects::{
     Incoming, Object, Shown, as_rest_reads, merge_into, page, put_all, shown, with_hrefs,
 };
@@ -105,7 +105,12 @@ fn result(mut echo: Value, outcome: Result<Object, String>) -> Value {
     echo
 }
 
-async fn list(State(shared): Server, Extension(rights): Caller, Query(parameters): Parameters) -> Response {
+async fn list(
+    State(shared): Server,
+    Extension(rights): Caller,
+    rewound: Option<Extension<Rewound>>,
+    Query(parameters): Parameters,
+) -> Response {
     let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
     let (name, tenant) = (parameter("class"), parameter("tenant"));
     let mut store = shared.contents.lock();
@@ -114,8 +119,8 @@ async fn list(State(shared): Server, Extension(rights): Caller, Query(parameters
         return refusal.within(|text| format!("msg:{text} code:403 err:{text}")).into_response();
     }
     let Some(class) = store.resolve_mut(name) else { return Refusal::Bare(404).into_response() };
-    let (after, limit) = match bounds(parameter("after"), parameters.get("limit"), shared.options.max_results)
-    {
+    let after = if rewound.is_some() { "" } else { parameter("after") };
+    let (after, limit) = match bounds(after, parameters.get("limit"), shared.options.max_results) {
         Ok(bounds) => bounds,
         Err(refusal) => return refusal.into_response(),
     };

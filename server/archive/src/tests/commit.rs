@@ -20,7 +20,7 @@ async fn an_id_belongs_to_the_job_that_claims_it_first() {
     assert!(error.hint_text().unwrap().contains("prune"), "what a crash left may go");
     assert_eq!(repository.check_writable(&id("b"), "job-2").await.unwrap_err().kind(), Kind::BackupExists);
 
-    backup.commit(summary(), Vec::new()).await.unwrap();
+    backup.commit(summary(), Vec::new(), std::future::ready(Ok(()))).await.unwrap();
     for job in ["job-1", "job-2"] {
         let error = repository.create_backup(&id("b"), job).await.unwrap_err();
         assert_eq!(error.kind(), Kind::BackupExists);
@@ -36,8 +36,11 @@ async fn only_one_commit_wins_and_what_is_committed_cannot_be_discarded() {
     let first = repository.create_backup(&id("b"), "job-1").await.unwrap();
     let second = repository.create_backup(&id("b"), "job-1").await.unwrap();
     let third = repository.create_backup(&id("b"), "job-1").await.unwrap();
-    let committed = first.commit(summary(), Vec::new()).await.unwrap();
-    assert_eq!(second.commit(summary(), Vec::new()).await.unwrap_err().kind(), Kind::BackupExists);
+    let committed = first.commit(summary(), Vec::new(), std::future::ready(Ok(()))).await.unwrap();
+    assert_eq!(
+        second.commit(summary(), Vec::new(), std::future::ready(Ok(()))).await.unwrap_err().kind(),
+        Kind::BackupExists
+    );
     assert!(third.discard().await.is_err());
     assert_eq!(repository.manifest(&id("b")).await.unwrap(), committed);
 }

@@ -37,7 +37,10 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
 
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     std::fs::remove_file(folder.join("repository.json")).unwrap();
-    for error in [repository.check().await, backup.commit(summary(), Vec::new()).await.map(drop)] {
+    for error in [
+        repository.check().await,
+        backup.commit(summary(), Vec::new(), std::future::ready(Ok(()))).await.map(drop),
+    ] {
         assert_eq!(error.unwrap_err().kind(), Kind::RepositoryNotFound);
     }
     // Another one in its place.

@@ -83,7 +83,7 @@ async fn row_groups_without_references_are_not_read_for_them() {
     let counts: Vec<_> = written.file.row_groups.iter().map(|group| group.references).collect();
     assert_eq!(counts, [0, 6]);
     let manifest = writer.finish(vec![written.file], written.content, None, Vec::new()).await.unwrap();
-    backup.commit(super::samples::summary(), vec![manifest]).await.unwrap();
+    backup.commit(super::samples::summary(), vec![manifest], std::future::ready(Ok(()))).await.unwrap();
 
     let reader = repository.open_backup(&id("b")).await.unwrap().collection("Article").await.unwrap();
     for (select, wanted) in [(Select::All, [true, true]), (Select::References, [false, true])] {

@@ -177,7 +177,7 @@ pub async fn write_backup(
         writer.finish(files, content, collection.multi_tenant.then_some(tenants), remarks).await
     };
     let committed = match written.await {
-        Ok(manifest) => backup.commit(summary(), vec![manifest]).await,
+        Ok(manifest) => backup.commit(summary(), vec![manifest], std::future::ready(Ok(()))).await,
         Err(error) => Err(error),
     };
     if committed.is_err() {

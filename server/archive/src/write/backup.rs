@@ -60,11 +60,12 @@ impl BackupWriter {
     }
 
     /// Makes it a backup. Everything that `collections` tell of is made durable before. If it fails, the backup can be
-    /// discarded.
+    /// discarded. `at_last` is asked when nothing is left to be done but to say that it is one, and can still refuse.
     pub async fn commit(
         &self,
         summary: CommitSummary,
         collections: Vec<CollectionManifest>,
+        at_last: impl Future<Output = Result<()>>,
     ) -> Result<Manifest> {
         let names: BTreeSet<_> = collections.iter().map(|collection| &collection.name).collect();
         if names.len() != collections.len() {
@@ -74,6 +75,7 @@ impl BackupWriter {
         // What came off while the job ran would take the manifest onto the disk below.
         self.store.check_again().await?;
         self.store.settle(&self.haste).await?;
+        at_last.await?;
         match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
             Created::Done => Ok(manifest),
             Created::Taken(_) => {
@@ -89,6 +91,7 @@ impl BackupWriter {
 
     /// Deletes what an earlier attempt wrote of collections that are not among these.
     pub async fn sweep(&self, collections: &[CollectionManifest]) -> Result<()> {
+        self.refuse_committed().await?;
         let folders: BTreeSet<_> =
             collections.iter().map(|collection| layout::collection_dir(&self.id, &collection.name)).collect();
         let mut there = self.store.list(&layout::collections_dir(&self.id)).await?;
@@ -99,9 +102,7 @@ impl BackupWriter {
     /// Deletes what a job that failed has written, and says how many objects that were. Deletes nothing and fails if
     /// the backup is committed. File writers must have ended before.
     pub async fn discard(&self) -> Result<u64> {
-        if self.store.head(&layout::manifest(&self.id)).await?.is_some() {
-            return Err(Error::internal(format!("backup {} is committed and cannot be discarded", self.id)));
-        }
+        self.refuse_committed().await?;
         let claim = layout::claim(&self.id);
         let mut paths = self.store.list(&layout::backup_dir(&self.id)).await?;
         paths.retain(|path| *path != claim);
@@ -110,5 +111,15 @@ impl BackupWriter {
         let deleted = data + self.store.delete(vec![claim]).await?;
         self.store.remove_remains(&layout::backup_dir(&self.id)).await?;
         Ok(deleted)
+    }
+
+    async fn refuse_committed(&self) -> Result<()> {
+        match self.store.head(&layout::manifest(&self.id)).await? {
+            None => Ok(()),
+            Some(_) => {
+                let text = format!("backup {} is committed: nothing of it may be removed", self.id);
+                Err(Error::new(Kind::BackupExists, text).hint("the backup is whole, and can be used"))
+            }
+        }
     }
 }

@@ -118,7 +118,9 @@ impl Copying {
             if !is_fresh && !job.or_stop(subject.refresh(cluster, request, permissions, counters)).await? {
                 return Ok(None);
             }
-            self.decided.lower_counts(subject);
+            if job.journal().is_resumed() {
+                self.decided.lower_counts(subject);
+            }
             match self.copy_once(subject, counters).await? {
                 Settled::Whole(copied) => return Ok(Some(copied)),
                 Settled::Dropped => return Ok(None),
@@ -160,13 +162,11 @@ impl Copying {
         let records = match unless_gone(settled)? {
             Some(Settled::Whole(records)) => records,
             Some(Settled::Changed(difference)) => {
-                reading.ledger.strike_all().await?;
-                reading.target.discard(&gathered.files).await?;
+                self.throw_away(&reading, &gathered.files).await?;
                 return Ok(Settled::Changed(difference));
             }
             None | Some(Settled::Dropped) => {
-                reading.ledger.strike_all().await?;
-                reading.target.discard(&gathered.files).await?;
+                self.throw_away(&reading, &gathered.files).await?;
                 return Ok(Settled::Dropped);
             }
         };
@@ -210,10 +210,16 @@ impl Copying {
             is_short = checked.is_err_and(|error| error.kind() == Kind::ShardsUnavailable);
         }
         if is_short {
-            reading.ledger.strike_all().await?;
-            reading.target.clone().discard(files).await?;
+            self.throw_away(reading, files).await?;
         }
         Ok(error)
+    }
+
+    /// What was read of a collection does not count. Of an attempt that was taken for dead, it is another's by now.
+    async fn throw_away(&self, reading: &Reading<'_>, files: &[DataFile]) -> Result<()> {
+        self.job.journal().check_newest().await?;
+        reading.ledger.strike_all().await?;
+        reading.target.clone().discard(files).await
     }
 
     /// Objects that do not fit the schema they were read with may fit the one that the collection has by now.

@@ -83,7 +83,8 @@ impl Decided {
             before.counts.iter().map(|part| (part.tenant.as_ref(), part.objects)).collect();
         for part in &mut subject.contents.parts {
             if let Some(counted) = before.get(&part.tenant.as_ref()) {
-                part.objects = counted.zip(part.objects).map(|(then, now)| then.min(now));
+                // One that was empty then is read all the same.
+                part.objects = counted.zip(part.objects).map(|(then, now)| then.max(1).min(now));
             }
         }
     }

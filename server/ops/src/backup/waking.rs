@@ -12,8 +12,10 @@ use selvedge_weaviate::Cluster;
 
 /// Tenants that are awake at a time: enough to keep the lanes busy, few enough to be small beside the others.
 pub const WAVE: usize = 100;
-/// The file that tells of woken tenants. A job wakes tenants of one collection at a time.
-const FILE: &str = "woken.json";
+/// The file that tells of tenants that an attempt has woken. A job wakes tenants of one collection at a time.
+fn file(attempt: u32) -> String {
+    format!("woken-{attempt}.json")
+}
 
 /// What is written down before tenants are woken, so that a server that finds it can put them back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,17 +44,20 @@ pub async fn while_awake<T>(
         tenants: tenants.to_vec(),
     };
     let folder = repository.job(&job.job_id);
-    folder.put(FILE, &woken).await?;
+    let file = file(job.journal().attempt());
+    folder.put(&file, &woken).await?;
     let names: Vec<_> = tenants.iter().map(String::as_str).collect();
     let result = match cluster.set_tenant_status(collection, &names, TenantStatus::Hot).await {
         Ok(()) => work.await,
         Err(error) => Err(error),
     };
     // Whatever becomes of the job, and however long it takes.
-    let cluster = cluster.patient();
+    let (cluster, journal) = (cluster.patient(), job.journal().clone());
     let put_back = job.uncut(async move {
+        // Another attempt that went on with the job has put them back, and may have woken them anew.
+        journal.check_newest().await?;
         woken.put_back(&cluster).await?;
-        folder.delete(&[FILE]).await
+        folder.delete(&[file]).await
     });
     match (result, put_back.await) {
         (result, Ok(())) => result,

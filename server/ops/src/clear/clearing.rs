@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::Context;
+use crate::journal::RECORDS;
 use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Result, counted};
 use selvedge_model::{Tenant, TenantStatus};
@@ -53,6 +54,11 @@ fn schema_file(collection: &str) -> String {
 
 fn tenants_file(collection: &str) -> String {
     format!("cleared/{collection}/tenants.json")
+}
+
+/// The name under which it is written down that a collection is cleared: it must not happen twice.
+pub fn cleared_file(collection: &str) -> String {
+    format!("cleared/{collection}/done.json")
 }
 
 impl Saved {
@@ -102,8 +108,9 @@ impl Saved {
         self.folder.put(Clearing::FILE, &self.clearing).await
     }
 
-    /// Nothing is missing any more.
-    pub async fn end(&self) -> Result<()> {
+    /// Nothing is missing any more. Of an attempt that was taken for dead, what is missing is another's to bring back.
+    pub async fn end(&self, job: &Context) -> Result<()> {
+        job.journal().check_newest().await?;
         self.folder.delete(&[Clearing::FILE]).await
     }
 }
@@ -137,6 +144,7 @@ impl Clearing {
                 ))
             })?;
             fail_if_different(name, &schema, &made.schema)?;
+            folder.put(&cleared_file(name), &()).await?;
             return Ok(Some(format!("collection \"{name}\" created again, empty")));
         };
         fail_if_different(name, &schema, &there.schema).map_err(|error| {
@@ -145,7 +153,14 @@ impl Clearing {
                  schema as it was, saved in {place}, to /v1/schema"
             ))
         })?;
-        self.bring_tenants_back(cluster, folder).await
+        if there.multi_tenant {
+            return self.bring_tenants_back(cluster, folder).await;
+        }
+        // Whether it is still as it was, or created again, and nothing was written since.
+        if cluster.count(name, None).await? == 0 {
+            folder.put(&cleared_file(name), &()).await?;
+        }
+        Ok(None)
     }
 
     async fn bring_tenants_back(&self, cluster: &Cluster, folder: &JsonFolder) -> Result<Option<String>> {
@@ -162,12 +177,45 @@ impl Clearing {
             .filter(is_missing)
             .map(|SavedTenant { name, activity_status: status }| Tenant { name, status })
             .collect();
+        if !missing.is_empty() {
+            cluster.create_tenants(name, &missing).await?;
+        }
+        self.note_cleared(cluster, folder, &missing).await?;
         if missing.is_empty() {
             return Ok(None);
         }
-        cluster.create_tenants(name, &missing).await?;
         let tenants = counted(missing.len() as u64, "tenant");
         Ok(Some(format!("{tenants} of collection \"{name}\" created again, empty")))
+    }
+}
+
+impl Clearing {
+    /// Those that were missing are cleared, and those in which there is nothing: whatever is written to them from now on is not
+    /// to be lost when the job goes on.
+    async fn note_cleared(&self, cluster: &Cluster, folder: &JsonFolder, missing: &[Tenant]) -> Result<()> {
+        let there = cluster.tenants(&self.collection).await?;
+        let is_of_it = |tenant: &&Tenant| self.tenants.contains(&tenant.name) && tenant.status.is_active();
+        let active: Vec<_> = there.iter().filter(is_of_it).map(|tenant| tenant.name.as_str()).collect();
+        let counts = cluster.count_tenants(&self.collection, active.iter().copied()).await?;
+        let empty = active.iter().zip(counts).filter(|(_, count)| *count == Some(0)).map(|(name, _)| *name);
+        let tenants: BTreeSet<_> = empty.chain(missing.iter().map(|tenant| tenant.name.as_str())).collect();
+        let tenants = tenants.into_iter().map(str::to_owned).collect();
+        folder.put(&format!("{}/finished.json", Cleared::place(&self.collection)), &Cleared { tenants }).await
+    }
+}
+
+/// The record of tenants that are cleared.
+#[derive(Serialize, Deserialize)]
+pub struct Cleared {
+    pub tenants: Vec<String>,
+}
+
+impl Cleared {
+    /// The work that these records are of.
+    pub const WORK: &str = "tenants";
+
+    fn place(collection: &str) -> String {
+        format!("{RECORDS}/{collection}/{}", Self::WORK)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clearing::Saved;
+use super::clearing::{Cleared, Saved, cleared_file};
 use super::probe::probe_name;
 use super::sameness::fail_if_different;
 use super::victim::Victim;
@@ -11,12 +11,9 @@ use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant};
 use selvedge_weaviate::{Cluster, compare_schemas};
-use serde::{Deserialize, Serialize};
 
 /// Tenants that are missing at a time, between being deleted and being created again.
 const CHUNK: usize = 100;
-/// The work that records of cleared tenants are of.
-const TENANTS: &str = "tenants";
 
 pub async fn clear(
     job: &Context,
@@ -32,9 +29,15 @@ pub async fn clear(
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
         prove(job, cluster, &victim.collection, &mut saved).await?;
         let (cluster, collection, place) = (cluster.patient(), victim.collection.clone(), saved.place());
-        job.uncut(async move { recreate(&cluster, &collection, &place).await }).await?;
+        let journal = job.journal().clone();
+        let recreate = async move {
+            journal.check_newest().await?;
+            recreate(&cluster, &collection, &place).await?;
+            journal.write(&cleared_file(&collection.name), &()).await
+        };
+        job.uncut(recreate).await?;
     }
-    saved.end().await?;
+    saved.end(job).await?;
     job.progress.set_phase(Phase::Checking);
     // It is cleared: a cancel comes too late.
     check(&cluster.uncut(), &victim).await?;
@@ -78,7 +81,7 @@ async fn prove(job: &Context, cluster: &Cluster, collection: &Collection, saved:
     match outcome.and_then(|()| job.check_stop()) {
         Ok(()) => saved.begin_recreating().await,
         Err(error) if is_gone => {
-            saved.end().await?;
+            saved.end(job).await?;
             Err(error)
         }
         Err(error) => Err(error.also(format!(
@@ -139,17 +142,21 @@ async fn recreate_tenants(
     saved: &mut Saved,
     counters: &CollectionCounters,
 ) -> Result<()> {
-    let ledger = job.journal().ledger(&victim.collection.name, TENANTS);
+    let ledger = job.journal().ledger(&victim.collection.name, Cleared::WORK);
     for chunk in victim.tenants.chunks(CHUNK) {
         if let Err(error) = job.check_stop() {
-            saved.end().await?;
+            saved.end(job).await?;
             return Err(error);
         }
         saved.begin_tenants(chunk).await?;
         let (cluster, name, tenants) = (cluster.patient(), victim.collection.name.clone(), chunk.to_vec());
+        let (journal, ledger) = (job.journal().clone(), ledger.clone());
         let recreate = async move {
+            journal.check_newest().await?;
             cluster.delete_tenants(&name, &tenants).await?;
-            cluster.create_tenants(&name, &tenants).await
+            cluster.create_tenants(&name, &tenants).await?;
+            let tenants = tenants.into_iter().map(|tenant| tenant.name).collect();
+            ledger.keep_surely(&Cleared { tenants }).await
         };
         job.uncut(recreate).await.map_err(|error| {
             error.also(format!(
@@ -159,21 +166,13 @@ async fn recreate_tenants(
             ))
         })?;
         counters.add_tenants(chunk.len() as u64);
-        let tenants = chunk.iter().map(|tenant| tenant.name.clone()).collect();
-        ledger.keep(&Cleared { tenants }, false, &job.progress).await;
     }
-    Ok(())
-}
-
-/// The record of tenants that are cleared.
-#[derive(Serialize, Deserialize)]
-struct Cleared {
-    tenants: Vec<String>,
+    job.journal().write(&cleared_file(&victim.collection.name), &()).await
 }
 
 /// The tenants that earlier attempts have cleared.
 pub async fn cleared_tenants(job: &Context, collection: &str) -> Result<BTreeSet<String>> {
-    let (ledger, mut cleared) = (job.journal().ledger(collection, TENANTS), BTreeSet::new());
+    let (ledger, mut cleared) = (job.journal().ledger(collection, Cleared::WORK), BTreeSet::new());
     for name in ledger.earlier().await? {
         cleared.extend(ledger.read::<Cleared>(&name).await?.into_iter().flat_map(|record| record.tenants));
     }

@@ -85,6 +85,8 @@ struct Open<S: Source, K: Sinks> {
     moved: u64,
     /// Where that begins which goes into the sink. None for what is sealed only as a whole.
     first: Option<Mark>,
+    /// All of it was sealed: behind the last id of all there is nothing.
+    is_over: bool,
 }
 
 impl<S: Source, K: Sinks> Move<S, K> {
@@ -92,7 +94,8 @@ impl<S: Source, K: Sinks> Move<S, K> {
         let share = self.or_stop(self.take()).await?;
         let pages = self.or_stop(self.source.open(Arc::clone(&task))).await?;
         let (sink, first) = (self.sinks.open(share.room()), Mark::first_of(&task.task().piece));
-        let mut open = Open::<S, K> { task, pages, sink, share: Some(share), moved: 0, first };
+        let mut open =
+            Open::<S, K> { task, pages, sink, share: Some(share), moved: 0, first, is_over: false };
         loop {
             let moved = match self.or_stop(open.pages.next(open.room())).await {
                 Ok(Fetched::Page(page)) => self.pass(&mut open, page).await,
@@ -109,7 +112,11 @@ impl<S: Source, K: Sinks> Move<S, K> {
                 return Err(error);
             }
         }
-        let Open { task, mut pages, sink, first, .. } = open;
+        let Open { task, mut pages, sink, first, is_over, .. } = open;
+        if is_over {
+            task.close();
+            return sink.seal(None).await.map(drop);
+        }
         // From here on nobody takes a part of it: what is sealed is all of it.
         let piece = task.close().starting_at(first);
         let left = sink.seal(piece.ids()).await?;
@@ -155,7 +162,8 @@ impl<S: Source, K: Sinks> Move<S, K> {
             let full = std::mem::replace(&mut open.sink, next);
             let left = full.seal(piece.ids()).await?;
             self.hand_in(Record { piece, left, notes: open.pages.notes() }).await;
-            open.first = Some(passed.next());
+            open.first = passed.next();
+            open.is_over = open.first.is_none();
             self.exchange(open).await?;
         }
         Ok(())

@@ -75,11 +75,11 @@ impl Mark {
         }
     }
 
-    /// Behind the last id of all there is nothing, and the task ends with it.
-    pub fn next(self) -> Self {
+    /// None behind the last id of all.
+    pub fn next(self) -> Option<Self> {
         match self {
-            Self::Id(id) => Self::Id(Uuid::from_u128(id.as_u128().saturating_add(1))),
-            Self::Group(group) => Self::Group(group + 1),
+            Self::Id(id) => id.as_u128().checked_add(1).map(Uuid::from_u128).map(Self::Id),
+            Self::Group(group) => Some(Self::Group(group + 1)),
         }
     }
 }

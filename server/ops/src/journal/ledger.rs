@@ -52,6 +52,13 @@ impl Ledger {
         }
     }
 
+    /// As [`Ledger::keep`], of what must not be done again: it is durable when this returns, or the job fails.
+    pub async fn keep_surely(&self, record: &(impl Serialize + Sync)) -> Result<()> {
+        let Some(book) = &self.0 else { return Ok(()) };
+        let number = book.next.fetch_add(1, Relaxed);
+        book.folder.put(&format!("{}/{}-{number}.json", book.below, book.attempt), record).await
+    }
+
     /// The names of the records of earlier attempts.
     pub async fn earlier(&self) -> Result<Vec<String>> {
         let Some(book) = self.0.as_ref().filter(|book| book.attempt > 1) else { return Ok(Vec::new()) };

@@ -2,60 +2,57 @@
 
 use std::sync::Arc;
 
-use selvedge_archive::Manifest;
 use selvedge_model::Tenant;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::{Cluster, compare_schemas};
-use serde::{Deserialize, Serialize};
 
 use super::target::Target;
 use crate::Context;
 
 /// Written before anything is created: from then on, what is there under the names of the restore is its own.
-const PLAN: &str = "plan.json";
+const CREATING: &str = "creating.json";
 /// Written when all collections are there, and their tenants.
 const CREATED: &str = "created.json";
 
-/// What the first attempt has found.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Begun {
-    backup: Manifest,
-    /// Whether all collections were created.
-    #[serde(skip)]
-    created: bool,
+/// How far earlier attempts came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing was created.
+    Nothing,
+    /// Some of the collections may be there.
+    Creating,
+    /// All of them are.
+    Created,
 }
 
 impl Begun {
-    /// None if nothing was created yet.
-    pub async fn earlier(job: &Context) -> Result<Option<Self>> {
-        let Some(begun) = job.journal().read::<Self>(PLAN).await? else { return Ok(None) };
-        let created = job.journal().read::<()>(CREATED).await?.is_some();
-        Ok(Some(Self { created, ..begun }))
+    pub async fn earlier(job: &Context) -> Result<Self> {
+        let has = async |name| Ok::<_, Error>(job.journal().read::<()>(name).await?.is_some());
+        Ok(match (has(CREATING).await?, has(CREATED).await?) {
+            (_, true) => Self::Created,
+            (true, false) => Self::Creating,
+            (false, false) => Self::Nothing,
+        })
     }
 
-    pub async fn begin(job: &Context, backup: &Manifest) -> Result<()> {
-        job.journal().write(PLAN, &Self { backup: backup.clone(), created: false }).await
+    pub async fn creating(job: &Context) -> Result<()> {
+        job.journal().write(CREATING, &()).await
     }
 
-    pub async fn all_created(job: &Context) -> Result<()> {
+    pub async fn created(job: &Context) -> Result<()> {
         job.journal().write(CREATED, &()).await
     }
 
-    /// Makes sure that the backup and the collections are those that the job began with. Returns whether they are all there;
-    /// what an attempt was in the middle of creating is dropped.
-    pub async fn check(&self, cluster: &Cluster, backup: &Manifest, targets: &[Arc<Target>]) -> Result<bool> {
-        if self.backup != *backup {
-            let text = format!("backup {} is not the one that the restore was begun with", backup.id);
-            return Err(Error::new(Kind::JobNotResumable, text)
-                .hint("delete what the job has created, and start a new restore"));
-        }
+    /// Makes sure that the collections are those that the job has created; what it was in the middle of creating is dropped.
+    pub async fn check(self, cluster: &Cluster, targets: &[Arc<Target>]) -> Result<()> {
         for target in targets {
-            match self.created {
-                true => check_created(cluster, target).await?,
-                false => drop_half_made(cluster, target).await?,
+            match self {
+                Self::Nothing => {}
+                Self::Creating => drop_half_made(cluster, target).await?,
+                Self::Created => check_created(cluster, target).await?,
             }
         }
-        Ok(self.created)
+        Ok(())
     }
 }
 
@@ -88,7 +85,10 @@ async fn drop_half_made(cluster: &Cluster, target: &Target) -> Result<()> {
     let name = &target.collection.name;
     let Some(there) = cluster.collection(name).await? else { return Ok(()) };
     let differences = compare_schemas(&target.creation.wanted, &there.schema);
-    let is_on_its_way = differences.iter().filter(|one| one.matters).all(|one| one.got.is_none());
+    let lacks_only = differences.iter().filter(|one| one.matters).all(|one| one.got.is_none());
+    // What others refer to is there for a moment without any property, and made anew.
+    let is_stub = there.schema["properties"].as_array().is_none_or(Vec::is_empty);
+    let is_on_its_way = lacks_only || is_stub;
     if is_on_its_way && super::creating::drop_if_untouched(cluster, target).await? {
         return Ok(());
     }

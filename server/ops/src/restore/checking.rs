@@ -35,28 +35,44 @@ impl Checking<'_> {
         if !self.target.with_data || check == Check::None {
             return Ok(());
         }
-        self.job.or_stop(self.count()).await?;
+        self.job.or_stop(self.count(&BTreeSet::new())).await?;
         if check == Check::Digest { self.digest().await } else { Ok(()) }
     }
 
-    /// Counts what is there against what was written.
-    async fn count(&self) -> Result<()> {
+    /// Of what an earlier attempt has checked, and may have put to sleep.
+    pub async fn count_again(&self, check: Check) -> Result<()> {
+        let Self { target, cluster, .. } = self;
+        if !target.with_data || check == Check::None {
+            return Ok(());
+        }
+        let mut asleep = BTreeSet::new();
+        if target.collection.multi_tenant {
+            let tenants = self.job.or_stop(cluster.tenants(&target.collection.name)).await?;
+            asleep.extend(tenants.into_iter().filter(|one| !one.status.is_active()).map(|one| one.name));
+        }
+        self.job.or_stop(self.count(&asleep)).await
+    }
+
+    /// Counts what is there against what was written, without what cannot be counted.
+    async fn count(&self, asleep: &BTreeSet<String>) -> Result<()> {
         for pause in COUNT_AGAIN {
-            if self.count_once().await?.is_ok() {
+            if self.count_once(asleep).await?.is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(pause).await;
         }
-        self.count_once().await?
+        self.count_once(asleep).await?
     }
 
     /// The inner result is what the counts say.
-    async fn count_once(&self) -> Result<Result<()>> {
+    async fn count_once(&self, asleep: &BTreeSet<String>) -> Result<Result<()>> {
         let Self { target, cluster, .. } = self;
         let name = &target.collection.name;
         // A tenant without objects may be inactive, and then cannot be counted.
-        let expected: Vec<_> =
-            target.rows.iter().filter(|(tenant, rows)| tenant.is_none() || **rows > 0).collect();
+        let is_asleep = |tenant: &Option<String>| tenant.as_ref().is_some_and(|one| asleep.contains(one));
+        let is_counted =
+            |(tenant, rows): &(&Option<String>, &u64)| (tenant.is_none() || **rows > 0) && !is_asleep(tenant);
+        let expected: Vec<_> = target.rows.iter().filter(is_counted).collect();
         let counts = if target.collection.multi_tenant {
             let tenants = expected.iter().filter_map(|(tenant, _)| tenant.as_deref());
             let counts = cluster.count_tenants(name, tenants).await?;

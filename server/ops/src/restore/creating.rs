@@ -15,8 +15,12 @@ use selvedge_weaviate::{Cluster, Difference, compare_schemas};
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
 pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
     let mut created = Vec::new();
-    match create(&job, &cluster.uncut(), &targets.all, &mut created).await {
-        Ok(()) => Begun::all_created(&job).await,
+    let creating = async {
+        create(&job, &cluster.uncut(), &targets.all, &mut created).await?;
+        Begun::created(&job).await
+    };
+    match creating.await {
+        Ok(()) => Ok(()),
         // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
         Err(error) if job.stop_token().is_cancelled() => {
             Err(undo(&cluster.hasty(), &targets.all, &created, error).await)
@@ -116,18 +120,29 @@ async fn undo(cluster: &Cluster, targets: &[Arc<Target>], created: &[&str], mut 
 pub async fn drop_if_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
     let name = &target.collection.name;
     let Some(there) = cluster.collection(name).await? else { return Ok(true) };
-    let objects = if there.multi_tenant {
-        let tenants = cluster.tenants(name).await?;
-        let is_ours = |tenant: &Tenant| target.tenants.iter().any(|ours| ours.name == tenant.name);
-        if !tenants.iter().all(is_ours) {
-            return Ok(false);
-        }
-        cluster.count_tenants(name, tenants.iter().map(|tenant| tenant.name.as_str())).await?
+    let is_empty = if there.multi_tenant {
+        are_untouched(cluster, target).await?
     } else {
-        vec![Some(cluster.count(name, None).await?)]
+        cluster.count(name, None).await? == 0
     };
-    if objects.into_iter().flatten().any(|count| count > 0) {
+    if !is_empty {
         return Ok(false);
     }
     cluster.drop_collection(name).await.map(|()| true)
+}
+
+/// Whether these are the tenants that the job creates, and nothing is in them. One that is to be filled is created active: if it
+/// is not, somebody has put it to sleep with whatever is in it.
+async fn are_untouched(cluster: &Cluster, target: &Target) -> Result<bool> {
+    let name = &target.collection.name;
+    let tenants = cluster.tenants(name).await?;
+    let at_first = target.tenants_at_first();
+    let ours = |tenant: &Tenant| at_first.iter().find(|ours| ours.name == tenant.name);
+    let is_as_created = |tenant: &Tenant| ours(tenant).is_some_and(|ours| ours.status == tenant.status);
+    if !tenants.iter().all(is_as_created) {
+        return Ok(false);
+    }
+    let active = tenants.iter().filter(|tenant| tenant.status.is_active());
+    let counts = cluster.count_tenants(name, active.map(|tenant| tenant.name.as_str())).await?;
+    Ok(counts.into_iter().all(|count| count == Some(0)))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::begun::Begun;
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::limits::has_hashes;
 use crate::{CollectionCounters, PlannedCollection, Progress, Wanted};
@@ -101,9 +102,14 @@ pub async fn plan(
     backup: &BackupReader,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
+    begun: Begun,
 ) -> Result<Planned> {
     cluster.connect().await?;
-    let existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    let mut existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    if begun == Begun::Creating {
+        // What is there of them is half made, and will be made anew.
+        existing.retain(|name| !names.values().any(|new| new == name));
+    }
     let aliases = cluster.aliases().await?;
     let mut sources = Vec::with_capacity(names.len());
     for old in names.keys() {

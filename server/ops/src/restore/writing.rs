@@ -24,6 +24,14 @@ const FILES_AT_A_TIME: usize = 64;
 /// each lane.
 const CHECKPOINT: usize = 16 << 20;
 
+/// Failures that are held in memory at most before they are written down.
+const FAILURES: usize = 10_000;
+
+/// The name under which it is written down that a collection was checked.
+pub fn checked_file(collection: &str) -> String {
+    format!("checked/{collection}/done.json")
+}
+
 /// The filling of one collection.
 pub struct Filling {
     job: Context,
@@ -79,7 +87,13 @@ impl Filling {
             }
             Ok(())
         };
-        lanes.carry_on(tasks, source, sinks, counters, &ledger, gather).await?;
+        let mut gather = gather;
+        let done = lanes.take_back::<FromArchive, _>(&sinks, &ledger, |record| gather(Ok(record))).await?;
+        let tasks = done.rest_of(tasks);
+        if self.job.journal().is_resumed() && !tasks.is_empty() {
+            self.forget_what_follows().await?;
+        }
+        lanes.carry_recorded(tasks, source, sinks, counters, &ledger, gather).await?;
         for mut record in unsettled {
             for Kept { tenant, object } in std::mem::take(&mut record.left.kept) {
                 self.job.check_stop()?;
@@ -94,6 +108,14 @@ impl Filling {
         lock(&self.refused).close();
         counters.add_tenants(self.target.tenants.len() as u64);
         Ok(())
+    }
+
+    /// Objects are written without references: what was written of these, or checked, does not hold for those that come now.
+    async fn forget_what_follows(&self) -> Result<()> {
+        let (journal, name) = (self.job.journal(), &self.target.collection.name);
+        journal.ledger(name, "references").strike_all().await?;
+        journal.ledger(name, "anew").strike_all().await?;
+        journal.remove(&checked_file(name)).await
     }
 
     /// Writes the references of the objects, which are there by now.
@@ -321,7 +343,7 @@ impl Sink for ObjectSink {
     }
 
     fn is_full(&self) -> bool {
-        self.taken >= CHECKPOINT
+        self.taken >= CHECKPOINT || self.refusals.failures.len() >= FAILURES
     }
 
     async fn flush(&mut self) -> Result<()> {

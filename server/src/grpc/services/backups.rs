@@ -6,7 +6,6 @@ use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
-use crate::jobs;
 use selvedge_archive::{Page, Repository};
 use selvedge_model::error;
 
@@ -24,7 +23,7 @@ impl BackupService for Backups {
         let page = Page { size: convert::page_size(request.page_size), token };
         repository.check().await.map_err(refusal)?;
         if request.incomplete {
-            let found = jobs::incomplete(&repository).await.map_err(refusal)?;
+            let found = self.0.registry.incomplete(&repository).await.map_err(refusal)?;
             return Ok(Response::new(convert::incomplete(found)));
         }
         list(&repository, page).await.map(Response::new).map_err(refusal)
@@ -37,7 +36,7 @@ impl BackupService for Backups {
         let request = request.into_inner();
         let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
         repository.check().await.map_err(refusal)?;
-        let pruned = jobs::prune(&repository, request.dry_run).await.map_err(refusal)?;
+        let pruned = self.0.registry.prune(&repository, request.dry_run).await.map_err(refusal)?;
         Ok(Response::new(convert::pruned(pruned)))
     }
 

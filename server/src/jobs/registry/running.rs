@@ -10,46 +10,58 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Registry;
-use crate::jobs::attempt::{Attempt, end_unbegun, register};
+use crate::jobs::attempt::{Attempt, Ending, Waiting, register};
 use crate::jobs::holds::Holds;
 use crate::jobs::journal::EndJson;
-use crate::jobs::locks::JobLocks;
 use crate::jobs::{Job, Lifecycle};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Context, Failure, Operation, Outcome, Request};
+use selvedge_ops::{Context, Failure, Operation, Outcome, Report, Request};
 
 /// How often to look whether what an earlier attempt was in the middle of is finished.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The end of a job waits so long for the repository, and is tried again as often.
+const WRITE_END_WITHIN: Duration = Duration::from_secs(10);
+const WRITE_END_TRIES: usize = 360;
 
 /// What there is of a job besides itself while this server has it.
 #[derive(Default)]
 struct Standing {
     /// Where it is written down; None if it is not.
     repository: Option<Repository>,
+    /// Of a job that waits for its first attempt.
+    waiting: Option<Waiting>,
     attempt: Option<Attempt>,
-    locks: Option<Arc<JobLocks>>,
 }
 
 impl Registry {
-    /// `is_new` is false for another attempt at a job that is written down already.
-    pub(super) async fn run<W, F>(self: Arc<Self>, job: Arc<Job>, is_new: bool, work: W)
+    /// `before` is the attempt that this one comes after; None for a new job.
+    pub(super) async fn run<W, F>(self: Arc<Self>, job: Arc<Job>, before: Option<u32>, work: W)
     where
         W: FnOnce(Context, Request) -> F + Send + 'static,
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
         let mut standing = Standing::default();
-        let carried = AssertUnwindSafe(self.carry_out(&job, is_new, work, &mut standing));
+        let carried = AssertUnwindSafe(self.carry_out(&job, before, work, &mut standing));
         let result = tokio::select! {
             biased;
             result = carried.catch_unwind() => result.unwrap_or_else(|panic| Err(panicked(&*panic).into())),
             () = self.overdue.cancelled() => Err(overdue().into()),
         };
-        let lifecycle = job.concluded(result, standing.repository.is_some());
-        if let Err(error) = write_end(&job, &lifecycle, standing).await {
-            let text = format!("how the job ended could not be written down: {error}");
-            job.progress.warn("end_not_recorded", text, "");
-        }
+        let Standing { repository, waiting, attempt } = standing;
+        drop(waiting);
+        let mut lifecycle = job.concluded(result, repository.is_some());
+        let ending = match (attempt, &repository, before) {
+            (Some(attempt), ..) => Ok(Some(attempt.stop().await)),
+            (None, Some(repository), None) => Ending::of_waiting(repository, &job).await,
+            // What failed before its attempt began leaves a job that is resumed as it was.
+            (None, Some(_), Some(_)) => {
+                lifecycle = resumable(lifecycle);
+                Ok(None)
+            }
+            (None, None, _) => Ok(None),
+        };
+        write_end(&job, &lifecycle, ending).await;
         // The place is free before anybody can see that the job has ended.
         self.book().end(job.id, self.limits.history);
         job.end(lifecycle);
@@ -59,7 +71,7 @@ impl Registry {
     async fn carry_out<W, F>(
         &self,
         job: &Arc<Job>,
-        is_new: bool,
+        before: Option<u32>,
         work: W,
         standing: &mut Standing,
     ) -> Result<Outcome, Failure>
@@ -67,12 +79,16 @@ impl Registry {
         W: FnOnce(Context, Request) -> F + Send + 'static,
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
-        standing.repository = self.write_down(job, is_new).await?;
+        self.write_down(job, before, standing).await?;
         let _turn = self.turn(job).await?;
         if let Some(repository) = &standing.repository {
-            self.until_finished(job).await;
-            match Attempt::begin(repository, job, &self.process).await {
+            self.until_finished(job).await?;
+            // Its beat would take the attempt for another's.
+            standing.waiting = None;
+            match Attempt::begin(repository, job, before.unwrap_or(0), &self.process).await {
                 Ok(attempt) => standing.attempt = Some(attempt),
+                // Without a journal, another attempt would begin anew with what is there already.
+                Err(error) if before.is_some() => return Err(error.into()),
                 Err(error) => not_written(job, error)?,
             }
         }
@@ -83,23 +99,30 @@ impl Registry {
             "job started"
         );
         job.start();
-        let locks = standing.locks.insert(self.locks(job, standing.attempt.as_ref())?);
-        let context = self.context(job, locks, standing.attempt.as_ref());
+        let context = self.context(job, standing.attempt.as_ref());
         context.check_stop()?;
         work(context, job.request.clone()).await
     }
 
-    /// Writes down what the job is to do. None for what is not worth it, or cannot be written down and does not need to be.
-    async fn write_down(&self, job: &Job, is_new: bool) -> Result<Option<Repository>> {
+    /// Writes down what the job is to do, unless it is not worth it, or cannot be written down and does not need to be.
+    async fn write_down(&self, job: &Arc<Job>, before: Option<u32>, standing: &mut Standing) -> Result<()> {
         if job.request.operation.is_dry_run() {
-            return Ok(None);
+            return Ok(());
         }
-        let Ok(repository) = self.places.repository(&job.request.repository) else { return Ok(None) };
-        if is_new && let Err(error) = register(&repository, job, &self.process).await {
-            not_written(job, error)?;
-            return Ok(None);
+        let Request { repository, cluster, .. } = &job.request;
+        let (Ok(repository), Ok(cluster)) =
+            (self.places.repository(repository), self.places.cluster(cluster))
+        else {
+            return Ok(());
+        };
+        if before.is_none() {
+            match register(&repository, cluster.rest_url(), job, &self.process).await {
+                Ok(waiting) => standing.waiting = Some(waiting),
+                Err(error) => return not_written(job, error),
+            }
         }
-        Ok(Some(repository))
+        standing.repository = Some(repository);
+        Ok(())
     }
 
     /// Waits until fewer jobs run than may.
@@ -116,31 +139,31 @@ impl Registry {
     }
 
     /// What an earlier attempt was in the middle of may be being finished.
-    async fn until_finished(&self, job: &Job) {
+    async fn until_finished(&self, job: &Job) -> Result<()> {
         let id = job.id.to_string();
         let is_being_finished =
             || self.finishing.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
         while is_being_finished() {
+            if job.stop.is_requested() {
+                return Err(job.stop.error());
+            }
             job.progress.wait_for("what its earlier attempt was in the middle of to be finished");
             tokio::time::sleep(LOOK_AGAIN).await;
             job.progress.wait_for("");
         }
+        Ok(())
     }
 
-    fn locks(&self, job: &Job, attempt: Option<&Attempt>) -> Result<Arc<JobLocks>> {
+    fn context(&self, job: &Job, attempt: Option<&Attempt>) -> Context {
         let Request { cluster, repository, .. } = &job.request;
         let holds = match (attempt, self.places.cluster(cluster), self.places.repository(repository)) {
-            (Some(_), Ok(cluster), Ok(repository)) => {
-                Some(Holds::new(&repository, cluster.rest_url(), job.id, job.attempt()))
+            (Some(attempt), Ok(cluster), Ok(repository)) => {
+                Some(Holds::new(&repository, cluster.rest_url(), job, &self.process, attempt.held()))
             }
             _ => None,
         };
-        Ok(self.lock_table(cluster).for_job(&job.request.to_string(), &job.progress, holds))
-    }
-
-    fn context(&self, job: &Job, locks: &Arc<JobLocks>, attempt: Option<&Attempt>) -> Context {
+        let locks = self.lock_table(cluster).for_job(&job.request.to_string(), &job.progress, holds);
         let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
-        let locks = Arc::<JobLocks>::clone(locks);
         let (uncut, budget) = (self.uncut.clone(), self.budget.clone());
         let context = Context::new(job.id.to_string(), progress, stop, locks, uncut, budget);
         match attempt {
@@ -153,7 +176,9 @@ impl Registry {
 /// A job that cannot be written down can be done all the same, if it reads the repository only; but nobody can go on with it.
 fn not_written(job: &Job, error: Error) -> Result<()> {
     match job.request.operation {
-        Operation::Restore(_) | Operation::Verify(_) if error.kind() != Kind::JobSuperseded => {
+        Operation::Restore(_) | Operation::Verify(_)
+            if !matches!(error.kind(), Kind::JobSuperseded | Kind::Cancelled | Kind::ServerStopped) =>
+        {
             let text = format!("the job cannot be written down, so it could not be resumed: {error}");
             job.progress.warn("not_recorded", text, "");
             Ok(())
@@ -162,19 +187,39 @@ fn not_written(job: &Job, error: Error) -> Result<()> {
     }
 }
 
-async fn write_end(job: &Job, lifecycle: &Lifecycle, standing: Standing) -> Result<()> {
-    let Standing { repository, attempt, locks } = standing;
+/// It is as it was before this attempt.
+fn resumable(lifecycle: Lifecycle) -> Lifecycle {
+    let report = Report { resumable: true, ..(*lifecycle.report).clone() };
+    Lifecycle { report: Arc::new(report), ..lifecycle }
+}
+
+/// What cannot be written down at once is tried again later, as long as there is this server: until then others would wait for
+/// what has ended.
+async fn write_end(job: &Arc<Job>, lifecycle: &Lifecycle, ending: Result<Option<Ending>>) {
     let end = EndJson::new(lifecycle, job.progress.snapshot());
-    let ended = match (attempt, repository) {
-        (Some(attempt), _) => attempt.end(&end).await,
-        (None, Some(repository)) => end_unbegun(&repository, job, &end).await,
-        (None, None) => Ok(()),
+    let written = match &ending {
+        Ok(None) => return,
+        Ok(Some(ending)) => {
+            let written = tokio::time::timeout(WRITE_END_WITHIN, ending.write(&end)).await;
+            written.unwrap_or_else(|_| {
+                Err(Error::new(Kind::RepositoryUnavailable, "the repository does not answer"))
+            })
+        }
+        Err(error) => Err(Error::new(error.kind(), error.to_string())),
     };
-    let given_back = match locks {
-        Some(locks) => locks.give_back().await,
-        None => Ok(()),
-    };
-    ended.and(given_back)
+    let Err(error) = written else { return };
+    let text = format!("how the job ended could not be written down: {error}");
+    job.progress.warn("end_not_recorded", text, "");
+    if let Ok(Some(ending)) = ending {
+        tokio::spawn(async move {
+            for _ in 0..WRITE_END_TRIES {
+                tokio::time::sleep(WRITE_END_WITHIN).await;
+                if ending.write(&end).await.is_ok() {
+                    break;
+                }
+            }
+        });
+    }
 }
 
 fn overdue() -> Error {
