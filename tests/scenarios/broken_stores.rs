@@ -12,6 +12,7 @@ use selvedge_tests::harness::faulty_store::{Fault, FaultyStore};
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::{Serving, World};
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -20,7 +21,8 @@ use crate::kills::is_active;
 use crate::round_trip::same;
 pub use random::random_faults_never_make_a_lie;
 
-const FAULTS: [Fault; 3] = [Fault::Fail, Fault::LoseAnswer, Fault::Crash];
+const FAULTS: [Fault; 4] =
+    [Fault::Fail, Fault::LoseAnswer, Fault::Crash, Fault::Stall(Duration::from_millis(50))];
 /// More than any of these jobs has.
 const OPERATIONS: usize = 500;
 /// Looks, with a pause between two of them, before a job is said to never end.
@@ -134,6 +136,76 @@ impl Trial<'_> {
     }
 }
 
+impl Trial<'_> {
+    async fn resume(&mut self, nth: usize, job: &str) -> anyhow::Result<()> {
+        let (code, _) = self.run(nth, &["--json", "jobs", "resume", job]).await?;
+        if code != 0 && !self.is_resumed(Some(job.to_owned())).await? {
+            self.world.succeed(&["backup", "--id", "again"]).await?;
+        }
+        let listed = self.world.backup_ids().await?;
+        ensure!(listed.len() == 1 && (code != 0 || listed == ["b"]), "{listed:?} are listed");
+        is_sound(self.world, &listed[0]).await
+    }
+
+    /// However far it comes, no backup is harmed, and the next one does the rest.
+    async fn prune(&mut self, nth: usize) -> anyhow::Result<()> {
+        self.run(nth, &["--json", "prune", "--yes"]).await?;
+        is_sound(self.world, "sound").await?;
+        self.world.succeed(&["prune", "--yes"]).await?;
+        let left = self.world.succeed(&["--json", "list", "--incomplete"]).await?.out;
+        ensure!(left.trim().is_empty(), "it is still there: {left}");
+        is_sound(self.world, "sound").await?;
+        self.world.succeed(&["backup", "--id", "b"]).await.map(drop)
+    }
+}
+
+/// A store with a sound backup, and another one that Weaviate has left halfway. Returns the job of that one.
+async fn halfway(world: &mut World) -> anyhow::Result<(InMemory, String)> {
+    let inner = InMemory::new();
+    serve(world, &FaultyStore::new(Arc::new(inner.clone()))).await?;
+    let faults = world.stand_in().faults();
+    let stop = faults.clone();
+    faults.on(Call::grpc("Search")).from(3).before(move |_| stop.down());
+    let ran = world.run(&["--json", "backup", "--id", "b"]).await;
+    faults.up();
+    faults.clear();
+    ensure!(ran.code == 1 && is_resumable(world, &job_id(&ran)?).await?, "{ran:?}");
+    world.stop_server().await?;
+    Ok((inner, job_id(&ran)?))
+}
+
+async fn resumes(mut world: World, fault: Fault) -> anyhow::Result<()> {
+    fill(&world).await?;
+    let (inner, job) = halfway(&mut world).await?;
+    for nth in 0..OPERATIONS {
+        let store = FaultyStore::new(Arc::new(inner.fork()));
+        let mut trial = Trial { world: &mut world, store: store.clone(), fault };
+        trial.resume(nth, &job).await.with_context(|| format!("{fault:?} at operation {nth} of a resume"))?;
+        if !store.has_struck() {
+            return Ok(());
+        }
+    }
+    bail!("a resume has more than {OPERATIONS} operations")
+}
+
+async fn prunes(mut world: World, fault: Fault) -> anyhow::Result<()> {
+    fill(&world).await?;
+    let (inner, job) = halfway(&mut world).await?;
+    serve(&mut world, &FaultyStore::new(Arc::new(inner.clone()))).await?;
+    world.succeed(&["backup", "--id", "sound"]).await?;
+    world.succeed(&["jobs", "cancel", &job]).await?;
+    world.stop_server().await?;
+    for nth in 0..OPERATIONS {
+        let store = FaultyStore::new(Arc::new(inner.fork()));
+        let mut trial = Trial { world: &mut world, store: store.clone(), fault };
+        trial.prune(nth).await.with_context(|| format!("{fault:?} at operation {nth} of a prune"))?;
+        if !store.has_struck() {
+            return Ok(());
+        }
+    }
+    bail!("a prune has more than {OPERATIONS} operations")
+}
+
 async fn backups(mut world: World, fault: Fault) -> anyhow::Result<()> {
     fill(&world).await?;
     for nth in 0..OPERATIONS {
@@ -178,6 +250,22 @@ pub async fn every_operation_of_a_restore_fails_once(world: &mut World) -> anyho
     let mut tracks = JoinSet::new();
     for fault in FAULTS {
         tracks.spawn(restores(world.beside(WeaviateOptions::default()).await?, fault));
+    }
+    all(tracks).await
+}
+
+pub async fn every_operation_of_a_resume_fails_once(world: &mut World) -> anyhow::Result<()> {
+    let mut tracks = JoinSet::new();
+    for fault in FAULTS {
+        tracks.spawn(resumes(world.beside(WeaviateOptions::default()).await?, fault));
+    }
+    all(tracks).await
+}
+
+pub async fn every_operation_of_a_prune_fails_once(world: &mut World) -> anyhow::Result<()> {
+    let mut tracks = JoinSet::new();
+    for fault in FAULTS {
+        tracks.spawn(prunes(world.beside(WeaviateOptions::default()).await?, fault));
     }
     all(tracks).await
 }

@@ -164,6 +164,8 @@ fn scenarios() -> Vec<Scenario> {
         process!(kills::killed_between_drop_and_create),
         stand_in!(broken_stores::every_operation_of_a_backup_fails_once),
         stand_in!(broken_stores::every_operation_of_a_restore_fails_once),
+        stand_in!(broken_stores::every_operation_of_a_resume_fails_once),
+        stand_in!(broken_stores::every_operation_of_a_prune_fails_once),
         stand_in!(broken_stores::random_faults_never_make_a_lie),
         stand_in!(resuming::a_cancelled_restore_goes_on),
         stand_in!(resuming::references_are_not_doubled),

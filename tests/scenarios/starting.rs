@@ -94,13 +94,15 @@ pub async fn nothing_is_concluded_from_a_part(world: &mut World) -> anyhow::Resu
 /// Over REST, which says for a while that there is no such collection.
 pub async fn a_restart_is_waited_for_while_reading_over_rest(world: &mut World) -> anyhow::Result<()> {
     let mut own = world.beside(WeaviateOptions::default()).await?;
-    let nested = json!([{"name": "Capital", "dataType": ["text"]}]);
-    let properties = json!([{"name": "o", "dataType": ["object"], "nestedProperties": nested}]);
-    own.rest.create(&json!({"class": "Slow", "properties": properties})).await?;
+    let text = json!([{"name": "text", "dataType": ["text"]}]);
+    own.rest.create(&json!({"class": "Slow", "properties": text})).await?;
+    // What could have references is read so.
+    let reference = json!({"name": "itself", "dataType": ["Slow"]});
+    own.rest.post("/v1/schema/Slow/properties", &reference).await?;
     let text = "x".repeat(1_000);
     let object = |number: u128| {
         json!({"class": "Slow", "id": Uuid::from_u128(number << 96),
-            "properties": {"o": {"Capital": text}}, "vector": [1, 2]})
+            "properties": {"text": text}, "vector": [1, 2]})
     };
     own.rest.write(&(0..10_000).map(object).collect::<Vec<_>>()).await?;
     own.serve_patiently(PATIENCE).await?;

@@ -28,7 +28,7 @@ const ONE_IN: usize = 12;
 pub async fn random_faults_never_make_a_lie(world: &mut World) -> anyhow::Result<()> {
     let seeds: Vec<u64> = match std::env::var("SELVEDGE_TEST_SEED") {
         Ok(seed) => vec![seed.parse()?],
-        Err(_) => (0..number("SELVEDGE_TEST_SEEDS", 100)).collect(),
+        Err(_) => (0..number("SELVEDGE_TEST_SEEDS", 300)).collect(),
     };
     let mut tracks = JoinSet::new();
     for first in 0..AT_ONCE.min(seeds.len()) {
