@@ -171,6 +171,8 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(resuming::references_are_not_doubled),
         stand_in!(resuming::what_would_make_no_sense_is_refused),
         stand_in!(resuming::what_the_job_had_created_has_to_be_there),
+        stand_in!(resuming::what_is_cleared_is_not_cleared_twice),
+        stand_in!(resuming::a_job_is_for_one_cluster),
         stand_in!(resuming::leftovers_are_shown_and_pruned),
         stand_in!(resuming::jobs_wait_for_their_turn),
         stand_in!(resuming::what_waited_is_not_forgotten),

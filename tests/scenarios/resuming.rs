@@ -4,7 +4,8 @@ use anyhow::{Context, ensure};
 use selvedge_server::config::Options;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
-use selvedge_tests::harness::world::{Serving, World};
+use selvedge_tests::harness::weaviate::WeaviateOptions;
+use selvedge_tests::harness::world::{Serving, World, local, serve_at};
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 
@@ -186,4 +187,56 @@ pub async fn what_waited_is_not_forgotten(world: &mut World) -> anyhow::Result<(
         world.succeed(&["verify", backup, "--against-live"]).await?;
     }
     Ok(())
+}
+
+/// Whatever is written to what is cleared already stays.
+pub async fn what_is_cleared_is_not_cleared_twice(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    seed::tenanted(&world.rest, "Customer", 150).await?;
+    seed::every_type(&world.rest, "Page", 5).await?;
+    let faults = world.stand_in().faults();
+    let stop = faults.clone();
+    // The first collection is cleared then, and the first hundred of the tenants.
+    faults.on(Call::rest("DELETE", "/v1/schema/Customer/tenants")).from(2).before(move |_| stop.down());
+    let ran = world.run(&["--json", "clear", "Article", "Customer", "Page", "--yes"]).await;
+    faults.up();
+    faults.clear();
+    let job = summary(&ran)?;
+    ensure!(ran.code == 1 && job["resumable"] == true, "{ran:?}");
+    let object =
+        |class: &str| json!({"class": class, "id": uuid::Uuid::from_u128(7), "properties": {"text": "new"}});
+    let mut of_tenant = object("Customer");
+    of_tenant["tenant"] = json!("tenant-0");
+    world.rest.write(&[object("Article"), of_tenant]).await?;
+    let later = json!([{"name": "later"}]);
+    world.rest.post("/v1/schema/Customer/tenants", &later).await?;
+    let mut of_later = object("Customer");
+    of_later["tenant"] = json!("later");
+    world.rest.write(&[of_later]).await?;
+
+    world.succeed(&["jobs", "resume", job["id"].as_str().unwrap_or_default()]).await?;
+    ensure!(world.rest.count("Article", None).await? == 1, "what was written since is gone");
+    ensure!(world.rest.count("Page", None).await? == 0);
+    for (tenant, objects) in [("tenant-0", 1), ("later", 1), ("tenant-99", 0), ("tenant-149", 0)] {
+        let count = world.rest.count("Customer", Some(tenant)).await?;
+        ensure!(count == objects, "{count} objects in {tenant}");
+    }
+    Ok(())
+}
+
+/// Elsewhere, another cluster may have the same name.
+pub async fn a_job_is_for_one_cluster(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 2, MANY).await?;
+    let id = left_halfway(world).await?;
+    let own = world.beside(WeaviateOptions::default()).await?;
+    seed::sharded(&own.rest, "Many", 2, MANY).await?;
+    let (rest, grpc) = (own.weaviate.rest_url(), own.weaviate.grpc_url());
+    let elsewhere = serve_at(&rest, &grpc, local(world.folder())?, None).await?;
+    let ran = world.run_on(&elsewhere, &["jobs", "resume", &id]).await;
+    ensure!(
+        ran.code == 4 && ran.err.contains(&format!("it is for {}", world.weaviate.rest_url())),
+        "{ran:?}"
+    );
+    world.succeed(&["jobs", "resume", &id]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
 }

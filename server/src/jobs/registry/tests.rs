@@ -2,6 +2,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::jobs::State;
+use crate::jobs::journal::{AttemptJson, EndJson};
 use selvedge_ops::{Access, ClearRequest, Operation, Report};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
@@ -202,4 +203,67 @@ async fn more_jobs_than_may_run_wait_for_their_turn() {
     assert_eq!(registry.snapshot(&third).jobs_ahead, 0);
     registry.cancel(&first.id.to_string()).await.unwrap();
     assert_eq!(ended(&third).await, State::Succeeded);
+}
+
+/// A registry whose jobs are written down in memory, and the journal of one of them.
+async fn written() -> (Arc<Registry>, Arc<Job>, selvedge_archive::JsonFolder) {
+    let url = "http://127.0.0.1:9".to_owned();
+    let cluster = selvedge_weaviate::ClusterConfig {
+        name: "default".to_owned(),
+        rest_url: url.clone(),
+        grpc_url: url,
+        api_key: None,
+        retry_budget: Duration::ZERO,
+    };
+    let repository = Repository::open("default", "memory://test").unwrap();
+    repository.init().await.unwrap();
+    let places = Arc::new(Places::new(vec![cluster], vec![repository.clone()]).unwrap());
+    let registry = Registry::new(Limits { running: 1, waiting: 1, history: 9, memory: 0 }, places);
+    let job = registry.start(None, clearing("A"), endless).unwrap();
+    job.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
+    let folder = repository.job(&job.id.to_string());
+    (registry, job, folder)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_stops_when_a_later_one_has_begun() {
+    let (registry, job, folder) = written().await;
+    let attempt: AttemptJson = folder.read("attempts/1.json").await.unwrap().unwrap();
+    folder.create("attempts/2.json", &attempt).await.unwrap();
+    assert_eq!(ended(&job).await, State::Interrupted);
+    let failure = registry.snapshot(&job).lifecycle.failure.unwrap();
+    assert_eq!(failure.kind(), Kind::JobSuperseded);
+    // What is told of the job is how the later attempt is.
+    let Shown::Written(shown) = registry.show(&job.id.to_string()).await.unwrap() else { panic!() };
+    assert_eq!(shown.attempts, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_is_written_down_and_can_be_gone_on_with() {
+    let (registry, job, folder) = written().await;
+    registry.close();
+    assert_eq!(ended(&job).await, State::Interrupted);
+    let end: EndJson = folder.read("ends/1.json").await.unwrap().unwrap();
+    assert_eq!((end.state, end.report.resumable), (State::Interrupted, true));
+    assert!(folder.list("alive").await.unwrap().is_empty());
+    // Another server, which knows of it only what is written.
+    let other = Registry::new(registry.limits, Arc::clone(&registry.places));
+    let again = other.resume(&job.id.to_string(), |_, _| async { Ok(done()) }).await.unwrap();
+    assert_eq!(ended(&again).await, State::Succeeded);
+    assert_eq!((again.id, again.attempt()), (job.id, 2));
+    let error = other.resume(&job.id.to_string(), |_, _| async { Ok(done()) }).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::JobNotResumable);
+}
+
+/// Neither cancel of a server that has not got it is lost.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_from_elsewhere_reaches_a_job_that_waits() {
+    let (registry, job, _) = written().await;
+    let waiting = registry.start(None, clearing("B"), |_, _| async { Ok(done()) }).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let other = Registry::new(registry.limits, Arc::clone(&registry.places));
+    other.cancel(&waiting.id.to_string()).await.unwrap();
+    assert_eq!(ended(&waiting).await, State::Cancelled);
+    other.cancel(&job.id.to_string()).await.unwrap();
+    assert_eq!(ended(&job).await, State::Cancelled);
 }
