@@ -95,6 +95,7 @@ impl App {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
         let (routes, health) = grpc::routes(Arc::clone(&self.places), Arc::clone(&self.registry)).await?;
+        self.registry.remember_requests().await;
         let look_back = Arc::clone(&self.registry).look_back(self.resume_on_start);
         let _look_back = AbortOnDropHandle::new(tokio::spawn(look_back));
         let stop = CancellationToken::new();

@@ -146,6 +146,13 @@ pub async fn the_same_request_id_attaches_instead_of_starting_again(world: &mut 
     ids.dedup();
     ids.retain(|id| !id.is_empty());
     ensure!(ids.len() == 1, "a second backup was made: {ids:?}");
+    // Nor does a server forget that was stopped in between.
+    world.serve_again(None, None).await?;
+    let mut collections = world.collections().await?;
+    let mut stream = collections.backup(request.clone()).await?.into_inner();
+    let again = stream.next().await.context("no message")??.job.context("no job")?;
+    ensure!(again.backup_id == ids[0] && again.state() == JobState::Succeeded, "{again:?}");
+    ensure!(world.backup_ids().await?.len() == 1);
     let other = v1::BackupRequest { schema_only: true, ..request };
     let status =
         collections.backup(other).await.err().context("another request with the same id was accepted")?;

@@ -18,7 +18,7 @@ use self::collections::Collections;
 use self::jobs::Jobs;
 use super::watch::{Watch, watch};
 use super::{Health, convert};
-use crate::jobs::{Job, Registry, Shown};
+use crate::jobs::{Registry, Shown};
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::Places;
 
@@ -67,22 +67,26 @@ struct Desk {
 }
 
 impl Desk {
-    fn start(&self, call: convert::Call) -> Result<Arc<Job>> {
+    /// Starts a job, or finds the one that the same call has started before.
+    async fn start(&self, call: convert::Call) -> Result<Shown> {
         let places = Arc::clone(&self.places);
         let request = places.complete(call.request)?;
-        self.registry.start(call.request_id, request, |context, request| async move {
-            selvedge_ops::run(&context, &places, &request).await
-        })
+        if let Some(request_id) = &call.request_id
+            && let Some(id) = self.registry.started_before(request_id, &request)?
+        {
+            return self.registry.show(&id.to_string()).await;
+        }
+        let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
+        self.registry.start(call.request_id, request, work).map(Shown::Here)
     }
 
-    async fn resume(&self, id: &str) -> Result<Arc<Job>> {
+    async fn resume(&self, id: &str) -> Result<Shown> {
         let places = Arc::clone(&self.places);
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
-        self.registry.resume(id, work).await
+        self.registry.resume(id, work).await.map(Shown::Here)
     }
 
-    /// A job that is run here, and what is to be said of it.
-    fn watch<T: 'static>(&self, job: Arc<Job>, wrap: fn(v1::Job) -> T) -> Watch<T> {
-        watch(Arc::clone(&self.registry), Shown::Here(job), wrap)
+    fn watch<T: 'static>(&self, shown: Shown, wrap: fn(v1::Job) -> T) -> Watch<T> {
+        watch(Arc::clone(&self.registry), shown, wrap)
     }
 }

@@ -13,6 +13,8 @@ use selvedge_ops::Request;
 pub(super) struct Book {
     jobs: BTreeMap<Uuid, Arc<Job>>,
     by_request: HashMap<String, Uuid>,
+    /// Of jobs that servers before this one have taken.
+    remembered: HashMap<String, (Uuid, Request)>,
     /// Jobs that have ended, in the order in which they did.
     ended: VecDeque<Uuid>,
     /// Jobs that have not begun, in the order in which they will.
@@ -58,11 +60,17 @@ impl Book {
         let Some(job) = self.by_request.get(request_id).and_then(|id| self.jobs.get(id)) else {
             return Ok(None);
         };
-        if job.asked == *request {
-            return Ok(Some(job));
-        }
-        let text = format!("request id \"{request_id}\" was used for another request: {}", job.asked);
-        Err(Error::new(Kind::RequestIdReused, text).hint("use a new request id for a new request"))
+        same(request_id, &job.asked, request).map(|()| Some(job))
+    }
+
+    /// As [`Book::same_request`], of a job of an earlier server.
+    pub fn remembered(&self, request_id: &str, request: &Request) -> Result<Option<Uuid>> {
+        let Some((id, asked)) = self.remembered.get(request_id) else { return Ok(None) };
+        same(request_id, asked, request).map(|()| Some(*id))
+    }
+
+    pub fn remember(&mut self, request_id: String, id: Uuid, asked: Request) {
+        self.remembered.insert(request_id, (id, asked));
     }
 
     /// A job, or another attempt at one that has ended.
@@ -86,4 +94,12 @@ impl Book {
             }
         }
     }
+}
+
+fn same(request_id: &str, asked: &Request, request: &Request) -> Result<()> {
+    if asked == request {
+        return Ok(());
+    }
+    let text = format!("request id \"{request_id}\" was used for another request: {asked}");
+    Err(Error::new(Kind::RequestIdReused, text).hint("use a new request id for a new request"))
 }

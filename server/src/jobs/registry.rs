@@ -15,7 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::book::Book;
-use super::journal::{CANCEL, Written};
+use super::journal::{CANCEL, JOB, JobJson, Written};
 use super::liveness::Liveness;
 use super::locks::LockTable;
 use super::process::Process;
@@ -26,6 +26,8 @@ use selvedge_ops::{Budget, Context, Failure, FailurePage, Outcome, Places, Reque
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
+/// The newest jobs of which the request is known although an earlier server took it.
+const REMEMBERED: usize = 100;
 /// Journals that are read side by side.
 const READS: usize = 16;
 
@@ -106,6 +108,34 @@ impl Registry {
             return Ok(Arc::clone(job));
         }
         self.add(&mut book, Job::new(request, request_id), None, work)
+    }
+
+    /// The job that the same request with the same id has started on a server before this one.
+    pub fn started_before(&self, request_id: &str, request: &Request) -> Result<Option<Uuid>> {
+        self.book().remembered(request_id, request)
+    }
+
+    /// Whoever did not hear that its call has started a job may repeat it when the server is back. To be called before any is
+    /// taken.
+    pub async fn remember_requests(&self) {
+        for repository in self.places.repositories() {
+            let ids = match repository.job_ids().await {
+                Ok(ids) => ids,
+                Err(error) => {
+                    tracing::warn!(repository = repository.name(), %error, "earlier requests cannot be looked at");
+                    continue;
+                }
+            };
+            let newest = ids.into_iter().rev().take(REMEMBERED);
+            let read = newest.map(async |id| repository.job(&id).read_whole::<JobJson>(JOB).await);
+            let mut read = stream::iter(read).buffered(READS);
+            while let Some(written) = read.next().await {
+                // One that cannot be read has no caller any more.
+                if let Ok(Some(JobJson { id, asked, request_id: Some(request_id), .. })) = written {
+                    self.book().remember(request_id, id, asked);
+                }
+            }
+        }
     }
 
     /// Goes on with a job. One that this server is at is only returned.

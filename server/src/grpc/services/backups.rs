@@ -59,7 +59,7 @@ impl BackupService for Backups {
         request: Request<v1::VerifyBackupRequest>,
     ) -> Result<Response<Self::VerifyBackupStream>, Status> {
         let call = convert::verify_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).map_err(refusal)?;
+        let job = self.0.start(call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
     }
 }

@@ -18,7 +18,7 @@ impl CollectionService for Collections {
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
         let call = convert::backup_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).map_err(refusal)?;
+        let job = self.0.start(call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::BackupResponse { job: Some(job) })))
     }
 
@@ -29,7 +29,7 @@ impl CollectionService for Collections {
         request: Request<v1::RestoreRequest>,
     ) -> Result<Response<Self::RestoreStream>, Status> {
         let call = convert::restore_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).map_err(refusal)?;
+        let job = self.0.start(call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::RestoreResponse { job: Some(job) })))
     }
 
@@ -37,7 +37,7 @@ impl CollectionService for Collections {
 
     async fn clear(&self, request: Request<v1::ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
         let call = convert::clear_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).map_err(refusal)?;
+        let job = self.0.start(call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::ClearResponse { job: Some(job) })))
     }
 

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use selvedge_proto::v1;
 use selvedge_proto::v1::job_service_server::JobService;
 use tonic::{Request, Response, Status};
@@ -7,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
-use crate::grpc::watch::{Watch, watch};
+use crate::grpc::watch::Watch;
 use crate::jobs::Shown;
 
 pub struct Jobs(pub Desk);
@@ -50,8 +48,7 @@ impl JobService for Jobs {
         request: Request<v1::WatchJobRequest>,
     ) -> Result<Response<Self::WatchJobStream>, Status> {
         let shown = self.0.registry.show(&request.into_inner().job_id).await.map_err(refusal)?;
-        let registry = Arc::clone(&self.0.registry);
-        Ok(Response::new(watch(registry, shown, |job| v1::WatchJobResponse { job: Some(job) })))
+        Ok(Response::new(self.0.watch(shown, |job| v1::WatchJobResponse { job: Some(job) })))
     }
 
     async fn cancel_job(
