@@ -4,13 +4,16 @@
 //! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
 //! are there, `finishing` sets what must come last.
 
+mod adopting;
 mod begun;
 mod checking;
 mod creating;
+mod filling;
 mod finishing;
 mod refused;
 mod requirements;
 mod settings;
+mod sinks;
 mod target;
 mod writing;
 
@@ -31,10 +34,10 @@ use super::{
 };
 use begun::Begun;
 use checking::Checking;
+use filling::{Filling, checked_file};
 pub use refused::FailureKind;
 use refused::{RefusedOfCollection, Totals, lock};
 use target::{Planned, Target, Targets};
-use writing::{Filling, checked_file};
 
 /// Creates collections on `cluster` from a backup in `repository`.
 pub async fn run(
@@ -86,7 +89,7 @@ pub async fn run(
 
 /// Creates all collections, unless an earlier attempt has.
 async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun: Begun) -> Result<()> {
-    begun.check(cluster, &targets.all).await?;
+    adopting::adopt(begun, cluster, &targets.all).await?;
     if begun == Begun::Created {
         return Ok(());
     }
@@ -249,7 +252,7 @@ impl Restoring {
             if let Filled { target, filling: Some(filling) } = &filled
                 && target.has_references()
             {
-                mark(target, filling.references(&restoring.lanes).await)?;
+                mark(target, writing::references(filling, &restoring.lanes).await)?;
             }
             Ok(filled)
         });
@@ -264,7 +267,7 @@ impl Restoring {
         }
         let Self { job, cluster, targets, kept, lanes, .. } = self;
         let filling = Filling::new(job, cluster, &target, &targets.names, kept).await?;
-        filling.objects(lanes).await?;
+        writing::objects(&filling, lanes).await?;
         Ok(Filled { target, filling: Some(filling) })
     }
 

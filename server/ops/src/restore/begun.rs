@@ -1,12 +1,7 @@
-//! What an earlier attempt at a restore has begun, and whether it can be gone on with.
+//! How far earlier attempts at a restore came with creating its collections.
 
-use std::sync::Arc;
+use selvedge_model::error::{Error, Result};
 
-use selvedge_model::Tenant;
-use selvedge_model::error::{Error, Kind, Result};
-use selvedge_weaviate::{Cluster, compare_schemas};
-
-use super::target::Target;
 use crate::Context;
 
 /// Written before anything is created: from then on, what is there under the names of the restore is its own.
@@ -42,59 +37,4 @@ impl Begun {
     pub async fn created(job: &Context) -> Result<()> {
         job.journal().write(CREATED, &()).await
     }
-
-    /// Makes sure that the collections are those that the job has created; what it was in the middle of creating is dropped.
-    pub async fn check(self, cluster: &Cluster, targets: &[Arc<Target>]) -> Result<()> {
-        for target in targets {
-            match self {
-                Self::Nothing => {}
-                Self::Creating => drop_half_made(cluster, target).await?,
-                Self::Created => check_created(cluster, target).await?,
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn check_created(cluster: &Cluster, target: &Target) -> Result<()> {
-    let name = &target.collection.name;
-    let changed = |what: &str| {
-        Error::new(Kind::JobNotResumable, format!("collection \"{name}\", which the job had created, {what}"))
-            .hint("delete what the job has created, and start a new restore")
-    };
-    let Some(there) = cluster.collection(name).await? else { return Err(changed("is gone")) };
-    // What comes last may be there by now.
-    let wanted = [&target.creation.initial, &target.creation.wanted];
-    let is_same =
-        |wanted: &&serde_json::Value| !compare_schemas(wanted, &there.schema).iter().any(|one| one.matters);
-    if !wanted.iter().any(is_same) {
-        return Err(changed("has another schema by now"));
-    }
-    if there.multi_tenant {
-        let tenants = cluster.tenants(name).await?;
-        let is_there = |tenant: &&Tenant| tenants.iter().any(|other| other.name == tenant.name);
-        if let Some(missing) = target.tenants.iter().find(|tenant| !is_there(tenant)) {
-            return Err(changed(&format!("lacks tenant \"{}\" by now", missing.name)));
-        }
-    }
-    Ok(())
-}
-
-/// There was no such collection when the job began, so what is there without anything that is not wanted is its own.
-async fn drop_half_made(cluster: &Cluster, target: &Target) -> Result<()> {
-    let name = &target.collection.name;
-    let Some(there) = cluster.collection(name).await? else { return Ok(()) };
-    let differences = compare_schemas(&target.creation.wanted, &there.schema);
-    let lacks_only = differences.iter().filter(|one| one.matters).all(|one| one.got.is_none());
-    // What others refer to is there for a moment without any property, and made anew.
-    let is_stub = there.schema["properties"].as_array().is_none_or(Vec::is_empty);
-    let is_on_its_way = lacks_only || is_stub;
-    if is_on_its_way && super::creating::drop_if_untouched(cluster, target).await? {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::CollectionExists,
-        format!("collection \"{name}\" is not what the job was about to create: somebody else made it or writes to it"),
-    )
-    .hint("restore under another name, or delete the collection first"))
 }

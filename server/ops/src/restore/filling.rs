@@ -1,0 +1,184 @@
+//! One collection that is being filled: writing some of its objects or references, and noting what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use selvedge_model::TextColumn;
+use selvedge_model::error::{Error, Result};
+use selvedge_weaviate::{Cluster, ObjectWriter, Refusal, Slice};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::refused::{Desk, FailureKind, Refusals, RefusedOfCollection, Room, lock};
+use super::target::Target;
+use crate::Context;
+use crate::engine::{Origin, Page};
+
+/// The name under which it is written down that a collection was checked.
+pub fn checked_file(collection: &str) -> String {
+    format!("checked/{collection}/done.json")
+}
+
+/// What writing references leaves behind.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct References {
+    #[serde(flatten)]
+    pub refusals: Refusals,
+    /// Objects that have to be written anew, by where they are in the backup and by their tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<(Origin, Option<String>, Vec<Uuid>)>,
+}
+
+/// The filling of one collection.
+pub struct Filling {
+    pub job: Context,
+    pub target: Arc<Target>,
+    /// The names of collections on the target, by those in the backup.
+    names: Arc<BTreeMap<String, String>>,
+    pub writer: ObjectWriter,
+    pub room: Room,
+    pub refused: Mutex<RefusedOfCollection>,
+    /// Objects that have to be written anew before their references can be, by where they are in the backup.
+    pub anew: Mutex<BTreeMap<Origin, Ids>>,
+}
+
+/// Objects by their tenant, and their ids.
+type Ids = BTreeMap<Option<Arc<str>>, BTreeSet<Uuid>>;
+
+impl Filling {
+    pub async fn new(
+        job: &Context,
+        cluster: &Cluster,
+        target: &Arc<Target>,
+        names: &Arc<BTreeMap<String, String>>,
+        kept: &Arc<AtomicUsize>,
+    ) -> Result<Arc<Self>> {
+        let writer = ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?;
+        let refused = match target.has_references() {
+            true => RefusedOfCollection::with_ids(),
+            false => RefusedOfCollection::default(),
+        };
+        Ok(Arc::new(Self {
+            job: job.clone(),
+            target: Arc::clone(target),
+            names: Arc::clone(names),
+            writer,
+            room: Room::beside(kept),
+            refused: Mutex::new(refused),
+            anew: Mutex::default(),
+        }))
+    }
+
+    /// Objects are written without references: what was written of these, or checked, does not hold for those that come now.
+    pub async fn forget_what_follows(&self) -> Result<()> {
+        let (journal, name) = (self.job.journal(), &self.target.collection.name);
+        journal.ledger(name, "references").strike_all().await?;
+        journal.ledger(name, "anew").strike_all().await?;
+        journal.remove(&checked_file(name)).await
+    }
+
+    pub fn take_references(&self, left: References) {
+        lock(&self.refused).add(left.refusals);
+        let mut anew = lock(&self.anew);
+        for (origin, tenant, ids) in left.anew {
+            anew.entry(origin).or_default().entry(tenant.map(Arc::from)).or_default().extend(ids);
+        }
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk {
+            room: &self.room,
+            progress: &self.job.progress,
+            counters: &self.target.counters,
+            digester: self.target.source.digester(),
+            collection: &self.target.collection.name,
+        }
+    }
+
+    /// Writes some objects, and says what became of them. Those that are refused may be kept, to be sent once more.
+    pub async fn write(&self, slices: Vec<Slice>, keep: bool) -> Result<Refusals> {
+        let (counters, desk) = (&self.target.counters, self.desk());
+        let (mut refused, mut refusals) = (BTreeMap::new(), Refusals::default());
+        for request in self.writer.requests(&slices)? {
+            let (objects, bytes) = (request.len() as u64, request.bytes as u64);
+            let outcome = self.writer.write(request).await?;
+            let written = objects.saturating_sub(outcome.refused.len() as u64);
+            counters.add_bytes_written(bytes);
+            counters.add_objects(written);
+            refusals.written += written;
+            let keyed = |refusal: Refusal| ((refusal.tenant.clone(), refusal.id), refusal);
+            refused.extend(outcome.refused.into_iter().map(keyed));
+            for refusal in outcome.altered {
+                desk.add(&mut refusals, FailureKind::PartOfObject, refusal);
+            }
+        }
+        if !refused.is_empty() {
+            for Slice { tenant, batch, rows } in slices {
+                for row in rows {
+                    if let Some(refusal) = refused.remove(&(tenant.clone(), batch.ids[row])) {
+                        desk.object(&mut refusals, refusal, batch.row(row), keep)?;
+                    }
+                }
+            }
+        }
+        Ok(refusals)
+    }
+
+    pub async fn write_references(&self, page: Page, replacing: bool) -> Result<References> {
+        let Page { tenant: of_tenant, batch, origin, .. } = page;
+        let tenant = of_tenant.as_deref();
+        let rows: Vec<_> = {
+            let refused = lock(&self.refused);
+            let has_any = |row: &usize| has_any(batch.references.as_ref(), *row);
+            // An object that was refused has no references either.
+            let is_there = |row: &usize| !refused.is_missing(tenant, &batch.ids[*row]);
+            (0..batch.len()).filter(|row| has_any(row) && is_there(row)).collect()
+        };
+        let mut left = References::default();
+        if rows.is_empty() {
+            return Ok(left);
+        }
+        let written = self.writer.write_references(tenant, &batch, rows, &self.names, replacing).await?;
+        for refusal in written.refused {
+            self.desk().add(&mut left.refusals, FailureKind::Reference, refusal);
+        }
+        if !written.anew.is_empty() {
+            let origin = origin.ok_or_else(|| Error::internal("references of no row group"))?;
+            let ids = written.anew.iter().map(|row| batch.ids[*row]).collect();
+            left.anew.push((origin, tenant.map(str::to_owned), ids));
+        }
+        Ok(left)
+    }
+
+    pub async fn write_anew(&self, page: Page) -> Result<Refusals> {
+        let Page { tenant, batch, origin, .. } = page;
+        let batch = Arc::new(batch);
+        let rows: Vec<_> = {
+            let anew = lock(&self.anew);
+            let wanted = origin.and_then(|origin| anew.get(&origin)?.get(&tenant));
+            let is_wanted = |row: &usize| wanted.is_some_and(|ids| ids.contains(&batch.ids[*row]));
+            (0..batch.len()).filter(is_wanted).collect()
+        };
+        let (tenant, mut refusals) = (tenant.as_deref(), Refusals::default());
+        for row in rows {
+            for refusal in self.writer.write_anew(tenant, &batch, row, &self.names).await? {
+                self.desk().add(&mut refusals, FailureKind::Reference, refusal);
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// What an earlier attempt has done counts, and is told.
+    pub fn count(&self, refusals: &Refusals) {
+        let counters = &self.target.counters;
+        counters.add_objects(refusals.written);
+        let is_missing = |failure: &&crate::ObjectFailure| failure.kind == FailureKind::Object;
+        counters.add_refused(refusals.failures.iter().filter(is_missing).count() as u64);
+        refusals.failures.iter().for_each(|failure| self.desk().tell(failure));
+    }
+}
+
+fn has_any(references: Option<&TextColumn>, row: usize) -> bool {
+    references.is_some_and(|column| !column.get(row).is_empty())
+}
