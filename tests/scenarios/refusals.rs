@@ -1,6 +1,7 @@
 //! What is refused: clearly, with a next step, and without any change.
 
 use anyhow::{Context, ensure};
+use futures_util::future::try_join_all;
 use selvedge_proto::v1;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
@@ -77,25 +78,27 @@ pub async fn a_wrong_address_or_key_is_told_from_each_other(world: &mut World) -
     let guarded = Weaviate::start(world.weaviate.flavour(), options).await?;
     let (rest, grpc) = (guarded.rest_url(), guarded.grpc_url());
     let nobody = "http://127.0.0.1:9".to_owned();
-    for (rest, grpc, key, reason) in [
+    let wrong = [
         (&rest, &grpc, Some("wrong"), "WEAVIATE_UNAUTHENTICATED"),
         (&rest, &grpc, None, "WEAVIATE_UNAUTHENTICATED"),
         (&nobody, &grpc, Some("right"), "WEAVIATE_UNREACHABLE"),
         (&rest, &nobody, Some("right"), "WEAVIATE_UNREACHABLE"),
         (&rest, &rest, Some("right"), "WEAVIATE_UNREACHABLE"),
         (&grpc, &grpc, Some("right"), "WEAVIATE_UNREACHABLE"),
-    ] {
-        let server = serve_at(rest, grpc, local(world.folder())?, key).await?;
+    ];
+    let folder = world.folder();
+    try_join_all(wrong.map(|(rest, grpc, key, reason)| async move {
+        let server = serve_at(rest, grpc, local(folder)?, key).await?;
         for arguments in [&["--json", "collections"][..], &["--json", "backup"]] {
             let ran = run_client(&server.url, arguments, None).await;
             ensure!(ran.code == 1 || ran.code == 4, "{ran:?}");
-            ensure!(
-                ran.out.lines().last().is_some_and(|line| line.contains(reason)),
-                "{reason} wanted: {ran:?}"
-            );
+            let told = ran.out.lines().last().is_some_and(|line| line.contains(reason));
+            ensure!(told, "{reason} wanted: {ran:?}");
             ensure!(ran.err.contains("next: "), "{ran:?}");
         }
-    }
+        Ok(())
+    }))
+    .await?;
     let server = serve_at(&rest, &grpc, local(world.folder())?, Some("right")).await?;
     let ran = run_client(&server.url, &["collections"], None).await;
     ensure!(ran.code == 0, "{ran:?}");

@@ -1,8 +1,9 @@
 //! Turns scenarios into tests of the usual harness, once for each Weaviate.
 
+use std::num::NonZero;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -11,7 +12,7 @@ use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::StandInOptions;
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{OnceCell, Semaphore};
 
 /// A scenario that takes longer hangs, in seconds. Whoever asks for more kills or seeds than usual sets
 /// SELVEDGE_TEST_DEADLINE, too.
@@ -83,11 +84,18 @@ macro_rules! real {
 
 pub(crate) use {both, process, real, stand_in};
 
-/// One runtime for all, so that the real server's connections and process outlive a single scenario.
+/// One runtime for all, so that the real servers' connections and processes outlive a single scenario.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be built"));
 
-/// The real server: started once, emptied before each scenario, used by one at a time.
-static REAL: LazyLock<Mutex<Option<Arc<Weaviate>>>> = LazyLock::new(Mutex::default);
+/// Real servers that no scenario uses now. Each is started when all others are in use, used by one scenario at a time, and
+/// emptied before.
+static IDLE: Mutex<Vec<Arc<Weaviate>>> = Mutex::new(Vec::new());
+
+/// For as many scenarios on a real server at once.
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+/// Scenarios side by side on each processor: most of them wait, for a server that starts or for another try.
+const EACH: usize = 2;
 
 /// Selvedge's programs: built once, by the first scenario that needs them.
 static PROGRAMS: OnceCell<Programs> = OnceCell::const_new();
@@ -105,7 +113,9 @@ pub fn number(variable: &str, usual: u64) -> u64 {
 }
 
 pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads.get_or_insert(EACH * processors);
     let binary = real_binary();
     if !arguments.list {
         match &binary {
@@ -115,9 +125,8 @@ pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
     }
     let trials = scenarios.iter().flat_map(|scenario| trials(scenario, binary.is_some())).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    // A static is never dropped, and the server would stay.
-    let real = RUNTIME.block_on(async { REAL.lock().await.take() });
-    drop(real);
+    // A static is never dropped, and the servers would stay.
+    idle().clear();
     conclusion.exit_code()
 }
 
@@ -168,16 +177,20 @@ fn try_on_stand_in(run: Run) -> Result<(), Failed> {
 
 fn try_on_real(run: Run) -> Result<(), Failed> {
     RUNTIME.block_on(async {
-        let mut real = REAL.lock().await;
-        let weaviate = match &*real {
-            Some(weaviate) => Arc::clone(weaviate),
-            None => {
-                let weaviate = Weaviate::start(Flavour::Real, options()).await.map_err(failed)?;
-                Arc::clone(real.insert(Arc::new(weaviate)))
-            }
+        let _place = PLACES.acquire().await.map_err(|closed| failed(closed.into()))?;
+        let found = idle().pop();
+        let weaviate = match found {
+            Some(weaviate) => weaviate,
+            None => Arc::new(Weaviate::start(Flavour::Real, options()).await.map_err(failed)?),
         };
-        try_in_world(weaviate, run).await
+        let result = try_in_world(Arc::clone(&weaviate), run).await;
+        idle().push(weaviate);
+        result
     })
+}
+
+fn idle() -> MutexGuard<'static, Vec<Arc<Weaviate>>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn try_in_world(weaviate: Arc<Weaviate>, run: Run) -> Result<(), Failed> {
