@@ -2,7 +2,7 @@
 
 mod incomplete;
 
-use selvedge_proto::v1::{Backup, ListBackupsRequest};
+use selvedge_proto::v1::{Backup, ListBackupsRequest, ListBackupsResponse};
 
 use super::Session;
 use crate::failure::Failure;
@@ -27,27 +27,30 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
 
 async fn committed(session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let mut backups = Vec::new();
-    let mut unreadable = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListBackupsRequest {
-            repository: session.options.repository(),
-            page_size: 0,
-            page_token,
-            incomplete: false,
-        };
-        let mut service = session.server.backups();
-        let page = session.answer(service.list_backups(request)).await?;
+    let mut unreadable: Vec<Unreadable> = Vec::new();
+    for page in pages(session, false).await? {
         backups.extend(page.backups);
         unreadable.extend(page.unreadable);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
     }
     unreadable.sort();
     print(&backups, &unreadable, session)?;
     damaged(&unreadable, backups.len())
+}
+
+async fn pages(session: &mut Session<'_, '_>, incomplete: bool) -> Result<Vec<ListBackupsResponse>, Failure> {
+    let mut pages: Vec<ListBackupsResponse> = Vec::new();
+    loop {
+        let page_token = pages.last().map(|page| page.next_page_token.clone()).unwrap_or_default();
+        let repository = session.options.repository();
+        let request = ListBackupsRequest { repository, page_size: 0, page_token, incomplete };
+        let mut service = session.server.backups();
+        let page = session.answer(service.list_backups(request)).await?;
+        let is_last = page.next_page_token.is_empty();
+        pages.push(page);
+        if is_last {
+            return Ok(pages);
+        }
+    }
 }
 
 /// A backup that is damaged is no reason not to show it: it is one that somebody counts on.

@@ -1,6 +1,6 @@
 //! `selvedge list --incomplete`
 
-use selvedge_proto::v1::{IncompleteBackup, ListBackupsRequest};
+use selvedge_proto::v1::IncompleteBackup;
 
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -8,23 +8,8 @@ use crate::table::{Align, Table};
 use crate::{format, json, words};
 
 pub async fn run(session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let mut backups = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListBackupsRequest {
-            repository: session.options.repository(),
-            page_size: 0,
-            page_token,
-            incomplete: true,
-        };
-        let mut service = session.server.backups();
-        let page = session.answer(service.list_backups(request)).await?;
-        backups.extend(page.incomplete);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+    let pages = super::pages(session, true).await?;
+    let backups: Vec<_> = pages.into_iter().flat_map(|page| page.incomplete).collect();
     if session.options.json {
         return backups
             .iter()
