@@ -1,6 +1,6 @@
 //! A plan as a table.
 
-use selvedge_proto::v1::{Plan, PlannedCollection};
+use selvedge_proto::v1::{MergeCounts, Plan, PlannedCollection};
 
 use crate::format;
 use crate::table::{Align, Table};
@@ -24,11 +24,36 @@ pub fn render(plan: &Plan) -> String {
     for planned in &plan.collections {
         let cells = columns.iter().zip(row(planned)).filter(|((shown, _), _)| *shown);
         table.row(cells.map(|(_, cell)| cell));
+        if let Some(merge) = &planned.merge {
+            notes.push_str(&format!("\n{}: {}", planned.target, merged(merge)));
+        }
         for note in &planned.notes {
             notes.push_str(&format!("\nnote on {}: {note}", planned.collection));
         }
     }
     table.render() + &notes
+}
+
+/// `3 new, 10 identical, 2 overwritten objects`
+pub fn merged(merge: &MergeCounts) -> String {
+    let MergeCounts {
+        objects_new,
+        objects_identical,
+        objects_overwritten,
+        objects_skipped,
+        objects_conflicting,
+    } = *merge;
+    let always =
+        [(objects_new, "new"), (objects_identical, "identical")].map(|(count, word)| (count, word, true));
+    let some = [
+        (objects_overwritten, "overwritten"),
+        (objects_skipped, "skipped"),
+        (objects_conflicting, "in conflict"),
+    ]
+    .map(|(count, word)| (count, word, count > 0));
+    let shown = always.into_iter().chain(some).filter(|(.., shown)| *shown);
+    let parts: Vec<_> = shown.map(|(count, word, _)| format!("{} {word}", format::count(count))).collect();
+    parts.join(", ")
 }
 
 fn row(planned: &PlannedCollection) -> [String; 5] {
@@ -56,6 +81,11 @@ mod tests {
         restore.collections[1].target = "Author".to_owned();
         restore.collections[1].tenants = 1200;
         snapshot("plan_restore", render(&restore));
+        restore.collections[1].action = "merge".to_owned();
+        let (objects_new, objects_identical, objects_skipped) = (3, 12_000, 1);
+        restore.collections[1].merge =
+            Some(MergeCounts { objects_new, objects_identical, objects_skipped, ..MergeCounts::default() });
+        snapshot("plan_merge", render(&restore));
         assert_eq!(render(&Plan::default()), "nothing to do");
     }
 }

@@ -78,8 +78,10 @@ fn result(job: &Job) -> Option<String> {
             let plan = job.plan.as_ref().map(plan::render).unwrap_or_default();
             Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
         }
-        JobState::Succeeded => Some(format!("{}{}: {}", subject(job), wholeness(job), totals(job))),
-        JobState::Partial => Some(format!("partial {}: {}", subject(job), totals(job))),
+        JobState::Succeeded => {
+            Some(format!("{}{}: {}{}", subject(job), wholeness(job), totals(job), merges(job)))
+        }
+        JobState::Partial => Some(format!("partial {}: {}{}", subject(job), totals(job), merges(job))),
         JobState::Unspecified
         | JobState::Pending
         | JobState::Running
@@ -88,6 +90,13 @@ fn result(job: &Job) -> Option<String> {
         | JobState::Cancelled
         | JobState::Interrupted => None,
     }
+}
+
+/// A line for each collection that was there before.
+fn merges(job: &Job) -> String {
+    let merges =
+        job.collections.iter().filter_map(|collection| Some((&collection.target, collection.merge?)));
+    merges.map(|(target, merge)| format!("\nmerged into {target}: {}", plan::merged(&merge))).collect()
 }
 
 fn subject(job: &Job) -> String {
@@ -151,6 +160,7 @@ mod tests {
         let texts = [
             of_kind(JobKind::Backup, example::succeeded()),
             of_kind(JobKind::Restore, example::succeeded()),
+            of_kind(JobKind::Restore, example::merged()),
             of_kind(JobKind::Clear, example::succeeded()),
             of_kind(JobKind::Restore, example::partial()),
             of_kind(JobKind::Verify, example::verified()),

@@ -57,7 +57,7 @@ pub struct Options {
     pub max_jobs: usize,
     /// Jobs that wait for their turn.
     pub max_queued: usize,
-    /// Ended jobs that are remembered.
+    /// Jobs that are remembered.
     pub history: usize,
     /// Bytes of objects that all jobs together may have in flight.
     pub memory_budget: usize,
@@ -115,10 +115,10 @@ impl Config {
             options: Options {
                 max_jobs: usize::from(flags.max_jobs),
                 max_queued: usize::from(flags.max_queued),
+                history: usize::try_from(flags.job_history).unwrap_or(usize::MAX),
                 resume_on_start: flags.resume_on_start,
                 memory_budget: memory_budget(flags.memory_budget)?,
                 shutdown_deadline: *flags.shutdown_deadline,
-                ..Options::default()
             },
             log: Log { filter: flags.log.clone(), format: flags.log_format },
         })
@@ -142,12 +142,13 @@ fn memory_budget(size: ByteSize) -> Result<usize> {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { listen, clusters, repositories, options, log } = self;
-        let Options { max_jobs, max_queued, history: _, memory_budget, shutdown_deadline, resume_on_start } =
+        let Options { max_jobs, max_queued, history, memory_budget, shutdown_deadline, resume_on_start } =
             options;
         let Log { filter, format } = log;
         writeln!(f, "listen = \"{listen}\"")?;
         writeln!(f, "max_jobs = {max_jobs}")?;
         writeln!(f, "max_queued = {max_queued}")?;
+        writeln!(f, "job_history = {history}")?;
         writeln!(f, "resume_on_start = {resume_on_start}")?;
         writeln!(f, "memory_budget = \"{}\"", ByteSize::b(*memory_budget as u64))?;
         writeln!(f, "shutdown_deadline = \"{}\"", humantime::format_duration(*shutdown_deadline))?;

@@ -95,6 +95,21 @@ pub async fn a_killed_restore_goes_on(world: &mut World) -> anyhow::Result<()> {
     same(&before, &Census::take(&world.rest, &["Many"]).await?)
 }
 
+/// Half of it is there already, and stays.
+pub async fn a_killed_merge_goes_on(world: &mut World) -> anyhow::Result<()> {
+    fill(world).await?;
+    let names = seed::references(&world.rest, "Hub", 400).await?;
+    let all = [&["Many".to_owned()][..], &names].concat();
+    let before = Census::take(&world.rest, &all).await?;
+    let mut server = Killable::start(world).await?;
+    server.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_class("Many").await?;
+    slow(world, Call::grpc("BatchObjects"));
+    let id = server.begin(&["restore", "b", "--if-exists", "merge"]).await?;
+    killed_and_resumed(world, &mut server, id).await?;
+    same(&before, &Census::take(&world.rest, &all).await?)
+}
+
 /// It listens elsewhere, and has nothing of the first but the repository.
 pub async fn another_server_goes_on(world: &mut World) -> anyhow::Result<()> {
     fill(world).await?;

@@ -18,6 +18,7 @@ mod keys;
 mod kills;
 mod limits;
 mod meanwhile;
+mod merging;
 mod odd_collections;
 mod references;
 mod refusals;
@@ -77,6 +78,12 @@ fn scenarios() -> Vec<Scenario> {
         both!(unshown::objects_that_weaviate_cannot_show_are_told_by_id),
         both!(unshown::vectors_that_are_no_numbers_come_back),
         both!(odd_collections::centroids_come_back_as_vectors_or_not_at_all),
+        both!(merging::a_second_merge_changes_nothing),
+        both!(merging::conflicts_are_refused_skipped_or_overwritten),
+        both!(merging::what_cannot_be_merged_is_refused),
+        both!(merging::what_is_missing_is_created_beside),
+        stand_in!(merging::only_what_differs_is_written),
+        stand_in!(merging::a_merge_that_was_cancelled_goes_on),
         both!(tenants::inactive_ones_are_reported_or_skipped),
         both!(tenants::inactive_ones_are_woken_and_put_back),
         both!(tenants::thousands_take_few_files),
@@ -132,7 +139,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(broken_stores::every_operation_of_a_restore_fails_once),
         stand_in!(broken_stores::every_operation_of_a_resume_fails_once),
         stand_in!(broken_stores::every_operation_of_a_prune_fails_once),
-        stand_in!(broken_stores::random_faults_never_make_a_lie),
+        stand_in!(broken_stores::random_faults_never_make_a_lie).long(),
         both!(starting::nothing_is_concluded_from_a_part),
         both!(starting::a_restart_is_waited_for_while_reading_over_rest),
         both!(starting::a_restart_is_waited_for_while_reading_and_writing),
@@ -163,6 +170,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
         process!(kills::a_killed_backup_goes_on),
         process!(kills::a_killed_restore_goes_on),
+        process!(kills::a_killed_merge_goes_on),
         process!(kills::another_server_goes_on),
         process!(kills::a_stopped_server_is_a_checkpoint),
         process!(kills::killed_while_tenants_are_awake),

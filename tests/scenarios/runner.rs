@@ -14,9 +14,10 @@ use selvedge_tests::stand_in::StandInOptions;
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, Semaphore};
 
-/// A scenario that takes longer hangs, in seconds. Whoever asks for more kills or seeds than usual sets
-/// SELVEDGE_TEST_DEADLINE, too.
+/// A scenario that takes longer hangs, in seconds. Whoever asks for more kills than usual sets SELVEDGE_TEST_DEADLINE, too.
 const DEADLINE: u64 = 120;
+/// For what is long.
+const ENDLESS: Duration = Duration::from_secs(60 * 60);
 
 type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
 
@@ -26,6 +27,8 @@ pub struct Scenario {
     how: How,
     /// Whether it starts the programs as processes.
     with_programs: bool,
+    /// Whether it is many small ones, each of which sees to it that it ends.
+    is_long: bool,
 }
 
 /// One that brings its own Weaviate.
@@ -40,17 +43,29 @@ enum How {
 
 /// One that needs real servers of its own, be it to compare the stand-in with them.
 pub fn compare(name: &'static str, run: Comparison) -> Scenario {
-    Scenario { name, how: How::Compare(run), with_programs: false }
+    Scenario { name, how: How::Compare(run), with_programs: false, is_long: false }
 }
 
 pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
-    Scenario { name, how: How::On { run, real }, with_programs: false }
+    Scenario { name, how: How::On { run, real }, with_programs: false, is_long: false }
 }
 
 impl Scenario {
     /// They are built before it starts.
     pub fn with_programs(self) -> Self {
         Self { with_programs: true, ..self }
+    }
+
+    fn limit(&self) -> Duration {
+        match self.is_long {
+            true => ENDLESS,
+            false => Duration::from_secs(number("SELVEDGE_TEST_DEADLINE", DEADLINE)),
+        }
+    }
+
+    /// It takes as long as it takes.
+    pub fn long(self) -> Self {
+        Self { is_long: true, ..self }
     }
 }
 
@@ -138,11 +153,11 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
             vec![trial.with_ignored_flag(!has_real)]
         }
         How::On { run, real } => {
-            let built = scenario.with_programs;
-            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run));
+            let (built, limit) = (scenario.with_programs, scenario.limit());
+            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run, limit));
             let mut trials = vec![Trial::test(format!("stand-in {name}"), on_stand_in)];
             if real {
-                let on_real = move || build(built).and_then(|()| try_on_real(run));
+                let on_real = move || build(built).and_then(|()| try_on_real(run, limit));
                 let trial = Trial::test(format!("weaviate {name}"), on_real);
                 trials.push(trial.with_ignored_flag(!has_real));
             }
@@ -168,14 +183,14 @@ fn options() -> WeaviateOptions {
     }
 }
 
-fn try_on_stand_in(run: Run) -> Result<(), Failed> {
+fn try_on_stand_in(run: Run, limit: Duration) -> Result<(), Failed> {
     RUNTIME.block_on(async {
         let weaviate = Weaviate::start(Flavour::StandIn, options()).await.map_err(failed)?;
-        try_in_world(Arc::new(weaviate), run).await
+        try_in_world(Arc::new(weaviate), run, limit).await
     })
 }
 
-fn try_on_real(run: Run) -> Result<(), Failed> {
+fn try_on_real(run: Run, limit: Duration) -> Result<(), Failed> {
     RUNTIME.block_on(async {
         let _place = PLACES.acquire().await.map_err(|closed| failed(closed.into()))?;
         let found = idle().pop();
@@ -183,7 +198,7 @@ fn try_on_real(run: Run) -> Result<(), Failed> {
             Some(weaviate) => weaviate,
             None => Arc::new(Weaviate::start(Flavour::Real, options()).await.map_err(failed)?),
         };
-        let result = try_in_world(Arc::clone(&weaviate), run).await;
+        let result = try_in_world(Arc::clone(&weaviate), run, limit).await;
         idle().push(weaviate);
         result
     })
@@ -193,16 +208,15 @@ fn idle() -> MutexGuard<'static, Vec<Arc<Weaviate>>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn try_in_world(weaviate: Arc<Weaviate>, run: Run) -> Result<(), Failed> {
+async fn try_in_world(weaviate: Arc<Weaviate>, run: Run, limit: Duration) -> Result<(), Failed> {
     let scenario = async {
         let mut world = World::new(weaviate).await?;
         world.rest.drop_all().await?;
         run(&mut world).await
     };
-    let deadline = Duration::from_secs(number("SELVEDGE_TEST_DEADLINE", DEADLINE));
-    match tokio::time::timeout(deadline, scenario).await {
+    match tokio::time::timeout(limit, scenario).await {
         Ok(result) => result.map_err(failed),
-        Err(_) => Err(Failed::from(format!("not done after {deadline:?}"))),
+        Err(_) => Err(Failed::from(format!("not done after {limit:?}"))),
     }
 }
 

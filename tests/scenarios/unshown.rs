@@ -50,6 +50,10 @@ pub async fn values_that_weaviate_misreads_are_told_by_id_and_property(
         ensure!(ran.code == code && ran.err.contains("property \"place\""), "{ran:?}");
         same(&before, &Census::take(&world.rest, &["Trap"]).await?)?;
     }
+    // What is shown of them is the same.
+    let merged = world.succeed(&["restore", "b", "--if-exists", "merge", "--allow-partial"]).await?;
+    ensure!(merged.out.contains("merged into Trap: 0 new, 43 identical"), "{merged:?}");
+    ensure!(merged.err.contains("only what it shows was compared"), "{merged:?}");
     world.refuse(&["restore", "b", "--rename", "Trap=Other"], 5, "backup b is partial").await?;
     let verified = world.succeed(&["verify", "b"]).await?;
     ensure!(verified.err.contains("not whole"), "verify does not say it: {}", verified.err);

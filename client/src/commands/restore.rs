@@ -1,6 +1,6 @@
 //! `selvedge restore`
 
-use selvedge_proto::v1::{RestoreCheck, RestoreRequest};
+use selvedge_proto::v1::{self, RestoreCheck, RestoreRequest};
 
 use super::{Session, run_job};
 use crate::failure::Failure;
@@ -21,9 +21,18 @@ pub struct Args {
     /// Restore a collection under a new name; may be repeated.
     #[arg(long, value_name = "OLD=NEW", value_parser = pairs::parse_rename)]
     pub rename: Vec<(String, String)>,
+    /// What to do with collections that are there already.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = IfExists::Fail)]
+    pub if_exists: IfExists,
+    /// In a merge, what to do with objects that are there and not as the backup has them.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnConflict::Fail)]
+    pub on_conflict: OnConflict,
     /// Only schemas, no objects.
     #[arg(long)]
     pub schema_only: bool,
+    /// Only objects, merged into collections that are there.
+    #[arg(long, conflicts_with = "schema_only")]
+    pub data_only: bool,
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]
     pub tenants: Vec<String>,
@@ -46,6 +55,45 @@ pub struct Args {
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
+}
+
+/// What becomes of collections that are there already.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum IfExists {
+    /// Refuse, and change nothing.
+    Fail,
+    /// Write the backup's objects into them; identical ones are not written again, missing tenants are created.
+    Merge,
+}
+
+impl From<IfExists> for v1::IfExists {
+    fn from(if_exists: IfExists) -> Self {
+        match if_exists {
+            IfExists::Fail => Self::Fail,
+            IfExists::Merge => Self::Merge,
+        }
+    }
+}
+
+/// What becomes of objects that a merge finds otherwise than the backup has them.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum OnConflict {
+    /// Refuse, and change nothing.
+    Fail,
+    /// Leave them as they are.
+    Skip,
+    /// Make them what the backup has, as a whole.
+    Overwrite,
+}
+
+impl From<OnConflict> for v1::OnConflict {
+    fn from(on_conflict: OnConflict) -> Self {
+        match on_conflict {
+            OnConflict::Fail => Self::Fail,
+            OnConflict::Skip => Self::Skip,
+            OnConflict::Overwrite => Self::Overwrite,
+        }
+    }
 }
 
 /// How a restore is checked.
@@ -86,6 +134,9 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         without_references: args.without_references,
         settings: pairs::by_key("--set", args.settings)?,
         allow_partial: args.allow_partial,
+        if_exists: v1::IfExists::from(args.if_exists).into(),
+        on_conflict: v1::OnConflict::from(args.on_conflict).into(),
+        data_only: args.data_only,
     };
     run_job(Call::Restore(request), args.detach, session).await
 }
@@ -118,6 +169,12 @@ mod tests {
         assert!(told.without_references);
         assert_eq!((told.settings["shards"].as_str(), told.settings["vectorizer"].as_str()), ("3", "none"));
         assert_eq!(requested("restore b --verify none").await.check(), RestoreCheck::None);
+
+        assert_eq!((plain.if_exists(), plain.on_conflict()), (v1::IfExists::Fail, v1::OnConflict::Fail));
+        let merge = requested("restore b --if-exists merge --on-conflict skip").await;
+        assert_eq!((merge.if_exists(), merge.on_conflict()), (v1::IfExists::Merge, v1::OnConflict::Skip));
+        let data = requested("restore b --data-only --on-conflict overwrite").await;
+        assert!(data.data_only && data.on_conflict() == v1::OnConflict::Overwrite);
     }
 
     #[tokio::test]

@@ -53,7 +53,8 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         JobNotFound => typed("`selvedge jobs list`"),
         ClusterUnknown => typed("--cluster NAME"),
         RepositoryUnknown => typed("--repository NAME"),
-        CollectionExists => typed("--rename Old=New"),
+        CollectionExists => typed("--rename Old=New, --if-exists merge"),
+        ObjectConflict => typed("--on-conflict skip, --on-conflict overwrite"),
         BackupExists => Advice::Say(format!(
             "--id gives another one, and `selvedge show {}` shows what is committed under this one",
             asked.backup()

@@ -10,6 +10,7 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         InvalidRequest => ExitCode::Usage,
 
         CollectionExists
+        | ObjectConflict
         | BackupExists
         | RequestIdReused
         | CollectionBusy
@@ -61,7 +62,8 @@ pub fn hint(reason: FailureReason) -> &'static str {
         BackupNotFound => "see which backups there are",
         JobNotFound => "see which jobs the server knows",
         ClusterUnknown | RepositoryUnknown => "choose one that the server is configured for",
-        CollectionExists => "restore under another name, or delete the collection first",
+        CollectionExists => "restore under another name, merge into the collection, or delete it first",
+        ObjectConflict => "say what is to become of them",
         BackupExists => "choose another id, or leave it out",
         CollectionBusy => "wait for the other job, or cancel it",
         ConfirmationRequired => "confirm it if that is what you want",

@@ -79,7 +79,7 @@ fn the_server_says_what_to_do_and_the_client_what_to_type() {
             Restore,
             CollectionExists,
             "restore under another name, or delete the collection first",
-            "restore under another name, or delete the collection first: --rename Old=New",
+            "restore under another name, or delete the collection first: --rename Old=New, --if-exists merge",
         ),
         (Backup, CollectionNotFound, near, "did you mean \"Article\"? Or: `selvedge collections`"),
         (Restore, CollectionNotFound, "see what it has", "see what it has: `selvedge show b1`"),

@@ -114,6 +114,30 @@ struct CollectionProgress {
     target: String,
     state: String,
     progress: Progress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merge: Option<MergeCounts>,
+}
+
+/// Of a collection that is merged into.
+#[derive(Serialize)]
+struct MergeCounts {
+    objects_new: u64,
+    objects_identical: u64,
+    objects_overwritten: u64,
+    objects_skipped: u64,
+    objects_conflicting: u64,
+}
+
+impl From<&v1::MergeCounts> for MergeCounts {
+    fn from(merge: &v1::MergeCounts) -> Self {
+        Self {
+            objects_new: merge.objects_new,
+            objects_identical: merge.objects_identical,
+            objects_overwritten: merge.objects_overwritten,
+            objects_skipped: merge.objects_skipped,
+            objects_conflicting: merge.objects_conflicting,
+        }
+    }
 }
 
 impl From<&v1::CollectionProgress> for CollectionProgress {
@@ -123,6 +147,7 @@ impl From<&v1::CollectionProgress> for CollectionProgress {
             target: collection.target.clone(),
             state: words::collection_state(collection.state()),
             progress: collection.progress.as_ref().map(Progress::from).unwrap_or_default(),
+            merge: collection.merge.as_ref().map(MergeCounts::from),
         }
     }
 }
@@ -207,6 +232,8 @@ struct PlannedCollection {
     objects_exact: bool,
     tenants: u64,
     notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merge: Option<MergeCounts>,
 }
 
 impl From<&v1::PlannedCollection> for PlannedCollection {
@@ -219,6 +246,7 @@ impl From<&v1::PlannedCollection> for PlannedCollection {
             objects_exact: planned.objects_exact,
             tenants: planned.tenants,
             notes: planned.notes.clone(),
+            merge: planned.merge.as_ref().map(MergeCounts::from),
         }
     }
 }

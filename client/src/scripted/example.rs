@@ -24,7 +24,21 @@ fn collection(name: &str, state: CollectionState, done: u64, expected: u64) -> C
         target: String::new(),
         state: state.into(),
         progress: Some(progress),
+        merge: None,
     }
+}
+
+/// A restore into what was there.
+pub fn merged() -> Job {
+    let mut author = collection("Author", CollectionState::Done, 12_004, 12_004);
+    "Author".clone_into(&mut author.target);
+    author.merge = Some(MergeCounts {
+        objects_new: 3,
+        objects_identical: 12_000,
+        objects_overwritten: 1,
+        ..MergeCounts::default()
+    });
+    Job { kind: JobKind::Restore.into(), collections: vec![author], ..succeeded() }
 }
 
 /// A backup in the middle of reading.

@@ -61,18 +61,23 @@ impl Batch {
 
     /// One object as a batch of its own.
     pub fn row(&self, row: usize) -> Self {
-        let one = |column: &TextColumn| {
-            let mut single = TextColumn::default();
-            single.push(column.get(row));
-            single
+        self.pick(&[row])
+    }
+
+    /// Some of the objects, in the order of `rows`.
+    pub fn pick(&self, rows: &[usize]) -> Self {
+        let texts = |column: &TextColumn| {
+            let mut picked = TextColumn::default();
+            rows.iter().for_each(|row| picked.push(column.get(*row)));
+            picked
         };
         Self {
-            ids: vec![self.ids[row]],
-            creation_times: vec![self.creation_times[row]],
-            update_times: vec![self.update_times[row]],
-            properties: one(&self.properties),
-            references: self.references.as_ref().map(one),
-            vectors: self.vectors.iter().map(|column| column.row(row)).collect(),
+            ids: rows.iter().map(|row| self.ids[*row]).collect(),
+            creation_times: rows.iter().map(|row| self.creation_times[*row]).collect(),
+            update_times: rows.iter().map(|row| self.update_times[*row]).collect(),
+            properties: texts(&self.properties),
+            references: self.references.as_ref().map(texts),
+            vectors: self.vectors.iter().map(|column| column.pick(rows)).collect(),
         }
     }
 

@@ -53,6 +53,7 @@ pub enum Kind {
     ServerStopped,
     JobNotResumable,
     JobSuperseded,
+    ObjectConflict,
     Internal,
 }
 

@@ -19,23 +19,27 @@ impl Vectors {
         }
     }
 
-    pub(super) fn row(&self, row: usize) -> Self {
+    pub(super) fn pick(&self, rows: &[usize]) -> Self {
         match self {
             Self::Single(column) => {
-                let mut single = VectorColumn::default();
-                match column.get(row) {
-                    Some(vector) => single.push(vector),
-                    None => single.push_absent(),
+                let mut picked = VectorColumn::default();
+                for row in rows {
+                    match column.get(*row) {
+                        Some(vector) => picked.push(vector),
+                        None => picked.push_absent(),
+                    }
                 }
-                Self::Single(single)
+                Self::Single(picked)
             }
             Self::Multi(column) => {
-                let mut single = MultiVectorColumn::default();
-                match column.get(row) {
-                    Some(vectors) => single.push(vectors),
-                    None => single.push_absent(),
+                let mut picked = MultiVectorColumn::default();
+                for row in rows {
+                    match column.get(*row) {
+                        Some(vectors) => picked.push(vectors),
+                        None => picked.push_absent(),
+                    }
                 }
-                Self::Multi(single)
+                Self::Multi(picked)
             }
         }
     }

@@ -38,12 +38,12 @@ pub use outcome::{Failure, Outcome, Report};
 pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
-    CollectionCounters, CollectionSnapshot, CollectionState, Counts, Phase, Progress, ProgressSnapshot,
-    Warning,
+    CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Phase, Progress,
+    ProgressSnapshot, Warning,
 };
 pub use request::{
-    BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
-    VerifyRequest, Wanted,
+    BackupRequest, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation, Request,
+    RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 use selvedge_archive::Repository;
 use selvedge_model::error::{Kind, Result};

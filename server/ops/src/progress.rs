@@ -1,5 +1,6 @@
 //! The progress of a job: counters that workers bump without a lock, and the rest, which changes rarely, behind one.
 
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -90,7 +91,42 @@ pub struct CollectionCounters {
     bytes_written: AtomicU64,
     tenants_done: AtomicU64,
     tenants_expected: AtomicU64,
+    /// None unless it is merged into.
+    merge: Mutex<Option<MergeCounts>>,
     moved: Arc<AtomicU64>,
+}
+
+/// How the objects of a backup stand to those of the collection that they are merged into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MergeCounts {
+    /// They are not there.
+    pub new: u64,
+    /// They are there, and the same.
+    pub identical: u64,
+    /// They are there, differ, and become what the backup has.
+    pub overwritten: u64,
+    /// They are there, differ, and stay as they are.
+    pub skipped: u64,
+    /// They are there, differ, and forbid the merge.
+    pub conflicting: u64,
+}
+
+impl MergeCounts {
+    /// Whether anything is written.
+    pub fn writes(self) -> bool {
+        self.new + self.overwritten > 0
+    }
+}
+
+impl AddAssign for MergeCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.new += other.new;
+        self.identical += other.identical;
+        self.overwritten += other.overwritten;
+        self.skipped += other.skipped;
+        self.conflicting += other.conflicting;
+    }
 }
 
 /// A copy of the counters of a collection or of a whole job.
@@ -113,6 +149,8 @@ pub struct CollectionSnapshot {
     pub target: String,
     pub state: CollectionState,
     pub counts: Counts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeCounts>,
 }
 
 /// The progress at one moment.
@@ -249,6 +287,7 @@ impl CollectionCounters {
             bytes_written: AtomicU64::new(0),
             tenants_done: AtomicU64::new(0),
             tenants_expected: AtomicU64::new(0),
+            merge: Mutex::default(),
             moved,
         }
     }
@@ -300,6 +339,20 @@ impl CollectionCounters {
         touch(&self.moved);
     }
 
+    /// It is merged into, and so many objects of the backup were looked at.
+    pub fn add_merged(&self, counts: MergeCounts) {
+        *self.merge().get_or_insert_default() += counts;
+    }
+
+    /// None unless it is merged into.
+    pub fn merged(&self) -> Option<MergeCounts> {
+        *self.merge()
+    }
+
+    fn merge(&self) -> MutexGuard<'_, Option<MergeCounts>> {
+        self.merge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             objects_done: self.objects_done.load(Relaxed),
@@ -326,6 +379,7 @@ impl CollectionCounters {
             target: self.target.clone(),
             state: STATES[usize::from(self.state.load(Relaxed)) % STATES.len()],
             counts: self.counts(),
+            merge: self.merged(),
         }
     }
 }

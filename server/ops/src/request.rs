@@ -100,6 +100,13 @@ pub struct RestoreRequest {
     pub backup_id: BackupId,
     #[serde(flatten)]
     pub wanted: Wanted,
+    #[serde(default)]
+    pub if_exists: IfExists,
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+    /// No collection is created: all of them must be there, and are merged into.
+    #[serde(default)]
+    pub data_only: bool,
     pub check: Check,
     /// That the backup itself is not whole is no reason for the job not to succeed.
     pub allow_partial: bool,
@@ -129,6 +136,30 @@ pub struct Settings {
     pub replication_factor: Option<u64>,
     /// For collections without tenants.
     pub shards: Option<u64>,
+}
+
+/// What becomes of collections that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfExists {
+    /// They are not touched, and the restore is refused.
+    #[default]
+    Fail,
+    /// The backup's objects are written into them.
+    Merge,
+}
+
+/// What becomes of objects that a merge finds, and that are not as the backup has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// They are not touched, and the merge is refused.
+    #[default]
+    Fail,
+    /// They stay as they are.
+    Skip,
+    /// They become what the backup has, as a whole.
+    Overwrite,
 }
 
 /// How the result of a restore is checked.
@@ -180,6 +211,22 @@ pub enum Level {
     AgainstLive,
 }
 
+impl RestoreRequest {
+    /// For everything in a backup, as it was.
+    pub fn new(backup_id: BackupId) -> Self {
+        Self {
+            backup_id,
+            wanted: Wanted::default(),
+            if_exists: IfExists::default(),
+            on_conflict: OnConflict::default(),
+            data_only: false,
+            check: Check::default(),
+            allow_partial: false,
+            dry_run: false,
+        }
+    }
+}
+
 impl ClearRequest {
     pub(crate) fn is_confirmed(&self) -> bool {
         let sorted = |names: &[String]| {
@@ -215,8 +262,14 @@ mod tests {
         let collections = Selection::new(&["A*".to_owned(), "B".to_owned()], &["Ab".to_owned()]).unwrap();
         let wanted = Wanted { collections, ..Wanted::default() };
         let backup_id: BackupId = "nightly".parse().unwrap();
-        let restore =
-            RestoreRequest { backup_id, wanted, check: Check::Count, allow_partial: true, dry_run: false };
+        let restore = RestoreRequest {
+            wanted,
+            if_exists: IfExists::Merge,
+            on_conflict: OnConflict::Skip,
+            check: Check::Count,
+            allow_partial: true,
+            ..RestoreRequest::new(backup_id)
+        };
         let operations = [Operation::Backup(BackupRequest::default()).decided(), Operation::Restore(restore)];
         for operation in operations {
             let request = Request { cluster: "c".to_owned(), repository: "r".to_owned(), operation };

@@ -10,12 +10,16 @@ mod checking;
 mod creating;
 mod filling;
 mod finishing;
+mod merging;
+mod proving;
 mod refused;
 mod requirements;
 mod settings;
 mod sinks;
+mod surveying;
 mod target;
 mod writing;
+mod written;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -29,14 +33,16 @@ use super::engine::Lanes;
 use super::files::Checked;
 use super::journal::Ledger;
 use super::{
-    Access, Check, CollectionState, Context, Failure, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
-    files, same_backup,
+    Access, Check, CollectionState, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Plan, Report,
+    RestoreRequest, Wanted, files, same_backup,
 };
 use begun::Begun;
 use checking::Checking;
 use filling::{Filling, checked_file};
+use merging::{Merges, Merging};
 pub use refused::FailureKind;
 use refused::{RefusedOfCollection, Totals, lock};
+use surveying::Survey;
 use target::{Planned, Target, Targets};
 
 /// Creates collections on `cluster` from a backup in `repository`.
@@ -54,22 +60,25 @@ pub async fn run(
     let begun = job.or_stop(Begun::earlier(job)).await?;
     if begun == Begun::Nothing {
         tell_idle_exclusions(job, &backup, request);
-        job.or_stop(target::refuse_existing(cluster, &names)).await?;
     }
-    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names, begun)).await?;
+    let merges = job.or_stop(merging::find(job, cluster, &names, request, begun)).await?;
+    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names, merges, begun)).await?;
+    let lanes = Lanes::of(job);
     if begun == Begun::Nothing {
         // Later, each row group is checked before anything of it is written.
         check_files(job, &planned).await?;
-    }
-    if request.dry_run {
-        let collections = planned.all.iter().map(Target::planned).collect();
-        return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
+        let surveys = survey(job, cluster, &lanes, &planned, request).await?;
+        if request.dry_run {
+            let plans = planned.all.iter().zip(surveys);
+            let collections = plans.map(|(target, merge)| target.planned(merge)).collect();
+            return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
+        }
     }
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(planned.begin(&job.progress));
     let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
     create(job, cluster, &targets, begun).await?;
-    let restoring = Restoring::new(job, cluster, &targets, request.check);
+    let restoring = Restoring::new(job, cluster, &targets, lanes, request.check);
     let mut gaps = match restoring.run().await {
         Ok(gaps) => gaps,
         Err(error) => {
@@ -93,8 +102,35 @@ async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun:
     if begun == Begun::Created {
         return Ok(());
     }
+    merging::decide(job, &targets.all).await?;
     Begun::creating(job).await?;
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
+}
+
+/// How the objects of the backup stand to what is there, for each collection that is merged into, where that has to be known
+/// before anything is changed. Fails if there are objects that must not be changed, and differ.
+async fn survey(
+    job: &Context,
+    cluster: &Cluster,
+    lanes: &Lanes,
+    planned: &Planned,
+    request: &RestoreRequest,
+) -> Result<Vec<Option<MergeCounts>>> {
+    let is_asked = request.dry_run || request.on_conflict == OnConflict::Fail;
+    let surveys = planned.all.iter().map(async |target| {
+        let merging = match is_asked && target.with_data {
+            true => job.or_stop(Merging::of(job, cluster, target, &planned.names)).await?,
+            false => None,
+        };
+        let Some(merging) = merging else { return Ok(None) };
+        let taken = Survey::take(lanes, target, merging);
+        let survey = taken.await?;
+        if !request.dry_run {
+            survey.refuse_conflicts(&target.collection.name)?;
+        }
+        Ok(Some(survey.counts))
+    });
+    lanes.side_by_side(surveys.collect()).await
 }
 
 /// Reads all data that is to be restored, so that damage is found while there is nothing yet that a restore would leave
@@ -148,7 +184,7 @@ fn not_whole(manifest: &Manifest, request: &RestoreRequest, targets: &Targets) -
 /// Whether the backup could be restored to the cluster, with everything that can be told without writing.
 pub async fn check_restorable(cluster: &Cluster, backup: &BackupReader, wanted: &Wanted) -> Result<()> {
     let names = target::names(backup.manifest(), wanted)?;
-    target::plan(cluster, backup, wanted, names, Begun::Nothing).await.map(drop)
+    target::plan(cluster, backup, wanted, names, Merges::default(), Begun::Nothing).await.map(drop)
 }
 
 fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {
@@ -201,13 +237,19 @@ struct Filled {
 }
 
 impl Restoring {
-    fn new(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, check: Check) -> Arc<Self> {
+    fn new(
+        job: &Context,
+        cluster: &Cluster,
+        targets: &Arc<Targets>,
+        lanes: Lanes,
+        check: Check,
+    ) -> Arc<Self> {
         Arc::new(Self {
             job: job.clone(),
             cluster: cluster.clone(),
             targets: Arc::clone(targets),
             check,
-            lanes: Lanes::of(job),
+            lanes,
             kept: Arc::default(),
             totals: Mutex::default(),
         })
@@ -275,10 +317,14 @@ impl Restoring {
     async fn finish(self: &Arc<Self>, filled: Vec<Filled>) -> Result<Vec<String>> {
         let checked =
             self.each(Phase::Checking, filled, |restoring, Filled { target, filling }| async move {
-                let refused = filling.map(|filling| std::mem::take(&mut *lock(&filling.refused)));
-                let refused = refused.unwrap_or_default();
+                let refused = filling.as_ref().map(|filling| std::mem::take(&mut *lock(&filling.refused)));
+                let refused = Arc::new(refused.unwrap_or_default());
                 *lock(&restoring.totals) += refused.totals;
-                mark(&target, restoring.check(&target, &refused).await)?;
+                let checked = match filling {
+                    Some(filling) if target.is_merged() => restoring.prove(&filling, &refused).await,
+                    _ => restoring.check(&target, &refused).await,
+                };
+                mark(&target, checked)?;
                 Ok((target, refused.totals.are_none()))
             });
         let finished = self.each(Phase::Finishing, checked.await?, |restoring, (target, whole)| async move {
@@ -288,6 +334,13 @@ impl Restoring {
             Ok(gaps)
         });
         Ok(finished.await?.into_iter().flatten().collect())
+    }
+
+    async fn prove(&self, filling: &Arc<Filling>, refused: &Arc<RefusedOfCollection>) -> Result<()> {
+        match self.check {
+            Check::None => Ok(()),
+            Check::Count | Check::Digest => proving::prove(filling, &self.lanes, refused).await,
+        }
     }
 
     async fn check(&self, target: &Target, refused: &RefusedOfCollection) -> Result<()> {
@@ -312,15 +365,26 @@ fn mark<T>(target: &Target, result: Result<T>) -> Result<T> {
 
 /// Whoever starts the restore anew, and does not resume the job, would be refused because of what it has made.
 fn unwritten(error: Error, targets: &Targets) -> Error {
-    let created = listed(&targets.created());
-    error.also(format!(
-        "the job created {created} and did not fill all of it: resume it, or delete what it created before you restore again"
-    ))
+    let (created, merged) = (targets.created(), targets.merged());
+    let error = match created.is_empty() {
+        true => error,
+        false => error.also(format!(
+            "the job created {} and did not fill all of it: resume it, or delete what it created before you restore again",
+            listed(&created)
+        )),
+    };
+    match merged.is_empty() {
+        true => error,
+        false => error.also(format!(
+            "not all was merged into {}: resume the job, or merge again, which changes nothing of what is the same",
+            listed(&merged)
+        )),
+    }
 }
 
 /// What was to be written is there. Only that it is so was not proved, or what comes last not set.
 fn unfinished(error: Error, targets: &Targets) -> Error {
-    let created = listed(&targets.created());
+    let created = listed(&[targets.created(), targets.merged()].concat());
     match error.kind() {
         Kind::CountMismatch | Kind::ContentMismatch => error,
         _ => error.also(format!(

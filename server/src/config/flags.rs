@@ -56,6 +56,11 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_MAX_QUEUED", value_name = "N", default_value_t = 100)]
     pub max_queued: u16,
 
+    /// How many jobs are remembered. Older ones are removed from the repository when a server starts, and by a prune, unless
+    /// they run or can be gone on with.
+    #[arg(long, env = "SELVEDGE_JOB_HISTORY", value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub job_history: u32,
+
     /// Go on with jobs that were interrupted when this or another server on the same repository stopped or died. Without this
     /// they wait to be resumed.
     #[arg(long, env = "SELVEDGE_RESUME_ON_START", value_parser = clap::builder::BoolishValueParser::new())]

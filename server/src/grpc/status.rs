@@ -60,6 +60,7 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::ServerStopped => (Code::Aborted, Reason::ServerStopped),
         Kind::JobNotResumable => (Code::FailedPrecondition, Reason::JobNotResumable),
         Kind::JobSuperseded => (Code::Aborted, Reason::JobSuperseded),
+        Kind::ObjectConflict => (Code::AlreadyExists, Reason::ObjectConflict),
         Kind::Internal => (Code::Internal, Reason::Internal),
     }
 }
@@ -130,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 42] = [
+    const KINDS: [Kind; 43] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -172,6 +173,7 @@ mod tests {
         Kind::ServerStopped,
         Kind::JobNotResumable,
         Kind::JobSuperseded,
+        Kind::ObjectConflict,
         Kind::Internal,
     ];
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::journal::Written;
 use super::liveness::{Liveness, SILENCE};
 use super::locks::{Holder, Taken};
+use super::prune::Pruned;
 use super::{Registry, State};
 
 /// A collection that a job uses is looked at again after this.
@@ -26,7 +27,7 @@ enum Look {
 }
 
 impl Registry {
-    /// Looks at all jobs that are written down. To be run beside everything else: nothing waits for it.
+    /// Looks at all jobs that are written down, and forgets those that ended long ago. To be run beside everything else: nothing waits for it.
     pub async fn look_back(self: Arc<Self>, resume: bool) {
         let mut looks = JoinSet::new();
         for repository in self.places.repositories() {
@@ -41,6 +42,11 @@ impl Registry {
                     repository = repository.name(), %error,
                     "cannot find out whether a server that died left tenants active or collections missing"
                 ),
+            }
+        }
+        for repository in self.places.repositories() {
+            if let Err(error) = self.prune_journals(repository, false, &mut Pruned::default()).await {
+                tracing::warn!(repository = repository.name(), %error, "old jobs cannot be removed");
             }
         }
         looks.join_all().await;

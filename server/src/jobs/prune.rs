@@ -5,12 +5,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use selvedge_archive::{BackupId, FileInfo, Repository, Uncommitted};
 use selvedge_model::error::{Kind, Result};
+use selvedge_ops::leftovers;
 use uuid::Uuid;
 
 use super::Registry;
 use super::attempt::spent_records;
 use super::holds::Hold;
-use super::journal::Written;
+use super::journal::{JOB, Written};
 use super::liveness::Liveness;
 
 /// What nobody can be asked about may be of a job of another repository or version, as long as it is young.
@@ -115,6 +116,7 @@ impl Registry {
         self.prune_backups(repository, dry_run, &mut pruned).await?;
         self.prune_records(repository, dry_run, &mut pruned).await?;
         self.prune_holds(repository, dry_run, &mut pruned).await?;
+        self.prune_journals(repository, dry_run, &mut pruned).await?;
         Ok(pruned)
     }
 
@@ -192,6 +194,43 @@ impl Registry {
             }
             let (path, why) = (folder.place(&file.name), "held by a job that nobody is at".to_owned());
             pruned.leftovers.push(PrunedLeftover { path, why, files: 1, bytes: file.bytes });
+        }
+        Ok(())
+    }
+
+    /// Jobs that ended long ago are forgotten. Nothing is removed by which others would have to be finished.
+    pub(super) async fn prune_journals(
+        &self,
+        repository: &Repository,
+        dry_run: bool,
+        pruned: &mut Pruned,
+    ) -> Result<()> {
+        let ids = repository.job_ids().await?;
+        let old = ids.len().saturating_sub(self.limits.history);
+        for id in &ids[..old] {
+            let folder = repository.job(id);
+            let files = folder.list("").await?;
+            let is_over = match self.owner(repository, id).await? {
+                Owner::Gone => true,
+                // Its removal was cut off.
+                Owner::Unknown => !is_young(repository, &files).await?,
+                Owner::Runs | Owner::Resumable | Owner::Unreadable => false,
+            };
+            if !is_over || !leftovers(repository, id).await?.is_empty() {
+                continue;
+            }
+            if !dry_run {
+                // What is left without it is no job that could be gone on with.
+                folder.delete(&[JOB]).await?;
+                folder.delete(&files.iter().map(|file| &file.name).collect::<Vec<_>>()).await?;
+            }
+            let why = format!("of a job that is not among the newest {}", self.limits.history);
+            pruned.leftovers.push(PrunedLeftover {
+                path: folder.place(""),
+                why,
+                files: files.len() as u64,
+                bytes: bytes(&files),
+            });
         }
         Ok(())
     }

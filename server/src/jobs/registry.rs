@@ -49,7 +49,7 @@ pub struct Limits {
 
 /// All jobs of this server, and what is written down of others.
 pub struct Registry {
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) places: Arc<Places>,
     pub(super) process: Process,
     budget: Budget,

@@ -3,6 +3,7 @@
 //! gRPC is the fast way, and exact for nearly everything. REST is the way for what gRPC does not show as it is: references,
 //! expired objects, names it does not find, and pages with a value that Weaviate misreads.
 
+mod by_id;
 mod failure;
 mod grpc;
 mod range;

@@ -1,4 +1,6 @@
-//! `Search`: by cursor, or ids by id.
+//! `Search`: by cursor, or by id.
+
+use std::collections::BTreeSet;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::Utc;
@@ -17,6 +19,7 @@ use super::{no_such_class, value};
 use crate::stand_in::Shared;
 use crate::stand_in::contents::Class;
 use crate::stand_in::objects::{Object, Vector, misread, page};
+use crate::stand_in::refusal::Outcome;
 use crate::stand_in::rights::{Asked, Rights};
 use crate::stand_in::schema::{has_expired, vector_names};
 
@@ -33,25 +36,38 @@ pub(super) fn search(
     let class = store.resolve_mut(&request.collection).ok_or_else(|| no_such_class(&request.collection))?;
     let selected = select(class, request.properties.as_ref()).map_err(Status::unknown)?;
     let (after, limit) = bounds(request, shared.options.max_results)?;
-    if let Some(filters) = &request.filters {
-        return filtered(class, request, filters, limit);
-    }
     let index = class.name().to_lowercase();
     let refused = |text: &str| {
         Status::unknown(format!("explorer: list class: search: object search at index {index}: {text}"))
     };
-    let found = page(class, &request.tenant, after, limit).map_err(|refusal| refused(&refusal.text()))?;
+    let found = match &request.filters {
+        Some(filters) => filtered(class, request, condition(filters)?, limit),
+        None => page(class, &request.tenant, after, limit),
+    };
+    let found = found.map_err(|refusal| refused(&refusal.text()))?;
     let class = &*class;
-    for (at, object) in found.iter().enumerate() {
-        check_readable(class, object).map_err(|text| {
-            refused(&format!("local shard object search {index}: unmarshal item {at}: {text}"))
-        })?;
+    if !asks_for_ids(request) {
+        for (at, object) in found.iter().enumerate() {
+            check_readable(class, object).map_err(|text| {
+                refused(&format!("local shard object search {index}: unmarshal item {at}: {text}"))
+            })?;
+        }
     }
-    let metadata = request.metadata.clone().unwrap_or_default();
+    answer(shared, class, &found, &selected, request.metadata.as_ref())
+}
+
+fn answer(
+    shared: &Shared,
+    class: &Class,
+    found: &[Object],
+    selected: &[Selected],
+    metadata: Option<&MetadataRequest>,
+) -> Result<SearchReply, Status> {
+    let metadata = metadata.cloned().unwrap_or_default();
     // The page has been cut already: it may come back shorter than it was asked for, even empty.
     let now = Utc::now().timestamp_millis();
     let kept = found.iter().filter(|object| !has_expired(&class.config, object, now));
-    let results = kept.map(|object| result(class, object, &selected, &metadata));
+    let results = kept.map(|object| result(class, object, selected, &metadata));
     let mut results = results.collect::<Result<Vec<_>, _>>()?;
     if !shared.version.is_recent() {
         let vectors = results
@@ -88,47 +104,52 @@ fn bounds(request: &SearchRequest, most: usize) -> Result<(Option<Uuid>, usize),
     Ok((after, limit))
 }
 
-/// By id only, and only ids: what an object holds is not read then.
+/// In no order: by shard, as they come.
 fn filtered(
     class: &mut Class,
     request: &SearchRequest,
-    filters: &Filters,
+    fits: Condition,
     limit: usize,
-) -> Result<SearchReply, Status> {
-    let is_asked = request.metadata.as_ref().is_some_and(|metadata| metadata.uuid)
-        && request.properties.as_ref().is_some_and(|properties| properties.non_ref_properties.is_empty());
-    if !is_asked || !request.after.is_empty() {
-        return Err(Status::unimplemented("the stand-in filters nothing but ids"));
-    }
-    let held = class.readable(&request.tenant).map_err(|refusal| {
-        Status::unknown(format!("explorer: get class: vector search: object search: {}", refusal.text()))
-    })?;
-    let mut results = Vec::new();
-    // In no order: by shard, as they come.
-    for id in held.into_iter().flat_map(|partition| partition.objects.keys().rev()) {
-        if results.len() < limit && fits(filters, *id)? {
-            let metadata = MetadataResult { id: id.to_string(), ..MetadataResult::default() };
-            results.push(SearchResult { metadata: Some(metadata), properties: None });
-        }
-    }
-    Ok(SearchReply { results })
+) -> Outcome<Vec<Object>> {
+    let held = class.readable(&request.tenant)?;
+    let objects = held.into_iter().flat_map(|partition| partition.objects.iter().rev());
+    Ok(objects.filter(|(id, _)| fits(id)).take(limit).map(|(_, object)| object.clone()).collect())
 }
 
-fn fits(filter: &Filters, id: Uuid) -> Result<bool, Status> {
+/// A search by id for nothing but ids does not read what objects hold.
+fn asks_for_ids(request: &SearchRequest) -> bool {
+    request.filters.is_some()
+        && request.metadata.as_ref().is_some_and(|metadata| metadata.uuid && !metadata.vector)
+        && request.properties.as_ref().is_some_and(|properties| properties.non_ref_properties.is_empty())
+}
+
+/// Whether an object with this id is meant.
+type Condition = Box<dyn Fn(&Uuid) -> bool>;
+
+fn condition(filter: &Filters) -> Result<Condition, Status> {
     let unsupported = || Status::unimplemented("the stand-in knows no such filter");
     if filter.operator() == Operator::And {
-        let all: Result<Vec<bool>, Status> = filter.filters.iter().map(|inner| fits(inner, id)).collect();
-        return Ok(all?.into_iter().all(|fits| fits));
+        let all: Vec<_> = filter.filters.iter().map(condition).collect::<Result<_, Status>>()?;
+        return Ok(Box::new(move |id| all.iter().all(|fits| fits(id))));
     }
     let target = filter.target.as_ref().and_then(|target| target.target.as_ref());
     if target != Some(&filter_target::Target::Property("_id".to_owned())) {
         return Err(unsupported());
     }
-    let Some(TestValue::ValueText(text)) = &filter.test_value else { return Err(unsupported()) };
-    let bound = Uuid::parse_str(text).map_err(|_| unsupported())?;
-    match filter.operator() {
-        Operator::GreaterThan => Ok(id > bound),
-        Operator::LessThanEqual => Ok(id <= bound),
+    let parsed = |text: &String| Uuid::parse_str(text).map_err(|_| unsupported());
+    match (filter.operator(), &filter.test_value) {
+        (Operator::GreaterThan, Some(TestValue::ValueText(bound))) => {
+            let bound = parsed(bound)?;
+            Ok(Box::new(move |id| *id > bound))
+        }
+        (Operator::LessThanEqual, Some(TestValue::ValueText(bound))) => {
+            let bound = parsed(bound)?;
+            Ok(Box::new(move |id| *id <= bound))
+        }
+        (Operator::ContainsAny, Some(TestValue::ValueTextArray(ids))) => {
+            let ids: BTreeSet<_> = ids.values.iter().map(parsed).collect::<Result<_, Status>>()?;
+            Ok(Box::new(move |id| ids.contains(id)))
+        }
         _ => Err(unsupported()),
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use selvedge_model::Selection;
 
-use super::{BackupRequest, ClearRequest, Level, Operation, Request, RestoreRequest, VerifyRequest};
+use super::{
+    BackupRequest, ClearRequest, IfExists, Level, Operation, Request, RestoreRequest, VerifyRequest,
+};
 
 /// Names that are spelled out before the rest is only counted.
 const SPELLED_OUT: usize = 3;
@@ -32,8 +34,9 @@ fn backup(f: &mut fmt::Formatter<'_>, request: &BackupRequest) -> fmt::Result {
 }
 
 fn restore(f: &mut fmt::Formatter<'_>, request: &RestoreRequest) -> fmt::Result {
-    let RestoreRequest { backup_id, wanted, .. } = request;
-    write!(f, "restore {} from backup {backup_id}", selection(&wanted.collections))?;
+    let RestoreRequest { backup_id, wanted, if_exists, data_only, .. } = request;
+    let verb = if *data_only || *if_exists == IfExists::Merge { "merge" } else { "restore" };
+    write!(f, "{verb} {} from backup {backup_id}", selection(&wanted.collections))?;
     f.write_str(&tenants(&wanted.tenants))?;
     let renamed: Vec<_> = wanted.rename.iter().map(|(from, to)| format!("{from} as {to}")).collect();
     if !renamed.is_empty() {
@@ -88,7 +91,7 @@ fn list(names: &[impl AsRef<str>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Check, Wanted};
+    use crate::Wanted;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -111,13 +114,7 @@ mod tests {
             rename: [("A".to_owned(), "A2".to_owned())].into(),
             ..Wanted::default()
         };
-        let request = RestoreRequest {
-            backup_id: "nightly".parse().unwrap(),
-            wanted,
-            check: Check::Digest,
-            allow_partial: false,
-            dry_run: false,
-        };
+        let request = RestoreRequest { wanted, ..RestoreRequest::new("nightly".parse().unwrap()) };
         assert_eq!(
             text(Operation::Restore(request)),
             "restore A, B, C and 2 more from backup nightly, A as A2"

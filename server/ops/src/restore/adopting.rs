@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use selvedge_model::Tenant;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_weaviate::{Cluster, compare_schemas};
+use selvedge_weaviate::{Cluster, Creation, compare_schemas};
 
 use super::begun::Begun;
 use super::creating::drop_if_untouched;
-use super::target::Target;
+use super::target::{How, Target};
 
 /// Makes sure that the collections are those that the job has created; what it was in the middle of creating is dropped.
 pub async fn adopt(begun: Begun, cluster: &Cluster, targets: &[Arc<Target>]) -> Result<()> {
     for target in targets {
-        match begun {
-            Begun::Nothing => {}
-            Begun::Creating => drop_half_made(cluster, target).await?,
-            Begun::Created => check_created(cluster, target).await?,
+        match (begun, &target.how) {
+            (Begun::Nothing, _) | (Begun::Creating, How::Merge(_)) => {}
+            (Begun::Creating, How::Create(creation)) => drop_half_made(cluster, target, creation).await?,
+            (Begun::Created, _) => check_created(cluster, target).await?,
         }
     }
     Ok(())
@@ -25,15 +25,16 @@ pub async fn adopt(begun: Begun, cluster: &Cluster, targets: &[Arc<Target>]) -> 
 async fn check_created(cluster: &Cluster, target: &Target) -> Result<()> {
     let name = &target.collection.name;
     let changed = |what: &str| {
-        Error::new(Kind::JobNotResumable, format!("collection \"{name}\", which the job had created, {what}"))
+        let verb = if target.is_merged() { "merges into" } else { "had created" };
+        Error::new(Kind::JobNotResumable, format!("collection \"{name}\", which the job {verb}, {what}"))
             .hint("delete what the job has created, and start a new restore")
     };
     let Some(there) = cluster.collection(name).await? else { return Err(changed("is gone")) };
-    // What comes last may be there by now.
-    let wanted = [&target.creation.initial, &target.creation.wanted];
-    let is_same =
-        |wanted: &&serde_json::Value| !compare_schemas(wanted, &there.schema).iter().any(|one| one.matters);
-    if !wanted.iter().any(is_same) {
+    let is_same = |wanted| !compare_schemas(wanted, &there.schema).iter().any(|one| one.matters);
+    // What comes last may be there by now. What is merged into was found to fit.
+    if let How::Create(creation) = &target.how
+        && ![&creation.initial, &creation.wanted].into_iter().any(is_same)
+    {
         return Err(changed("has another schema by now"));
     }
     if there.multi_tenant {
@@ -47,10 +48,10 @@ async fn check_created(cluster: &Cluster, target: &Target) -> Result<()> {
 }
 
 /// There was no such collection when the job began, so what is there without anything that is not wanted is its own.
-async fn drop_half_made(cluster: &Cluster, target: &Target) -> Result<()> {
+async fn drop_half_made(cluster: &Cluster, target: &Target, creation: &Creation) -> Result<()> {
     let name = &target.collection.name;
     let Some(there) = cluster.collection(name).await? else { return Ok(()) };
-    let differences = compare_schemas(&target.creation.wanted, &there.schema);
+    let differences = compare_schemas(&creation.wanted, &there.schema);
     let lacks_only = differences.iter().filter(|one| one.matters).all(|one| one.got.is_none());
     // What others refer to is there for a moment without any property, and made anew.
     let is_stub = there.schema["properties"].as_array().is_none_or(Vec::is_empty);

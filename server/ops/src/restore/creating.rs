@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::begun::Begun;
-use super::target::{Target, Targets};
+use super::target::{How, Target, Targets};
 use crate::Context;
 use selvedge_model::Tenant;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_weaviate::{Cluster, Difference, compare_schemas};
+use selvedge_weaviate::{Cluster, Creation, Difference, compare_schemas};
 
 /// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
@@ -35,20 +35,32 @@ async fn create<'a>(
     targets: &'a [Arc<Target>],
     created: &mut Vec<&'a str>,
 ) -> Result<()> {
-    for target in targets {
+    for (target, creation) in created_of(targets) {
         job.check_stop()?;
-        let begun = cluster.begin_collection(&target.creation).await;
+        let begun = cluster.begin_collection(creation).await;
         begun.map_err(|error| unbegun(job, &target.collection.name, error))?;
         // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
         created.push(&target.collection.name);
     }
-    for target in targets {
+    for (target, creation) in created_of(targets) {
         job.check_stop()?;
-        let made = cluster.complete_collection(&target.creation).await?;
-        compare(job, &target.collection.name, &target.creation.initial, &made.schema)?;
+        let made = cluster.complete_collection(creation).await?;
+        compare(job, &target.collection.name, &creation.initial, &made.schema)?;
+        cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
+    }
+    // Last, because they stay if something fails: whoever merges again finds them.
+    for target in targets.iter().filter(|target| target.is_merged()) {
+        job.check_stop()?;
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
     }
     Ok(())
+}
+
+fn created_of(targets: &[Arc<Target>]) -> impl Iterator<Item = (&Arc<Target>, &Creation)> {
+    targets.iter().filter_map(|target| match &target.how {
+        How::Create(creation) => Some((target, &**creation)),
+        How::Merge(_) => None,
+    })
 }
 
 /// Why a collection could not be created. What Weaviate has not answered it may do all the same; but what is there then need

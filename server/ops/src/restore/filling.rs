@@ -10,10 +10,12 @@ use selvedge_weaviate::{Cluster, ObjectWriter, Refusal, Slice};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::merging::{Merging, conflict};
 use super::refused::{Desk, FailureKind, Refusals, RefusedOfCollection, Room, lock};
 use super::target::Target;
-use crate::Context;
+use super::written::{Written, WrittenRows};
 use crate::engine::{Origin, Page};
+use crate::{Context, MergeCounts};
 
 /// The name under which it is written down that a collection was checked.
 pub fn checked_file(collection: &str) -> String {
@@ -39,6 +41,10 @@ pub struct Filling {
     pub writer: ObjectWriter,
     pub room: Room,
     pub refused: Mutex<RefusedOfCollection>,
+    /// None unless it is merged into what is there.
+    pub merging: Option<Merging>,
+    /// What the merge has written.
+    pub written: Mutex<Written>,
     /// Objects that have to be written anew before their references can be, by where they are in the backup.
     pub anew: Mutex<BTreeMap<Origin, Ids>>,
 }
@@ -55,7 +61,8 @@ impl Filling {
         kept: &Arc<AtomicUsize>,
     ) -> Result<Arc<Self>> {
         let writer = ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?;
-        let refused = match target.has_references() {
+        let merging = Merging::of(job, cluster, target, names).await?;
+        let refused = match target.has_references() || merging.is_some() {
             true => RefusedOfCollection::with_ids(),
             false => RefusedOfCollection::default(),
         };
@@ -66,6 +73,8 @@ impl Filling {
             writer,
             room: Room::beside(kept),
             refused: Mutex::new(refused),
+            merging,
+            written: Mutex::default(),
             anew: Mutex::default(),
         }))
     }
@@ -84,6 +93,35 @@ impl Filling {
         for (origin, tenant, ids) in left.anew {
             anew.entry(origin).or_default().entry(tenant.map(Arc::from)).or_default().extend(ids);
         }
+    }
+
+    /// Leaves on a page what is to be written of it; `refusals` hears of the rest.
+    pub async fn sort(&self, mut page: Page, refusals: &mut Refusals) -> Result<Page> {
+        let Some(merging) = &self.merging else { return Ok(page) };
+        let sorted = merging.sort(&page).await?;
+        if let Some(id) = sorted.conflicts.first() {
+            let name = &self.target.collection.name;
+            return Err(conflict(name, sorted.counts.conflicting, &[id.to_string()]));
+        }
+        let origin = page.origin.ok_or_else(|| Error::internal("objects of no row group"))?;
+        self.count_merged(sorted.counts);
+        *refusals.merged.get_or_insert_default() += sorted.counts;
+        if !sorted.write.is_empty() {
+            let rows: WrittenRows =
+                (origin, page.tenant.as_deref().map(str::to_owned), sorted.write.iter().copied().collect());
+            lock(&self.written).add(rows.clone());
+            refusals.written_rows.push(rows);
+        }
+        if sorted.write.len() < page.batch.len() {
+            page.batch = page.batch.pick(&sorted.write);
+        }
+        Ok(page)
+    }
+
+    /// What stays as it is is done.
+    fn count_merged(&self, counts: MergeCounts) {
+        self.target.counters.add_merged(counts);
+        self.target.counters.add_objects(counts.identical + counts.skipped);
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -130,7 +168,12 @@ impl Filling {
         let tenant = of_tenant.as_deref();
         let rows: Vec<_> = {
             let refused = lock(&self.refused);
-            let has_any = |row: &usize| has_any(batch.references.as_ref(), *row);
+            let written = lock(&self.written);
+            let written = written.of(origin, &of_tenant);
+            // What a merge has left as it was keeps the references it has.
+            let is_written =
+                |row: &usize| self.merging.is_none() || written.is_some_and(|rows| rows.has(*row));
+            let has_any = |row: &usize| has_any(batch.references.as_ref(), *row) && is_written(row);
             // An object that was refused has no references either.
             let is_there = |row: &usize| !refused.is_missing(tenant, &batch.ids[*row]);
             (0..batch.len()).filter(|row| has_any(row) && is_there(row)).collect()
@@ -173,6 +216,11 @@ impl Filling {
     pub fn count(&self, refusals: &Refusals) {
         let counters = &self.target.counters;
         counters.add_objects(refusals.written);
+        if let Some(merged) = refusals.merged {
+            self.count_merged(merged);
+        }
+        let mut written = lock(&self.written);
+        refusals.written_rows.iter().for_each(|rows| written.add(rows.clone()));
         let is_missing = |failure: &&crate::ObjectFailure| failure.kind == FailureKind::Object;
         counters.add_refused(refusals.failures.iter().filter(is_missing).count() as u64);
         refusals.failures.iter().for_each(|failure| self.desk().tell(failure));

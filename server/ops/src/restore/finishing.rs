@@ -1,7 +1,7 @@
 //! What must come last: expiry and quantizers that learn, tenants' statuses, aliases.
 
 use super::creating::compare;
-use super::target::Target;
+use super::target::{How, Target};
 use crate::Context;
 use selvedge_model::TenantStatus;
 use selvedge_model::error::Result;
@@ -10,9 +10,11 @@ use selvedge_weaviate::Cluster;
 /// Returns what could not be brought back, a sentence each.
 pub async fn finish(job: &Context, cluster: &Cluster, target: &Target) -> Result<Vec<String>> {
     let name = &target.collection.name;
-    if target.creation.last.is_some() {
-        let made = cluster.finish_collection(&target.creation).await?;
-        compare(job, name, &target.creation.wanted, &made.schema)?;
+    if let How::Create(creation) = &target.how
+        && creation.last.is_some()
+    {
+        let made = cluster.finish_collection(creation).await?;
+        compare(job, name, &creation.wanted, &made.schema)?;
     }
     let at_first = target.tenants_at_first();
     let changed = target.tenants.iter().zip(&at_first).filter(|(last, first)| last.status != first.status);

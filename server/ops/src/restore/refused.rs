@@ -11,7 +11,8 @@ use selvedge_weaviate::Refusal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CollectionCounters, ObjectFailure, Progress};
+use super::written::WrittenRows;
+use crate::{CollectionCounters, MergeCounts, ObjectFailure, Progress};
 
 /// Refused objects of a collection that are kept to be sent once more.
 const KEPT: usize = 1_000;
@@ -32,6 +33,12 @@ pub struct Totals {
 pub struct Refusals {
     /// Objects that were written.
     pub written: u64,
+    /// What a merge found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged: Option<MergeCounts>,
+    /// What a merge has written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub written_rows: Vec<WrittenRows>,
     /// For good. There are as many as there are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<ObjectFailure>,
@@ -99,6 +106,10 @@ impl Totals {
 impl Refusals {
     pub fn add(&mut self, other: Self) {
         self.written += other.written;
+        if let Some(merged) = other.merged {
+            *self.merged.get_or_insert_default() += merged;
+        }
+        self.written_rows.extend(other.written_rows);
         self.failures.extend(other.failures);
         self.kept.extend(other.kept);
         if let Some(missing) = other.missing {

@@ -80,8 +80,9 @@ impl Sink for ObjectSink {
     type Left = Refusals;
 
     async fn take(&mut self, page: Page) -> Result<()> {
+        self.taken += page.batch.byte_len();
+        let page = self.filling.sort(page, &mut self.refusals).await?;
         let (tenant, batch) = (page.tenant, Arc::new(page.batch));
-        self.taken += batch.byte_len();
         for Run { rows, bytes } in self.filling.writer.split(&batch, self.room) {
             let slice = Slice { tenant: tenant.clone(), batch: Arc::clone(&batch), rows };
             if let Some(full) = self.parcel.add(slice, bytes, self.room) {

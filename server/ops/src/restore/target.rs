@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::begun::Begun;
+use super::merging::{self, Merges};
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::limits::has_hashes;
-use crate::{CollectionCounters, PlannedCollection, Progress, Wanted};
+use crate::{CollectionCounters, MergeCounts, OnConflict, PlannedCollection, Progress, Wanted};
 use selvedge_archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
-use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::error::{Error, Kind, Result, listed};
 use selvedge_model::{Collection, LeftOut, Property, Reason, Tenant, TenantStatus, gaps};
 use selvedge_weaviate::{Cluster, Creation};
 
@@ -31,7 +32,17 @@ pub struct Targets {
 impl Targets {
     /// The names of the collections that are made.
     pub fn created(&self) -> Vec<&str> {
-        self.all.iter().map(|target| target.collection.name.as_str()).collect()
+        self.named(|target| !target.is_merged())
+    }
+
+    /// The names of the collections that are merged into.
+    pub fn merged(&self) -> Vec<&str> {
+        self.named(Target::is_merged)
+    }
+
+    fn named(&self, which: impl Fn(&Target) -> bool) -> Vec<&str> {
+        let some = self.all.iter().filter(|target| which(target));
+        some.map(|target| target.collection.name.as_str()).collect()
     }
 }
 
@@ -51,10 +62,10 @@ impl Planned {
 /// A collection that is to be made.
 pub struct Target {
     pub source: CollectionReader,
-    /// With the name and the settings it gets.
+    /// With the name and the settings it gets; as it is there, if it is merged into.
     pub collection: Collection,
-    pub creation: Creation,
-    /// The tenants it gets, with the status they have in the end.
+    pub how: How,
+    /// The tenants it gets, with the status they have in the end; those that are there already are not among them.
     pub tenants: Vec<Tenant>,
     /// Rows by tenant, or under `None`. Empty for a schema-only restore.
     pub rows: BTreeMap<Option<String>, u64>,
@@ -66,6 +77,13 @@ pub struct Target {
     /// Aliases of the original, and what they point to on the cluster if they are there.
     pub aliases: Vec<(String, Option<String>)>,
     pub counters: Arc<CollectionCounters>,
+}
+
+/// How a collection comes to hold what the backup holds.
+pub enum How {
+    Create(Box<Creation>),
+    /// It is there already.
+    Merge(OnConflict),
 }
 
 /// The names on the target, by the names in the backup.
@@ -102,28 +120,39 @@ pub async fn plan(
     backup: &BackupReader,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
+    merging: Merges,
     begun: Begun,
 ) -> Result<Planned> {
     cluster.connect().await?;
     let mut existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
     if begun == Begun::Creating {
         // What is there of them is half made, and will be made anew.
-        existing.retain(|name| !names.values().any(|new| new == name));
+        existing.retain(|name| merging.into.contains_key(name) || !names.values().any(|new| new == name));
     }
     let aliases = cluster.aliases().await?;
     let mut sources = Vec::with_capacity(names.len());
     for old in names.keys() {
-        sources.push(read_source(backup, old, wanted, &names).await?);
+        let there = match names.get(old) {
+            Some(new) if merging.into.contains_key(new) => cluster.collection(new).await?,
+            _ => None,
+        };
+        sources.push(read_source(backup, old, wanted, &names, there).await?);
     }
     let mut there: BTreeSet<_> = existing;
     refuse_dangling(&sources, &there, &names)?;
     let mut all = Vec::with_capacity(sources.len());
     for (source, collection) in in_order(sources, &there) {
         let old = source.collection().name.clone();
-        let (tenants, chosen) = choose_tenants(&source, &old, wanted)?;
+        let (mut tenants, chosen) = choose_tenants(&source, &old, wanted)?;
         let with_data = !wanted.schema_only;
         let rows = if with_data { rows(&source, chosen.as_deref()) } else { BTreeMap::new() };
-        let creation = Creation::new(&collection.schema, |name| there.contains(name));
+        let how = match merging.into.get(&collection.name) {
+            Some(decided) => {
+                tenants = merging::missing_tenants(cluster, &collection, tenants, &rows, decided).await?;
+                How::Merge(merging.on_conflict)
+            }
+            None => How::Create(Creation::new(&collection.schema, |name| there.contains(name)).into()),
+        };
         there.insert(collection.name.clone());
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
         let aliases = source.aliases().iter().map(points).collect();
@@ -133,7 +162,7 @@ pub async fn plan(
         all.push(Target {
             source,
             collection,
-            creation,
+            how,
             tenants,
             rows,
             chosen,
@@ -152,11 +181,17 @@ async fn read_source(
     old: &str,
     wanted: &Wanted,
     names: &BTreeMap<String, String>,
+    there: Option<Collection>,
 ) -> Result<(CollectionReader, Collection)> {
     let source = backup.collection(old).await?;
-    let mut collection = wanted.settings.apply(&source.collection().renamed(names)?)?;
-    if wanted.without_references {
-        collection = collection.without_references()?;
+    let without = |collection: Collection| match wanted.without_references {
+        true => collection.without_references(),
+        false => Ok(collection),
+    };
+    let mut collection = without(wanted.settings.apply(&source.collection().renamed(names)?)?)?;
+    if let Some(there) = there {
+        merging::refuse_misfit(&source, &collection, &there)?;
+        collection = without(there)?;
     }
     if !wanted.schema_only {
         let chosen: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
@@ -225,22 +260,6 @@ fn in_order(
     ordered
 }
 
-/// Nobody else's collection is touched.
-pub async fn refuse_existing(cluster: &Cluster, names: &BTreeMap<String, String>) -> Result<()> {
-    cluster.connect().await?;
-    let there = cluster.schemas().await?;
-    let clash = |new: &str| there.keys().find(|name| name.eq_ignore_ascii_case(new));
-    let existing: Vec<_> = names.values().filter_map(|new| clash(new)).map(String::as_str).collect();
-    if existing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::CollectionExists,
-        format!("on cluster \"{}\" there is already: {}", cluster.name(), existing.join(", ")),
-    )
-    .hint("restore under another name, or delete the collection first"))
-}
-
 type Chosen = Option<Arc<BTreeSet<String>>>;
 
 fn choose_tenants(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec<Tenant>, Chosen)> {
@@ -300,6 +319,10 @@ fn rows(source: &CollectionReader, chosen: Option<&BTreeSet<String>>) -> BTreeMa
 }
 
 impl Target {
+    pub fn is_merged(&self) -> bool {
+        matches!(self.how, How::Merge(_))
+    }
+
     pub fn has_references(&self) -> bool {
         self.with_data && self.collection.has_references() && self.source.collection().has_references()
     }
@@ -314,29 +337,52 @@ impl Target {
     }
 
     /// What a dry run shows.
-    pub fn planned(&self) -> PlannedCollection {
+    pub fn planned(&self, merge: Option<MergeCounts>) -> PlannedCollection {
+        let action = match (&self.how, self.with_data) {
+            (How::Create(_), true) => "create and fill",
+            (How::Create(_), false) => "create",
+            (How::Merge(_), true) => "merge",
+            (How::Merge(_), false) => "leave as it is",
+        };
+        let losses = self.losses(merge.is_none_or(MergeCounts::writes));
+        let notes = self.differences().into_iter().chain(losses.into_iter().map(|(_, text)| text));
         PlannedCollection {
             collection: self.source.collection().name.clone(),
             target: self.collection.name.clone(),
-            action: if self.with_data { "create and fill" } else { "create" }.to_owned(),
+            action: action.to_owned(),
             objects: self.rows.values().sum(),
             objects_exact: true,
             tenants: self.tenants.len() as u64,
-            notes: self.losses().into_iter().map(|(_, text)| text).collect(),
+            merge,
+            notes: notes.collect(),
         }
     }
 
+    /// What a merge does to the collection beside what its counts say.
+    fn differences(&self) -> Option<String> {
+        let How::Merge(OnConflict::Overwrite) = self.how else { return None };
+        let only_there = merging::only_there(&self.source, &self.collection);
+        Some(match only_there.is_empty() {
+            true => "objects are overwritten as a whole".to_owned(),
+            false => format!(
+                "objects are overwritten as a whole: they lose what only the cluster has of them ({})",
+                listed(&only_there)
+            ),
+        })
+    }
+
     pub fn warn_of_losses(&self, progress: &Progress) {
-        for (reason, text) in self.losses() {
+        let writes = self.counters.merged().is_none_or(MergeCounts::writes);
+        for (reason, text) in self.losses(writes) {
             progress.warn(reason, text, self.collection.name.clone());
         }
     }
 
     /// What Weaviate has no way to take back, and what the backup does not hold.
-    fn losses(&self) -> Vec<(&'static str, String)> {
+    fn losses(&self, writes: bool) -> Vec<(&'static str, String)> {
         let mut losses = Vec::new();
         let mut lose = |reason, text: &str| losses.push((reason, text.to_owned()));
-        if self.rows.values().any(|rows| *rows > 0) {
+        if writes && self.rows.values().any(|rows| *rows > 0) {
             lose(
                 "timestamps_not_restored",
                 "Weaviate sets the creation and update times of restored objects anew; the originals are in the backup",

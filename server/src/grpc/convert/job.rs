@@ -7,7 +7,7 @@ use crate::grpc::status;
 use crate::jobs::{Rate, Snapshot, State};
 use selvedge_model::error::Error;
 use selvedge_ops::{
-    CollectionSnapshot, CollectionState, Counts, FailureKind, FailurePage, Finding, FindingKind,
+    CollectionSnapshot, CollectionState, Counts, FailureKind, FailurePage, Finding, FindingKind, MergeCounts,
     ObjectFailure, Operation, Phase, Plan, PlannedCollection, ProgressSnapshot, Warning,
 };
 
@@ -151,6 +151,18 @@ fn collection(snapshot: &CollectionSnapshot) -> v1::CollectionProgress {
         target: snapshot.target.clone(),
         state: state.into(),
         progress: Some(counts(&snapshot.counts)),
+        merge: snapshot.merge.as_ref().map(merge),
+    }
+}
+
+fn merge(counts: &MergeCounts) -> v1::MergeCounts {
+    let MergeCounts { new, identical, overwritten, skipped, conflicting } = *counts;
+    v1::MergeCounts {
+        objects_new: new,
+        objects_identical: identical,
+        objects_overwritten: overwritten,
+        objects_skipped: skipped,
+        objects_conflicting: conflicting,
     }
 }
 
@@ -196,9 +208,18 @@ fn plan(plan: &Plan) -> v1::Plan {
 }
 
 fn planned(planned: &PlannedCollection) -> v1::PlannedCollection {
-    let PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes } =
-        planned.clone();
-    v1::PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes }
+    let PlannedCollection {
+        collection,
+        target,
+        action,
+        objects,
+        objects_exact,
+        tenants,
+        merge: counts,
+        notes,
+    } = planned.clone();
+    let merge = counts.as_ref().map(merge);
+    v1::PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes, merge }
 }
 
 fn failure(error: &Error) -> v1::JobFailure {

@@ -8,8 +8,8 @@ use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_pattern};
 use selvedge_ops::{
-    BackupRequest, Check, ClearRequest, InactiveTenants, Level, Operation, Request, RestoreRequest, Settings,
-    VerifyRequest, Wanted,
+    BackupRequest, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation, Request,
+    RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 
 const MAX_REQUEST_ID: usize = 128;
@@ -72,6 +72,25 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         v1::RestoreCheck::Count => Check::Count,
         v1::RestoreCheck::Unspecified | v1::RestoreCheck::Digest => Check::Digest,
     };
+    let if_exists = match known("if_exists", wire.if_exists)? {
+        v1::IfExists::Unspecified | v1::IfExists::Fail => IfExists::Fail,
+        v1::IfExists::Merge => IfExists::Merge,
+    };
+    let on_conflict = match known("on_conflict", wire.on_conflict)? {
+        v1::OnConflict::Unspecified | v1::OnConflict::Fail => OnConflict::Fail,
+        v1::OnConflict::Skip => OnConflict::Skip,
+        v1::OnConflict::Overwrite => OnConflict::Overwrite,
+    };
+    let merges = wire.data_only || if_exists == IfExists::Merge;
+    if on_conflict != OnConflict::Fail && !merges {
+        let text = "`on_conflict` is about merges, and nothing is merged";
+        return Err(Error::invalid("on_conflict", text).hint("ask for a merge, or leave it out"));
+    }
+    if wire.data_only && (wire.schema_only || !wire.settings.is_empty()) {
+        let text =
+            "with `data_only` no collection is created, so there is nothing to give schemas or settings to";
+        return Err(Error::invalid("data_only", text).hint("leave one of them out"));
+    }
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
         wanted: Wanted {
@@ -82,6 +101,9 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
             without_references: wire.without_references,
             settings: settings(wire.settings)?,
         },
+        if_exists,
+        on_conflict,
+        data_only: wire.data_only,
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,

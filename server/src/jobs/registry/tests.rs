@@ -267,3 +267,29 @@ async fn a_cancel_from_elsewhere_reaches_a_job_that_waits() {
     other.cancel(&job.id.to_string()).await.unwrap();
     assert_eq!(ended(&job).await, State::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn journals_of_old_jobs_are_removed_unless_they_can_be_gone_on_with() {
+    let (registry, endless, folder) = written().await;
+    let repository = registry.places.repositories().next().unwrap().clone();
+    let limits = Limits { running: 9, history: 2, ..registry.limits };
+    let other = Registry::new(limits, Arc::clone(&registry.places));
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        let job = other.start(None, clearing("B"), |_, _| async { Ok(done()) }).unwrap();
+        ended(&job).await;
+        jobs.push(job.id.to_string());
+    }
+    // What others have to finish is not forgotten, nor what the journal of a later version may mean.
+    repository.job("01a20975-0000-7000-8000-000000000000").create("woken-1.json", &"a").await.unwrap();
+    repository.job("01a20975-0000-7000-8000-000000000001").create("job.json", &"b").await.unwrap();
+    let pruned = other.prune(&repository, true).await.unwrap();
+    let paths: Vec<_> = pruned.leftovers.into_iter().map(|leftover| leftover.path).collect();
+    assert_eq!(paths, [format!("jobs/{}", jobs[0])]);
+    assert_eq!(repository.job_ids().await.unwrap().len(), 6);
+    other.prune(&repository, false).await.unwrap();
+    let left = repository.job_ids().await.unwrap();
+    assert_eq!((left.len(), left.contains(&jobs[0])), (5, false), "{left:?}");
+    assert!(folder.read::<AttemptJson>("attempts/1.json").await.unwrap().is_some(), "it runs");
+    registry.cancel(&endless.id.to_string()).await.unwrap();
+}

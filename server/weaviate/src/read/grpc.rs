@@ -55,6 +55,19 @@ impl ObjectReader {
             SearchRequest { tenant: tenant.to_owned(), after: cursor(after), limit, ..self.template.clone() };
         let reply = self.search(tenant, request, room).await?;
         let bytes = reply.encoded_len();
+        let batch = self.decode(tenant, reply, after)?;
+        let listed = batch.len();
+        let (last, is_last) = (batch.ids.last().copied(), (listed as u64) < u64::from(limit));
+        Ok(Page { batch, bytes, listed, last, is_last, misread: Vec::new(), unreadable: Vec::new() })
+    }
+
+    /// Objects in the order of their ids, all of them behind `after`.
+    pub(super) fn decode(
+        &self,
+        tenant: &str,
+        reply: SearchReply,
+        after: Option<Uuid>,
+    ) -> Result<Batch, Failure> {
         let mut batch = self.batch();
         for (space, column) in self.spaces.iter().zip(&mut batch.vectors) {
             let found = reply.results.iter().filter_map(|result| result.metadata.as_ref());
@@ -71,9 +84,7 @@ impl ObjectReader {
                 Err(error) => return Err(Failure::Other(self.undecodable(tenant, id, error))),
             }
         }
-        let listed = batch.len();
-        let (last, is_last) = (last.filter(|_| listed > 0), (listed as u64) < u64::from(limit));
-        Ok(Page { batch, bytes, listed, last, is_last, misread: Vec::new(), unreadable: Vec::new() })
+        Ok(batch)
     }
 
     /// Sends a search, whose reply may weigh so much.

@@ -118,16 +118,21 @@ impl ObjectReader {
 }
 
 fn by_id(operator: Operator, id: Uuid) -> Filters {
+    on_id(operator, TestValue::ValueText(id.to_string()))
+}
+
+/// A condition on the id.
+pub fn on_id(operator: Operator, value: TestValue) -> Filters {
     let property = filter_target::Target::Property("_id".to_owned());
     Filters {
         operator: operator.into(),
-        test_value: Some(TestValue::ValueText(id.to_string())),
+        test_value: Some(value),
         target: Some(FilterTarget { target: Some(property) }),
         ..Filters::default()
     }
 }
 
-fn unreadable_object(id: Uuid, property: Option<String>, error: &Error) -> Misreading {
+pub fn unreadable_object(id: Uuid, property: Option<String>, error: &Error) -> Misreading {
     Misreading {
         id,
         property: property.unwrap_or_default(),
