@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
 mod bad_answers;
+mod behind_alias;
 mod broken_stores;
 mod clear;
 mod clusters;
@@ -84,6 +85,9 @@ fn scenarios() -> Vec<Scenario> {
         both!(merging::what_is_missing_is_created_beside),
         stand_in!(merging::only_what_differs_is_written),
         stand_in!(merging::a_merge_that_was_cancelled_goes_on),
+        both!(behind_alias::queries_through_it_see_whole_collections),
+        both!(behind_alias::what_is_not_meant_is_refused),
+        stand_in!(behind_alias::what_is_not_whole_does_not_get_it),
         both!(tenants::inactive_ones_are_reported_or_skipped),
         both!(tenants::inactive_ones_are_woken_and_put_back),
         both!(tenants::thousands_take_few_files),

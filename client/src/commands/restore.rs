@@ -27,6 +27,12 @@ pub struct Args {
     /// In a merge, what to do with objects that are there and not as the backup has them.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnConflict::Fail)]
     pub on_conflict: OnConflict,
+    /// Restore one collection under a new name, and when it is checked, let this alias point to it.
+    #[arg(long, value_name = "ALIAS", requires = "collections")]
+    pub behind_alias: Option<String>,
+    /// In the end, drop the collection that the alias points to now; it has to be named.
+    #[arg(long, value_name = "COLLECTION", requires = "behind_alias")]
+    pub drop_previous: Option<String>,
     /// Only schemas, no objects.
     #[arg(long)]
     pub schema_only: bool,
@@ -137,6 +143,8 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         if_exists: v1::IfExists::from(args.if_exists).into(),
         on_conflict: v1::OnConflict::from(args.on_conflict).into(),
         data_only: args.data_only,
+        behind_alias: args.behind_alias.unwrap_or_default(),
+        drop_previous: args.drop_previous.unwrap_or_default(),
     };
     run_job(Call::Restore(request), args.detach, session).await
 }
@@ -173,6 +181,8 @@ mod tests {
         assert_eq!((plain.if_exists(), plain.on_conflict()), (v1::IfExists::Fail, v1::OnConflict::Fail));
         let merge = requested("restore b --if-exists merge --on-conflict skip").await;
         assert_eq!((merge.if_exists(), merge.on_conflict()), (v1::IfExists::Merge, v1::OnConflict::Skip));
+        let behind = requested("restore b A --behind-alias Live --drop-previous A_1").await;
+        assert_eq!((behind.behind_alias.as_str(), behind.drop_previous.as_str()), ("Live", "A_1"));
         let data = requested("restore b --data-only --on-conflict overwrite").await;
         assert!(data.data_only && data.on_conflict() == v1::OnConflict::Overwrite);
     }

@@ -42,8 +42,8 @@ pub use progress::{
     ProgressSnapshot, Warning,
 };
 pub use request::{
-    BackupRequest, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation, Request,
-    RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
+    Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 use selvedge_archive::Repository;
 use selvedge_model::error::{Kind, Result};

@@ -4,6 +4,7 @@ mod summary;
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
 use selvedge_archive::BackupId;
 use selvedge_model::Selection;
 use serde::{Deserialize, Serialize};
@@ -59,8 +60,12 @@ impl Operation {
 
     /// What was left open is decided, once and for all who carry it out.
     pub fn decided(mut self) -> Self {
-        if let Self::Backup(request) = &mut self {
-            request.backup_id.get_or_insert_with(BackupId::generate);
+        match &mut self {
+            Self::Backup(request) => {
+                request.backup_id.get_or_insert_with(BackupId::generate);
+            }
+            Self::Restore(request) if request.behind_alias.is_some() => request.choose_new_name(),
+            Self::Restore(_) | Self::Clear(_) | Self::Verify(_) => {}
         }
         self
     }
@@ -107,6 +112,8 @@ pub struct RestoreRequest {
     /// No collection is created: all of them must be there, and are merged into.
     #[serde(default)]
     pub data_only: bool,
+    #[serde(default)]
+    pub behind_alias: Option<BehindAlias>,
     pub check: Check,
     /// That the backup itself is not whole is no reason for the job not to succeed.
     pub allow_partial: bool,
@@ -136,6 +143,14 @@ pub struct Settings {
     pub replication_factor: Option<u64>,
     /// For collections without tenants.
     pub shards: Option<u64>,
+}
+
+/// An alias that is to point to the one collection that is restored, when all of it is there and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehindAlias {
+    pub alias: String,
+    /// The collection that it points to until then, by its name, if that is to be dropped afterwards.
+    pub drop_previous: Option<String>,
 }
 
 /// What becomes of collections that are there already.
@@ -220,9 +235,20 @@ impl RestoreRequest {
             if_exists: IfExists::default(),
             on_conflict: OnConflict::default(),
             data_only: false,
+            behind_alias: None,
             check: Check::default(),
             allow_partial: false,
             dry_run: false,
+        }
+    }
+}
+
+impl RestoreRequest {
+    /// Beside the collection that the alias points to until then, unless a name was given.
+    fn choose_new_name(&mut self) {
+        if let [collection] = self.wanted.collections.included()[..] {
+            let new = format!("{collection}_{}", Utc::now().format("%Y%m%d_%H%M%S"));
+            self.wanted.rename.entry(collection.to_owned()).or_insert(new);
         }
     }
 }

@@ -17,6 +17,7 @@ mod requirements;
 mod settings;
 mod sinks;
 mod surveying;
+mod switching;
 mod target;
 mod writing;
 mod written;
@@ -54,7 +55,9 @@ pub async fn run(
 ) -> Result<Outcome, Failure> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = target::names(backup.manifest(), &request.wanted)?;
-    let locked: Vec<_> = names.values().cloned().collect();
+    let behind = request.behind_alias.as_ref();
+    let dropped = behind.and_then(|behind| behind.drop_previous.clone());
+    let locked: Vec<_> = names.values().cloned().chain(dropped).collect();
     let _lock = job.lock(&locked, Access::Exclusive).await?;
     job.or_stop(same_backup::keep_to(job, backup.manifest())).await?;
     let begun = job.or_stop(Begun::earlier(job)).await?;
@@ -62,7 +65,13 @@ pub async fn run(
         tell_idle_exclusions(job, &backup, request);
     }
     let merges = job.or_stop(merging::find(job, cluster, &names, request, begun)).await?;
-    let planned = job.or_stop(target::plan(cluster, &backup, &request.wanted, names, merges, begun)).await?;
+    let mut planned =
+        job.or_stop(target::plan(cluster, &backup, &request.wanted, names, merges, begun)).await?;
+    let mut switched = Vec::new();
+    if let Some(behind) = behind {
+        switched = job.or_stop(switching::check(cluster, behind, begun)).await?;
+        switching::leave_alone(&mut planned, behind);
+    }
     let lanes = Lanes::of(job);
     if begun == Begun::Nothing {
         // Later, each row group is checked before anything of it is written.
@@ -70,7 +79,8 @@ pub async fn run(
         let surveys = survey(job, cluster, &lanes, &planned, request).await?;
         if request.dry_run {
             let plans = planned.all.iter().zip(surveys);
-            let collections = plans.map(|(target, merge)| target.planned(merge)).collect();
+            let mut collections: Vec<_> = plans.map(|(target, merge)| target.planned(merge)).collect();
+            collections.iter_mut().for_each(|planned| planned.notes.extend(switched.iter().cloned()));
             return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
         }
     }
@@ -93,7 +103,22 @@ pub async fn run(
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));
     }
-    Ok(outcome(report, restoring.totals(), &gaps))
+    let outcome = outcome(report.clone(), restoring.totals(), &gaps);
+    match (behind, outcome) {
+        (Some(behind), Outcome::Partial(report, error)) => {
+            let text =
+                format!("alias \"{}\" was left where it points, as not all was restored", behind.alias);
+            Ok(Outcome::Partial(report, error.also(text)))
+        }
+        (Some(behind), whole) => {
+            for target in &targets.all {
+                let switched = switching::switch(job, cluster, behind, &target.collection.name).await;
+                switched.map_err(|error| Failure::resumable(error, report.clone()))?;
+            }
+            Ok(whole)
+        }
+        (None, outcome) => Ok(outcome),
+    }
 }
 
 /// Creates all collections, unless an earlier attempt has.

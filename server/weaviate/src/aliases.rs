@@ -43,6 +43,22 @@ impl Cluster {
         Ok(Aliases(aliases.filter_map(pair).collect()))
     }
 
+    /// Lets an alias point to a collection, whether or not it is there: in one call, so that a query through it finds either the
+    /// collection that it pointed to or the new one.
+    pub async fn point_alias(&self, alias: &str, collection: &str) -> Result<()> {
+        match self.aliases().await?.get(alias) {
+            Some(there) if there == collection => Ok(()),
+            Some(_) => {
+                let action = format!("switch alias \"{alias}\" to collection \"{collection}\"");
+                let (path, body) = (format!("/v1/aliases/{alias}"), json!({"class": collection}));
+                let gone =
+                    || Error::new(Kind::CollectionNotFound, format!("cannot {action}: the alias is gone"));
+                self.retrying(|| self.rest.put(&action, &path, &body)).await?.ok_or_else(gone).map(drop)
+            }
+            None => self.create_alias(alias, collection).await,
+        }
+    }
+
     pub async fn create_alias(&self, alias: &str, collection: &str) -> Result<()> {
         let action = format!("create alias \"{alias}\" of collection \"{collection}\"");
         let body = json!({"alias": alias, "class": collection});

@@ -42,6 +42,9 @@ fn restore(f: &mut fmt::Formatter<'_>, request: &RestoreRequest) -> fmt::Result 
     if !renamed.is_empty() {
         write!(f, ", {}", list(&renamed))?;
     }
+    if let Some(behind) = &request.behind_alias {
+        write!(f, ", behind alias {}", behind.alias)?;
+    }
     if wanted.schema_only { f.write_str(", only schemas") } else { Ok(()) }
 }
 

@@ -8,8 +8,8 @@ use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_pattern};
 use selvedge_ops::{
-    BackupRequest, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation, Request,
-    RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
+    Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 
 const MAX_REQUEST_ID: usize = 128;
@@ -91,6 +91,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
             "with `data_only` no collection is created, so there is nothing to give schemas or settings to";
         return Err(Error::invalid("data_only", text).hint("leave one of them out"));
     }
+    let behind_alias = behind_alias(&wire, check)?;
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
         wanted: Wanted {
@@ -104,11 +105,41 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         if_exists,
         on_conflict,
         data_only: wire.data_only,
+        behind_alias,
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Restore(request), wire.cluster, wire.repository, wire.request_id)
+}
+
+fn behind_alias(wire: &v1::RestoreRequest, check: Check) -> Result<Option<BehindAlias>> {
+    let v1::RestoreRequest { behind_alias: alias, drop_previous, .. } = wire;
+    let invalid = |text: &str| Error::invalid("behind_alias", text);
+    check_name("behind_alias", alias)?;
+    check_name("drop_previous", drop_previous)?;
+    if alias.is_empty() {
+        return match drop_previous.is_empty() {
+            true => Ok(None),
+            false => {
+                Err(Error::invalid("drop_previous", "`drop_previous` is about an alias, and none is given"))
+            }
+        };
+    }
+    if !is_collection_name(alias) {
+        let text = "an alias must be a capital letter and up to 254 letters, digits and `_`";
+        return Err(invalid(&format!("\"{alias}\" cannot be an alias: {text}")));
+    }
+    if wire.collections.len() != 1 || wire.collections.iter().any(|name| is_pattern(name)) {
+        return Err(invalid("an alias points to one collection").hint("name the one that is to be behind it"));
+    }
+    if wire.schema_only || wire.data_only || check != Check::Digest || wire.if_exists() == v1::IfExists::Merge
+    {
+        let text = "an alias is switched to a new collection with objects that are compared first";
+        return Err(invalid(text).hint("leave out what is against that"));
+    }
+    let drop_previous = Some(drop_previous.clone()).filter(|name| !name.is_empty());
+    Ok(Some(BehindAlias { alias: alias.clone(), drop_previous }))
 }
 
 pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
