@@ -14,6 +14,7 @@ mod follow;
 mod format;
 mod json;
 mod pairs;
+mod patches;
 mod plan;
 mod progress;
 mod remarks;

@@ -10,6 +10,14 @@ pub fn parse_rename(text: &str) -> Result<(String, String), String> {
     parse(text, "Old=New")
 }
 
+/// Takes `old=new`, two names of a vector, of which the old one may be empty.
+pub fn parse_vector(text: &str) -> Result<(String, String), String> {
+    match text.strip_prefix('=') {
+        Some(new) if !new.is_empty() => Ok((String::new(), new.to_owned())),
+        _ => parse(text, "old=new"),
+    }
+}
+
 /// Takes `KEY=VALUE`.
 pub fn parse_setting(text: &str) -> Result<(String, String), String> {
     parse(text, "KEY=VALUE")
@@ -56,6 +64,8 @@ mod tests {
             assert_eq!(parse_rename(text).expect_err(text), "it must look like Old=New");
         }
         assert_eq!(parse_setting("shards").expect_err("no value"), "it must look like KEY=VALUE");
+        assert_eq!(parse_vector("=v"), Ok((String::new(), "v".to_owned())));
+        assert!(parse_vector("=").is_err() && parse_vector("v=").is_err());
         assert_eq!(parse_setting("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
     }
 }

@@ -33,21 +33,19 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Has cargo build them from the sources of these tests, in the tests' own profile, so that they are never stale.
+    /// Has cargo build them from the sources of these tests, in the tests' own profile, so that they are never stale. For a
+    /// release they are built alone, as their users do; else together with this package, which has built their dependencies
+    /// with its features already.
     pub async fn build() -> anyhow::Result<Self> {
-        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let (profile, beside): (_, &[&str]) = match cfg!(debug_assertions) {
+            true => ("dev", &["--package", "selvedge-tests"]),
+            false => ("release", &[]),
+        };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
         let build = without(&OF_THIS_PACKAGE, Path::new(&cargo))
-            .args([
-                "build",
-                "--profile",
-                profile,
-                "--package",
-                "selvedge",
-                "--package",
-                "selvedge-server",
-                "--bins",
-            ])
+            .args(["build", "--profile", profile, "--package", "selvedge", "--package", "selvedge-server"])
+            .args(beside)
+            .args(["--bin", "selvedge", "--bin", "selvedge-server"])
             .arg("--message-format=json-render-diagnostics")
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .stdin(Stdio::null())

@@ -24,10 +24,12 @@ mod odd_collections;
 mod references;
 mod refusals;
 mod repository;
+mod reshaping;
 mod resuming;
 mod round_trip;
 mod runner;
 mod service;
+mod settings;
 mod silence;
 mod stand_in_agrees;
 mod starting;
@@ -75,7 +77,13 @@ fn scenarios() -> Vec<Scenario> {
         both!(odd_collections::expiry_quantizers_and_aliases_come_last),
         both!(odd_collections::unnamed_and_named_vectors_come_back_together),
         both!(odd_collections::wide_classes_and_heavy_objects_come_back),
-        both!(odd_collections::settings_can_be_overridden),
+        both!(reshaping::properties_and_vectors_change),
+        both!(reshaping::an_unnamed_vector_gets_a_name),
+        both!(reshaping::objects_move_in_and_out_of_tenants),
+        both!(reshaping::a_shape_that_does_not_fit_changes_nothing),
+        both!(settings::they_are_given_instead_of_those_of_the_backup),
+        both!(settings::patches_change_the_rest),
+        both!(settings::what_does_not_apply_changes_nothing),
         both!(unshown::objects_that_weaviate_cannot_show_are_told_by_id),
         both!(unshown::vectors_that_are_no_numbers_come_back),
         both!(odd_collections::centroids_come_back_as_vectors_or_not_at_all),

@@ -250,20 +250,6 @@ pub async fn wide_classes_and_heavy_objects_come_back(world: &mut World) -> anyh
     goes_round(world, &["Wide", "Heavy"], 0, 0).await
 }
 
-pub async fn settings_can_be_overridden(world: &mut World) -> anyhow::Result<()> {
-    world.rest.create(&json!({"class": "Article", "shardingConfig": {"desiredCount": 1}})).await?;
-    world.rest.write(&[json!({"class": "Article", "id": Uuid::from_u128(3), "vector": [1, 2]})]).await?;
-    world.succeed(&["backup", "--id", "b"]).await?;
-    world.rest.drop_all().await?;
-    ensure!(world.reason(&["restore", "b", "--set", "shards=none"]).await? == "INVALID_REQUEST");
-    ensure!(world.reason(&["restore", "b", "--set", "colour=red"]).await? == "INVALID_REQUEST");
-    world.succeed(&["restore", "b", "--set", "shards=3"]).await?;
-    let schema = world.rest.get("/v1/schema/Article").await?;
-    ensure!(schema["shardingConfig"]["desiredCount"] == 3, "{schema}");
-    ensure!(world.rest.count("Article", None).await? == 1);
-    Ok(())
-}
-
 /// Weaviate makes them anew whenever references are written, from whatever there is at that moment.
 pub async fn centroids_come_back_as_vectors_or_not_at_all(world: &mut World) -> anyhow::Result<()> {
     const MODULE: &str = "ref2vec-centroid";

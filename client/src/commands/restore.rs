@@ -1,11 +1,17 @@
 //! `selvedge restore`
 
+mod reshape;
+
+use std::path::PathBuf;
+
 use selvedge_proto::v1::{self, RestoreCheck, RestoreRequest};
+
+use reshape::ShapeArgs;
 
 use super::{Session, run_job};
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
-use crate::pairs;
+use crate::{pairs, patches};
 
 /// Create collections on a cluster from a backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,10 +51,14 @@ pub struct Args {
     /// Create the collections without their reference properties.
     #[arg(long)]
     pub without_references: bool,
-    /// Give the collections a setting instead of their own: vectorizer=none, replication_factor=N or shards=N; may be
-    /// repeated.
+    /// Give the collections a setting instead of their own; may be repeated. There are vectorizer=none,
+    /// replication_factor=N, shards=N, vector_index_type=TYPE, vector_index.PATH=VALUE (such as vector_index.ef=128),
+    /// auto_tenant_creation=BOOL and auto_tenant_activation=BOOL.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pairs::parse_setting)]
     pub settings: Vec<(String, String)>,
+    /// Change schemas as this JSON file says: an object with a JSON merge patch (RFC 7396) by collection of the backup.
+    #[arg(long = "patch", value_name = "FILE")]
+    pub patches: Option<PathBuf>,
     /// How to prove afterwards that the cluster holds what the backup holds.
     #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
     pub check: Check,
@@ -61,6 +71,8 @@ pub struct Args {
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
+    #[command(flatten)]
+    pub shape: ShapeArgs,
 }
 
 /// What becomes of collections that are there already.
@@ -145,6 +157,8 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         data_only: args.data_only,
         behind_alias: args.behind_alias.unwrap_or_default(),
         drop_previous: args.drop_previous.unwrap_or_default(),
+        patches: args.patches.as_deref().map(patches::read).transpose()?.unwrap_or_default(),
+        reshape: args.shape.into_request()?,
     };
     run_job(Call::Restore(request), args.detach, session).await
 }
@@ -183,6 +197,12 @@ mod tests {
         assert_eq!((merge.if_exists(), merge.on_conflict()), (v1::IfExists::Merge, v1::OnConflict::Skip));
         let behind = requested("restore b A --behind-alias Live --drop-previous A_1").await;
         assert_eq!((behind.behind_alias.as_str(), behind.drop_previous.as_str()), ("Live", "A_1"));
+        let line = "restore b --drop-property A.x --rename-vector =v --coerce n=text --into-tenant t";
+        let shape = requested(line).await.reshape.expect("a shape");
+        assert_eq!((shape.drop_properties[0].as_str(), shape.rename_vectors[""].as_str()), ("A.x", "v"));
+        assert_eq!(shape.coerce["n"], "text");
+        assert_eq!(shape.tenancy, Some(v1::reshape::Tenancy::IntoTenant("t".to_owned())));
+        assert!(plain.reshape.is_none());
         let data = requested("restore b --data-only --on-conflict overwrite").await;
         assert!(data.data_only && data.on_conflict() == v1::OnConflict::Overwrite);
     }

@@ -64,20 +64,27 @@ impl Batch {
         self.pick(&[row])
     }
 
-    /// Some of the objects, in the order of `rows`.
+    /// Some of the objects, in the order of `rows`. Columns that were not read stay empty.
     pub fn pick(&self, rows: &[usize]) -> Self {
         let texts = |column: &TextColumn| {
             let mut picked = TextColumn::default();
-            rows.iter().for_each(|row| picked.push(column.get(*row)));
+            if !column.is_empty() {
+                rows.iter().for_each(|row| picked.push(column.get(*row)));
+            }
             picked
         };
+        let times = |column: &[i64]| match column.is_empty() {
+            true => Vec::new(),
+            false => rows.iter().map(|row| column[*row]).collect(),
+        };
+        let vectors = self.vectors.iter().filter(|column| column.len() == self.len());
         Self {
             ids: rows.iter().map(|row| self.ids[*row]).collect(),
-            creation_times: rows.iter().map(|row| self.creation_times[*row]).collect(),
-            update_times: rows.iter().map(|row| self.update_times[*row]).collect(),
+            creation_times: times(&self.creation_times),
+            update_times: times(&self.update_times),
             properties: texts(&self.properties),
             references: self.references.as_ref().map(texts),
-            vectors: self.vectors.iter().map(|column| column.pick(rows)).collect(),
+            vectors: vectors.map(|column| column.pick(rows)).collect(),
         }
     }
 

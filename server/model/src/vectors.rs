@@ -85,13 +85,21 @@ impl Vectors {
         floats * size_of::<f32>()
     }
 
+    /// For how many objects it says what they have here.
+    pub(super) fn len(&self) -> usize {
+        self.present().len()
+    }
+
     /// How many of the objects have no vector here.
     pub fn absent(&self) -> usize {
-        let present = match self {
+        self.present().iter().filter(|present| !**present).count()
+    }
+
+    fn present(&self) -> &[bool] {
+        match self {
             Self::Single(column) => &column.present,
             Self::Multi(column) => &column.present,
-        };
-        present.iter().filter(|present| !**present).count()
+        }
     }
 }
 

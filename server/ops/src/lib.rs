@@ -22,6 +22,7 @@ mod places;
 mod plan;
 mod progress;
 mod request;
+mod reshape;
 mod restore;
 mod same_backup;
 mod verify;
@@ -45,6 +46,7 @@ pub use request::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
     Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
+pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Kind, Result};
 use selvedge_weaviate::Cluster;

@@ -2,12 +2,15 @@
 
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use selvedge_archive::BackupId;
 use selvedge_model::Selection;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Reshape, Tenancy};
 
 /// An operation, and the places it is for. Equal requests ask for the same. Its text says what it does, such as "back up
 /// Article and Author".
@@ -132,6 +135,23 @@ pub struct Wanted {
     pub schema_only: bool,
     pub without_references: bool,
     pub settings: Settings,
+    pub reshape: Reshape,
+}
+
+impl Wanted {
+    /// The tenants of the backup that are wanted; None for all.
+    pub fn chosen_tenants(&self) -> Option<BTreeSet<String>> {
+        match &self.reshape.tenancy {
+            Tenancy::OutOf(tenant) => Some([tenant.clone()].into()),
+            _ => {
+                Some(self.tenants.iter().cloned().collect()).filter(|chosen: &BTreeSet<_>| !chosen.is_empty())
+            }
+        }
+    }
+
+    pub fn takes_tenant(&self, tenant: &str) -> bool {
+        self.chosen_tenants().is_none_or(|chosen| chosen.contains(tenant))
+    }
 }
 
 /// Settings that restored collections get instead of their own. Nothing by default.
@@ -143,6 +163,15 @@ pub struct Settings {
     pub replication_factor: Option<u64>,
     /// For collections without tenants.
     pub shards: Option<u64>,
+    /// Of all vectors.
+    pub vector_index_type: Option<String>,
+    /// Of the indexes of all vectors, by their paths in Weaviate's schema, such as `ef` or `pq.enabled`.
+    pub vector_index: BTreeMap<String, Value>,
+    /// For collections with tenants.
+    pub auto_tenant_creation: Option<bool>,
+    pub auto_tenant_activation: Option<bool>,
+    /// JSON merge patches (RFC 7396) of the schemas, by the names of the collections in the backup.
+    pub patches: BTreeMap<String, Value>,
 }
 
 /// An alias that is to point to the one collection that is restored, when all of it is there and checked.

@@ -6,6 +6,8 @@ mod job;
 mod page;
 mod remark;
 mod request;
+mod reshape;
+mod settings;
 
 pub use backup::{backup, backups, incomplete, pruned};
 pub use collection::collections;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use selvedge_archive::{CollectionReader, DataFile, FileReader, Rows, Select};
 use selvedge_model::error::{Error, Result};
 
+use crate::reshape::Shape;
+
 use super::{Fetched, Mark, Origin, Page, Pages, Piece, Running, Source, Task};
 
 /// A collection of a backup, or what is wanted of it.
@@ -15,11 +17,19 @@ pub struct FromArchive {
     /// None for all.
     tenants: Option<Arc<BTreeSet<String>>>,
     select: Select,
+    /// None as they are.
+    shape: Option<Arc<Shape>>,
 }
 
 impl FromArchive {
     pub fn new(reader: &CollectionReader, tenants: Option<&Arc<BTreeSet<String>>>, select: Select) -> Self {
-        Self { reader: reader.clone(), tenants: tenants.cloned(), select }
+        Self { reader: reader.clone(), tenants: tenants.cloned(), select, shape: None }
+    }
+
+    /// The same objects in another shape.
+    pub fn in_shape(self, shape: Option<&Arc<Shape>>) -> Self {
+        let select = shape.map_or(self.select, |shape| shape.select(self.select));
+        Self { select, shape: shape.cloned(), ..self }
     }
 
     /// A task for each data file in which something may be wanted.
@@ -58,8 +68,8 @@ impl Source for FromArchive {
         let listed = self.reader.files().get(file);
         let listed = listed.ok_or_else(|| Error::internal("a task names a data file that is not there"))?;
         let reader = self.reader.open(listed, self.select).await?;
-        let (tenants, pending) = (self.tenants.clone(), VecDeque::new());
-        Ok(ArchivePages { reader, tenants, task, file, at: None, pending })
+        let (tenants, shape, pending) = (self.tenants.clone(), self.shape.clone(), VecDeque::new());
+        Ok(ArchivePages { reader, tenants, shape, task, file, at: None, pending })
     }
 }
 
@@ -67,6 +77,7 @@ impl Source for FromArchive {
 pub struct ArchivePages {
     reader: FileReader,
     tenants: Option<Arc<BTreeSet<String>>>,
+    shape: Option<Arc<Shape>>,
     task: Arc<Running>,
     file: usize,
     /// The row group that was read last.
@@ -104,7 +115,15 @@ impl Pages for ArchivePages {
             if weight > room {
                 return Ok(Fetched::NoRoom(weight));
             }
-            self.pending = self.reader.group(group, self.tenants.as_deref()).await?.into();
+            let rows = self.reader.group(group, self.tenants.as_deref()).await?;
+            self.pending = match &self.shape {
+                None => rows.into(),
+                Some(shape) => {
+                    let parts: Vec<_> =
+                        rows.into_iter().map(|rows| shape.apply(rows)).collect::<Result<_>>()?;
+                    parts.into_iter().flatten().collect()
+                }
+            };
             self.at = Some(group);
         }
     }

@@ -60,9 +60,10 @@ impl Filling {
         names: &Arc<BTreeMap<String, String>>,
         kept: &Arc<AtomicUsize>,
     ) -> Result<Arc<Self>> {
-        let writer = ObjectWriter::new(cluster, &target.collection, target.source.spaces()).await?;
+        let writer = ObjectWriter::new(cluster, &target.collection, target.spaces()).await?;
         let merging = Merging::of(job, cluster, target, names).await?;
-        let refused = match target.has_references() || merging.is_some() {
+        let is_proved = merging.is_some() || target.shape.is_some();
+        let refused = match target.has_references() || is_proved {
             true => RefusedOfCollection::with_ids(),
             false => RefusedOfCollection::default(),
         };
@@ -129,7 +130,7 @@ impl Filling {
             room: &self.room,
             progress: &self.job.progress,
             counters: &self.target.counters,
-            digester: self.target.source.digester(),
+            digester: self.target.digester(),
             collection: &self.target.collection.name,
         }
     }

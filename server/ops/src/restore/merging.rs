@@ -1,26 +1,22 @@
 //! Merging into collections that are there already: which they are, whether the objects of the backup fit into them, and how
 //! each object stands to what is there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge_archive::CollectionReader;
 use selvedge_model::error::{Error, Kind, Result, counted, first_of, listed};
-use selvedge_model::{Collection, Digest, Digester, Property, Tenant, ValueKind};
-use selvedge_weaviate::{Cluster, Misreading, ObjectReader};
+use selvedge_model::{Collection, Digest, Property, Tenant, ValueKind, VectorSpace};
+use selvedge_weaviate::Cluster;
 use uuid::Uuid;
 
 use super::begun::Begun;
 use super::target::{How, Target};
-use crate::engine::{Lens, Page};
-use crate::{Context, IfExists, MergeCounts, OnConflict, Progress, RestoreRequest};
+use super::there::There;
+use crate::engine::Page;
+use crate::{Context, IfExists, MergeCounts, OnConflict, RestoreRequest};
 
 /// Written before anything is changed.
 const MERGING: &str = "merging.json";
-/// What an answer with the objects that are there weighs at most. They are looked at and forgotten, as many lanes as there are
-/// at a time.
-const ROOM: usize = 4 << 20;
-
 /// The collections that are merged into, by their names on the cluster, with the tenants that the job creates in them; None
 /// as long as that is not decided.
 type Merged = BTreeMap<String, Option<Vec<Tenant>>>;
@@ -119,8 +115,20 @@ pub async fn missing_tenants(
 }
 
 /// Fails if the objects of a backup cannot be written into a collection that is there, and says what keeps them from it.
-/// `wanted` is the collection as the backup would have it.
-pub fn refuse_misfit(source: &CollectionReader, wanted: &Collection, there: &Collection) -> Result<()> {
+/// `wanted` is the collection as the backup would have it,
+/// and `spaces` those whose vectors it has.
+pub fn refuse_misfit(spaces: &[VectorSpace], wanted: &Collection, there: &Collection) -> Result<()> {
+    let misfits = misfits(spaces, wanted, there);
+    if misfits.is_empty() {
+        return Ok(());
+    }
+    let name = &there.name;
+    let text = format!("collection \"{name}\" cannot hold the backup's objects: {}", misfits.join("; "));
+    Err(Error::new(Kind::SchemaMismatch, text).hint("restore under another name"))
+}
+
+/// What keeps the objects of a backup from being written into a collection.
+pub fn misfits(spaces: &[VectorSpace], wanted: &Collection, there: &Collection) -> Vec<String> {
     let mut misfits = Vec::new();
     if wanted.multi_tenant != there.multi_tenant {
         let with = |collection: &Collection| if collection.multi_tenant { "has" } else { "has no" };
@@ -129,7 +137,7 @@ pub fn refuse_misfit(source: &CollectionReader, wanted: &Collection, there: &Col
     for property in &wanted.properties {
         misfits.extend(misfit(property, &there.properties, ""));
     }
-    for space in source.spaces() {
+    for space in spaces {
         match there.vector_spaces.iter().find(|other| other.name == space.name) {
             None => misfits.push(format!("it lacks {}", space.label())),
             Some(other) if other.multi != space.multi => {
@@ -138,12 +146,7 @@ pub fn refuse_misfit(source: &CollectionReader, wanted: &Collection, there: &Col
             Some(_) => {}
         }
     }
-    if misfits.is_empty() {
-        return Ok(());
-    }
-    let name = &there.name;
-    let text = format!("collection \"{name}\" cannot hold the backup's objects: {}", misfits.join("; "));
-    Err(Error::new(Kind::SchemaMismatch, text).hint("restore under another name"))
+    misfits
 }
 
 fn misfit(wanted: &Property, there: &[Property], path: &str) -> Option<String> {
@@ -164,10 +167,11 @@ fn misfit(wanted: &Property, there: &[Property], path: &str) -> Option<String> {
 }
 
 /// The names of the properties and vectors that only the collection on the cluster has.
-pub fn only_there(source: &CollectionReader, there: &Collection) -> Vec<String> {
-    let known = |name: &str| source.collection().properties.iter().any(|property| property.name == name);
+pub fn only_there(target: &Target) -> Vec<String> {
+    let (wanted, there) = (target.as_in_backup(), &target.collection);
+    let known = |name: &str| wanted.properties.iter().any(|property| property.name == name);
     let properties = there.properties.iter().map(|property| property.name.clone());
-    let has = |name: &Option<String>| source.spaces().iter().any(|space| space.name == *name);
+    let has = |name: &Option<String>| target.spaces().iter().any(|space| space.name == *name);
     let spaces = there.vector_spaces.iter().filter(|space| !has(&space.name));
     let vectors = spaces.map(|space| space.name.clone().unwrap_or_else(|| "the vector".to_owned()));
     properties.filter(|name| !known(name)).chain(vectors).collect()
@@ -175,12 +179,7 @@ pub fn only_there(source: &CollectionReader, there: &Collection) -> Vec<String> 
 
 /// A collection that is merged into, object by object.
 pub struct Merging {
-    progress: Arc<Progress>,
-    cluster: Cluster,
-    live: Collection,
-    reader: ObjectReader,
-    lens: Lens,
-    of_backup: Digester,
+    there: There,
     on_conflict: OnConflict,
     /// Whether an earlier attempt may have written objects that are not recorded.
     resumed: bool,
@@ -205,34 +204,15 @@ impl Merging {
         names: &BTreeMap<String, String>,
     ) -> Result<Option<Self>> {
         let How::Merge(on_conflict) = target.how else { return Ok(None) };
-        let (source, live) = (&target.source, target.collection.clone());
-        let back: BTreeMap<_, _> = names.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
-        let vectors = !source.spaces().is_empty();
-        let as_in_backup = live.renamed(&back)?;
-        let spaces = if vectors { &as_in_backup.vector_spaces[..] } else { &[] };
-        let lens = Lens {
-            digester: Digester::new(&as_in_backup.properties, spaces),
-            names: Some(Arc::new(back)),
-            references: live.has_references(),
-            collection: live.name.clone(),
-        };
-        Ok(Some(Self {
-            progress: Arc::clone(&job.progress),
-            cluster: cluster.clone(),
-            reader: ObjectReader::open(cluster, &live, vectors).await?,
-            lens,
-            of_backup: source.digester().clone(),
-            on_conflict,
-            resumed: job.journal().is_resumed(),
-            live,
-        }))
+        let there = There::open(job, cluster, target, names).await?;
+        Ok(Some(Self { there, on_conflict, resumed: job.journal().is_resumed() }))
     }
 
     /// Compares the objects of a page of the backup with those that are there.
     pub async fn sort(&self, page: &Page) -> Result<Sorted> {
-        let there = self.there(page.tenant.as_deref(), &page.batch.ids).await?;
+        let there = self.there.find(page.tenant.as_deref(), &page.batch.ids).await?;
         let mut sorted = Sorted::default();
-        for (row, (id, wanted)) in page.batch.ids.iter().zip(self.wanted(page)?).enumerate() {
+        for (row, (id, wanted)) in page.batch.ids.iter().zip(self.there.wanted(page)?).enumerate() {
             match there.get(id) {
                 None => {
                     sorted.counts.new += 1;
@@ -257,54 +237,6 @@ impl Merging {
             }
         }
         Ok(sorted)
-    }
-
-    /// Which of these objects are not there as the backup has them.
-    pub async fn differing(&self, page: &Page, rows: &[usize]) -> Result<Vec<Uuid>> {
-        let ids: Vec<_> = rows.iter().map(|row| page.batch.ids[*row]).collect();
-        let there = self.there(page.tenant.as_deref(), &ids).await?;
-        let wanted = self.wanted(page)?;
-        let is_same = |row: &usize| there.get(&page.batch.ids[*row]) == Some(&Some(wanted[*row]));
-        Ok(rows.iter().filter(|row| !is_same(row)).map(|row| page.batch.ids[*row]).collect())
-    }
-
-    /// The digests of the objects of a page, as they should be on the cluster.
-    fn wanted(&self, page: &Page) -> Result<Vec<Digest>> {
-        let mut digests = page.digests.clone();
-        if digests.is_empty() {
-            self.of_backup
-                .each(page.tenant.as_deref(), &page.batch, |_, _, digest| digests.push(digest))
-                .map_err(|unfit| self.lens.unfit(&unfit.0))?;
-        }
-        if !self.lens.references {
-            digests.iter_mut().for_each(|digest| *digest = digest.without_references());
-        }
-        Ok(digests)
-    }
-
-    /// The objects that are there of these, with their digests; None for one that Weaviate cannot show.
-    async fn there(&self, tenant: Option<&str>, ids: &[Uuid]) -> Result<HashMap<Uuid, Option<Digest>>> {
-        let mut there = HashMap::with_capacity(ids.len());
-        let read = self.reader.by_ids(tenant, ids, ROOM, |page| {
-            page.misread.iter().for_each(|misreading| self.tell(misreading));
-            there.extend(page.unreadable.iter().map(|unreadable| (unreadable.id, None)));
-            let batch = self.lens.look(page.batch)?;
-            let found = self.lens.digester.each(tenant, &batch, |_, id, digest| {
-                there.insert(id, Some(digest));
-            });
-            found.map_err(|unfit| self.lens.unfit(&unfit.0))
-        });
-        read.await?;
-        if there.len() < ids.len() {
-            // What a shard has that is away is not shown, and would be taken for new.
-            self.cluster.check_shards_now(&self.live).await?;
-        }
-        Ok(there)
-    }
-
-    fn tell(&self, misreading: &Misreading) {
-        let text = "Weaviate does not show a value as it is stored, so only what it shows was compared";
-        self.progress.warn("not_comparable", text, format!("{}/{}", self.live.name, misreading.id));
     }
 
     /// Whether an object that differs may be one that an earlier attempt has written and not recorded: then it has all but its

@@ -6,6 +6,8 @@ use selvedge_archive::{CollectionReader, DataFile};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, VectorSpace};
 
+use crate::reshape::Shape;
+
 /// The tenants that are restored; None for all.
 type Chosen<'a> = Option<&'a BTreeSet<String>>;
 
@@ -31,17 +33,25 @@ pub fn refuse_centroids(source: &CollectionReader, target: &Collection) -> Resul
 
 /// Weaviate would make a vector for each object that comes without one, so the copy would not equal the original. For the
 /// unnamed vector it can be told not to; for a named one it cannot.
-pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection, chosen: Chosen<'_>) -> Result<()> {
+pub fn refuse_vectorizing(
+    source: &CollectionReader,
+    shape: Option<&Shape>,
+    target: &Collection,
+    chosen: Chosen<'_>,
+) -> Result<()> {
     let holds = |file: &&DataFile| {
         chosen.is_none_or(|chosen| file.tenants.iter().any(|span| chosen.contains(&span.tenant)))
     };
     let files = || source.files().iter().filter(holds);
-    let written: BTreeSet<_> = source.spaces().iter().map(|space| space.name.as_deref()).collect();
+    let written: BTreeSet<_> =
+        source.spaces().iter().map(|space| space.name.as_deref().unwrap_or_default()).collect();
     let is_made = |space: &&VectorSpace| space.vectorizer != "none";
     for space in target.vector_spaces.iter().filter(is_made) {
         let Some(name) = space.name.as_deref() else { continue };
-        let rows = if written.contains(&Some(name)) {
-            files().filter_map(|file| file.without_vector.get(name)).sum()
+        let old = shape.map_or(Some(name), |shape| shape.old_vector(name));
+        let old = old.filter(|old| written.contains(old));
+        let rows = if let Some(old) = old {
+            files().filter_map(|file| file.without_vector.get(old)).sum()
         } else {
             files().map(|file| file.rows).sum::<u64>()
         };
@@ -64,13 +74,15 @@ pub fn refuse_vectorizing(source: &CollectionReader, target: &Collection, chosen
 /// An index takes vectors of one dimension only.
 pub fn refuse_mixed_dimensions(
     source: &CollectionReader,
+    shape: Option<&Shape>,
     target: &Collection,
     chosen: Chosen<'_>,
 ) -> Result<()> {
     let indexed = |vector: &str| {
-        let config = match vector {
-            "" => &target.schema["vectorIndexConfig"],
-            name => &target.schema["vectorConfig"][name]["vectorIndexConfig"],
+        let config = match shape.map_or(Some(vector), |shape| shape.new_vector(vector)) {
+            None => return false,
+            Some("") => &target.schema["vectorIndexConfig"],
+            Some(name) => &target.schema["vectorConfig"][name]["vectorIndexConfig"],
         };
         config["skip"] != true
     };

@@ -9,7 +9,7 @@ use selvedge_model::error::Result;
 
 use super::merging::{Merging, conflict};
 use super::target::Target;
-use crate::engine::{FromArchive, Lanes, Page, Sink, Sinks};
+use crate::engine::{Lanes, Page, Sink, Sinks};
 use crate::{CollectionCounters, MergeCounts};
 
 /// Objects that are named if they are in the way.
@@ -25,7 +25,7 @@ pub struct Survey {
 impl Survey {
     /// Reads the hashes of the backup's objects, and the objects that are there of them.
     pub async fn take(lanes: &Lanes, target: &Target, merging: Merging) -> Result<Self> {
-        let from = FromArchive::new(&target.source, target.chosen.as_ref(), Select::Hashes);
+        let from = target.objects(Select::Hashes);
         let to_be_made = target.tenants.iter().map(|tenant| tenant.name.clone()).collect();
         let sinks = IntoSurvey { merging: Arc::new(merging), to_be_made: Arc::new(to_be_made) };
         let (mut survey, unseen) = (Self::default(), Arc::new(CollectionCounters::unseen()));

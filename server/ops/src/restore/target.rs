@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::begun::Begun;
 use super::merging::{self, Merges};
-use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
+use super::source::{Source, in_order, refuse_dangling};
+use super::tenants::{Tenants, creatable, refuse_stray_tenants};
+use crate::engine::{FromArchive, Lanes};
 use crate::limits::has_hashes;
+use crate::reshape::Shape;
 use crate::{CollectionCounters, MergeCounts, OnConflict, PlannedCollection, Progress, Wanted};
-use selvedge_archive::{BackupReader, CollectionReader, Manifest, TenantRecord};
+use selvedge_archive::{BackupReader, CollectionReader, Manifest, Select, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result, listed};
-use selvedge_model::{Collection, LeftOut, Property, Reason, Tenant, TenantStatus, gaps};
+use selvedge_model::{Collection, Digester, LeftOut, Reason, Tenant, TenantStatus, VectorSpace, gaps};
 use selvedge_weaviate::{Cluster, Creation};
 
 /// The plan of a restore.
@@ -62,14 +65,19 @@ impl Planned {
 /// A collection that is to be made.
 pub struct Target {
     pub source: CollectionReader,
+    /// The shape that its objects get; None as they are.
+    pub shape: Option<Arc<Shape>>,
     /// With the name and the settings it gets; as it is there, if it is merged into.
     pub collection: Collection,
+    /// What its schema gets otherwise than the backup has it, because the request says so.
+    pub changes: Vec<String>,
+    pub keeps_settings: bool,
     pub how: How,
     /// The tenants it gets, with the status they have in the end; those that are there already are not among them.
     pub tenants: Vec<Tenant>,
-    /// Rows by tenant, or under `None`. Empty for a schema-only restore.
+    /// Rows by the tenant they get, or under `None`. Empty for a schema-only restore.
     pub rows: BTreeMap<Option<String>, u64>,
-    /// Only the objects of these tenants; `None` for all.
+    /// Only the objects of these tenants of the backup; `None` for all.
     pub chosen: Option<Arc<BTreeSet<String>>>,
     pub with_data: bool,
     /// What the backup itself lacks.
@@ -91,12 +99,12 @@ pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, St
     let place = format!("in backup {}", manifest.id);
     let in_backup = manifest.collections.iter().map(|collection| collection.name.as_str());
     let selected = wanted.collections.apply(in_backup, &place)?;
-    if let Some(stray) = wanted.rename.keys().find(|old| !selected.contains(&old.as_str())) {
-        return Err(Error::new(
-            Kind::CollectionNotFound,
-            format!("\"{stray}\" is to be renamed but is not restored"),
-        )
-        .hint(format!("backup {} lists what it has", manifest.id)));
+    let renamed = wanted.rename.keys().map(|old| (old, "renamed"));
+    let patched = wanted.settings.patches.keys().map(|old| (old, "patched"));
+    if let Some((stray, what)) = renamed.chain(patched).find(|(old, _)| !selected.contains(&old.as_str())) {
+        let text = format!("\"{stray}\" is to be {what} but is not restored");
+        return Err(Error::new(Kind::CollectionNotFound, text)
+            .hint(format!("backup {} lists what it has", manifest.id)));
     }
     let mut taken = BTreeMap::new();
     for old in &selected {
@@ -117,6 +125,7 @@ pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, St
 /// written if a collection cannot be made.
 pub async fn plan(
     cluster: &Cluster,
+    lanes: &Lanes,
     backup: &BackupReader,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
@@ -136,16 +145,18 @@ pub async fn plan(
             Some(new) if merging.into.contains_key(new) => cluster.collection(new).await?,
             _ => None,
         };
-        sources.push(read_source(backup, old, wanted, &names, there).await?);
+        sources.push(Source::read(backup, old, wanted, &names, there).await?);
     }
+    wanted.reshape.check(sources.iter().map(|source| source.reader.collection()))?;
+    refuse_stray_tenants(wanted, &sources)?;
     let mut there: BTreeSet<_> = existing;
     refuse_dangling(&sources, &there, &names)?;
     let mut all = Vec::with_capacity(sources.len());
-    for (source, collection) in in_order(sources, &there) {
-        let old = source.collection().name.clone();
-        let (mut tenants, chosen) = choose_tenants(&source, &old, wanted)?;
+    for source in in_order(sources, &there) {
+        let old = source.reader.collection().name.clone();
         let with_data = !wanted.schema_only;
-        let rows = if with_data { rows(&source, chosen.as_deref()) } else { BTreeMap::new() };
+        let Tenants { mut tenants, chosen, rows } = Tenants::of(&source, &old, wanted, lanes).await?;
+        let Source { reader: source, shape, collection, changes, keeps_settings } = source;
         let how = match merging.into.get(&collection.name) {
             Some(decided) => {
                 tenants = merging::missing_tenants(cluster, &collection, tenants, &rows, decided).await?;
@@ -161,7 +172,10 @@ pub async fn plan(
         let gaps = summary.into_iter().flat_map(|summary| gaps(&summary.remarks)).cloned().collect();
         all.push(Target {
             source,
+            shape,
             collection,
+            changes,
+            keeps_settings,
             how,
             tenants,
             rows,
@@ -175,156 +189,33 @@ pub async fn plan(
     Ok(Planned { all, names })
 }
 
-/// A collection of the backup, checked, and as it is to be on the target.
-async fn read_source(
-    backup: &BackupReader,
-    old: &str,
-    wanted: &Wanted,
-    names: &BTreeMap<String, String>,
-    there: Option<Collection>,
-) -> Result<(CollectionReader, Collection)> {
-    let source = backup.collection(old).await?;
-    let without = |collection: Collection| match wanted.without_references {
-        true => collection.without_references(),
-        false => Ok(collection),
-    };
-    let mut collection = without(wanted.settings.apply(&source.collection().renamed(names)?)?)?;
-    if let Some(there) = there {
-        merging::refuse_misfit(&source, &collection, &there)?;
-        collection = without(there)?;
-    }
-    if !wanted.schema_only {
-        let chosen: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
-        let chosen = Some(&chosen).filter(|chosen| !chosen.is_empty());
-        refuse_centroids(&source, &collection)?;
-        refuse_vectorizing(&source, &collection, chosen)?;
-        refuse_mixed_dimensions(&source, &collection, chosen)?;
-    }
-    Ok((source, collection))
-}
-
-/// A reference can only be created where its targets are.
-fn refuse_dangling(
-    sources: &[(CollectionReader, Collection)],
-    existing: &BTreeSet<String>,
-    names: &BTreeMap<String, String>,
-) -> Result<()> {
-    for (source, collection) in sources {
-        for property in collection.references() {
-            // What is restored under the name of another collection is not that collection.
-            let is_missing = |target: &&String| {
-                let restored = names.iter().find(|(_, new)| new == target);
-                let is_it = restored.is_some_and(|(old, new)| old == new || refers(source, property, old));
-                !existing.contains(*target) && !is_it
-            };
-            if let Some(missing) = property.targets.iter().find(is_missing) {
-                return Err(Error::new(
-                    Kind::ReferenceTargetMissing,
-                    format!(
-                        "property \"{}\" of collection \"{}\" refers to \"{missing}\", which is neither restored nor on \
-                         the cluster",
-                        property.name, collection.name
-                    ),
-                )
-                .hint("restore that one too, or leave references out"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a property referred to the collection of this name in the backup.
-fn refers(source: &CollectionReader, property: &Property, name: &str) -> bool {
-    let mut properties = source.collection().references();
-    properties.any(|old| old.name == property.name && old.targets.iter().any(|target| target == name))
-}
-
-/// Those first that others refer to, as long as they do not refer to each other.
-fn in_order(
-    mut sources: Vec<(CollectionReader, Collection)>,
-    existing: &BTreeSet<String>,
-) -> Vec<(CollectionReader, Collection)> {
-    let mut there = existing.clone();
-    let mut ordered = Vec::with_capacity(sources.len());
-    while !sources.is_empty() {
-        let is_ready = |(_, collection): &(CollectionReader, Collection)| {
-            let mut targets = collection.references().flat_map(|property| &property.targets);
-            targets.all(|target| *target == collection.name || there.contains(target))
-        };
-        // In a circle, somebody has to go first.
-        let next = sources.iter().position(is_ready).unwrap_or(0);
-        let source = sources.remove(next);
-        there.insert(source.1.name.clone());
-        ordered.push(source);
-    }
-    ordered
-}
-
-type Chosen = Option<Arc<BTreeSet<String>>>;
-
-fn choose_tenants(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec<Tenant>, Chosen)> {
-    let Some(records) = source.tenants() else {
-        if wanted.tenants.is_empty() {
-            return Ok((Vec::new(), None));
-        }
-        return Err(Error::new(
-            Kind::TenantNotFound,
-            format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
-        )
-        .hint("name the multi-tenant collections, or leave this one out"));
-    };
-    let held = records.iter().filter(|record| record.left_out.is_none());
-    let tenant =
-        |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
-    if wanted.tenants.is_empty() {
-        let held: Vec<_> = held.map(tenant).collect();
-        let chosen = without_strays(source, &held);
-        return Ok((held, chosen));
-    }
-    let asked: BTreeSet<_> = wanted.tenants.iter().cloned().collect();
-    let chosen: Vec<_> = held.filter(|record| asked.contains(&record.name)).map(tenant).collect();
-    match asked.iter().find(|name| !chosen.iter().any(|tenant| tenant.name == **name)) {
-        Some(missing) => Err(Error::new(
-            Kind::TenantNotFound,
-            format!("the backup does not hold tenant \"{missing}\" of collection \"{name}\""),
-        )
-        .hint("tenants' names are case-sensitive")),
-        None => Ok((chosen, Some(Arc::new(asked)))),
-    }
-}
-
-/// Data files can hold rows of tenants that went while they were read, which the backup does not claim to hold.
-fn without_strays(source: &CollectionReader, held: &[Tenant]) -> Chosen {
-    let names: BTreeSet<_> = held.iter().map(|tenant| tenant.name.clone()).collect();
-    let mut spans = source.files().iter().flat_map(|file| &file.tenants);
-    spans.any(|span| !names.contains(&span.tenant)).then(|| Arc::new(names))
-}
-
-/// Weaviate creates tenants only as active or inactive.
-fn creatable(status: TenantStatus) -> TenantStatus {
-    match status {
-        TenantStatus::Hot => TenantStatus::Hot,
-        TenantStatus::Cold | TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => {
-            TenantStatus::Cold
-        }
-    }
-}
-
-fn rows(source: &CollectionReader, chosen: Option<&BTreeSet<String>>) -> BTreeMap<Option<String>, u64> {
-    let Some(tenants) = source.tenants() else {
-        return BTreeMap::from([(None, source.files().iter().map(|file| file.rows).sum())]);
-    };
-    let wanted = tenants.iter().filter(|tenant| chosen.is_none_or(|chosen| chosen.contains(&tenant.name)));
-    wanted.filter_map(|tenant| Some((Some(tenant.name.clone()), tenant.rows?))).collect()
-}
-
 impl Target {
     pub fn is_merged(&self) -> bool {
         matches!(self.how, How::Merge(_))
     }
 
     pub fn has_references(&self) -> bool {
-        self.with_data && self.collection.has_references() && self.source.collection().has_references()
+        self.with_data && self.collection.has_references() && self.as_in_backup().has_references()
+    }
+
+    /// The collection with its name in the backup, as the backup would have it in the shape that its objects get.
+    pub fn as_in_backup(&self) -> &Collection {
+        self.shape.as_ref().map_or_else(|| self.source.collection(), |shape| &shape.collection)
+    }
+
+    /// Of the objects in the shape that they get, for each of their vectors.
+    pub fn spaces(&self) -> &[VectorSpace] {
+        self.shape.as_ref().map_or_else(|| self.source.spaces(), |shape| &shape.spaces)
+    }
+
+    /// Of the objects in the shape that they get.
+    pub fn digester(&self) -> &Digester {
+        self.shape.as_ref().map_or_else(|| self.source.digester(), |shape| &shape.digester)
+    }
+
+    /// The objects that are wanted, in the shape that they get.
+    pub fn objects(&self, select: Select) -> FromArchive {
+        FromArchive::new(&self.source, self.chosen.as_ref(), select).in_shape(self.shape.as_ref())
     }
 
     /// The status a tenant needs to be filled.
@@ -345,7 +236,8 @@ impl Target {
             (How::Merge(_), false) => "leave as it is",
         };
         let losses = self.losses(merge.is_none_or(MergeCounts::writes));
-        let notes = self.differences().into_iter().chain(losses.into_iter().map(|(_, text)| text));
+        let changes = self.changes.iter().cloned().chain(self.overwritten());
+        let notes = changes.chain(losses.into_iter().map(|(_, text)| text));
         PlannedCollection {
             collection: self.source.collection().name.clone(),
             target: self.collection.name.clone(),
@@ -359,9 +251,9 @@ impl Target {
     }
 
     /// What a merge does to the collection beside what its counts say.
-    fn differences(&self) -> Option<String> {
+    fn overwritten(&self) -> Option<String> {
         let How::Merge(OnConflict::Overwrite) = self.how else { return None };
-        let only_there = merging::only_there(&self.source, &self.collection);
+        let only_there = merging::only_there(self);
         Some(match only_there.is_empty() {
             true => "objects are overwritten as a whole".to_owned(),
             false => format!(
@@ -400,6 +292,10 @@ impl Target {
                      are in the backup",
                 );
             }
+        }
+        if self.keeps_settings {
+            let text = "the collection was there already, and keeps its own settings".to_owned();
+            losses.push(("settings_not_applied", text));
         }
         let incomplete = |gap: &Reason| ("backup_incomplete", format!("the backup is not whole: {gap}"));
         losses.extend(self.gaps.iter().map(incomplete));

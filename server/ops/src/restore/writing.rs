@@ -10,7 +10,6 @@ use selvedge_weaviate::Slice;
 use super::filling::Filling;
 use super::refused::{Kept, lock};
 use super::sinks::{IntoAnew, IntoReferences, IntoWeaviate};
-use super::target::Target;
 use crate::engine::{FromArchive, Lanes, RecordOf, Sinks};
 
 /// Data files whose references are written before the objects that this leaves to be written anew: few enough that these
@@ -20,7 +19,7 @@ const FILES_AT_A_TIME: usize = 64;
 /// Writes all objects that earlier attempts have not. Returns when everything is answered.
 pub async fn objects(filling: &Arc<Filling>, lanes: &Lanes) -> Result<()> {
     let counters = &filling.target.counters;
-    let source = FromArchive::new(&filling.target.source, filling.target.chosen.as_ref(), Select::All);
+    let source = filling.target.objects(Select::All);
     let (sinks, tasks) = (IntoWeaviate(Arc::clone(filling)), source.tasks());
     let ledger = filling.job.journal().ledger(&filling.target.collection.name, "objects");
     let mut unsettled = Vec::new();
@@ -55,9 +54,9 @@ pub async fn objects(filling: &Arc<Filling>, lanes: &Lanes) -> Result<()> {
 
 /// Writes the references of the objects, which are there by now.
 pub async fn references(filling: &Arc<Filling>, lanes: &Lanes) -> Result<()> {
-    let (job, Target { source, chosen, counters, .. }) = (&filling.job, &*filling.target);
-    let name = &filling.target.collection.name;
-    let from = FromArchive::new(source, chosen.as_ref(), Select::References);
+    let (job, target) = (&filling.job, &filling.target);
+    let (name, counters) = (&target.collection.name, &target.counters);
+    let from = target.objects(Select::References);
     let (ledger, of_anew) = (job.journal().ledger(name, "references"), job.journal().ledger(name, "anew"));
     let begun = format!("referring/{name}/begun.json");
     // What was appended and not written down must not be appended again.
@@ -84,8 +83,7 @@ pub async fn references(filling: &Arc<Filling>, lanes: &Lanes) -> Result<()> {
         written.await?;
         let origins: BTreeSet<_> = lock(&filling.anew).keys().copied().collect();
         let anew = done.rest_of(FromArchive::tasks_of(&origins));
-        let (from, sinks) =
-            (FromArchive::new(source, chosen.as_ref(), Select::All), IntoAnew(Arc::clone(filling)));
+        let (from, sinks) = (target.objects(Select::All), IntoAnew(Arc::clone(filling)));
         let written = lanes.carry_recorded(anew, from, sinks, counters, &of_anew, |record| {
             lock(&filling.refused).add(record?.left);
             Ok(())

@@ -201,7 +201,8 @@ pub async fn check_restorable(
 ) -> Result<()> {
     let (collections, rename) = (request.collections.clone(), request.rename.clone());
     let wanted = Wanted { collections, rename, ..Wanted::default() };
-    let check = restore::check_restorable(cluster, backup, &wanted);
+    let lanes = Lanes::of(job);
+    let check = restore::check_restorable(cluster, &lanes, backup, &wanted);
     let Err(error) = job.or_stop(check).await else { return Ok(()) };
     if matches!(
         error.kind(),

@@ -6,11 +6,14 @@ use selvedge_proto::v1;
 
 use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Selection, is_pattern};
+use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
-    Request, RestoreRequest, Settings, VerifyRequest, Wanted,
+    Request, RestoreRequest, VerifyRequest, Wanted,
 };
+
+use super::reshape::reshape;
+use super::settings::settings;
 
 const MAX_REQUEST_ID: usize = 128;
 /// Of the name of a collection in Weaviate; no other name is longer. A request is kept as long as its job is.
@@ -64,6 +67,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
     check_names("tenants", &wire.tenants)?;
     check_pairs("rename", &wire.rename)?;
     check_pairs("settings", &wire.settings)?;
+    wire.patches.keys().try_for_each(|name| check_name("patches", name))?;
     check_name("backup_id", &wire.backup_id)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
@@ -86,21 +90,22 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         let text = "`on_conflict` is about merges, and nothing is merged";
         return Err(Error::invalid("on_conflict", text).hint("ask for a merge, or leave it out"));
     }
-    if wire.data_only && (wire.schema_only || !wire.settings.is_empty()) {
-        let text =
-            "with `data_only` no collection is created, so there is nothing to give schemas or settings to";
+    let changes_schemas = !wire.settings.is_empty() || !wire.patches.is_empty();
+    if wire.data_only && (wire.schema_only || changes_schemas) {
+        let text = "with `data_only` no collection is created, so there is nothing to give a schema, settings or patches";
         return Err(Error::invalid("data_only", text).hint("leave one of them out"));
     }
     let behind_alias = behind_alias(&wire, check)?;
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
         wanted: Wanted {
+            reshape: reshape(wire.reshape.unwrap_or_default(), &wire.tenants)?,
             collections: Selection::new(&wire.collections, &wire.exclude)?,
             rename: rename(wire.rename)?,
             tenants: distinct("tenants", wire.tenants)?,
             schema_only: wire.schema_only,
             without_references: wire.without_references,
-            settings: settings(wire.settings)?,
+            settings: settings(wire.settings, wire.patches)?,
         },
         if_exists,
         on_conflict,
@@ -207,7 +212,7 @@ pub fn selection(collections: &[String]) -> Result<Selection> {
     Selection::new(collections, &[])
 }
 
-fn check_names(field: &'static str, names: &[String]) -> Result<()> {
+pub(super) fn check_names(field: &'static str, names: &[String]) -> Result<()> {
     if names.len() > MAX_NAMES {
         let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", names.len());
         return Err(Error::invalid(field, text).hint("use patterns, or several requests"));
@@ -215,7 +220,7 @@ fn check_names(field: &'static str, names: &[String]) -> Result<()> {
     names.iter().try_for_each(|name| check_name(field, name))
 }
 
-fn check_pairs(field: &'static str, pairs: &HashMap<String, String>) -> Result<()> {
+pub(super) fn check_pairs(field: &'static str, pairs: &HashMap<String, String>) -> Result<()> {
     if pairs.len() > MAX_NAMES {
         let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", pairs.len());
         return Err(Error::invalid(field, text));
@@ -224,7 +229,7 @@ fn check_pairs(field: &'static str, pairs: &HashMap<String, String>) -> Result<(
 }
 
 /// What is longer cannot be the name of anything, and would be quoted in every list of jobs.
-fn check_name(field: &'static str, name: &str) -> Result<()> {
+pub(super) fn check_name(field: &'static str, name: &str) -> Result<()> {
     if name.chars().count() <= MAX_NAME {
         return Ok(());
     }
@@ -247,29 +252,6 @@ pub fn backup_id(text: &str) -> Result<BackupId> {
 /// An enum value that this version knows: what a newer client means by another one cannot be guessed.
 fn known<T: TryFrom<i32>>(field: &'static str, value: i32) -> Result<T> {
     T::try_from(value).map_err(|_| Error::invalid(field, format!("`{field}` is {value}, which is not known")))
-}
-
-fn settings(wire: HashMap<String, String>) -> Result<Settings> {
-    let mut settings = Settings::default();
-    for (key, value) in wire {
-        let wrong =
-            |what: &str| Error::invalid("settings", format!("setting \"{key}\" is \"{value}\": {what}"));
-        let number = || match value.parse() {
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(wrong("it must be a number of 1 or more")),
-        };
-        match key.as_str() {
-            "vectorizer" if value == "none" => settings.no_vectorizer = true,
-            "vectorizer" => return Err(wrong("it can only be set to \"none\"")),
-            "replication_factor" => settings.replication_factor = number()?,
-            "shards" => settings.shards = number()?,
-            _ => {
-                return Err(Error::invalid("settings", format!("there is no setting \"{key}\""))
-                    .hint("there are vectorizer, replication_factor and shards"));
-            }
-        }
-    }
-    Ok(settings)
 }
 
 fn request_id(text: String) -> Result<Option<String>> {
@@ -316,12 +298,6 @@ fn rename(wire: HashMap<String, String>) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(rename)
-}
-
-/// Weaviate would turn a small first letter into a capital. Asking for the capital leaves no doubt of the name.
-fn is_collection_name(name: &str) -> bool {
-    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(rest) && name.len() <= MAX_NAME
 }
 
 #[cfg(test)]
@@ -377,8 +353,6 @@ mod tests {
             ("rename", restore_call(restore(&[("A", "lower")])).map(|_| ())),
             ("rename", restore_call(restore(&[("A", "C"), ("B", "C")])).map(|_| ())),
             ("inactive_tenants", backup(|request| request.inactive_tenants = 9)),
-            ("settings", restore_with("shards", "0")),
-            ("settings", restore_with("vectorizer", "text2vec")),
             ("settings", restore_with("colour", "red")),
             ("level", verify(v1::VerifyLevel::Rows)),
             ("collections", clear_call(clear(&[])).map(|_| ())),
