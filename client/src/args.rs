@@ -67,7 +67,7 @@ impl Options {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     Backup(backup::Args),
-    Restore(restore::Args),
+    Restore(Box<restore::Args>),
     Clear(clear::Args),
     List(list::Args),
     Show(show::Args),

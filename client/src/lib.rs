@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod confirm;
 mod connect;
 mod exit;
 mod failure;
@@ -61,7 +62,7 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
     let mut session = Session { server, options, terminal, asked };
     match command {
         Command::Backup(args) => commands::backup::run(args, &mut session).await,
-        Command::Restore(args) => commands::restore::run(args, &mut session).await,
+        Command::Restore(args) => commands::restore::run(*args, &mut session).await,
         Command::Clear(args) => commands::clear::run(args, &mut session).await,
         Command::List(args) => commands::list::run(args, &mut session).await,
         Command::Show(args) => commands::show::run(args, &mut session).await,

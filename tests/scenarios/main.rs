@@ -23,6 +23,7 @@ mod merging;
 mod odd_collections;
 mod references;
 mod refusals;
+mod replacing;
 mod repository;
 mod reshaping;
 mod resuming;
@@ -77,6 +78,9 @@ fn scenarios() -> Vec<Scenario> {
         both!(odd_collections::expiry_quantizers_and_aliases_come_last),
         both!(odd_collections::unnamed_and_named_vectors_come_back_together),
         both!(odd_collections::wide_classes_and_heavy_objects_come_back),
+        both!(replacing::what_is_there_becomes_what_the_backup_holds),
+        both!(replacing::nothing_is_dropped_without_its_name),
+        both!(replacing::what_cannot_take_its_place_leaves_it_alone),
         both!(reshaping::properties_and_vectors_change),
         both!(reshaping::an_unnamed_vector_gets_a_name),
         both!(reshaping::objects_move_in_and_out_of_tenants),
@@ -187,6 +191,7 @@ fn scenarios() -> Vec<Scenario> {
         process!(kills::a_stopped_server_is_a_checkpoint),
         process!(kills::killed_while_tenants_are_awake),
         process!(kills::killed_between_drop_and_create),
+        process!(kills::killed_while_replacing),
         stand_in!(resuming::a_cancelled_restore_goes_on),
         stand_in!(resuming::references_are_not_doubled),
         stand_in!(resuming::what_would_make_no_sense_is_refused),

@@ -9,8 +9,11 @@ use selvedge_proto::v1::{self, RestoreCheck, RestoreRequest};
 use reshape::ShapeArgs;
 
 use super::{Session, run_job};
+use crate::ExitCode;
+use crate::confirm::confirmed;
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
+use crate::progress::Progress;
 use crate::{pairs, patches};
 
 /// Create collections on a cluster from a backup.
@@ -68,6 +71,9 @@ pub struct Args {
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
+    /// With --if-exists replace: do not ask, the collections on the command line are meant.
+    #[arg(long, short, requires = "collections")]
+    pub yes: bool,
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
@@ -82,6 +88,8 @@ pub enum IfExists {
     Fail,
     /// Write the backup's objects into them; identical ones are not written again, missing tenants are created.
     Merge,
+    /// Drop them with all they hold and create them from the backup, after their names were typed or --yes was given.
+    Replace,
 }
 
 impl From<IfExists> for v1::IfExists {
@@ -89,6 +97,7 @@ impl From<IfExists> for v1::IfExists {
         match if_exists {
             IfExists::Fail => Self::Fail,
             IfExists::Merge => Self::Merge,
+            IfExists::Replace => Self::Replace,
         }
     }
 }
@@ -136,6 +145,16 @@ impl From<Check> for RestoreCheck {
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let asks = matches!(args.if_exists, IfExists::Replace) && !args.yes && !args.dry_run;
+    if asks && args.detach {
+        let text = "--if-exists replace asks before it destroys, and with --detach there is nobody to ask";
+        return Err(Failure::new(ExitCode::Usage, text).hint("name the collections and add --yes"));
+    }
+    let new_name = |old: &String| {
+        let renamed = args.rename.iter().find(|(name, _)| name == old);
+        renamed.map_or(old, |(_, new)| new).clone()
+    };
+    let confirm = if args.yes { args.collections.iter().map(new_name).collect() } else { Vec::new() };
     let request = RestoreRequest {
         cluster: session.options.cluster(),
         repository: session.options.repository(),
@@ -159,8 +178,16 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         drop_previous: args.drop_previous.unwrap_or_default(),
         patches: args.patches.as_deref().map(patches::read).transpose()?.unwrap_or_default(),
         reshape: args.shape.into_request()?,
+        confirm,
     };
-    run_job(Call::Restore(request), args.detach, session).await
+    if !asks {
+        return run_job(Call::Restore(Box::new(request)), args.detach, session).await;
+    }
+    let progress = Progress::choose(session.options, session.terminal);
+    let asked = confirmed(Call::Restore(Box::new(request.clone())), progress, session).await?;
+    let Some(confirm) = asked else { return Ok(()) };
+    let request = RestoreRequest { confirm, request_id: request_id(), ..request };
+    run_job(Call::Restore(Box::new(request)), false, session).await
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub type JobStream = Pin<Box<dyn Stream<Item = Result<Job, Status>> + Send>>;
 #[derive(Clone, Debug)]
 pub enum Call {
     Backup(BackupRequest),
-    Restore(RestoreRequest),
+    Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
     Verify(VerifyBackupRequest),
     /// Of a job that has ended, by its id.
@@ -31,7 +31,7 @@ impl Call {
     pub async fn open(&self, server: &Server) -> Result<JobStream, Status> {
         Ok(match self.clone() {
             Self::Backup(request) => jobs(server.collections().backup(request).await?),
-            Self::Restore(request) => jobs(server.collections().restore(request).await?),
+            Self::Restore(request) => jobs(server.collections().restore(*request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
             Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
             Self::Resume(job_id) => jobs(server.jobs().resume_job(ResumeJobRequest { job_id }).await?),

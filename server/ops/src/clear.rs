@@ -5,6 +5,7 @@
 
 mod clearing;
 mod probe;
+mod proving;
 mod recreating;
 mod sameness;
 mod victim;
@@ -14,9 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Access, ClearRequest, CollectionCounters, CollectionState, Context, Failure, Outcome, Phase, Plan, Report,
 };
-pub use clearing::Clearing;
 use clearing::cleared_file;
+pub use clearing::{Clearing, Saved};
 pub use probe::is_probe;
+pub use proving::prove;
 use selvedge_archive::Repository;
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};

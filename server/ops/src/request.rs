@@ -26,7 +26,7 @@ pub struct Request {
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     Backup(BackupRequest),
-    Restore(RestoreRequest),
+    Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
     Verify(VerifyRequest),
 }
@@ -117,6 +117,9 @@ pub struct RestoreRequest {
     pub data_only: bool,
     #[serde(default)]
     pub behind_alias: Option<BehindAlias>,
+    /// The names of the collections that may be replaced.
+    #[serde(default)]
+    pub confirm: Vec<String>,
     pub check: Check,
     /// That the backup itself is not whole is no reason for the job not to succeed.
     pub allow_partial: bool,
@@ -191,6 +194,8 @@ pub enum IfExists {
     Fail,
     /// The backup's objects are written into them.
     Merge,
+    /// They are dropped, and created from the backup.
+    Replace,
 }
 
 /// What becomes of objects that a merge finds, and that are not as the backup has them.
@@ -265,6 +270,7 @@ impl RestoreRequest {
             on_conflict: OnConflict::default(),
             data_only: false,
             behind_alias: None,
+            confirm: Vec::new(),
             check: Check::default(),
             allow_partial: false,
             dry_run: false,
@@ -273,6 +279,11 @@ impl RestoreRequest {
 }
 
 impl RestoreRequest {
+    /// Whether all of these may be replaced. A name that is not among them does no harm: what is not there is not destroyed.
+    pub(crate) fn confirms(&self, replaced: &[String]) -> bool {
+        replaced.iter().all(|name| self.confirm.contains(name))
+    }
+
     /// Beside the collection that the alias points to until then, unless a name was given.
     fn choose_new_name(&mut self) {
         if let [collection] = self.wanted.collections.included()[..] {
@@ -284,13 +295,8 @@ impl RestoreRequest {
 
 impl ClearRequest {
     pub(crate) fn is_confirmed(&self) -> bool {
-        let sorted = |names: &[String]| {
-            let mut names = names.to_vec();
-            names.sort();
-            names.dedup();
-            names
-        };
-        sorted(&self.collections) == sorted(&self.confirm)
+        let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        set(&self.collections) == set(&self.confirm)
     }
 }
 
@@ -325,7 +331,8 @@ mod tests {
             allow_partial: true,
             ..RestoreRequest::new(backup_id)
         };
-        let operations = [Operation::Backup(BackupRequest::default()).decided(), Operation::Restore(restore)];
+        let operations =
+            [Operation::Backup(BackupRequest::default()).decided(), Operation::Restore(Box::new(restore))];
         for operation in operations {
             let request = Request { cluster: "c".to_owned(), repository: "r".to_owned(), operation };
             let json = serde_json::to_string(&request).unwrap();

@@ -8,11 +8,13 @@ mod adopting;
 mod begun;
 mod checking;
 mod creating;
+mod existing;
 mod filling;
 mod finishing;
 mod merging;
 mod proving;
 mod refused;
+mod replacing;
 mod requirements;
 mod settings;
 mod sinks;
@@ -42,8 +44,9 @@ use super::{
 };
 use begun::Begun;
 use checking::Checking;
+use existing::Existing;
 use filling::{Filling, checked_file};
-use merging::{Merges, Merging};
+use merging::Merging;
 pub use refused::FailureKind;
 use refused::{RefusedOfCollection, Totals, lock};
 use surveying::Survey;
@@ -69,15 +72,22 @@ pub async fn run(
         tell_idle_exclusions(job, &backup, request);
     }
     let lanes = Lanes::of(job);
-    let merges = job.or_stop(merging::find(job, cluster, &names, request, begun)).await?;
+    let existing = job.or_stop(Existing::find(job, cluster, &names, request, begun)).await?;
     let mut planned =
-        job.or_stop(target::plan(cluster, &lanes, &backup, &request.wanted, names, merges, begun)).await?;
+        job.or_stop(target::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun)).await?;
     let mut switched = Vec::new();
     if let Some(behind) = behind {
         switched = job.or_stop(switching::check(cluster, behind, begun)).await?;
         switching::leave_alone(&mut planned, behind);
     }
     if begun == Begun::Nothing {
+        let confirmation = planned.replaced();
+        if !request.dry_run && !request.confirms(&confirmation) {
+            return Err(unconfirmed(request, &planned, confirmation));
+        }
+        if !request.allow_partial {
+            replacing::refuse_gaps(&planned.all)?;
+        }
         // Later, each row group is checked before anything of it is written.
         check_files(job, &planned).await?;
         let surveys = survey(job, cluster, &lanes, &planned, request).await?;
@@ -85,12 +95,15 @@ pub async fn run(
             let plans = planned.all.iter().zip(surveys);
             let mut collections: Vec<_> = plans.map(|(target, merge)| target.planned(merge)).collect();
             collections.iter_mut().for_each(|planned| planned.notes.extend(switched.iter().cloned()));
-            return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
+            return Ok(Outcome::Planned(Plan { collections, confirmation }));
         }
     }
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(planned.begin(&job.progress));
     let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+    if begun == Begun::Nothing {
+        replacing::prove_all(job, cluster, repository, &targets.all).await?;
+    }
     create(job, cluster, &targets, begun).await?;
     let restoring = Restoring::new(job, cluster, &targets, lanes, request.check);
     let mut gaps = match restoring.run().await {
@@ -131,9 +144,18 @@ async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun:
     if begun == Begun::Created {
         return Ok(());
     }
-    merging::decide(job, &targets.all).await?;
+    existing::decide(job, &targets.all).await?;
     Begun::creating(job).await?;
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
+}
+
+/// Nothing is destroyed before it is confirmed by name.
+fn unconfirmed(request: &RestoreRequest, planned: &Planned, confirmation: Vec<String>) -> Failure {
+    let text = format!("nothing was changed: replacing {} needs to be confirmed", confirmation.join(", "));
+    let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
+    let collections = planned.all.iter().map(|target| target.planned(None)).collect();
+    let (plan, backup_id) = (Some(Plan { collections, confirmation }), Some(request.backup_id.clone()));
+    Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
 }
 
 /// How the objects of the backup stand to what is there, for each collection that is merged into, where that has to be known
@@ -218,7 +240,7 @@ pub async fn check_restorable(
     wanted: &Wanted,
 ) -> Result<()> {
     let names = target::names(backup.manifest(), wanted)?;
-    target::plan(cluster, lanes, backup, wanted, names, Merges::default(), Begun::Nothing).await.map(drop)
+    target::plan(cluster, lanes, backup, wanted, names, Existing::default(), Begun::Nothing).await.map(drop)
 }
 
 fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {

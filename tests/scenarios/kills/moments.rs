@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::killable::{Killable, is_active};
-use super::{slow, unhindered};
+use super::{DELAY, slow, unhindered};
 use crate::round_trip::same;
 use crate::tenants::{asleep, set};
 
@@ -102,6 +102,41 @@ pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result
         classes.sort();
         ensure!(classes == NAMES, "{classes:?}");
         same(&before.emptied(), &Census::take(&world.rest, &NAMES).await?)?;
+        if has_struck {
+            return Ok(());
+        }
+    }
+    bail!("no collection was ever missing when the server was killed, so this shows nothing")
+}
+
+/// What was to be replaced is not lost: the job that has dropped it goes on.
+pub async fn killed_while_replacing(world: &mut World) -> anyhow::Result<()> {
+    let mut server = Killable::start(world).await?;
+    seed::every_type(&world.rest, "Article", 5).await?;
+    seed::tenanted(&world.rest, "Customer", 7).await?;
+    seed::named_vectors(&world.rest, "Page", 5).await?;
+    let before = Census::take(&world.rest, &NAMES).await?;
+    server.succeed(&["backup", "--id", "b"]).await?;
+    let replace = [&["restore", "b", "--if-exists", "replace", "--yes"][..], &NAMES].concat();
+    for _ in 0..ATTEMPTS {
+        world.rest.write(&[json!({"class": "Article", "id": Uuid::from_u128(1 << 90)})]).await?;
+        // The probes come first.
+        if let Some(stand_in) = world.weaviate.stand_in() {
+            stand_in.faults().on(Call::rest("POST", "/v1/schema")).from(4).always().delay(DELAY);
+        }
+        let id = server.begin(&replace).await?;
+        until_one_is_missing(&world.rest, &server, &id).await?;
+        server.kill().await?;
+        let has_struck = is_one_missing(&world.rest).await?;
+        unhindered(world);
+        server.start_again().await?;
+        if server.was_interrupted(&id).await? {
+            server.resume(&id).await?;
+        }
+        let mut classes = world.rest.classes().await?;
+        classes.sort();
+        ensure!(classes == NAMES, "{classes:?}");
+        same(&before, &Census::take(&world.rest, &NAMES).await?)?;
         if has_struck {
             return Ok(());
         }

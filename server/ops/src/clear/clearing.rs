@@ -69,12 +69,7 @@ impl Saved {
         repository: &Repository,
         victim: &Victim,
     ) -> Result<Self> {
-        let collection = victim.collection.name.clone();
-        let (cluster, address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
-        let (probe, proving, tenants) = (None, false, Vec::new());
-        let clearing = Clearing { cluster, address, collection, probe, proving, tenants };
-        let (folder, url) = (repository.job(&job.job_id), repository.url().to_owned());
-        let saved = Self { folder, url, clearing };
+        let saved = Self::nothing(job, cluster, repository, &victim.collection.name);
         if victim.collection.multi_tenant {
             let tenant = |tenant: &Tenant| json!({"name": tenant.name, "activityStatus": tenant.status});
             let tenants: Value = victim.tenants.iter().map(tenant).collect();
@@ -82,6 +77,14 @@ impl Saved {
         }
         saved.folder.put(&schema_file(&saved.clearing.collection), &victim.collection.schema).await?;
         Ok(saved)
+    }
+
+    /// Nothing is taken away, so nothing is kept: a schema is only tried.
+    pub fn nothing(job: &Context, cluster: &Cluster, repository: &Repository, collection: &str) -> Self {
+        let (cluster, address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
+        let (collection, probe, proving, tenants) = (collection.to_owned(), None, false, Vec::new());
+        let clearing = Clearing { cluster, address, collection, probe, proving, tenants };
+        Self { folder: repository.job(&job.job_id), url: repository.url().to_owned(), clearing }
     }
 
     /// Where the schema is; the tenants are beside it.

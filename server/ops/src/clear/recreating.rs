@@ -1,9 +1,9 @@
 //! Emptying one collection, and proving that it is empty and otherwise the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::clearing::{Cleared, Saved, cleared_file};
-use super::probe::probe_name;
+use super::proving::prove;
 use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::{CollectionCounters, Context, Phase};
@@ -27,7 +27,8 @@ pub async fn clear(
         recreate_tenants(job, cluster, &victim, &mut saved, counters).await?;
     } else {
         job.or_stop(check_unchanged(cluster, &victim.collection)).await?;
-        prove(job, cluster, &victim.collection, &mut saved).await?;
+        prove(job, cluster, &victim.collection.name, &victim.collection, &mut saved).await?;
+        saved.begin_recreating().await?;
         let (cluster, collection, place) = (cluster.patient(), victim.collection.clone(), saved.place());
         let journal = job.journal().clone();
         let recreate = async move {
@@ -57,59 +58,6 @@ async fn check_unchanged(cluster: &Cluster, planned: &Collection) -> Result<()> 
         format!("the schema of collection \"{name}\" changed while the clear was planned"),
     )
     .hint("nothing was changed; start the clear again"))
-}
-
-/// Proves that the schema can be created again, and leaves the collection as it is. From then on it may be missing.
-async fn prove(job: &Context, cluster: &Cluster, collection: &Collection, saved: &mut Saved) -> Result<()> {
-    let (name, probe) = (collection.name.clone(), probe_name(&collection.name));
-    let wanted = collection.renamed(&BTreeMap::from([(name.clone(), probe.clone())]))?;
-    saved.begin(&probe).await?;
-    // A cancel cuts no call, or the probe would stay. But then none is repeated: nothing is destroyed yet.
-    let (cluster, its_name) = (cluster.uncut(), probe.clone());
-    let proof = async move { Ok(try_out(&cluster, &name, &its_name, &wanted).await) };
-    let Proof { outcome, is_gone } = job.uncut(proof).await?;
-    let outcome = outcome.map_err(|error| {
-        let hint = error.hint_text().unwrap_or("nothing was changed").to_owned();
-        let error = error
-            .context("the schema could not be created again, so the collection was left alone")
-            .hint(hint);
-        match job.check_stop() {
-            Err(stopped) if error.is_transient() => stopped.caused_by(error),
-            _ => error,
-        }
-    });
-    match outcome.and_then(|()| job.check_stop()) {
-        Ok(()) => saved.begin_recreating().await,
-        Err(error) if is_gone => {
-            saved.end(job).await?;
-            Err(error)
-        }
-        Err(error) => Err(error.also(format!(
-            "the empty collection \"{probe}\" may be left over: delete it, or restart selvedge-server, which does it"
-        ))),
-    }
-}
-
-/// What came of creating a schema under another name.
-struct Proof {
-    outcome: Result<()>,
-    /// Whether what was created is known to be gone again.
-    is_gone: bool,
-}
-
-/// Creates the schema under another name, to be sure that Weaviate accepts it and makes the same of it.
-async fn try_out(cluster: &Cluster, name: &str, probe: &str, wanted: &Collection) -> Proof {
-    let made = cluster.create_collection(&wanted.schema).await;
-    // Weaviate may do later what it has not answered.
-    let may_come = made.as_ref().is_err_and(|error| error.kind() == Kind::WeaviateUnreachable);
-    let dropped = cluster.drop_collection(probe).await;
-    // What may not be created may not be dropped either.
-    let is_gone = dropped.is_ok() || matches!(cluster.collection(probe).await, Ok(None));
-    let outcome = match (made, dropped) {
-        (Ok(made), Ok(())) => fail_if_different(name, &wanted.schema, &made.schema),
-        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-    };
-    Proof { outcome, is_gone: is_gone && !may_come }
 }
 
 /// From here to the end the collection is missing. Neither a cancel nor a shutdown cuts this.

@@ -119,7 +119,7 @@ mod tests {
         };
         let request = RestoreRequest { wanted, ..RestoreRequest::new("nightly".parse().unwrap()) };
         assert_eq!(
-            text(Operation::Restore(request)),
+            text(Operation::Restore(Box::new(request))),
             "restore A, B, C and 2 more from backup nightly, A as A2"
         );
         let request = ClearRequest {

@@ -15,6 +15,8 @@ pub async fn adopt(begun: Begun, cluster: &Cluster, targets: &[Arc<Target>]) -> 
     for target in targets {
         match (begun, &target.how) {
             (Begun::Nothing, _) | (Begun::Creating, How::Merge(_)) => {}
+            // It is dropped whatever is in it.
+            (Begun::Creating, How::Create(_)) if target.replaces.is_some() => {}
             (Begun::Creating, How::Create(creation)) => drop_half_made(cluster, target, creation).await?,
             (Begun::Created, _) => check_created(cluster, target).await?,
         }

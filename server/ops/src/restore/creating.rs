@@ -8,18 +8,29 @@ use super::begun::Begun;
 use super::target::{How, Target, Targets};
 use crate::Context;
 use selvedge_model::Tenant;
-use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::error::{Error, Kind, Result, listed};
 use selvedge_weaviate::{Cluster, Creation, Difference, compare_schemas};
 
 /// Creates all collections, still empty, and their tenants. If one does not come out as it was, all that were created are
 /// dropped again, so that a failed restore leaves nothing behind. Runs to its end whatever happens to the job.
 pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -> Result<()> {
-    let mut created = Vec::new();
+    let (mut dropped, mut created) = (Vec::new(), Vec::new());
     let creating = async {
-        create(&job, &cluster.uncut(), &targets.all, &mut created).await?;
+        drop_replaced(&job, &cluster, &targets.all, &mut dropped).await?;
+        // What is dropped is to come back, whoever cancels the job.
+        let stoppable = Some(&job).filter(|_| dropped.is_empty());
+        create(&job, stoppable, &cluster.uncut(), &targets.all, &mut created).await?;
         Begun::created(&job).await
     };
-    match creating.await {
+    let result = creating.await;
+    let result = result.map_err(|error| match dropped.is_empty() {
+        true => error,
+        false => error.also(format!(
+            "what was to be replaced is dropped: restore {} again, or resume the job",
+            listed(&dropped)
+        )),
+    });
+    match result {
         Ok(()) => Ok(()),
         // Whoever has cancelled the job should not wait long for a Weaviate that hangs.
         Err(error) if job.stop_token().is_cancelled() => {
@@ -29,28 +40,50 @@ pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -
     }
 }
 
+/// Drops what is replaced. Each of them is there as long as it is not dropped, so nothing is dropped twice.
+async fn drop_replaced<'a>(
+    job: &Context,
+    cluster: &Cluster,
+    targets: &'a [Arc<Target>],
+    dropped: &mut Vec<&'a str>,
+) -> Result<()> {
+    let replaced: Vec<_> = targets.iter().filter(|target| target.replaces.is_some()).collect();
+    if replaced.is_empty() {
+        return Ok(());
+    }
+    job.check_stop()?;
+    job.journal().check_newest().await?;
+    for target in replaced {
+        dropped.push(target.collection.name.as_str());
+        cluster.patient().drop_collection(&target.collection.name).await?;
+    }
+    Ok(())
+}
+
 async fn create<'a>(
     job: &Context,
+    stoppable: Option<&Context>,
     cluster: &Cluster,
     targets: &'a [Arc<Target>],
     created: &mut Vec<&'a str>,
 ) -> Result<()> {
+    let check_stop = || stoppable.map_or(Ok(()), Context::check_stop);
     for (target, creation) in created_of(targets) {
-        job.check_stop()?;
+        check_stop()?;
         let begun = cluster.begin_collection(creation).await;
         begun.map_err(|error| unbegun(job, &target.collection.name, error))?;
         // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
         created.push(&target.collection.name);
     }
     for (target, creation) in created_of(targets) {
-        job.check_stop()?;
+        check_stop()?;
         let made = cluster.complete_collection(creation).await?;
         compare(job, &target.collection.name, &creation.initial, &made.schema)?;
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
     }
     // Last, because they stay if something fails: whoever merges again finds them.
     for target in targets.iter().filter(|target| target.is_merged()) {
-        job.check_stop()?;
+        check_stop()?;
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
     }
     Ok(())

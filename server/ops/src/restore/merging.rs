@@ -1,82 +1,17 @@
-//! Merging into collections that are there already: which they are, whether the objects of the backup fit into them, and how
-//! each object stands to what is there.
+//! Merging into collections that are there already: whether the objects of the backup fit into them, and how each object stands
+//! to what is there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use selvedge_model::error::{Error, Kind, Result, counted, first_of, listed};
 use selvedge_model::{Collection, Digest, Property, Tenant, ValueKind, VectorSpace};
 use selvedge_weaviate::Cluster;
 use uuid::Uuid;
 
-use super::begun::Begun;
 use super::target::{How, Target};
 use super::there::There;
 use crate::engine::Page;
-use crate::{Context, IfExists, MergeCounts, OnConflict, RestoreRequest};
-
-/// Written before anything is changed.
-const MERGING: &str = "merging.json";
-/// The collections that are merged into, by their names on the cluster, with the tenants that the job creates in them; None
-/// as long as that is not decided.
-type Merged = BTreeMap<String, Option<Vec<Tenant>>>;
-
-/// What is merged, and how.
-#[derive(Debug, Default)]
-pub struct Merges {
-    pub into: Merged,
-    pub on_conflict: OnConflict,
-}
-
-/// Which collections are there already. Refuses those that must not be, and with `data_only` those that are not.
-pub async fn find(
-    job: &Context,
-    cluster: &Cluster,
-    names: &BTreeMap<String, String>,
-    request: &RestoreRequest,
-    begun: Begun,
-) -> Result<Merges> {
-    let on_conflict = request.on_conflict;
-    if begun != Begun::Nothing {
-        // By now, the others are there too.
-        return Ok(Merges { into: job.journal().read(MERGING).await?.unwrap_or_default(), on_conflict });
-    }
-    cluster.connect().await?;
-    let there = cluster.schemas().await?;
-    let merges = request.data_only || request.if_exists == IfExists::Merge;
-    let (mut into, mut clashes) = (Merged::new(), Vec::new());
-    for new in names.values() {
-        // Weaviate takes names that differ only in case for the same.
-        match there.keys().find(|name| name.eq_ignore_ascii_case(new)) {
-            Some(name) if merges && name == new => {
-                into.insert(new.clone(), None);
-            }
-            Some(name) => clashes.push(name.as_str()),
-            None if request.data_only => {
-                return Err(Error::new(
-                    Kind::CollectionNotFound,
-                    format!("there is no collection \"{new}\" on cluster \"{}\"", cluster.name()),
-                )
-                .hint("restore it with its schema, or name the collection that its data is to go into"));
-            }
-            None => {}
-        }
-    }
-    if clashes.is_empty() {
-        return Ok(Merges { into, on_conflict });
-    }
-    let text = format!("on cluster \"{}\" there is already: {}", cluster.name(), clashes.join(", "));
-    Err(Error::new(Kind::CollectionExists, text)
-        .hint("restore under another name, merge into the collection, or delete it first"))
-}
-
-/// Writes down which collections are merged into.
-pub async fn decide(job: &Context, targets: &[Arc<Target>]) -> Result<()> {
-    let merged = targets.iter().filter(|target| target.is_merged());
-    let merged: Merged =
-        merged.map(|target| (target.collection.name.clone(), Some(target.tenants.clone()))).collect();
-    if merged.is_empty() { Ok(()) } else { job.journal().write(MERGING, &merged).await }
-}
+use crate::{Context, MergeCounts, OnConflict};
 
 /// Those of `wanted` that are not there: the job creates them. `decided` is what an earlier attempt found. Refuses tenants that
 /// are not active and are to be written to.

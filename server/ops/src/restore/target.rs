@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::begun::Begun;
-use super::merging::{self, Merges};
+use super::existing::Existing;
+use super::merging;
+use super::replacing::Replaced;
 use super::source::{Source, in_order, refuse_dangling};
 use super::tenants::{Tenants, creatable, refuse_stray_tenants};
 use crate::engine::{FromArchive, Lanes};
@@ -50,6 +52,12 @@ impl Targets {
 }
 
 impl Planned {
+    /// The names of the collections that are dropped for it.
+    pub fn replaced(&self) -> Vec<String> {
+        let replaced = self.all.iter().filter(|target| target.replaces.is_some());
+        replaced.map(|target| target.collection.name.clone()).collect()
+    }
+
     /// What is to be made, shown in the job's progress.
     pub fn begin(self, progress: &Progress) -> Targets {
         let begin = |target: Target| {
@@ -73,6 +81,8 @@ pub struct Target {
     pub changes: Vec<String>,
     pub keeps_settings: bool,
     pub how: How,
+    /// What is dropped before it is created.
+    pub replaces: Option<Replaced>,
     /// The tenants it gets, with the status they have in the end; those that are there already are not among them.
     pub tenants: Vec<Tenant>,
     /// Rows by the tenant they get, or under `None`. Empty for a schema-only restore.
@@ -129,27 +139,27 @@ pub async fn plan(
     backup: &BackupReader,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
-    merging: Merges,
+    existing: Existing,
     begun: Begun,
 ) -> Result<Planned> {
     cluster.connect().await?;
-    let mut existing: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    let mut there: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
+    there.retain(|name| !existing.replaced.contains(name));
     if begun == Begun::Creating {
         // What is there of them is half made, and will be made anew.
-        existing.retain(|name| merging.into.contains_key(name) || !names.values().any(|new| new == name));
+        there.retain(|name| existing.merged.contains_key(name) || !names.values().any(|new| new == name));
     }
     let aliases = cluster.aliases().await?;
     let mut sources = Vec::with_capacity(names.len());
     for old in names.keys() {
-        let there = match names.get(old) {
-            Some(new) if merging.into.contains_key(new) => cluster.collection(new).await?,
+        let merged = match names.get(old) {
+            Some(new) if existing.merged.contains_key(new) => cluster.collection(new).await?,
             _ => None,
         };
-        sources.push(Source::read(backup, old, wanted, &names, there).await?);
+        sources.push(Source::read(backup, old, wanted, &names, merged).await?);
     }
     wanted.reshape.check(sources.iter().map(|source| source.reader.collection()))?;
     refuse_stray_tenants(wanted, &sources)?;
-    let mut there: BTreeSet<_> = existing;
     refuse_dangling(&sources, &there, &names)?;
     let mut all = Vec::with_capacity(sources.len());
     for source in in_order(sources, &there) {
@@ -157,12 +167,16 @@ pub async fn plan(
         let with_data = !wanted.schema_only;
         let Tenants { mut tenants, chosen, rows } = Tenants::of(&source, &old, wanted, lanes).await?;
         let Source { reader: source, shape, collection, changes, keeps_settings } = source;
-        let how = match merging.into.get(&collection.name) {
+        let how = match existing.merged.get(&collection.name) {
             Some(decided) => {
                 tenants = merging::missing_tenants(cluster, &collection, tenants, &rows, decided).await?;
-                How::Merge(merging.on_conflict)
+                How::Merge(existing.on_conflict)
             }
             None => How::Create(Creation::new(&collection.schema, |name| there.contains(name)).into()),
+        };
+        let replaces = match begun != Begun::Created && existing.replaced.contains(&collection.name) {
+            true => Replaced::find(cluster, &collection.name, &tenants).await?,
+            false => None,
         };
         there.insert(collection.name.clone());
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
@@ -177,6 +191,7 @@ pub async fn plan(
             changes,
             keeps_settings,
             how,
+            replaces,
             tenants,
             rows,
             chosen,
@@ -230,13 +245,15 @@ impl Target {
     /// What a dry run shows.
     pub fn planned(&self, merge: Option<MergeCounts>) -> PlannedCollection {
         let action = match (&self.how, self.with_data) {
+            (How::Create(_), true) if self.replaces.is_some() => "replace",
             (How::Create(_), true) => "create and fill",
             (How::Create(_), false) => "create",
             (How::Merge(_), true) => "merge",
             (How::Merge(_), false) => "leave as it is",
         };
         let losses = self.losses(merge.is_none_or(MergeCounts::writes));
-        let changes = self.changes.iter().cloned().chain(self.overwritten());
+        let replaced = self.replaces.into_iter().flat_map(Replaced::notes);
+        let changes = replaced.chain(self.changes.iter().cloned()).chain(self.overwritten());
         let notes = changes.chain(losses.into_iter().map(|(_, text)| text));
         PlannedCollection {
             collection: self.source.collection().name.clone(),

@@ -79,6 +79,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
     let if_exists = match known("if_exists", wire.if_exists)? {
         v1::IfExists::Unspecified | v1::IfExists::Fail => IfExists::Fail,
         v1::IfExists::Merge => IfExists::Merge,
+        v1::IfExists::Replace => IfExists::Replace,
     };
     let on_conflict = match known("on_conflict", wire.on_conflict)? {
         v1::OnConflict::Unspecified | v1::OnConflict::Fail => OnConflict::Fail,
@@ -95,7 +96,13 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         let text = "with `data_only` no collection is created, so there is nothing to give a schema, settings or patches";
         return Err(Error::invalid("data_only", text).hint("leave one of them out"));
     }
-    let behind_alias = behind_alias(&wire, check)?;
+    if if_exists == IfExists::Replace && (wire.data_only || wire.schema_only || !wire.tenants.is_empty()) {
+        let text =
+            "a collection is only replaced as a whole: with its schema, its objects and all its tenants";
+        return Err(Error::invalid("if_exists", text).hint("leave out what is against that, or clear it"));
+    }
+    check_names("confirm", &wire.confirm)?;
+    let behind_alias = behind_alias(&wire, if_exists, check)?;
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
         wanted: Wanted {
@@ -111,14 +118,15 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         on_conflict,
         data_only: wire.data_only,
         behind_alias,
+        confirm: wire.confirm,
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
     };
-    Call::new(Operation::Restore(request), wire.cluster, wire.repository, wire.request_id)
+    Call::new(Operation::Restore(Box::new(request)), wire.cluster, wire.repository, wire.request_id)
 }
 
-fn behind_alias(wire: &v1::RestoreRequest, check: Check) -> Result<Option<BehindAlias>> {
+fn behind_alias(wire: &v1::RestoreRequest, if_exists: IfExists, check: Check) -> Result<Option<BehindAlias>> {
     let v1::RestoreRequest { behind_alias: alias, drop_previous, .. } = wire;
     let invalid = |text: &str| Error::invalid("behind_alias", text);
     check_name("behind_alias", alias)?;
@@ -138,8 +146,7 @@ fn behind_alias(wire: &v1::RestoreRequest, check: Check) -> Result<Option<Behind
     if wire.collections.len() != 1 || wire.collections.iter().any(|name| is_pattern(name)) {
         return Err(invalid("an alias points to one collection").hint("name the one that is to be behind it"));
     }
-    if wire.schema_only || wire.data_only || check != Check::Digest || wire.if_exists() == v1::IfExists::Merge
-    {
+    if wire.schema_only || wire.data_only || check != Check::Digest || !matches!(if_exists, IfExists::Fail) {
         let text = "an alias is switched to a new collection with objects that are compared first";
         return Err(invalid(text).hint("leave out what is against that"));
     }

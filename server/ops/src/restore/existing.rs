@@ -1,0 +1,88 @@
+//! Collections that are there already under the names of a restore: which of them are merged into, and which replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use selvedge_model::Tenant;
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
+
+use super::begun::Begun;
+use super::target::Target;
+use crate::{Context, IfExists, OnConflict, RestoreRequest};
+
+/// Written before anything is changed.
+const MERGING: &str = "merging.json";
+const REPLACING: &str = "replacing.json";
+
+/// By their names on the cluster, with the tenants that the job creates in them; None as long as that is not decided.
+type Merged = BTreeMap<String, Option<Vec<Tenant>>>;
+
+/// What becomes of collections that are there already.
+#[derive(Debug, Default)]
+pub struct Existing {
+    pub merged: Merged,
+    pub on_conflict: OnConflict,
+    /// Those that are dropped, and created from the backup.
+    pub replaced: BTreeSet<String>,
+}
+
+impl Existing {
+    /// Which collections are there already. Refuses those that must not be, and with `data_only` those that are not.
+    pub async fn find(
+        job: &Context,
+        cluster: &Cluster,
+        names: &BTreeMap<String, String>,
+        request: &RestoreRequest,
+        begun: Begun,
+    ) -> Result<Self> {
+        let mut existing = Self { on_conflict: request.on_conflict, ..Self::default() };
+        if begun != Begun::Nothing {
+            // By now, the others are there too.
+            existing.merged = job.journal().read(MERGING).await?.unwrap_or_default();
+            existing.replaced = job.journal().read(REPLACING).await?.unwrap_or_default();
+            return Ok(existing);
+        }
+        cluster.connect().await?;
+        let there = cluster.schemas().await?;
+        let merges = request.data_only || request.if_exists == IfExists::Merge;
+        let mut clashes = Vec::new();
+        for new in names.values() {
+            // Weaviate takes names that differ only in case for the same.
+            match there.keys().find(|name| name.eq_ignore_ascii_case(new)) {
+                Some(name) if name == new && merges => drop(existing.merged.insert(new.clone(), None)),
+                Some(name) if name == new && request.if_exists == IfExists::Replace => {
+                    existing.replaced.insert(new.clone());
+                }
+                Some(name) => clashes.push(name.as_str()),
+                None if request.data_only => {
+                    return Err(Error::new(
+                        Kind::CollectionNotFound,
+                        format!("there is no collection \"{new}\" on cluster \"{}\"", cluster.name()),
+                    )
+                    .hint("restore it with its schema, or name the collection that its data is to go into"));
+                }
+                None => {}
+            }
+        }
+        if clashes.is_empty() {
+            return Ok(existing);
+        }
+        let text = format!("on cluster \"{}\" there is already: {}", cluster.name(), clashes.join(", "));
+        Err(Error::new(Kind::CollectionExists, text)
+            .hint("restore under another name, merge into the collection, or delete it first"))
+    }
+}
+
+/// Writes down which collections are merged into, and which are replaced.
+pub async fn decide(job: &Context, targets: &[Arc<Target>]) -> Result<()> {
+    let merged = targets.iter().filter(|target| target.is_merged());
+    let merged: Merged =
+        merged.map(|target| (target.collection.name.clone(), Some(target.tenants.clone()))).collect();
+    if !merged.is_empty() {
+        job.journal().write(MERGING, &merged).await?;
+    }
+    let replaced = targets.iter().filter(|target| target.replaces.is_some());
+    let replaced: BTreeSet<_> = replaced.map(|target| target.collection.name.clone()).collect();
+    if replaced.is_empty() { Ok(()) } else { job.journal().write(REPLACING, &replaced).await }
+}
