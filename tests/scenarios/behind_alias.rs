@@ -98,6 +98,10 @@ pub async fn what_is_not_meant_is_refused(world: &mut World) -> anyhow::Result<(
     world
         .refuse(&["restore", "b", "Article", "Other", "--behind-alias", "Live"], 2, "one collection")
         .await?;
+    for more in [&[][..], &["--if-exists", "merge"], &["--if-exists", "replace"], &["--data-only"]] {
+        let onto = [&["restore", "b", "Article", "--rename", "Article=Live"][..], more].concat();
+        world.refuse(&onto, 4, "\"Live\" is an alias of collection \"Article\"").await?;
+    }
     let plan =
         world.succeed(&[&restore[..], &["Live", "--dry-run", "--drop-previous", "Article"]].concat()).await?;
     ensure!(

@@ -63,6 +63,14 @@ impl TenantStatus {
     pub fn is_active(self) -> bool {
         self == Self::Hot
     }
+
+    /// What a tenant of this status can be created as: Weaviate creates them only as active or inactive.
+    pub fn creatable(self) -> Self {
+        match self {
+            Self::Hot => Self::Hot,
+            Self::Cold | Self::Frozen | Self::Freezing | Self::Unfreezing => Self::Cold,
+        }
+    }
 }
 
 impl fmt::Display for TenantStatus {

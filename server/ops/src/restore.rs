@@ -1,6 +1,6 @@
 //! Restore: plan, check the backup, create the collections, write the objects, then their references, compare, finish.
 //!
-//! Everything that can be refused is refused by `target` before anything is written. `creating` undoes itself if a
+//! Everything that can be refused is refused by `planning` before anything is written. `creating` undoes itself if a
 //! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
 //! are there, `finishing` sets what must come last.
 
@@ -11,9 +11,12 @@ mod creating;
 mod existing;
 mod filling;
 mod finishing;
+mod fitting;
 mod merging;
+mod planning;
 mod proving;
 mod refused;
+mod replaced;
 mod replacing;
 mod requirements;
 mod settings;
@@ -61,7 +64,7 @@ pub async fn run(
     request: &RestoreRequest,
 ) -> Result<Outcome, Failure> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
-    let names = target::names(backup.manifest(), &request.wanted)?;
+    let names = planning::names(backup.manifest(), &request.wanted)?;
     let behind = request.behind_alias.as_ref();
     let dropped = behind.and_then(|behind| behind.drop_previous.clone());
     let locked: Vec<_> = names.values().cloned().chain(dropped).collect();
@@ -73,8 +76,9 @@ pub async fn run(
     }
     let lanes = Lanes::of(job);
     let existing = job.or_stop(Existing::find(job, cluster, &names, request, begun)).await?;
-    let mut planned =
-        job.or_stop(target::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun)).await?;
+    let mut planned = job
+        .or_stop(planning::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun))
+        .await?;
     let mut switched = Vec::new();
     if let Some(behind) = behind {
         switched = job.or_stop(switching::check(cluster, behind, begun)).await?;
@@ -239,8 +243,8 @@ pub async fn check_restorable(
     backup: &BackupReader,
     wanted: &Wanted,
 ) -> Result<()> {
-    let names = target::names(backup.manifest(), wanted)?;
-    target::plan(cluster, lanes, backup, wanted, names, Existing::default(), Begun::Nothing).await.map(drop)
+    let names = planning::names(backup.manifest(), wanted)?;
+    planning::plan(cluster, lanes, backup, wanted, names, Existing::default(), Begun::Nothing).await.map(drop)
 }
 
 fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {

@@ -3,6 +3,7 @@
 mod backup;
 mod collection;
 mod job;
+mod names;
 mod page;
 mod remark;
 mod request;

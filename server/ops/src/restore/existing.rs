@@ -45,9 +45,18 @@ impl Existing {
         }
         cluster.connect().await?;
         let there = cluster.schemas().await?;
+        let aliases = cluster.aliases().await?;
         let merges = request.data_only || request.if_exists == IfExists::Merge;
         let mut clashes = Vec::new();
         for new in names.values() {
+            if let Some(behind) = aliases.get(new) {
+                let text = format!(
+                    "\"{new}\" is an alias of collection \"{behind}\" on cluster \"{}\"",
+                    cluster.name()
+                );
+                return Err(Error::new(Kind::CollectionExists, text)
+                    .hint("restore under another name, or behind the alias"));
+            }
             // Weaviate takes names that differ only in case for the same.
             match there.keys().find(|name| name.eq_ignore_ascii_case(new)) {
                 Some(name) if name == new && merges => drop(existing.merged.insert(new.clone(), None)),

@@ -8,7 +8,7 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Property};
 use selvedge_weaviate::compare_schemas;
 
-use super::merging;
+use super::fitting::{misfits, refuse_misfit};
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::reshape::Shape;
 use crate::{Settings, Wanted};
@@ -50,12 +50,12 @@ impl Source {
         let keeps_settings = there.is_some() && wanted.settings != Settings::default();
         let (collection, changes) = match there {
             Some(there) => {
-                merging::refuse_misfit(spaces, &original, &there)?;
+                refuse_misfit(spaces, &original, &there)?;
                 (without(there)?, Vec::new())
             }
             None => {
                 let changed = wanted.settings.apply(old, &original)?;
-                let misfits = merging::misfits(spaces, &original, &changed);
+                let misfits = misfits(spaces, &original, &changed);
                 if !misfits.is_empty() {
                     let text = format!(
                         "with the patch of collection \"{old}\" it cannot hold the backup's objects: {}",

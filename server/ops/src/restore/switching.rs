@@ -1,12 +1,18 @@
 //! An alias that is to point to what was restored, when all of it is there and checked: whoever queries through it sees the one
 //! collection or the other, never half of one.
 
+use std::time::Duration;
+
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 
 use super::begun::Begun;
 use super::target::Planned;
 use crate::{BehindAlias, Context};
+
+/// Between the switch and the drop: a query that found the alias where it was looks into the collection for as long as it runs,
+/// and would fail.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Refuses what could not be done in the end. Returns what is to be shown beforehand.
 pub async fn check(cluster: &Cluster, behind: &BehindAlias, begun: Begun) -> Result<Vec<String>> {
@@ -84,7 +90,11 @@ pub async fn switch(job: &Context, cluster: &Cluster, behind: &BehindAlias, coll
     let Some(previous) = drop_previous.as_ref().filter(|previous| *previous != collection) else {
         return Ok(());
     };
-    job.check_stop()?;
+    let ended = async {
+        tokio::time::sleep(GRACE).await;
+        Ok(())
+    };
+    job.or_stop(ended).await?;
     let (journal, uncut, name) = (job.journal().clone(), cluster.uncut(), previous.clone());
     let dropping = async move {
         journal.check_newest().await?;

@@ -88,7 +88,7 @@ fn choose(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec
     };
     let held = records.iter().filter(|record| record.left_out.is_none());
     let tenant =
-        |record: &TenantRecord| Tenant { name: record.name.clone(), status: creatable(record.status) };
+        |record: &TenantRecord| Tenant { name: record.name.clone(), status: record.status.creatable() };
     let Some(asked) = asked else {
         let held: Vec<_> = held.map(tenant).collect();
         let chosen = without_strays(source, &held);
@@ -110,16 +110,6 @@ fn without_strays(source: &CollectionReader, held: &[Tenant]) -> Chosen {
     let names: BTreeSet<_> = held.iter().map(|tenant| tenant.name.clone()).collect();
     let mut spans = source.files().iter().flat_map(|file| &file.tenants);
     spans.any(|span| !names.contains(&span.tenant)).then(|| Arc::new(names))
-}
-
-/// Weaviate creates tenants only as active or inactive.
-pub fn creatable(status: TenantStatus) -> TenantStatus {
-    match status {
-        TenantStatus::Hot => TenantStatus::Hot,
-        TenantStatus::Cold | TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => {
-            TenantStatus::Cold
-        }
-    }
 }
 
 /// By the tenants of the backup.

@@ -12,14 +12,11 @@ use selvedge_ops::{
     Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
+use super::names::{check_name, check_names, check_pairs};
 use super::reshape::reshape;
 use super::settings::settings;
 
 const MAX_REQUEST_ID: usize = 128;
-/// Of the name of a collection in Weaviate; no other name is longer. A request is kept as long as its job is.
-const MAX_NAME: usize = 255;
-/// In one list of a request.
-const MAX_NAMES: usize = 10_000;
 /// Findings of a verification that are listed.
 const DEFAULT_FINDINGS: usize = 20;
 const MAX_FINDINGS: usize = 1000;
@@ -217,34 +214,6 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
 pub fn selection(collections: &[String]) -> Result<Selection> {
     check_names("collections", collections)?;
     Selection::new(collections, &[])
-}
-
-pub(super) fn check_names(field: &'static str, names: &[String]) -> Result<()> {
-    if names.len() > MAX_NAMES {
-        let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", names.len());
-        return Err(Error::invalid(field, text).hint("use patterns, or several requests"));
-    }
-    names.iter().try_for_each(|name| check_name(field, name))
-}
-
-pub(super) fn check_pairs(field: &'static str, pairs: &HashMap<String, String>) -> Result<()> {
-    if pairs.len() > MAX_NAMES {
-        let text = format!("`{field}` holds {} names, and {MAX_NAMES} are the most", pairs.len());
-        return Err(Error::invalid(field, text));
-    }
-    pairs.iter().flat_map(|(key, value)| [key, value]).try_for_each(|name| check_name(field, name))
-}
-
-/// What is longer cannot be the name of anything, and would be quoted in every list of jobs.
-pub(super) fn check_name(field: &'static str, name: &str) -> Result<()> {
-    if name.chars().count() <= MAX_NAME {
-        return Ok(());
-    }
-    let start: String = name.chars().take(30).collect();
-    Err(Error::invalid(
-        field,
-        format!("`{field}` holds a name of more than {MAX_NAME} characters: \"{start}…\""),
-    ))
 }
 
 pub fn backup_id(text: &str) -> Result<BackupId> {

@@ -9,7 +9,7 @@ use selvedge_model::error::{Error, Result};
 use selvedge_model::{is_property_name, is_tenant_name, is_vector_name};
 use selvedge_ops::{Part, Reshape, Tenancy};
 
-use super::request::{check_name, check_names, check_pairs};
+use super::names::{check_name, check_names, check_pairs};
 
 /// `tenants` are those that are chosen.
 pub fn reshape(wire: v1::Reshape, tenants: &[String]) -> Result<Reshape> {
