@@ -14,6 +14,7 @@ mod clear;
 mod clusters;
 mod damage;
 mod faults;
+mod indexing;
 mod jobs;
 mod keys;
 mod kills;
@@ -78,6 +79,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(odd_collections::expiry_quantizers_and_aliases_come_last),
         both!(odd_collections::unnamed_and_named_vectors_come_back_together),
         both!(odd_collections::wide_classes_and_heavy_objects_come_back),
+        stand_in!(indexing::what_waits_is_waited_for),
+        both!(indexing::a_server_that_indexes_in_the_background),
         both!(replacing::what_is_there_becomes_what_the_backup_holds),
         both!(replacing::nothing_is_dropped_without_its_name),
         both!(replacing::what_cannot_take_its_place_leaves_it_alone),
@@ -94,6 +97,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(merging::a_second_merge_changes_nothing),
         both!(merging::conflicts_are_refused_skipped_or_overwritten),
         both!(merging::what_cannot_be_merged_is_refused),
+        both!(merging::vectors_of_another_dimension_are_refused),
         both!(merging::what_is_missing_is_created_beside),
         stand_in!(merging::only_what_differs_is_written),
         stand_in!(merging::a_merge_that_was_cancelled_goes_on),

@@ -6,6 +6,7 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::jobs::{start_held, summary};
 use crate::round_trip::same;
@@ -137,6 +138,28 @@ pub async fn what_cannot_be_merged_is_refused(world: &mut World) -> anyhow::Resu
     for name in ["Article", "Customer"] {
         ensure!(world.rest.count(name, None).await? == 0, "a refused merge has written something");
     }
+    Ok(())
+}
+
+/// Weaviate would refuse every object.
+pub async fn vectors_of_another_dimension_are_refused(world: &mut World) -> anyhow::Result<()> {
+    let write = async |number: u128, vector: Value| {
+        let object = json!({"class": "Flat", "id": Uuid::from_u128(number), "vector": vector});
+        world.rest.write(&[object]).await
+    };
+    world.rest.create(&json!({"class": "Flat"})).await?;
+    write(1, json!([1, 2, 3])).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.rest.drop_all().await?;
+    world.rest.create(&json!({"class": "Flat"})).await?;
+    write(2, json!([1, 2])).await?;
+    for on_conflict in ["fail", "skip", "overwrite"] {
+        let merge = ["restore", "b", "--if-exists", "merge", "--on-conflict", on_conflict];
+        world.refuse(&merge, 1, "has 3 dimensions in the backup and 2 in collection \"Flat\"").await?;
+    }
+    ensure!(world.rest.count("Flat", None).await? == 1);
+    world.succeed(&["restore", "b", "--if-exists", "merge", "--drop-vector", ""]).await?;
+    ensure!(world.rest.count("Flat", None).await? == 2);
     Ok(())
 }
 

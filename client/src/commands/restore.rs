@@ -65,6 +65,9 @@ pub struct Args {
     /// How to prove afterwards that the cluster holds what the backup holds.
     #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
     pub check: Check,
+    /// In the end, wait until Weaviate has indexed all vectors, where it does that in the background.
+    #[arg(long)]
+    pub wait_indexed: bool,
     /// Succeed although the backup itself is partial; without this, restoring what is not whole in it ends partial.
     #[arg(long)]
     pub allow_partial: bool,
@@ -179,6 +182,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         patches: args.patches.as_deref().map(patches::read).transpose()?.unwrap_or_default(),
         reshape: args.shape.into_request()?,
         confirm,
+        wait_indexed: args.wait_indexed,
     };
     if !asks {
         return run_job(Call::Restore(Box::new(request)), args.detach, session).await;

@@ -87,6 +87,8 @@ struct Progress {
     /// Of the backup, before a restore creates anything.
     bytes_checked: u64,
     bytes_to_check: u64,
+    /// While a restore waits for the indexes.
+    vectors_to_index: u64,
 }
 
 impl From<&v1::Progress> for Progress {
@@ -104,6 +106,7 @@ impl From<&v1::Progress> for Progress {
             seconds_remaining: progress.seconds_remaining,
             bytes_checked: progress.bytes_checked,
             bytes_to_check: progress.bytes_to_check,
+            vectors_to_index: progress.vectors_to_index,
         }
     }
 }

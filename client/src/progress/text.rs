@@ -16,7 +16,7 @@ pub fn plain(job: &Job) -> String {
         // It counts what there is to do and does none of it, so a percentage would mean nothing.
         return words::activity(job);
     }
-    let parts: Vec<_> = match checked(job) {
+    let parts: Vec<_> = match of_its_own(job) {
         Some(Amount { percent, numbers }) => percent.map(per_cent).into_iter().chain([numbers]).collect(),
         None => of_objects(job),
     };
@@ -50,7 +50,7 @@ pub fn screen(job: &Job, width: usize) -> Vec<String> {
     }
     let progress = job.progress.unwrap_or_default();
     let mut notes = Vec::new();
-    let amount = checked(job).unwrap_or_else(|| {
+    let amount = of_its_own(job).unwrap_or_else(|| {
         notes.extend(pace(job));
         notes.extend(tenants(&progress));
         Amount::of_objects(&progress, job.state() == JobState::Succeeded)
@@ -86,14 +86,23 @@ impl Amount {
     }
 }
 
-/// How much of a backup is found whole, while that is all that a job does.
-fn checked(job: &Job) -> Option<Amount> {
-    let Progress { bytes_checked: done, bytes_to_check: all, .. } = job.progress?;
-    let is_checking = job.phase() == JobPhase::CheckingBackup && !words::has_ended(job.state());
-    (is_checking && all > 0).then(|| Amount {
-        percent: share(done, all),
-        numbers: format!("{} of {}", format::bytes(done), format::bytes(all)),
-    })
+/// What a phase has to do that counts something else than objects.
+fn of_its_own(job: &Job) -> Option<Amount> {
+    let Progress { bytes_checked: done, bytes_to_check: all, vectors_to_index, .. } = job.progress?;
+    if words::has_ended(job.state()) {
+        return None;
+    }
+    match job.phase() {
+        JobPhase::CheckingBackup if all > 0 => Some(Amount {
+            percent: share(done, all),
+            numbers: format!("{} of {}", format::bytes(done), format::bytes(all)),
+        }),
+        JobPhase::Indexing => {
+            let numbers = format!("{} left", format::quantity(vectors_to_index, "vector"));
+            Some(Amount { percent: None, numbers })
+        }
+        _ => None,
+    }
 }
 
 /// A label, a bar if there is room for one, numbers.

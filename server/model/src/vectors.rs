@@ -85,6 +85,15 @@ impl Vectors {
         floats * size_of::<f32>()
     }
 
+    /// Of the first vector there is, as all others of an index have it.
+    pub fn dimension(&self) -> Option<usize> {
+        let lengths = |row| match self {
+            Self::Single(column) => column.get(row).map(<[f32]>::len),
+            Self::Multi(column) => column.get(row)?.next().map(<[f32]>::len),
+        };
+        (0..self.len()).filter_map(lengths).find(|length| *length > 0)
+    }
+
     /// For how many objects it says what they have here.
     pub(super) fn len(&self) -> usize {
         self.present().len()

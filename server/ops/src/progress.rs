@@ -33,6 +33,8 @@ pub enum Phase {
     Committing,
     WritingReferences,
     Finishing,
+    /// A restore waits for the vector indexes.
+    Indexing,
 }
 
 /// The live progress of one job, shared by its workers and its watchers.
@@ -43,6 +45,8 @@ pub struct Progress {
     /// Of a backup's files.
     bytes_checked: AtomicU64,
     bytes_to_check: AtomicU64,
+    /// Those that Weaviate has not indexed yet.
+    vectors_to_index: AtomicU64,
     /// Milliseconds since 1970 of the last movement of a counter; 0 before the first.
     moved: Arc<AtomicU64>,
 }
@@ -166,6 +170,7 @@ pub struct ProgressSnapshot {
     /// Of a backup's files that are looked at as files.
     pub bytes_checked: u64,
     pub bytes_to_check: u64,
+    pub vectors_to_index: u64,
     pub moved: Option<DateTime<Utc>>,
 }
 
@@ -193,6 +198,12 @@ impl Progress {
     pub fn add_checked(&self, bytes: u64) {
         self.bytes_checked.fetch_add(bytes, Relaxed);
         touch(&self.moved);
+    }
+
+    pub fn set_vectors_to_index(&self, vectors: u64) {
+        if self.vectors_to_index.swap(vectors, Relaxed) != vectors {
+            touch(&self.moved);
+        }
     }
 
     /// Adds a collection to the job. For backup and clear, `target` is empty.
@@ -239,6 +250,7 @@ impl Progress {
             retries: self.retries.load(Relaxed),
             bytes_checked: self.bytes_checked.load(Relaxed),
             bytes_to_check: self.bytes_to_check.load(Relaxed),
+            vectors_to_index: self.vectors_to_index.load(Relaxed),
             moved: i64::try_from(moved).ok().filter(|ms| *ms > 0).and_then(DateTime::from_timestamp_millis),
             collections,
         }

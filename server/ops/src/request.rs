@@ -120,6 +120,9 @@ pub struct RestoreRequest {
     /// The names of the collections that may be replaced.
     #[serde(default)]
     pub confirm: Vec<String>,
+    /// The job ends when all vectors are indexed.
+    #[serde(default)]
+    pub wait_indexed: bool,
     pub check: Check,
     /// That the backup itself is not whole is no reason for the job not to succeed.
     pub allow_partial: bool,
@@ -271,6 +274,7 @@ impl RestoreRequest {
             data_only: false,
             behind_alias: None,
             confirm: Vec::new(),
+            wait_indexed: false,
             check: Check::default(),
             allow_partial: false,
             dry_run: false,

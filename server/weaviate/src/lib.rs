@@ -12,6 +12,7 @@ mod count;
 mod creation;
 mod failure;
 mod fault;
+mod indexing;
 mod json_to_properties;
 mod line;
 mod misread;

@@ -45,6 +45,14 @@ fn a_backup_that_is_being_checked_is_counted_in_bytes() {
 }
 
 #[test]
+fn while_vectors_are_indexed_they_are_counted() {
+    let progress = Progress { vectors_to_index: 12_345, ..Progress::default() };
+    let job = Job { phase: JobPhase::Indexing.into(), progress: Some(progress), ..example::running() };
+    assert_eq!(plain(&job), "indexing: 12,345 vectors left");
+    assert!(screen(&job, 100)[0].ends_with("12,345 vectors left"), "{:?}", screen(&job, 100));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     let mut job = example::running();
     job.waiting_for = "something\nwith a break ".repeat(20);

@@ -71,6 +71,15 @@ pub fn refuse_vectorizing(
     Ok(())
 }
 
+/// Whether a vector of this name, empty for the unnamed one, gets into an index.
+pub fn is_indexed(collection: &Collection, vector: &str) -> bool {
+    let owner = match vector {
+        "" => &collection.schema,
+        name => &collection.schema["vectorConfig"][name],
+    };
+    owner["vectorIndexConfig"]["skip"] != true
+}
+
 /// An index takes vectors of one dimension only.
 pub fn refuse_mixed_dimensions(
     source: &CollectionReader,
@@ -79,12 +88,8 @@ pub fn refuse_mixed_dimensions(
     chosen: Chosen<'_>,
 ) -> Result<()> {
     let indexed = |vector: &str| {
-        let config = match shape.map_or(Some(vector), |shape| shape.new_vector(vector)) {
-            None => return false,
-            Some("") => &target.schema["vectorIndexConfig"],
-            Some(name) => &target.schema["vectorConfig"][name]["vectorIndexConfig"],
-        };
-        config["skip"] != true
+        let new = shape.map_or(Some(vector), |shape| shape.new_vector(vector));
+        new.is_some_and(|new| is_indexed(target, new))
     };
     let is_chosen = |tenant: &String| chosen.is_none_or(|chosen| chosen.contains(tenant));
     let mut mixed = source.mixed_dimensions().iter();

@@ -96,6 +96,7 @@ fn phase(phase: Phase) -> v1::JobPhase {
         Phase::WritingReferences => v1::JobPhase::WritingReferences,
         Phase::Finishing => v1::JobPhase::Finishing,
         Phase::CheckingBackup => v1::JobPhase::CheckingBackup,
+        Phase::Indexing => v1::JobPhase::Indexing,
     }
 }
 
@@ -123,6 +124,7 @@ fn counts(counts: &Counts) -> v1::Progress {
         seconds_remaining: None,
         bytes_checked: 0,
         bytes_to_check: 0,
+        vectors_to_index: 0,
     }
 }
 
@@ -134,6 +136,7 @@ fn total(progress: &ProgressSnapshot, rate: Rate) -> v1::Progress {
         seconds_remaining,
         bytes_checked: progress.bytes_checked,
         bytes_to_check: progress.bytes_to_check,
+        vectors_to_index: progress.vectors_to_index,
         ..counts(&progress.total)
     }
 }

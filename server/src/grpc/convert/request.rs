@@ -116,6 +116,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         data_only: wire.data_only,
         behind_alias,
         confirm: wire.confirm,
+        wait_indexed: wire.wait_indexed,
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
