@@ -32,7 +32,7 @@ async fn confirm(plan: &Plan, job: &Job, session: &mut Session<'_, '_>) -> Resul
     session.terminal.say(&plan::render(plan));
     if !session.terminal.interactive {
         // Here the hint names our option, not the field of the request.
-        let hint = "repeat the command with --yes if that is what you want";
+        let hint = "repeat the command with the names and --yes if that is what you want";
         report::summary_line(job, session)?;
         return Err(Failure::of_job(job).hint(hint));
     }

@@ -15,7 +15,10 @@ use crate::round_trip::same;
 use crate::runner::number;
 use killable::Killable;
 pub use killable::is_active;
-pub use moments::{killed_between_drop_and_create, killed_while_replacing, killed_while_tenants_are_awake};
+pub use moments::{
+    killed_between_drop_and_create, killed_while_replacing, killed_while_tenants_are_awake,
+    what_others_made_since_is_not_replaced,
+};
 
 const DIMENSIONS: usize = 256;
 /// For each call after the first one.

@@ -74,7 +74,7 @@ pub struct Args {
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
-    /// With --if-exists replace: do not ask, the collections on the command line are meant.
+    /// With --if-exists replace: do not ask, the collections on the command line are meant, by their exact names.
     #[arg(long, short, requires = "collections")]
     pub yes: bool,
     /// Return as soon as the job has started.
@@ -152,6 +152,10 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     if asks && args.detach {
         let text = "--if-exists replace asks before it destroys, and with --detach there is nobody to ask";
         return Err(Failure::new(ExitCode::Usage, text).hint("name the collections and add --yes"));
+    }
+    if let Some(pattern) = args.collections.iter().find(|name| args.yes && name.contains(['*', '?', '['])) {
+        let text = format!("\"{pattern}\" is a pattern, and --yes is for exact names only");
+        return Err(Failure::new(ExitCode::Usage, text).hint("name each collection that may be replaced"));
     }
     let new_name = |old: &String| {
         let renamed = args.rename.iter().find(|(name, _)| name == old);

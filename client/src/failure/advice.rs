@@ -53,6 +53,12 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         JobNotFound => typed("`selvedge jobs list`"),
         ClusterUnknown => typed("--cluster NAME"),
         RepositoryUnknown => typed("--repository NAME"),
+        // Of several remedies only the hint knows which one helps.
+        CollectionExists if hint.contains("partial") => typed("--allow-partial"),
+        CollectionExists if hint.contains("behind the alias") => {
+            typed("--rename Old=New, --behind-alias ALIAS")
+        }
+        CollectionExists if hint.contains("tenants") => typed("--if-exists merge"),
         CollectionExists => typed("--rename Old=New, --if-exists merge"),
         ObjectConflict => typed("--on-conflict skip, --on-conflict overwrite"),
         BackupExists => Advice::Say(format!(

@@ -11,6 +11,7 @@ use selvedge_model::{Collection, Digester, Property, ValueKind, VectorSpace};
 use serde::{Deserialize, Serialize};
 
 pub use part::Part;
+pub use schema::forget_modules;
 
 /// What becomes of the objects of a backup on their way. Nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,14 +84,16 @@ pub async fn run(
         switched = job.or_stop(switching::check(cluster, behind, begun)).await?;
         switching::leave_alone(&mut planned, behind);
     }
+    let confirmation = planned.replaced();
+    if !request.dry_run && !request.confirms(&confirmation) {
+        return Err(unconfirmed(request, &planned, confirmation));
+    }
+    replacing::refuse_less(&planned.all, backup.manifest(), request.allow_partial)?;
+    if begun == Begun::Creating && !confirmation.is_empty() {
+        // What an earlier attempt has not dropped yet is not dropped for a backup that was damaged since.
+        check_files(job, &planned).await?;
+    }
     if begun == Begun::Nothing {
-        let confirmation = planned.replaced();
-        if !request.dry_run && !request.confirms(&confirmation) {
-            return Err(unconfirmed(request, &planned, confirmation));
-        }
-        if !request.allow_partial {
-            replacing::refuse_gaps(&planned.all)?;
-        }
         // Later, each row group is checked before anything of it is written.
         check_files(job, &planned).await?;
         for target in planned.all.iter().filter(|target| target.with_data) {
@@ -108,19 +110,14 @@ pub async fn run(
     job.progress.set_phase(Phase::CreatingSchema);
     let targets = Arc::new(planned.begin(&job.progress));
     let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
-    if begun == Begun::Nothing {
-        replacing::prove_all(job, cluster, repository, &targets.all).await?;
-    }
-    create(job, cluster, &targets, begun).await?;
-    let restoring = Restoring::new(job, cluster, &targets, lanes, request.check);
-    let run = async {
-        let gaps = restoring.run().await?;
-        if request.wait_indexed {
-            indexing::wait(job, cluster, &targets).await?;
-        }
-        Ok::<_, Error>(gaps)
-    };
-    let mut gaps = match run.await {
+    replacing::prove_all(job, cluster, repository, &targets.all).await?;
+    create(job, cluster, &targets, begun).await.map_err(|error| match targets.replace_any() {
+        // What is dropped by now comes back when the job goes on.
+        true => Failure::resumable(error, report.clone()),
+        false => error.into(),
+    })?;
+    let restoring = Restoring::new(job, cluster, &targets, lanes, request);
+    let mut gaps = match restoring.run().await {
         Ok(gaps) => gaps,
         Err(error) => {
             return Err(match error.kind() {

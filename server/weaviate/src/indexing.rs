@@ -5,7 +5,7 @@ use selvedge_model::error::{Kind, Result};
 
 impl Cluster {
     /// How many vectors of a collection wait to be indexed. None if that cannot be known: the key may not read the nodes. Counts
-    /// 1 for a shard that is busy although nothing waits.
+    /// 1 for a shard that is busy although nothing waits, and for a node that does not say.
     ///
     /// Weaviate indexes in the background with `ASYNC_INDEXING`, and tells of it in `GET /v1/nodes/{collection}`
     /// (`entities/models/node_shard_status.go`, 1.39).
@@ -17,16 +17,17 @@ impl Cluster {
             Err(error) if error.kind() == Kind::WeaviatePermissionDenied => return Ok(None),
             Err(error) => return Err(error),
         };
-        let shards =
-            nodes["nodes"].as_array().into_iter().flatten().flat_map(|node| node["shards"].as_array());
+        let nodes = nodes["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+        let silent = nodes.iter().filter(|node| node["status"] != "HEALTHY").count() as u64;
+        let shards = nodes.iter().filter_map(|node| node["shards"].as_array());
         let mut shards = shards.flatten().filter(|shard| shard["class"] == collection).peekable();
-        if shards.peek().is_none() {
+        if shards.peek().is_none() && silent == 0 {
             return Ok(None);
         }
         let waiting = shards.map(|shard| match shard["vectorQueueLength"].as_u64().unwrap_or(0) {
             0 if shard["vectorIndexingStatus"] == "INDEXING" => 1,
             waiting => waiting,
         });
-        Ok(Some(waiting.sum()))
+        Ok(Some(waiting.sum::<u64>() + silent))
     }
 }

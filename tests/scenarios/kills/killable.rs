@@ -60,7 +60,7 @@ impl Killable {
         &self.server.url
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
         run_client(&self.server.url, arguments, None).await
     }
 

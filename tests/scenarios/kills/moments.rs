@@ -120,10 +120,7 @@ pub async fn killed_while_replacing(world: &mut World) -> anyhow::Result<()> {
     let replace = [&["restore", "b", "--if-exists", "replace", "--yes"][..], &NAMES].concat();
     for _ in 0..ATTEMPTS {
         world.rest.write(&[json!({"class": "Article", "id": Uuid::from_u128(1 << 90)})]).await?;
-        // The probes come first.
-        if let Some(stand_in) = world.weaviate.stand_in() {
-            stand_in.faults().on(Call::rest("POST", "/v1/schema")).from(4).always().delay(DELAY);
-        }
+        slow_after_probes(world);
         let id = server.begin(&replace).await?;
         until_one_is_missing(&world.rest, &server, &id).await?;
         server.kill().await?;
@@ -142,4 +139,47 @@ pub async fn killed_while_replacing(world: &mut World) -> anyhow::Result<()> {
         }
     }
     bail!("no collection was ever missing when the server was killed, so this shows nothing")
+}
+
+/// The probes come first.
+fn slow_after_probes(world: &World) {
+    if let Some(stand_in) = world.weaviate.stand_in() {
+        stand_in.faults().on(Call::rest("POST", "/v1/schema")).from(4).always().delay(DELAY);
+    }
+}
+
+/// What was confirmed is what was there then.
+pub async fn what_others_made_since_is_not_replaced(world: &mut World) -> anyhow::Result<()> {
+    let mut server = Killable::start(world).await?;
+    for name in NAMES {
+        seed::every_type(&world.rest, name, 5).await?;
+    }
+    server.succeed(&["backup", "--id", "b"]).await?;
+    let replace = [&["restore", "b", "--if-exists", "replace", "--yes"][..], &NAMES].concat();
+    slow_after_probes(world);
+    let id = server.begin(&replace).await?;
+    until_one_is_missing(&world.rest, &server, &id).await?;
+    server.kill().await?;
+    let classes = world.rest.classes().await?;
+    let missing = NAMES.iter().find(|name| !classes.iter().any(|class| class == *name));
+    let Some(missing) = missing else { bail!("no collection is missing, so this shows nothing") };
+    unhindered(world);
+    world.rest.create(&json!({"class": missing})).await?;
+    world.rest.write(&[json!({"class": missing, "id": Uuid::from_u128(7)})]).await?;
+    server.start_again().await?;
+    ensure!(server.was_interrupted(&id).await?, "the job had ended");
+    // What the dead server left half done is put right first, and what is in use meanwhile is refused.
+    let refused = async {
+        loop {
+            let ran = server.run(&["jobs", "resume", &id]).await;
+            if ran.code != 4 || ran.err.contains("somebody else made it") {
+                return ran;
+            }
+            tokio::time::sleep(DELAY).await;
+        }
+    };
+    let ran = refused.await;
+    ensure!(ran.code == 4, "what somebody else has made was replaced: {ran:?}");
+    ensure!(world.rest.count(missing, None).await? == 1);
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::pairs;
 #[command(next_help_heading = "Another shape")]
 pub struct ShapeArgs {
     /// Leave a property out; may be repeated. Properties and vectors are named alone, for all collections that have one, or as
-    /// Collection.name.
+    /// Collection.name, by their names in the backup.
     #[arg(long = "drop-property", value_name = "PROPERTY")]
     pub drop_properties: Vec<String>,
     /// Give a property another name; may be repeated.

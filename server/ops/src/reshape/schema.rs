@@ -26,6 +26,10 @@ pub fn reshaped(
     refuse_without_expiry(collection, properties)?;
     mend_names(&mut class, properties);
     reshape_vectors(&mut class, collection, vectors);
+    let left = vectorizers(&class);
+    let gone: Vec<_> = collection.vector_spaces.iter().map(|space| space.vectorizer.clone()).collect();
+    let gone: Vec<_> = gone.into_iter().filter(|module| module != "none" && !left.contains(module)).collect();
+    forget_modules(&mut class, &gone);
     match tenancy {
         Tenancy::Kept => {}
         Tenancy::ByProperty(_) | Tenancy::Into(_) => {
@@ -38,6 +42,28 @@ pub fn reshaped(
         }
     }
     Ok(Value::Object(class))
+}
+
+/// What makes vectors, of all of them.
+fn vectorizers(class: &Map<String, Value>) -> Vec<String> {
+    let unnamed = class.get("vectorizer").and_then(Value::as_str).map(str::to_owned);
+    let named = class.get("vectorConfig").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let named = named.filter_map(|config| config["vectorizer"].as_object()).flat_map(Map::keys).cloned();
+    unnamed.into_iter().chain(named).collect()
+}
+
+/// Takes out the settings of modules, which Weaviate refuses without them.
+pub fn forget_modules(class: &mut Map<String, Value>, modules: &[String]) {
+    let forget = |owner: &mut Map<String, Value>| {
+        let Some(config) = owner.get_mut("moduleConfig").and_then(Value::as_object_mut) else { return };
+        config.retain(|module, _| !modules.contains(module));
+        if config.is_empty() {
+            owner.remove("moduleConfig");
+        }
+    };
+    let properties = class.get_mut("properties").and_then(Value::as_array_mut).into_iter().flatten();
+    properties.filter_map(Value::as_object_mut).for_each(forget);
+    forget(class);
 }
 
 /// False if it is left out.
@@ -120,13 +146,14 @@ fn reshape_vectors(
     let unnamed = vectors.get("").map(String::as_str);
     if has_unnamed && unnamed != Some("") {
         let config = take_unnamed(class);
-        match unnamed {
-            Some(new) => drop(named.insert(new.to_owned(), config)),
-            None if named.is_empty() => drop(class.insert("vectorizer".to_owned(), json!("none"))),
-            None => {}
+        if let Some(new) = unnamed {
+            named.insert(new.to_owned(), config);
         }
     }
-    if !named.is_empty() {
+    if vectors.is_empty() && !collection.vector_spaces.is_empty() {
+        // Without a word on vectors, Weaviate would take its default vectorizer.
+        class.insert("vectorizer".to_owned(), json!("none"));
+    } else if !named.is_empty() {
         class.insert("vectorConfig".to_owned(), Value::Object(named));
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::begun::Begun;
+use super::existing::drop_noted;
+use super::replaced::Replaced;
 use super::target::{How, Target, Targets};
 use crate::Context;
 use selvedge_model::Tenant;
@@ -17,18 +19,23 @@ pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -
     let (mut dropped, mut created) = (Vec::new(), Vec::new());
     let creating = async {
         drop_replaced(&job, &cluster, &targets.all, &mut dropped).await?;
-        // What is dropped is to come back, whoever cancels the job.
-        let stoppable = Some(&job).filter(|_| dropped.is_empty());
-        create(&job, stoppable, &cluster.uncut(), &targets.all, &mut created).await?;
+        // What is dropped is to come back, whoever cancels the job, and whatever has to be tried again.
+        let (stoppable, careful) = match targets.replace_any() {
+            true => (None, cluster.patient()),
+            false => (Some(&job), cluster.uncut()),
+        };
+        create(&job, stoppable, &careful, &targets.all, &mut created).await?;
         Begun::created(&job).await
     };
     let result = creating.await;
     let result = result.map_err(|error| match dropped.is_empty() {
         true => error,
-        false => error.also(format!(
-            "what was to be replaced is dropped: restore {} again, or resume the job",
-            listed(&dropped)
-        )),
+        false => {
+            let names = listed(&dropped);
+            error.also(format!(
+                "what was to be replaced is dropped: {names}; resume the job, or restore it again"
+            ))
+        }
     });
     match result {
         Ok(()) => Ok(()),
@@ -40,7 +47,7 @@ pub async fn create_all(job: Context, cluster: Cluster, targets: Arc<Targets>) -
     }
 }
 
-/// Drops what is replaced. Each of them is there as long as it is not dropped, so nothing is dropped twice.
+/// Drops what is replaced, and writes it down: what is there afterwards is never dropped for this.
 async fn drop_replaced<'a>(
     job: &Context,
     cluster: &Cluster,
@@ -53,9 +60,17 @@ async fn drop_replaced<'a>(
     }
     job.check_stop()?;
     job.journal().check_newest().await?;
+    let cluster = cluster.patient();
+    for target in &replaced {
+        // Since the plan was made, tenants may have come that would not come back.
+        Replaced::find(&cluster, &target.collection.name, &target.tenants).await?;
+    }
     for target in replaced {
-        dropped.push(target.collection.name.as_str());
-        cluster.patient().drop_collection(&target.collection.name).await?;
+        let name = target.collection.name.as_str();
+        if let Some(there) = cluster.collection(name).await? {
+            dropped.push(name);
+            drop_noted(job, &cluster, &there).await?;
+        }
     }
     Ok(())
 }
@@ -142,9 +157,12 @@ fn warn(job: &Context, name: &str, difference: &Difference) {
     }
 }
 
-/// Drops what was created, as far as it is still what was created: what somebody else has put in since is not ours.
+/// Drops what was created, as far as it is still what was created: what somebody else has put in since is not ours. What took
+/// the place of another collection stays, empty: better than none, and the job can go on from there.
 async fn undo(cluster: &Cluster, targets: &[Arc<Target>], created: &[&str], mut error: Error) -> Error {
-    for target in targets.iter().filter(|target| created.contains(&target.collection.name.as_str())) {
+    let is_ours =
+        |target: &&Arc<Target>| created.contains(&target.collection.name.as_str()) && !target.in_place;
+    for target in targets.iter().filter(is_ours) {
         let name = &target.collection.name;
         match drop_if_untouched(cluster, target).await {
             Ok(true) => {}

@@ -9,6 +9,7 @@ use selvedge_weaviate::{Cluster, Fetched, ObjectReader};
 
 use super::requirements::is_indexed;
 use super::target::Target;
+use crate::engine::may_hold;
 
 /// Weaviate would refuse all such objects, one by one. Tenants have indexes of their own, too many to look into.
 pub async fn refuse_others(cluster: &Cluster, target: &Target) -> Result<()> {
@@ -44,8 +45,12 @@ pub async fn refuse_others(cluster: &Cluster, target: &Target) -> Result<()> {
 
 /// In the shape that they get.
 async fn first_rows(target: &Target) -> Result<Option<Batch>> {
-    let Some(file) = target.source.files().iter().find(|file| file.rows > 0) else { return Ok(None) };
-    let rows = target.source.open(file, Select::All).await?.group(0, None).await?;
+    let (chosen, mut files) = (target.chosen.as_deref(), target.source.files().iter());
+    let Some(file) = files.find(|file| file.rows > 0 && may_hold(file, chosen)) else { return Ok(None) };
+    let reader = target.source.open(file, Select::All).await?;
+    let mut groups = 0..file.row_groups.len();
+    let Some(group) = groups.find(|group| reader.is_wanted(*group, chosen)) else { return Ok(None) };
+    let rows = reader.group(group, chosen).await?;
     let Some(rows) = rows.into_iter().next() else { return Ok(None) };
     Ok(match &target.shape {
         None => Some(rows.batch),

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_model::Tenant;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_weaviate::Cluster;
+use selvedge_model::{Collection, Tenant};
+use selvedge_weaviate::{Cluster, compare_schemas};
+use serde_json::Value;
 
 use super::begun::Begun;
 use super::target::Target;
@@ -14,6 +15,16 @@ use crate::{Context, IfExists, OnConflict, RestoreRequest};
 /// Written before anything is changed.
 const MERGING: &str = "merging.json";
 const REPLACING: &str = "replacing.json";
+
+/// Written before a collection is dropped, with its schema, and when it is: whatever is there under its name from then on is not
+/// what was confirmed.
+fn dropping_file(collection: &str) -> String {
+    format!("dropped/{collection}/schema.json")
+}
+
+fn dropped_file(collection: &str) -> String {
+    format!("dropped/{collection}/done.json")
+}
 
 /// By their names on the cluster, with the tenants that the job creates in them; None as long as that is not decided.
 type Merged = BTreeMap<String, Option<Vec<Tenant>>>;
@@ -25,6 +36,8 @@ pub struct Existing {
     pub on_conflict: OnConflict,
     /// Those that are dropped, and created from the backup.
     pub replaced: BTreeSet<String>,
+    /// Those of them that an earlier attempt has dropped.
+    pub dropped: BTreeSet<String>,
 }
 
 impl Existing {
@@ -41,6 +54,11 @@ impl Existing {
             // By now, the others are there too.
             existing.merged = job.journal().read(MERGING).await?.unwrap_or_default();
             existing.replaced = job.journal().read(REPLACING).await?.unwrap_or_default();
+            for name in &existing.replaced {
+                if was_dropped(job, cluster, name).await? {
+                    existing.dropped.insert(name.clone());
+                }
+            }
             return Ok(existing);
         }
         cluster.connect().await?;
@@ -91,7 +109,25 @@ pub async fn decide(job: &Context, targets: &[Arc<Target>]) -> Result<()> {
     if !merged.is_empty() {
         job.journal().write(MERGING, &merged).await?;
     }
-    let replaced = targets.iter().filter(|target| target.replaces.is_some());
+    let replaced = targets.iter().filter(|target| target.in_place);
     let replaced: BTreeSet<_> = replaced.map(|target| target.collection.name.clone()).collect();
     if replaced.is_empty() { Ok(()) } else { job.journal().write(REPLACING, &replaced).await }
+}
+
+/// Whether an earlier attempt has dropped a collection. If it died before it was told so, another schema tells that what is there
+/// is another collection.
+async fn was_dropped(job: &Context, cluster: &Cluster, name: &str) -> Result<bool> {
+    if job.journal().read::<()>(&dropped_file(name)).await?.is_some() {
+        return Ok(true);
+    }
+    let Some(schema) = job.journal().read::<Value>(&dropping_file(name)).await? else { return Ok(false) };
+    let there = cluster.collection(name).await?;
+    Ok(there.is_none_or(|there| !compare_schemas(&schema, &there.schema).is_empty()))
+}
+
+/// Drops a collection that is replaced, and writes that down.
+pub async fn drop_noted(job: &Context, cluster: &Cluster, there: &Collection) -> Result<()> {
+    job.journal().write(&dropping_file(&there.name), &there.schema).await?;
+    cluster.drop_collection(&there.name).await?;
+    job.journal().write(&dropped_file(&there.name), &()).await
 }

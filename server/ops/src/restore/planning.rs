@@ -88,7 +88,9 @@ pub async fn plan(
             }
             None => How::Create(Creation::new(&collection.schema, |name| there.contains(name)).into()),
         };
-        let replaces = match begun != Begun::Created && existing.replaced.contains(&collection.name) {
+        let in_place = existing.replaced.contains(&collection.name);
+        let is_there = in_place && begun != Begun::Created && !existing.dropped.contains(&collection.name);
+        let replaces = match is_there {
             true => Replaced::find(cluster, &collection.name, &tenants).await?,
             false => None,
         };
@@ -105,6 +107,7 @@ pub async fn plan(
             changes,
             keeps_settings,
             how,
+            in_place,
             replaces,
             tenants,
             rows,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use selvedge_archive::Repository;
+use selvedge_archive::{Manifest, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason};
 use selvedge_weaviate::Cluster;
@@ -12,8 +12,21 @@ use super::target::Target;
 use crate::Context;
 use crate::clear::{Saved, prove};
 
-/// Fails if a collection would be replaced by less than the backup is of.
-pub fn refuse_gaps(targets: &[Target]) -> Result<()> {
+/// Fails if a collection would be replaced by less than the backup is of, or by nothing.
+pub fn refuse_less(targets: &[Target], manifest: &Manifest, allow_partial: bool) -> Result<()> {
+    let mut replaced = targets.iter().filter(|target| target.replaces.is_some());
+    if manifest.options.schema_only
+        && let Some(target) = replaced.next()
+    {
+        let (name, id) = (&target.collection.name, &manifest.id);
+        let text = format!(
+            "collection \"{name}\" would be replaced by none of its objects: backup {id} holds schemas only"
+        );
+        return Err(Error::invalid("if_exists", text).hint("use another backup, or clear the collection"));
+    }
+    if allow_partial {
+        return Ok(());
+    }
     let short = targets.iter().filter(|target| target.replaces.is_some() && !target.gaps.is_empty());
     let Some(target) = short.clone().next() else { return Ok(()) };
     let gaps: Vec<_> = target.gaps.iter().map(Reason::to_string).collect();
@@ -22,15 +35,19 @@ pub fn refuse_gaps(targets: &[Target]) -> Result<()> {
     Err(Error::new(Kind::CollectionExists, text).hint("use another backup, or allow a partial one"))
 }
 
-/// Proves that all collections that are to be replaced can be created as they are to be.
+/// Proves that all collections can be created as they are to be, if one of them is to be replaced: it would be dropped for a
+/// restore that fails because of another one.
 pub async fn prove_all(
     job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     targets: &[Arc<Target>],
 ) -> Result<()> {
+    if !targets.iter().any(|target| target.replaces.is_some()) {
+        return Ok(());
+    }
     let there: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
-    for target in targets.iter().filter(|target| target.replaces.is_some()) {
+    for target in targets.iter().filter(|target| !target.is_merged()) {
         job.check_stop()?;
         let name = &target.collection.name;
         let mut saved = Saved::nothing(job, cluster, repository, name);

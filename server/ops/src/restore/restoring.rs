@@ -12,9 +12,9 @@ use super::filling::{Filling, checked_file};
 use super::refused::{RefusedOfCollection, Totals, lock};
 use super::target::{Target, Targets};
 use super::there::There;
-use super::{finishing, proving, writing};
+use super::{finishing, indexing, proving, writing};
 use crate::engine::Lanes;
-use crate::{Check, CollectionState, Context, Phase};
+use crate::{Check, CollectionState, Context, Phase, RestoreRequest};
 
 /// A restore whose collections are there, still empty.
 pub struct Restoring {
@@ -22,6 +22,7 @@ pub struct Restoring {
     cluster: Cluster,
     targets: Arc<Targets>,
     check: Check,
+    waits_for_indexes: bool,
     lanes: Lanes,
     /// What refused objects weigh that are kept.
     kept: Arc<AtomicUsize>,
@@ -40,13 +41,14 @@ impl Restoring {
         cluster: &Cluster,
         targets: &Arc<Targets>,
         lanes: Lanes,
-        check: Check,
+        request: &RestoreRequest,
     ) -> Arc<Self> {
         Arc::new(Self {
             job: job.clone(),
             cluster: cluster.clone(),
             targets: Arc::clone(targets),
-            check,
+            check: request.check,
+            waits_for_indexes: request.wait_indexed,
             lanes,
             kept: Arc::default(),
             totals: Mutex::default(),
@@ -125,7 +127,12 @@ impl Restoring {
                 mark(&target, checked)?;
                 Ok((target, refused.totals.are_none()))
             });
-        let finished = self.each(Phase::Finishing, checked.await?, |restoring, (target, whole)| async move {
+        let checked = checked.await?;
+        if self.waits_for_indexes {
+            // Before tenants go to sleep, and what waits in them with them.
+            indexing::wait(&self.job, &self.cluster, &self.targets).await?;
+        }
+        let finished = self.each(Phase::Finishing, checked, |restoring, (target, whole)| async move {
             let gaps = finishing::finish(&restoring.job, &restoring.cluster, &target).await;
             let gaps = mark(&target, gaps)?;
             target.counters.set_state(if whole { CollectionState::Done } else { CollectionState::Partial });

@@ -6,6 +6,7 @@ use selvedge_model::Collection;
 use selvedge_model::error::{Error, Result, listed};
 
 use crate::Settings;
+use crate::reshape::forget_modules;
 
 /// The type of what is left of an index that was dropped.
 const DROPPED: &str = "none";
@@ -105,16 +106,9 @@ fn remove_vectorizers(schema: &mut Value) {
         modules.extend(config["vectorizer"].as_object().into_iter().flat_map(Map::keys).cloned());
         config["vectorizer"] = json!({"none": {}});
     }
-    let forget = |value: &mut Value| {
-        let Some(owner) = value.as_object_mut() else { return };
-        let Some(config) = owner.get_mut("moduleConfig").and_then(Value::as_object_mut) else { return };
-        config.retain(|module, _| !modules.contains(module));
-        if config.is_empty() {
-            owner.remove("moduleConfig");
-        }
-    };
-    forget(schema);
-    schema["properties"].as_array_mut().into_iter().flatten().for_each(forget);
+    if let Some(class) = schema.as_object_mut() {
+        forget_modules(class, &modules);
+    }
 }
 
 #[cfg(test)]

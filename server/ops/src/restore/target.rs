@@ -41,6 +41,11 @@ impl Targets {
         self.named(Target::is_merged)
     }
 
+    /// Whether collections were dropped for it, or will be.
+    pub fn replace_any(&self) -> bool {
+        self.all.iter().any(|target| target.in_place)
+    }
+
     fn named(&self, which: impl Fn(&Target) -> bool) -> Vec<&str> {
         let some = self.all.iter().filter(|target| which(target));
         some.map(|target| target.collection.name.as_str()).collect()
@@ -77,7 +82,9 @@ pub struct Target {
     pub changes: Vec<String>,
     pub keeps_settings: bool,
     pub how: How,
-    /// What is dropped before it is created.
+    /// Whether it takes the place of a collection that was there when the job began.
+    pub in_place: bool,
+    /// That collection, if it is still there: it is dropped first.
     pub replaces: Option<Replaced>,
     /// The tenants it gets, with the status they have in the end; those that are there already are not among them.
     pub tenants: Vec<Tenant>,
