@@ -1,7 +1,8 @@
 //! The progress of a job: counters that workers bump without a lock, and the rest, which changes rarely, behind one.
 
-use std::ops::AddAssign;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+mod counters;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use selvedge_model::error::Error;
 use selvedge_weaviate::RetryObserver;
+
+pub use counters::{CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts};
+use counters::{total, touch};
 
 /// Samples kept of each kind of warning.
 const SAMPLES: usize = 5;
@@ -67,94 +71,6 @@ pub struct Warning {
     pub text: String,
     pub subjects: Vec<String>,
     pub count: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum CollectionState {
-    Pending,
-    Running,
-    Done,
-    Partial,
-    Failed,
-}
-
-/// The counters of one collection.
-#[derive(Debug)]
-pub struct CollectionCounters {
-    pub collection: String,
-    /// For restore, the name on the target; otherwise empty.
-    pub target: String,
-    state: AtomicU8,
-    objects_done: AtomicU64,
-    objects_expected: AtomicU64,
-    objects_expected_exact: AtomicBool,
-    objects_refused: AtomicU64,
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
-    tenants_done: AtomicU64,
-    tenants_expected: AtomicU64,
-    /// None unless it is merged into.
-    merge: Mutex<Option<MergeCounts>>,
-    moved: Arc<AtomicU64>,
-}
-
-/// How the objects of a backup stand to those of the collection that they are merged into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct MergeCounts {
-    /// They are not there.
-    pub new: u64,
-    /// They are there, and the same.
-    pub identical: u64,
-    /// They are there, differ, and become what the backup has.
-    pub overwritten: u64,
-    /// They are there, differ, and stay as they are.
-    pub skipped: u64,
-    /// They are there, differ, and forbid the merge.
-    pub conflicting: u64,
-}
-
-impl MergeCounts {
-    /// Whether anything is written.
-    pub fn writes(self) -> bool {
-        self.new + self.overwritten > 0
-    }
-}
-
-impl AddAssign for MergeCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.new += other.new;
-        self.identical += other.identical;
-        self.overwritten += other.overwritten;
-        self.skipped += other.skipped;
-        self.conflicting += other.conflicting;
-    }
-}
-
-/// A copy of the counters of a collection or of a whole job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    pub objects_done: u64,
-    pub objects_expected: u64,
-    pub objects_expected_exact: bool,
-    pub objects_refused: u64,
-    pub bytes_read: u64,
-    pub bytes_written: u64,
-    pub tenants_done: u64,
-    pub tenants_expected: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionSnapshot {
-    pub collection: String,
-    pub target: String,
-    pub state: CollectionState,
-    pub counts: Counts,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merge: Option<MergeCounts>,
 }
 
 /// The progress at one moment.
@@ -266,138 +182,6 @@ impl RetryObserver for Progress {
     fn proceeding(&self) {
         self.slow().waiting_for.clear();
     }
-}
-
-fn total(collections: &[CollectionSnapshot]) -> Counts {
-    let exact = Counts { objects_expected_exact: true, ..Counts::default() };
-    collections.iter().fold(exact, |sum, collection| {
-        let counts = collection.counts;
-        Counts {
-            objects_done: sum.objects_done + counts.objects_done,
-            objects_expected: sum.objects_expected + counts.objects_expected,
-            objects_expected_exact: sum.objects_expected_exact && counts.objects_expected_exact,
-            objects_refused: sum.objects_refused + counts.objects_refused,
-            bytes_read: sum.bytes_read + counts.bytes_read,
-            bytes_written: sum.bytes_written + counts.bytes_written,
-            tenants_done: sum.tenants_done + counts.tenants_done,
-            tenants_expected: sum.tenants_expected + counts.tenants_expected,
-        }
-    })
-}
-
-impl CollectionCounters {
-    fn new(collection: &str, target: &str, moved: Arc<AtomicU64>) -> Self {
-        Self {
-            collection: collection.to_owned(),
-            target: target.to_owned(),
-            state: AtomicU8::new(CollectionState::Pending as u8),
-            objects_done: AtomicU64::new(0),
-            objects_expected: AtomicU64::new(0),
-            objects_expected_exact: AtomicBool::new(false),
-            objects_refused: AtomicU64::new(0),
-            bytes_read: AtomicU64::new(0),
-            bytes_written: AtomicU64::new(0),
-            tenants_done: AtomicU64::new(0),
-            tenants_expected: AtomicU64::new(0),
-            merge: Mutex::default(),
-            moved,
-        }
-    }
-
-    /// For work that nobody watches.
-    pub fn unseen() -> Self {
-        Self::new("", "", Arc::default())
-    }
-
-    pub fn set_state(&self, state: CollectionState) {
-        self.state.store(state as u8, Relaxed);
-        touch(&self.moved);
-    }
-
-    pub fn expect_objects(&self, count: u64, exact: bool) {
-        self.objects_expected.store(count, Relaxed);
-        self.objects_expected_exact.store(exact, Relaxed);
-    }
-
-    /// Some are looked at once more.
-    pub fn expect_more_objects(&self, count: u64) {
-        self.objects_expected.fetch_add(count, Relaxed);
-    }
-
-    pub fn expect_tenants(&self, count: u64) {
-        self.tenants_expected.store(count, Relaxed);
-    }
-
-    pub fn add_objects(&self, count: u64) {
-        self.objects_done.fetch_add(count, Relaxed);
-        touch(&self.moved);
-    }
-
-    pub fn add_refused(&self, count: u64) {
-        self.objects_refused.fetch_add(count, Relaxed);
-        touch(&self.moved);
-    }
-
-    pub fn add_bytes_read(&self, count: u64) {
-        self.bytes_read.fetch_add(count, Relaxed);
-    }
-
-    pub fn add_bytes_written(&self, count: u64) {
-        self.bytes_written.fetch_add(count, Relaxed);
-    }
-
-    pub fn add_tenants(&self, count: u64) {
-        self.tenants_done.fetch_add(count, Relaxed);
-        touch(&self.moved);
-    }
-
-    /// It is merged into, and so many objects of the backup were looked at.
-    pub fn add_merged(&self, counts: MergeCounts) {
-        *self.merge().get_or_insert_default() += counts;
-    }
-
-    /// None unless it is merged into.
-    pub fn merged(&self) -> Option<MergeCounts> {
-        *self.merge()
-    }
-
-    fn merge(&self) -> MutexGuard<'_, Option<MergeCounts>> {
-        self.merge.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn counts(&self) -> Counts {
-        Counts {
-            objects_done: self.objects_done.load(Relaxed),
-            objects_expected: self.objects_expected.load(Relaxed),
-            objects_expected_exact: self.objects_expected_exact.load(Relaxed),
-            objects_refused: self.objects_refused.load(Relaxed),
-            bytes_read: self.bytes_read.load(Relaxed),
-            bytes_written: self.bytes_written.load(Relaxed),
-            tenants_done: self.tenants_done.load(Relaxed),
-            tenants_expected: self.tenants_expected.load(Relaxed),
-        }
-    }
-
-    fn snapshot(&self) -> CollectionSnapshot {
-        const STATES: [CollectionState; 5] = [
-            CollectionState::Pending,
-            CollectionState::Running,
-            CollectionState::Done,
-            CollectionState::Partial,
-            CollectionState::Failed,
-        ];
-        CollectionSnapshot {
-            collection: self.collection.clone(),
-            target: self.target.clone(),
-            state: STATES[usize::from(self.state.load(Relaxed)) % STATES.len()],
-            counts: self.counts(),
-            merge: self.merged(),
-        }
-    }
-}
-
-fn touch(moved: &AtomicU64) {
-    moved.store(u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0), Relaxed);
 }
 
 #[cfg(test)]

@@ -80,6 +80,22 @@ async fn until_one_is_missing(rest: &Rest, server: &Killable, id: &str) -> anyho
     Ok(())
 }
 
+/// Kills the server as soon as a collection is missing, lets another one go on, and returns whether one was missing then.
+async fn killed_when_one_is_missing(world: &World, server: &mut Killable, id: &str) -> anyhow::Result<bool> {
+    until_one_is_missing(&world.rest, server, id).await?;
+    server.kill().await?;
+    let has_struck = is_one_missing(&world.rest).await?;
+    unhindered(world);
+    server.start_again().await?;
+    if server.was_interrupted(id).await? {
+        server.resume(id).await?;
+    }
+    let mut classes = world.rest.classes().await?;
+    classes.sort();
+    ensure!(classes == NAMES, "{classes:?}");
+    Ok(has_struck)
+}
+
 pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result<()> {
     let mut server = Killable::start(world).await?;
     for _ in 0..ATTEMPTS {
@@ -90,17 +106,7 @@ pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result
         let before = Census::take(&world.rest, &NAMES).await?;
         slow(world, Call::rest("POST", "/v1/schema"));
         let id = server.begin(&["clear", "Article", "Customer", "Page", "--yes"]).await?;
-        until_one_is_missing(&world.rest, &server, &id).await?;
-        server.kill().await?;
-        let has_struck = is_one_missing(&world.rest).await?;
-        unhindered(world);
-        server.start_again().await?;
-        if server.was_interrupted(&id).await? {
-            server.resume(&id).await?;
-        }
-        let mut classes = world.rest.classes().await?;
-        classes.sort();
-        ensure!(classes == NAMES, "{classes:?}");
+        let has_struck = killed_when_one_is_missing(world, &mut server, &id).await?;
         same(&before.emptied(), &Census::take(&world.rest, &NAMES).await?)?;
         if has_struck {
             return Ok(());
@@ -122,17 +128,7 @@ pub async fn killed_while_replacing(world: &mut World) -> anyhow::Result<()> {
         world.rest.write(&[json!({"class": "Article", "id": Uuid::from_u128(1 << 90)})]).await?;
         slow_after_probes(world);
         let id = server.begin(&replace).await?;
-        until_one_is_missing(&world.rest, &server, &id).await?;
-        server.kill().await?;
-        let has_struck = is_one_missing(&world.rest).await?;
-        unhindered(world);
-        server.start_again().await?;
-        if server.was_interrupted(&id).await? {
-            server.resume(&id).await?;
-        }
-        let mut classes = world.rest.classes().await?;
-        classes.sort();
-        ensure!(classes == NAMES, "{classes:?}");
+        let has_struck = killed_when_one_is_missing(world, &mut server, &id).await?;
         same(&before, &Census::take(&world.rest, &NAMES).await?)?;
         if has_struck {
             return Ok(());
