@@ -79,9 +79,12 @@ fn result(job: &Job) -> Option<String> {
             Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
         }
         JobState::Succeeded => {
-            Some(format!("{}{}: {}{}", subject(job), wholeness(job), totals(job), merges(job)))
+            let (subject, wholeness) = (subject(job), wholeness(job));
+            Some(format!("{subject}{wholeness}: {}{}{}", totals(job), merges(job), backed_up(job)))
         }
-        JobState::Partial => Some(format!("partial {}: {}{}", subject(job), totals(job), merges(job))),
+        JobState::Partial => {
+            Some(format!("partial {}: {}{}{}", subject(job), totals(job), merges(job), backed_up(job)))
+        }
         JobState::Unspecified
         | JobState::Pending
         | JobState::Running
@@ -97,6 +100,14 @@ fn merges(job: &Job) -> String {
     let merges =
         job.collections.iter().filter_map(|collection| Some((&collection.target, collection.merge?)));
     merges.map(|(target, merge)| format!("\nmerged into {target}: {}", plan::merged(&merge))).collect()
+}
+
+/// What was destroyed can be had again.
+fn backed_up(job: &Job) -> String {
+    match job.first_backup_id.as_str() {
+        "" => String::new(),
+        id => format!("\nwhat was there before is in backup {id}"),
+    }
 }
 
 fn subject(job: &Job) -> String {

@@ -210,12 +210,7 @@ mod tests {
     }
 
     fn endless_job(app: &App) -> Arc<Job> {
-        let request = ClearRequest {
-            collections: vec!["Article".to_owned()],
-            tenants: Vec::new(),
-            confirm: Vec::new(),
-            dry_run: false,
-        };
+        let request = ClearRequest { collections: vec!["Article".to_owned()], ..ClearRequest::default() };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
         let request = Request { cluster, repository, operation: Operation::Clear(request) };
         let work = |context: Context, _| async move { Ok(context.or_stop(std::future::pending()).await?) };

@@ -16,8 +16,8 @@ use crate::runner::number;
 use killable::Killable;
 pub use killable::is_active;
 pub use moments::{
-    killed_between_drop_and_create, killed_while_replacing, killed_while_tenants_are_awake,
-    what_others_made_since_is_not_replaced,
+    killed_between_backup_and_create, killed_between_drop_and_create, killed_while_replacing,
+    killed_while_tenants_are_awake, what_others_made_since_is_not_replaced,
 };
 
 const DIMENSIONS: usize = 256;

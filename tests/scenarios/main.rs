@@ -7,6 +7,7 @@
 // A panic here is a failed test, and this is the test harness that prints.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod backup_first;
 mod bad_answers;
 mod behind_alias;
 mod broken_stores;
@@ -114,6 +115,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(tenants::woken_ones_are_put_back_after_a_cancel),
         stand_in!(tenants::those_that_wake_after_a_cancel_are_put_back),
         both!(tenants::woken_ones_are_put_back_after_the_server_died),
+        both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level),
         both!(verify::all_damage_is_told_apart),
         both!(verify::one_changed_object_among_many_is_named),
@@ -133,6 +135,10 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(clear::a_cancel_does_not_cut_between_drop_and_create),
         stand_in!(clear::a_cancel_of_what_is_cleared_comes_too_late),
         stand_in!(clear::a_schema_that_would_be_refused_is_not_dropped),
+        both!(backup_first::what_is_cleared_can_be_had_again),
+        both!(backup_first::what_is_replaced_can_be_had_again),
+        both!(backup_first::what_no_backup_can_hold_is_not_destroyed),
+        stand_in!(backup_first::what_was_written_since_is_not_destroyed),
         both!(clear::the_longest_name_is_no_obstacle),
         both!(clear::a_probe_left_behind_is_no_collection_of_anybody),
         both!(clear::what_a_killed_server_dropped_comes_back),
@@ -198,6 +204,7 @@ fn scenarios() -> Vec<Scenario> {
         process!(kills::a_stopped_server_is_a_checkpoint),
         process!(kills::killed_while_tenants_are_awake),
         process!(kills::killed_between_drop_and_create),
+        process!(kills::killed_between_backup_and_create),
         process!(kills::killed_while_replacing),
         process!(kills::what_others_made_since_is_not_replaced),
         stand_in!(resuming::a_cancelled_restore_goes_on),

@@ -7,6 +7,7 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::round_trip::all_kinds;
 
@@ -183,4 +184,22 @@ pub async fn a_restore_that_is_not_what_it_should_be_fails(world: &mut World) ->
     world.rest.drop_all().await?;
     world.stand_in().faults().on(Call::grpc("Aggregate")).before(meddle);
     world.succeed(&["restore", "b", "--verify", "count"]).await.map(drop)
+}
+
+pub async fn chosen_tenants_are_compared_alone(world: &mut World) -> anyhow::Result<()> {
+    seed::tenanted(&world.rest, "Customer", 4).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    let more = json!({"class": "Customer", "tenant": "tenant-2", "id": Uuid::from_u128(1 << 90)});
+    world.rest.write(&[more]).await?;
+    world.rest.post("/v1/schema/Customer/tenants", &json!([{"name": "newer"}])).await?;
+    let compare = ["verify", "b", "Customer", "--against-live", "--tenant"];
+    let of = |tenant: &'static str| [&compare[..], &[tenant]].concat();
+    world.succeed(&of("tenant-1")).await?;
+    for (tenant, told) in [("tenant-2", "object extra"), ("newer", "tenant extra")] {
+        let ran = world.run(&of(tenant)).await;
+        ensure!(ran.code == 6 && ran.out.contains(told), "{ran:?}");
+    }
+    let ran = world.run(&of("nobody")).await;
+    ensure!(ran.code != 0 && ran.err.contains("has no tenant \"nobody\""), "{ran:?}");
+    Ok(())
 }

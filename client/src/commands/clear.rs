@@ -17,6 +17,9 @@ pub struct Args {
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]
     pub tenants: Vec<String>,
+    /// First make a backup of what is to be removed, and remove only what it proves to hold.
+    #[arg(long)]
+    pub backup_first: bool,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -36,6 +39,8 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         tenants: args.tenants,
         dry_run: args.dry_run,
         request_id: request_id(),
+        backup_first: args.backup_first,
+        repository: session.options.repository(),
     };
     if args.yes || args.dry_run {
         return run_job(Call::Clear(request), args.detach, session).await;

@@ -36,6 +36,9 @@ pub struct Args {
     /// In a merge, what to do with objects that are there and not as the backup has them.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnConflict::Fail)]
     pub on_conflict: OnConflict,
+    /// With --if-exists replace: first make a backup of what is there, and drop only what it proves to hold.
+    #[arg(long)]
+    pub backup_first: bool,
     /// Restore one collection under a new name, and when it is checked, let this alias point to it.
     #[arg(long, value_name = "ALIAS", requires = "collections")]
     pub behind_alias: Option<String>,
@@ -187,6 +190,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         reshape: args.shape.into_request()?,
         confirm,
         wait_indexed: args.wait_indexed,
+        backup_first: args.backup_first,
     };
     if !asks {
         return run_job(Call::Restore(Box::new(request)), args.detach, session).await;

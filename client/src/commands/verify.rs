@@ -24,6 +24,9 @@ pub struct Args {
     /// Compare the cluster with the backup instead, by content digest.
     #[arg(long)]
     pub against_live: bool,
+    /// With --against-live, compare only this tenant; may be repeated.
+    #[arg(long = "tenant", value_name = "TENANT", requires = "against_live")]
+    pub tenants: Vec<String>,
     /// The cluster has a collection under another name; may be repeated.
     #[arg(long, value_name = "OLD=NEW", value_parser = pairs::parse_rename)]
     pub rename: Vec<(String, String)>,
@@ -74,6 +77,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
             .map_err(|failure| failure.hint("verify it twice, once with each name"))?,
         max_findings: args.max_findings,
         request_id: request_id(),
+        tenants: args.tenants,
     };
     run_job(Call::Verify(request), args.detach, session).await
 }

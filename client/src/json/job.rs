@@ -16,6 +16,8 @@ pub struct Job {
     cluster: String,
     repository: String,
     backup_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    first_backup_id: String,
     create_time: Option<String>,
     start_time: Option<String>,
     end_time: Option<String>,
@@ -51,6 +53,7 @@ impl From<&v1::Job> for Job {
             cluster: job.cluster.clone(),
             repository: job.repository.clone(),
             backup_id: job.backup_id.clone(),
+            first_backup_id: job.first_backup_id.clone(),
             create_time: format::rfc3339(job.create_time.as_ref()),
             start_time: format::rfc3339(job.start_time.as_ref()),
             end_time: format::rfc3339(job.end_time.as_ref()),

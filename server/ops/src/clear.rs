@@ -13,7 +13,8 @@ mod victim;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Access, ClearRequest, CollectionCounters, CollectionState, Context, Failure, Outcome, Phase, Plan, Report,
+    Access, ClearRequest, CollectionCounters, CollectionState, Context, Failure, Outcome, Phase, Plan,
+    Report, backup_first,
 };
 use clearing::cleared_file;
 pub use clearing::{Clearing, Saved};
@@ -41,13 +42,13 @@ pub async fn run(
     let rest = job.or_stop(uncleared(job, request)).await?;
     let mut victims = job.or_stop(victim::plan(cluster, &rest)).await?;
     let plan = Plan {
-        collections: victims.iter().map(Victim::planned).collect(),
+        collections: victims.iter().map(|victim| victim.planned(request.backup_first)).collect(),
         confirmation: request.collections.clone(),
     };
     if request.dry_run {
         return Ok(Outcome::Planned(plan));
     }
-    let report = Report { plan: Some(plan), ..Report::default() };
+    let mut report = Report { plan: Some(plan), ..Report::default() };
     if !request.is_confirmed() {
         let error = Error::new(
             Kind::ConfirmationRequired,
@@ -57,6 +58,11 @@ pub async fn run(
         return Err(Failure::for_good(error, report));
     }
     job.or_stop(keep_to_plan(job, &mut victims)).await?;
+    if request.backup_first && !victims.is_empty() {
+        let doomed: Vec<_> = victims.iter().map(Victim::doomed).collect();
+        let backed_up = backup_first::back_up(job, cluster, repository, &request.tenants, &doomed).await;
+        report.backed_up = Some(backed_up.map_err(|failure| failure.with(&report))?);
+    }
     job.progress.set_phase(Phase::Clearing);
     let counted = victims.into_iter().map(|victim| {
         let counters = job.progress.add_collection(&victim.collection.name, "");

@@ -125,6 +125,17 @@ impl Context {
         Self::new(job_id, progress, stop, Arc::new(NobodyElse), TaskTracker::new(), Budget::default())
     }
 
+    /// A part of the job that is an operation by itself: it writes down what it does below `name`, and the job holds for it
+    /// what it needs.
+    pub(crate) fn part(&self, name: &str) -> Self {
+        Self { journal: self.journal.part(name), locks: Arc::new(NobodyElse), ..self.clone() }
+    }
+
+    /// The job as if nothing was written down of it.
+    pub(crate) fn without_journal(&self) -> Self {
+        Self { journal: Journal::default(), ..self.clone() }
+    }
+
     /// What it writes down for other attempts.
     pub fn journal(&self) -> &Journal {
         &self.journal

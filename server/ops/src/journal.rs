@@ -23,12 +23,30 @@ pub struct Journal(Option<Arc<Attempt>>);
 struct Attempt {
     folder: JsonFolder,
     number: u32,
+    /// What goes before the names of all files: with a slash, or empty.
+    below: String,
+}
+
+impl Attempt {
+    fn file(&self, name: &str) -> String {
+        format!("{}{name}", self.below)
+    }
 }
 
 impl Journal {
     /// Of attempt `number`, counted from 1.
     pub fn new(folder: JsonFolder, number: u32) -> Self {
-        Self(Some(Arc::new(Attempt { folder, number })))
+        Self(Some(Arc::new(Attempt { folder, number, below: String::new() })))
+    }
+
+    /// Of a part of the job that is an operation by itself.
+    pub(crate) fn part(&self, name: &str) -> Self {
+        let part = |attempt: &Arc<Attempt>| {
+            let Attempt { folder, number, below } = &**attempt;
+            let below = format!("{below}{name}/");
+            Arc::new(Attempt { folder: folder.clone(), number: *number, below })
+        };
+        Self(self.0.as_ref().map(part))
     }
 
     /// Whether what is written down can be gone on from.
@@ -48,7 +66,7 @@ impl Journal {
     /// What an earlier attempt wrote under this name.
     pub(crate) async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         match &self.0 {
-            Some(attempt) => attempt.folder.read(name).await,
+            Some(attempt) => attempt.folder.read(&attempt.file(name)).await,
             None => Ok(None),
         }
     }
@@ -56,7 +74,7 @@ impl Journal {
     /// Durable when it returns.
     pub(crate) async fn write(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<()> {
         match &self.0 {
-            Some(attempt) => attempt.folder.put(name, value).await,
+            Some(attempt) => attempt.folder.put(&attempt.file(name), value).await,
             None => Ok(()),
         }
     }
@@ -64,7 +82,7 @@ impl Journal {
     /// It does not hold any more.
     pub(crate) async fn remove(&self, name: &str) -> Result<()> {
         match &self.0 {
-            Some(attempt) => attempt.folder.delete(&[name]).await,
+            Some(attempt) => attempt.folder.delete(&[attempt.file(name)]).await,
             None => Ok(()),
         }
     }
@@ -73,7 +91,7 @@ impl Journal {
     pub(crate) fn ledger(&self, collection: &str, work: &str) -> Ledger {
         match &self.0 {
             Some(attempt) => {
-                let below = format!("{RECORDS}/{collection}/{work}");
+                let below = format!("{RECORDS}/{}{collection}/{work}", attempt.below);
                 Ledger::new(attempt.folder.clone(), attempt.number, below)
             }
             None => Ledger::default(),

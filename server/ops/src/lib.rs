@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod backup_first;
 mod clear;
 mod compare;
 mod context;
@@ -23,6 +24,7 @@ mod plan;
 mod progress;
 mod request;
 mod reshape;
+mod restorable;
 mod restore;
 mod same_backup;
 mod verify;
@@ -76,6 +78,9 @@ async fn carry_out(context: &Context, places: &Places, request: &Request) -> Res
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
         Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
         Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
+        Operation::Verify(request) if request.level == Level::Restorable => {
+            restorable::run(context, &cluster, &repository, request).await
+        }
         Operation::Verify(request) => verify::run(context, &cluster, &repository, request).await,
     }
 }

@@ -22,6 +22,9 @@ pub enum Outcome {
 pub struct Report {
     /// The backup that was made or read.
     pub backup_id: Option<BackupId>,
+    /// The backup that was made of what was destroyed, or was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backed_up: Option<BackupId>,
     /// What was to be confirmed, or was.
     pub plan: Option<Plan>,
     /// What a verification found not to hold.
@@ -47,6 +50,13 @@ impl Failure {
 
     pub(crate) fn for_good(error: Error, report: Report) -> Self {
         Self { error, report: Box::new(report), for_good: true }
+    }
+
+    /// The failure of a part of an operation, with what is to be told of the whole.
+    pub(crate) fn with(mut self, whole: &Report) -> Self {
+        self.report.backup_id.clone_from(&whole.backup_id);
+        self.report.plan.clone_from(&whole.plan);
+        self
     }
 
     /// What failed before it began says nothing of what earlier attempts have done: that can still be gone on with.

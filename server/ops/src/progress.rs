@@ -129,6 +129,11 @@ impl Progress {
         counters
     }
 
+    /// Forgets the collections: what follows is other work, and counted by itself.
+    pub fn begin_anew(&self) {
+        self.slow().collections.clear();
+    }
+
     /// Counts a warning; those with the same reason and text are one, with the subjects of the first few. Texts can quote
     /// values, and so be all different: those that come after many others of the same reason are counted together.
     pub fn warn(&self, reason: &'static str, text: impl Into<String>, subject: impl Into<String>) {

@@ -120,6 +120,9 @@ pub struct RestoreRequest {
     /// The names of the collections that may be replaced.
     #[serde(default)]
     pub confirm: Vec<String>,
+    /// A backup of what is replaced is made and verified before anything is destroyed.
+    #[serde(default)]
+    pub backup_first: bool,
     /// The job ends when all vectors are indexed.
     #[serde(default)]
     pub wait_indexed: bool,
@@ -226,7 +229,7 @@ pub enum Check {
 }
 
 /// What to clear.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClearRequest {
     /// Exact names.
     pub collections: Vec<String>,
@@ -234,6 +237,9 @@ pub struct ClearRequest {
     pub tenants: Vec<String>,
     /// Must repeat `collections` for anything to be changed.
     pub confirm: Vec<String>,
+    /// A backup of it is made and verified before anything is destroyed.
+    #[serde(default)]
+    pub backup_first: bool,
     pub dry_run: bool,
 }
 
@@ -245,6 +251,9 @@ pub struct VerifyRequest {
     /// The names on the cluster by those in the backup.
     pub rename: BTreeMap<String, String>,
     pub collections: Selection,
+    /// Those of the cluster that are compared; empty for all.
+    #[serde(default)]
+    pub tenants: Vec<String>,
     /// How many findings to list.
     pub max_findings: usize,
 }
@@ -274,6 +283,7 @@ impl RestoreRequest {
             data_only: false,
             behind_alias: None,
             confirm: Vec::new(),
+            backup_first: false,
             wait_indexed: false,
             check: Check::default(),
             allow_partial: false,
@@ -297,6 +307,15 @@ impl RestoreRequest {
     }
 }
 
+impl VerifyRequest {
+    /// For the files of everything in a backup.
+    pub fn new(backup_id: BackupId, max_findings: usize) -> Self {
+        let (level, collections) = (Level::Files, Selection::default());
+        let (rename, tenants) = (BTreeMap::new(), Vec::new());
+        Self { backup_id, level, rename, collections, tenants, max_findings }
+    }
+}
+
 impl ClearRequest {
     pub(crate) fn is_confirmed(&self) -> bool {
         let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
@@ -314,6 +333,7 @@ mod tests {
             collections: vec!["B".to_owned(), "A".to_owned()],
             tenants: Vec::new(),
             confirm: confirm.iter().map(|name| (*name).to_owned()).collect(),
+            backup_first: false,
             dry_run: false,
         };
         assert!(request(&["A", "B"]).is_confirmed());

@@ -44,8 +44,8 @@ use super::engine::Lanes;
 use super::files::Checked;
 use super::journal::Ledger;
 use super::{
-    Access, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Plan, Report, RestoreRequest, Wanted,
-    files, same_backup,
+    Access, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Plan, PlannedCollection, Report,
+    RestoreRequest, Wanted, files, same_backup,
 };
 use begun::Begun;
 use existing::Existing;
@@ -101,16 +101,20 @@ pub async fn run(
         }
         let surveys = survey(job, cluster, &lanes, &planned, request).await?;
         if request.dry_run {
-            let plans = planned.all.iter().zip(surveys);
-            let mut collections: Vec<_> = plans.map(|(target, merge)| target.planned(merge)).collect();
+            let mut collections = planned_collections(request, &planned, surveys);
             collections.iter_mut().for_each(|planned| planned.notes.extend(switched.iter().cloned()));
             return Ok(Outcome::Planned(Plan { collections, confirmation }));
         }
     }
     job.progress.set_phase(Phase::CreatingSchema);
+    let mut report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+    replacing::prove_all(job, cluster, repository, &planned.all).await?;
+    if request.backup_first {
+        let backed_up = replacing::back_up(job, cluster, repository, &planned.all).await;
+        report.backed_up = backed_up.map_err(|failure| failure.with(&report))?;
+        job.progress.set_phase(Phase::CreatingSchema);
+    }
     let targets = Arc::new(planned.begin(&job.progress));
-    let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
-    replacing::prove_all(job, cluster, repository, &targets.all).await?;
     create(job, cluster, &targets, begun).await.map_err(|error| match targets.replace_any() {
         // What is dropped by now comes back when the job goes on.
         true => Failure::resumable(error, report.clone()),
@@ -160,11 +164,27 @@ async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun:
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
 }
 
+/// What a plan shows of each collection.
+fn planned_collections(
+    request: &RestoreRequest,
+    planned: &Planned,
+    surveys: Vec<Option<MergeCounts>>,
+) -> Vec<PlannedCollection> {
+    let plan = |(target, merge): (&Target, _)| {
+        let mut plan = target.planned(merge);
+        if request.backup_first && target.replaces.is_some() {
+            plan.notes.push("it is only dropped after a backup was made and compared with it".to_owned());
+        }
+        plan
+    };
+    planned.all.iter().zip(surveys).map(plan).collect()
+}
+
 /// Nothing is destroyed before it is confirmed by name.
 fn unconfirmed(request: &RestoreRequest, planned: &Planned, confirmation: Vec<String>) -> Failure {
     let text = format!("nothing was changed: replacing {} needs to be confirmed", confirmation.join(", "));
     let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
-    let collections = planned.all.iter().map(|target| target.planned(None)).collect();
+    let collections = planned_collections(request, planned, vec![None; planned.all.len()]);
     let (plan, backup_id) = (Some(Plan { collections, confirmation }), Some(request.backup_id.clone()));
     Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
 }

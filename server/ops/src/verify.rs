@@ -29,10 +29,15 @@ pub async fn run(
     match verified {
         Ok(None) => Ok(Outcome::Complete(report)),
         Ok(Some(error)) => Ok(Outcome::Partial(report, error)),
-        Err(error) => match job.cause_of(&error) {
-            cause if can_pass(cause) || cause == Kind::Cancelled => Err(Failure::resumable(error, report)),
-            _ => Err(Failure::for_good(error, report)),
-        },
+        Err(error) => Err(failed(job, error, report)),
+    }
+}
+
+/// What was looked at need not be looked at again by another attempt, if there is any use in one.
+pub fn failed(job: &Context, error: Error, report: Report) -> Failure {
+    match job.cause_of(&error) {
+        cause if can_pass(cause) || cause == Kind::Cancelled => Failure::resumable(error, report),
+        _ => Failure::for_good(error, report),
     }
 }
 
@@ -64,9 +69,6 @@ async fn verify(
             format!("backup {} does not hold: {count} findings", request.backup_id),
         )
         .hint("use another backup, or bring its files back from a copy of the repository"));
-    }
-    if request.level == Level::Restorable {
-        backup::check_restorable(job, cluster, &backup, request, found).await?;
     }
     Ok(None)
 }

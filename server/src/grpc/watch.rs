@@ -164,12 +164,7 @@ mod tests {
     where
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
-        let request = ClearRequest {
-            collections: vec!["Article".to_owned()],
-            tenants: Vec::new(),
-            confirm: Vec::new(),
-            dry_run: false,
-        };
+        let request = ClearRequest { collections: vec!["Article".to_owned()], ..ClearRequest::default() };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
         let request = Request { cluster, repository, operation: Operation::Clear(request) };
         registry().start(None, request, |context, _| work(context)).unwrap()

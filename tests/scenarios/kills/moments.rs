@@ -97,6 +97,16 @@ async fn killed_when_one_is_missing(world: &World, server: &mut Killable, id: &s
 }
 
 pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result<()> {
+    killed_while_clearing(world, &[]).await
+}
+
+/// However far it was, the backup that was made first holds what is gone.
+pub async fn killed_between_backup_and_create(world: &mut World) -> anyhow::Result<()> {
+    killed_while_clearing(world, &["--backup-first"]).await
+}
+
+async fn killed_while_clearing(world: &World, more: &[&str]) -> anyhow::Result<()> {
+    let clear = [&["clear", "Article", "Customer", "Page", "--yes"], more].concat();
     let mut server = Killable::start(world).await?;
     for _ in 0..ATTEMPTS {
         world.rest.drop_all().await?;
@@ -105,9 +115,15 @@ pub async fn killed_between_drop_and_create(world: &mut World) -> anyhow::Result
         seed::named_vectors(&world.rest, "Page", 5).await?;
         let before = Census::take(&world.rest, &NAMES).await?;
         slow(world, Call::rest("POST", "/v1/schema"));
-        let id = server.begin(&["clear", "Article", "Customer", "Page", "--yes"]).await?;
+        let id = server.begin(&clear).await?;
         let has_struck = killed_when_one_is_missing(world, &mut server, &id).await?;
         same(&before.emptied(), &Census::take(&world.rest, &NAMES).await?)?;
+        if !more.is_empty() {
+            let job = server.job(&id).await?;
+            let backup = job["first_backup_id"].as_str().unwrap_or_default();
+            server.succeed(&["restore", backup, "--if-exists", "merge"]).await?;
+            same(&before, &Census::take(&world.rest, &NAMES).await?)?;
+        }
         if has_struck {
             return Ok(());
         }

@@ -46,8 +46,12 @@ fn head(job: &Job) -> Vec<String> {
         format!("ended       {}", format::time(job.end_time.as_ref())),
         format!("cluster     {}", job.cluster),
     ];
-    for (label, value) in [("repository", &job.repository), ("backup", &job.backup_id), ("owner", &job.owner)]
-    {
+    for (label, value) in [
+        ("repository", &job.repository),
+        ("backup", &job.backup_id),
+        ("made first", &job.first_backup_id),
+        ("owner", &job.owner),
+    ] {
         if !value.is_empty() {
             lines.push(format!("{label:<11} {value}"));
         }

@@ -2,6 +2,7 @@
 
 use super::ClearRequest;
 use crate::PlannedCollection;
+use crate::backup_first::Doomed;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
@@ -94,14 +95,25 @@ async fn count(cluster: &Cluster, collection: &Collection, tenants: &[Tenant]) -
 }
 
 impl Victim {
+    /// What is destroyed of it.
+    pub fn doomed(&self) -> Doomed {
+        let tenants = self.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        let tenants = self.collection.multi_tenant.then_some(tenants);
+        Doomed { collection: self.collection.name.clone(), tenants }
+    }
+
     /// What a dry run, or a call that needs confirmation, shows.
-    pub fn planned(&self) -> PlannedCollection {
+    pub fn planned(&self, backup_first: bool) -> PlannedCollection {
         let action = if self.collection.multi_tenant {
             "delete the tenants with their objects, create them again with their status"
         } else {
             "drop with all objects, create again from its schema"
         };
-        let mut notes = vec!["all objects are lost: there is no undo without a backup".to_owned()];
+        let lost = match backup_first {
+            true => "all objects are lost, after a backup of them was made and compared with them",
+            false => "all objects are lost: there is no undo without a backup",
+        };
+        let mut notes = vec![lost.to_owned()];
         if !self.objects_exact {
             notes.push("inactive tenants are cleared too; their objects are not counted".to_owned());
         }

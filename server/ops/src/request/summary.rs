@@ -125,8 +125,7 @@ mod tests {
         let request = ClearRequest {
             collections: names(&["Article"]),
             tenants: names(&["acme", "b"]),
-            confirm: Vec::new(),
-            dry_run: false,
+            ..ClearRequest::default()
         };
         assert_eq!(text(Operation::Clear(request)), "clear Article, tenants acme and b");
     }

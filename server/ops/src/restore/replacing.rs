@@ -1,16 +1,16 @@
 //! Replacing collections that are there: proving that the backup can take their place, before they are dropped.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use selvedge_archive::{Manifest, Repository};
+use selvedge_archive::{BackupId, Manifest, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason};
 use selvedge_weaviate::Cluster;
 
 use super::target::Target;
-use crate::Context;
+use crate::backup_first::{self, Doomed};
 use crate::clear::{Saved, prove};
+use crate::{Context, Failure};
 
 /// Fails if a collection would be replaced by less than the backup is of, or by nothing.
 pub fn refuse_less(targets: &[Target], manifest: &Manifest, allow_partial: bool) -> Result<()> {
@@ -41,7 +41,7 @@ pub async fn prove_all(
     job: &Context,
     cluster: &Cluster,
     repository: &Repository,
-    targets: &[Arc<Target>],
+    targets: &[Target],
 ) -> Result<()> {
     if !targets.iter().any(|target| target.replaces.is_some()) {
         return Ok(());
@@ -55,6 +55,22 @@ pub async fn prove_all(
         saved.end(job).await?;
     }
     Ok(())
+}
+
+/// Makes a backup of what is to be dropped, if there is anything.
+pub async fn back_up(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    targets: &[Target],
+) -> Result<Option<BackupId>, Failure> {
+    let replaced = targets.iter().filter(|target| target.replaces.is_some());
+    let doomed = |target: &Target| Doomed { collection: target.collection.name.clone(), tenants: None };
+    let doomed: Vec<_> = replaced.map(doomed).collect();
+    if doomed.is_empty() {
+        return Ok(None);
+    }
+    backup_first::back_up(job, cluster, repository, &[], &doomed).await.map(Some)
 }
 
 /// What refers to collections that are not there yet cannot be tried.

@@ -117,6 +117,9 @@ impl Live {
             let text = format!("schema of {old}: {difference}");
             found.add(of_collection(FindingKind::SchemaChanged, old, &difference.path, text));
         }
+        if let (false, Some(stray)) = (live.multi_tenant, self.request.tenants.first()) {
+            return Err(no_tenant(old, stray));
+        }
         let readable = if live.multi_tenant {
             Some(self.readable_tenants(old, &live, &source, found).await?)
         } else {
@@ -177,13 +180,21 @@ impl Live {
     ) -> Result<BTreeSet<String>> {
         let there = self.job.or_stop(self.cluster.tenants(&live.name)).await?;
         let there: BTreeMap<_, _> = there.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
+        let is_meant =
+            |tenant: &String| self.request.tenants.is_empty() || self.request.tenants.contains(tenant);
         let records = source.tenants().unwrap_or_default();
+        let is_known =
+            |name: &&String| there.contains_key(*name) || records.iter().any(|record| record.name == **name);
+        if let Some(stray) = self.request.tenants.iter().find(|name| !is_known(name)) {
+            return Err(no_tenant(old, stray));
+        }
         let mut readable = BTreeSet::new();
         let find = |kind, tenant: &str, text: String| {
             let finding = of_collection(kind, old, "", format!("tenant \"{tenant}\" of {old} {text}"));
             found.add(Finding { tenant: Some(tenant.to_owned()), ..finding });
         };
-        for record in records.iter().filter(|record| record.left_out.is_none()) {
+        let covered = records.iter().filter(|record| record.left_out.is_none() && is_meant(&record.name));
+        for record in covered {
             match there.get(&record.name) {
                 None => find(FindingKind::TenantMissing, &record.name, "is not on the cluster".to_owned()),
                 Some(status) if status.is_active() => drop(readable.insert(record.name.clone())),
@@ -195,11 +206,17 @@ impl Live {
             }
         }
         let known: BTreeSet<_> = records.iter().map(|record| &record.name).collect();
-        for tenant in there.keys().filter(|name| !known.contains(name)) {
+        for tenant in there.keys().filter(|name| !known.contains(name) && is_meant(name)) {
             find(FindingKind::TenantExtra, tenant, "is on the cluster, but not in the backup".to_owned());
         }
         Ok(readable)
     }
+}
+
+fn no_tenant(collection: &str, tenant: &str) -> Error {
+    let text =
+        format!("collection \"{collection}\" has no tenant \"{tenant}\", in the backup or on the cluster");
+    Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive")
 }
 
 /// False if there may be more differences than were found.

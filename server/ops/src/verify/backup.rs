@@ -1,4 +1,4 @@
-//! A backup on its own: its files, its rows, and whether a restore could be planned.
+//! A backup on its own: its files and its rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,10 @@ use std::sync::Arc;
 use selvedge_archive::{BackupReader, CollectionManifest, CollectionReader, Damage, DataFile, Select};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Content, Digest};
-use selvedge_weaviate::Cluster;
 
 use super::{Found, of_collection, of_damage};
 use crate::engine::{Broken, FromArchive, IntoDigest, Lanes, Lens, Piece, Record};
-use crate::{
-    CollectionCounters, CollectionState, Context, FindingKind, Level, VerifyRequest, Wanted, files, restore,
-};
+use crate::{CollectionCounters, CollectionState, Context, FindingKind, Level, VerifyRequest, files};
 
 /// Reads everything there is of these collections, and notes all that is wrong.
 pub async fn check(
@@ -188,30 +185,4 @@ fn file_of(piece: &Piece) -> Option<usize> {
 /// Whether it tells of the backup, and not of the way to it.
 fn is_damage(error: &Error) -> bool {
     matches!(error.kind(), Kind::BackupCorrupt | Kind::WeaviateUnintelligible)
-}
-
-/// Whether a restore could be planned. That Weaviate cannot be asked is a failure of the verification, anything else one
-/// of the backup.
-pub async fn check_restorable(
-    job: &Context,
-    cluster: &Cluster,
-    backup: &BackupReader,
-    request: &VerifyRequest,
-    found: &Found,
-) -> Result<()> {
-    let (collections, rename) = (request.collections.clone(), request.rename.clone());
-    let wanted = Wanted { collections, rename, ..Wanted::default() };
-    let lanes = Lanes::of(job);
-    let check = restore::check_restorable(cluster, &lanes, backup, &wanted);
-    let Err(error) = job.or_stop(check).await else { return Ok(()) };
-    if matches!(
-        error.kind(),
-        Kind::CollectionUnsupported
-            | Kind::ReferenceTargetMissing
-            | Kind::BackupCorrupt
-            | Kind::InvalidRequest
-    ) {
-        found.add(of_collection(FindingKind::NotRestorable, "", "", error.to_string()));
-    }
-    Err(error)
 }

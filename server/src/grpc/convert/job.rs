@@ -24,6 +24,7 @@ pub fn job(job: &Snapshot) -> v1::Job {
         cluster: request.cluster.clone(),
         repository: request.repository.clone(),
         backup_id: request.operation.backup_id().map(ToString::to_string).unwrap_or_default(),
+        first_backup_id: report.backed_up.as_ref().map(ToString::to_string).unwrap_or_default(),
         create_time: Some(timestamp(job.created)),
         start_time: lifecycle.started.map(timestamp),
         end_time: lifecycle.ended.map(timestamp),

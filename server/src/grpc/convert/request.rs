@@ -99,6 +99,10 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         return Err(Error::invalid("if_exists", text).hint("leave out what is against that, or clear it"));
     }
     check_names("confirm", &wire.confirm)?;
+    if wire.backup_first && if_exists != IfExists::Replace {
+        let text = "`backup_first` is about what is replaced, and nothing is";
+        return Err(Error::invalid("backup_first", text).hint("make a backup with a job of its own"));
+    }
     let behind_alias = behind_alias(&wire, if_exists, check)?;
     let request = RestoreRequest {
         backup_id: backup_id(&wire.backup_id)?,
@@ -116,6 +120,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         data_only: wire.data_only,
         behind_alias,
         confirm: wire.confirm,
+        backup_first: wire.backup_first,
         wait_indexed: wire.wait_indexed,
         check,
         allow_partial: wire.allow_partial,
@@ -156,9 +161,14 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("exclude", &wire.exclude)?;
     check_pairs("rename", &wire.rename)?;
+    check_names("tenants", &wire.tenants)?;
     check_name("backup_id", &wire.backup_id)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
+    if !wire.tenants.is_empty() && !wire.against_live {
+        let text = "only a comparison with the cluster is of some tenants";
+        return Err(Error::invalid("tenants", text).hint("set `against_live`, or leave them out"));
+    }
     let level = match (known("level", wire.level)?, wire.against_live) {
         (v1::VerifyLevel::Unspecified, true) => Level::AgainstLive,
         (_, true) => {
@@ -178,6 +188,7 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
         level,
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         rename: rename(wire.rename)?,
+        tenants: distinct("tenants", wire.tenants)?,
         max_findings,
     };
     Call::new(Operation::Verify(request), wire.cluster, wire.repository, wire.request_id)
@@ -188,6 +199,7 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
     check_names("tenants", &wire.tenants)?;
     check_names("confirm", &wire.confirm)?;
     check_name("cluster", &wire.cluster)?;
+    check_name("repository", &wire.repository)?;
     if wire.collections.is_empty() {
         return Err(Error::invalid(
             "collections",
@@ -205,10 +217,10 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
         collections: distinct("collections", wire.collections)?,
         tenants: distinct("tenants", wire.tenants)?,
         confirm: wire.confirm,
+        backup_first: wire.backup_first,
         dry_run: wire.dry_run,
     };
-    // A clear keeps the schema in the default repository until the collection is there again.
-    Call::new(Operation::Clear(request), wire.cluster, String::new(), wire.request_id)
+    Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id)
 }
 
 /// The names in a call that starts no job.

@@ -15,12 +15,7 @@ fn done() -> Outcome {
 }
 
 fn clearing(collection: &str) -> Request {
-    let request = ClearRequest {
-        collections: vec![collection.to_owned()],
-        tenants: Vec::new(),
-        confirm: Vec::new(),
-        dry_run: false,
-    };
+    let request = ClearRequest { collections: vec![collection.to_owned()], ..ClearRequest::default() };
     let (cluster, repository) = ("default".to_owned(), "default".to_owned());
     Request { cluster, repository, operation: Operation::Clear(request) }
 }
