@@ -11,12 +11,14 @@ pub fn render(plan: &Plan) -> String {
         return "nothing to do".to_owned();
     }
     let with_target = plan.collections.iter().any(|planned| !planned.target.is_empty());
+    let with_bytes = plan.collections.iter().any(|planned| planned.bytes.is_some());
     let with_tenants = plan.collections.iter().any(|planned| planned.tenants > 0);
     let columns = [
         (true, ("COLLECTION", Align::Left)),
         (with_target, ("TARGET", Align::Left)),
         (true, ("ACTION", Align::Left)),
         (true, ("OBJECTS", Align::Right)),
+        (with_bytes, ("SIZE", Align::Right)),
         (with_tenants, ("TENANTS", Align::Right)),
     ];
     let mut table = Table::new(columns.iter().filter(|(shown, _)| *shown).map(|(_, column)| *column));
@@ -30,6 +32,10 @@ pub fn render(plan: &Plan) -> String {
         for note in &planned.notes {
             notes.push_str(&format!("\nnote on {}: {note}", planned.collection));
         }
+    }
+    notes.extend(plan.notes.iter().map(|note| format!("\nnote: {note}")));
+    if let Some(seconds) = plan.estimated_seconds {
+        notes.push_str(&format!("\ntakes roughly {}", format::remaining(seconds as f64)));
     }
     table.render() + &notes
 }
@@ -56,13 +62,14 @@ pub fn merged(merge: &MergeCounts) -> String {
     parts.join(", ")
 }
 
-fn row(planned: &PlannedCollection) -> [String; 5] {
+fn row(planned: &PlannedCollection) -> [String; 6] {
     let about = if planned.objects_exact { "" } else { "~" };
     [
         planned.collection.clone(),
         planned.target.clone(),
         planned.action.clone(),
         format!("{about}{}", format::count(planned.objects)),
+        planned.bytes.map(format::bytes).unwrap_or_default(),
         format::count(planned.tenants),
     ]
 }
@@ -80,6 +87,9 @@ mod tests {
         restore.collections[0].target = "ArticleCopy".to_owned();
         restore.collections[1].target = "Author".to_owned();
         restore.collections[1].tenants = 1200;
+        restore.collections[1].bytes = Some(3_396_000);
+        restore.notes = vec!["the backup is of Weaviate 1.39.0, and the cluster is 1.27.27".to_owned()];
+        restore.estimated_seconds = Some(75);
         snapshot("plan_restore", render(&restore));
         restore.collections[1].action = "merge".to_owned();
         let (objects_new, objects_identical, objects_skipped) = (3, 12_000, 1);

@@ -40,6 +40,7 @@ mod tenants;
 mod two_servers;
 mod unshown;
 mod verify;
+mod versions;
 
 use runner::{Scenario, both, compare, process, real, stand_in};
 
@@ -115,6 +116,8 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(tenants::woken_ones_are_put_back_after_a_cancel),
         stand_in!(tenants::those_that_wake_after_a_cancel_are_put_back),
         both!(tenants::woken_ones_are_put_back_after_the_server_died),
+        stand_in!(versions::what_an_older_one_lacks_is_refused_or_left_out_by_name),
+        stand_in!(versions::what_will_be_different_is_in_the_plan),
         both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level),
         both!(verify::all_damage_is_told_apart),

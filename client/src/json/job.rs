@@ -218,6 +218,10 @@ impl From<&v1::Finding> for Finding {
 struct Plan {
     collections: Vec<PlannedCollection>,
     confirmation: Vec<String>,
+    notes: Vec<String>,
+    /// Very roughly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_seconds: Option<u64>,
 }
 
 impl From<&v1::Plan> for Plan {
@@ -225,6 +229,8 @@ impl From<&v1::Plan> for Plan {
         Self {
             collections: plan.collections.iter().map(PlannedCollection::from).collect(),
             confirmation: plan.confirmation.clone(),
+            notes: plan.notes.clone(),
+            estimated_seconds: plan.estimated_seconds,
         }
     }
 }
@@ -236,6 +242,8 @@ struct PlannedCollection {
     action: String,
     objects: u64,
     objects_exact: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     tenants: u64,
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,6 +258,7 @@ impl From<&v1::PlannedCollection> for PlannedCollection {
             action: planned.action.clone(),
             objects: planned.objects,
             objects_exact: planned.objects_exact,
+            bytes: planned.bytes,
             tenants: planned.tenants,
             notes: planned.notes.clone(),
             merge: planned.merge.as_ref().map(MergeCounts::from),

@@ -198,6 +198,7 @@ pub fn unconfirmed() -> Job {
         plan: Some(Plan {
             collections: vec![article, planned("Author", 2_345, false)],
             confirmation: vec!["Article".to_owned(), "Author".to_owned()],
+            ..Plan::default()
         }),
         ..failed(
             FailureReason::ConfirmationRequired,

@@ -27,6 +27,7 @@ use selvedge_weaviate::Cluster;
 use super::outcome::can_pass;
 use super::{
     Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report, engine::Lanes,
+    estimate,
 };
 use copying::{Copied, Copying};
 use decided::Decided;
@@ -78,8 +79,9 @@ pub async fn run(
     let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
     gone.extend(dropped);
     if request.dry_run {
-        let collections = subjects.iter().map(|subject| subject.planned(request)).collect();
-        return Ok(Outcome::Planned(Plan { collections, confirmation: Vec::new() }));
+        let collections: Vec<_> = subjects.iter().map(|subject| subject.planned(request)).collect();
+        let objects = if request.schema_only { 0 } else { collections.iter().map(|one| one.objects).sum() };
+        return Ok(Outcome::Planned(Plan::of(collections).taking(estimate::of_reading(objects))));
     }
     // Another job would take the tenants that are awake for a while for active ones.
     let wakes = |subject: &&Subject| !subject.contents.asleep.is_empty();

@@ -11,10 +11,11 @@ mod sameness;
 mod victim;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::{
     Access, ClearRequest, CollectionCounters, CollectionState, Context, Failure, Outcome, Phase, Plan,
-    Report, backup_first,
+    Report, backup_first, estimate,
 };
 use clearing::cleared_file;
 pub use clearing::{Clearing, Saved};
@@ -41,10 +42,11 @@ pub async fn run(
     let _lock = job.lock(&request.collections, Access::Exclusive).await?;
     let rest = job.or_stop(uncleared(job, request)).await?;
     let mut victims = job.or_stop(victim::plan(cluster, &rest)).await?;
-    let plan = Plan {
-        collections: victims.iter().map(|victim| victim.planned(request.backup_first)).collect(),
-        confirmation: request.collections.clone(),
-    };
+    let collections: Vec<_> = victims.iter().map(|victim| victim.planned(request.backup_first)).collect();
+    let objects = victims.iter().map(|victim| victim.objects).sum();
+    let first = if request.backup_first { estimate::of_reading(objects) * 2 } else { Duration::ZERO };
+    let plan = Plan { confirmation: request.collections.clone(), ..Plan::of(collections) };
+    let plan = plan.taking(first + estimate::of_collections(victims.len()));
     if request.dry_run {
         return Ok(Outcome::Planned(plan));
     }

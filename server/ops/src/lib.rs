@@ -11,6 +11,7 @@ mod clear;
 mod compare;
 mod context;
 mod engine;
+mod estimate;
 mod failures;
 mod files;
 mod findings;

@@ -1,5 +1,7 @@
 //! What a job would do, before it does it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::MergeCounts;
@@ -10,6 +12,23 @@ pub struct Plan {
     pub collections: Vec<PlannedCollection>,
     /// What the request's `confirm` must repeat.
     pub confirmation: Vec<String>,
+    /// Of the whole, a sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// How long it is likely to take, roughly.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+}
+
+impl Plan {
+    pub(crate) fn of(collections: Vec<PlannedCollection>) -> Self {
+        Self { collections, ..Self::default() }
+    }
+
+    pub(crate) fn taking(self, time: Duration) -> Self {
+        // Whoever waits for less than a second does not ask.
+        Self { seconds: Some(time.as_secs().max(1)), ..self }
+    }
 }
 
 /// The plan for one collection.
@@ -23,6 +42,8 @@ pub struct PlannedCollection {
     pub action: String,
     pub objects: u64,
     pub objects_exact: bool,
+    /// Of the backup's files, as far as they are wanted. None where that is not known before.
+    pub bytes: Option<u64>,
     pub tenants: u64,
     /// For a collection that would be merged into: how the backup's objects stand to those that are there.
     pub merge: Option<MergeCounts>,

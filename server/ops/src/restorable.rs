@@ -38,7 +38,11 @@ async fn check(
     let (collections, rename) = (request.collections.clone(), request.rename.clone());
     let wanted = Wanted { collections, rename, ..Wanted::default() };
     let backup = repository.open_backup(&request.backup_id).await?;
-    restore::check_restorable(cluster, &Lanes::of(job), &backup, &wanted).await
+    let differs = restore::check_restorable(cluster, &Lanes::of(job), &backup, &wanted).await?;
+    for (subject, text) in differs {
+        job.progress.warn("would_differ", text, subject);
+    }
+    Ok(())
 }
 
 /// That Weaviate cannot be asked is a failure of the verification, anything else one of the backup.

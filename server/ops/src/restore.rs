@@ -23,6 +23,7 @@ mod replacing;
 mod requirements;
 mod restoring;
 mod settings;
+mod showing;
 mod sinks;
 mod source;
 mod surveying;
@@ -30,6 +31,7 @@ mod switching;
 mod target;
 mod tenants;
 mod there;
+mod versions;
 mod writing;
 mod written;
 
@@ -44,8 +46,8 @@ use super::engine::Lanes;
 use super::files::Checked;
 use super::journal::Ledger;
 use super::{
-    Access, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Plan, PlannedCollection, Report,
-    RestoreRequest, Wanted, files, same_backup,
+    Access, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Report, RestoreRequest, Wanted, files,
+    same_backup,
 };
 use begun::Begun;
 use existing::Existing;
@@ -86,7 +88,7 @@ pub async fn run(
     }
     let confirmation = planned.replaced();
     if !request.dry_run && !request.confirms(&confirmation) {
-        return Err(unconfirmed(request, &planned, confirmation));
+        return Err(showing::unconfirmed(request, &planned));
     }
     replacing::refuse_less(&planned.all, backup.manifest(), request.allow_partial)?;
     if begun == Begun::Creating && !confirmation.is_empty() {
@@ -101,9 +103,8 @@ pub async fn run(
         }
         let surveys = survey(job, cluster, &lanes, &planned, request).await?;
         if request.dry_run {
-            let mut collections = planned_collections(request, &planned, surveys);
-            collections.iter_mut().for_each(|planned| planned.notes.extend(switched.iter().cloned()));
-            return Ok(Outcome::Planned(Plan { collections, confirmation }));
+            planned.notes.extend(switched);
+            return Ok(Outcome::Planned(showing::plan(request, &planned, surveys)));
         }
     }
     job.progress.set_phase(Phase::CreatingSchema);
@@ -162,31 +163,6 @@ async fn create(job: &Context, cluster: &Cluster, targets: &Arc<Targets>, begun:
     existing::decide(job, &targets.all).await?;
     Begun::creating(job).await?;
     job.uncut(creating::create_all(job.clone(), cluster.clone(), Arc::clone(targets))).await
-}
-
-/// What a plan shows of each collection.
-fn planned_collections(
-    request: &RestoreRequest,
-    planned: &Planned,
-    surveys: Vec<Option<MergeCounts>>,
-) -> Vec<PlannedCollection> {
-    let plan = |(target, merge): (&Target, _)| {
-        let mut plan = target.planned(merge);
-        if request.backup_first && target.replaces.is_some() {
-            plan.notes.push("it is only dropped after a backup was made and compared with it".to_owned());
-        }
-        plan
-    };
-    planned.all.iter().zip(surveys).map(plan).collect()
-}
-
-/// Nothing is destroyed before it is confirmed by name.
-fn unconfirmed(request: &RestoreRequest, planned: &Planned, confirmation: Vec<String>) -> Failure {
-    let text = format!("nothing was changed: replacing {} needs to be confirmed", confirmation.join(", "));
-    let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
-    let collections = planned_collections(request, planned, vec![None; planned.all.len()]);
-    let (plan, backup_id) = (Some(Plan { collections, confirmation }), Some(request.backup_id.clone()));
-    Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
 }
 
 /// How the objects of the backup stand to what is there, for each collection that is merged into, where that has to be known
@@ -263,15 +239,23 @@ fn not_whole(manifest: &Manifest, request: &RestoreRequest, targets: &Targets) -
     (asks_for_all && !gaps.is_empty()).then(|| format!("backup {id} is partial: {}", gaps.join("; ")))
 }
 
-/// Whether the backup could be restored to the cluster, with everything that can be told without writing.
+/// Whether the backup could be restored to the cluster, with everything that can be told without writing. Returns what would be
+/// different, by collection.
 pub async fn check_restorable(
     cluster: &Cluster,
     lanes: &Lanes,
     backup: &BackupReader,
     wanted: &Wanted,
-) -> Result<()> {
+) -> Result<Vec<(String, String)>> {
     let names = planning::names(backup.manifest(), wanted)?;
-    planning::plan(cluster, lanes, backup, wanted, names, Existing::default(), Begun::Nothing).await.map(drop)
+    let existing = Existing::default();
+    let planned = planning::plan(cluster, lanes, backup, wanted, names, existing, Begun::Nothing).await?;
+    let of_all = planned.notes.iter().map(|note| (backup.manifest().id.to_string(), note.clone()));
+    let differs = |target: &Target| {
+        let name = target.collection.name.clone();
+        target.differs.clone().into_iter().map(move |text| (name.clone(), text))
+    };
+    Ok(of_all.chain(planned.all.iter().flat_map(differs)).collect())
 }
 
 fn outcome(report: Report, refused: Totals, gaps: &[String]) -> Outcome {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde_json::{Map, Value, json};
 
-use super::version::Feature;
 use super::{Cluster, Creation, compare_schemas};
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
@@ -59,13 +58,6 @@ impl Cluster {
     /// The first step of creating a collection: once it has succeeded there is one, and it is ours.
     pub async fn begin_collection(&self, creation: &Creation) -> Result<()> {
         let action = creating(creation);
-        if creation.then.is_some() && !self.connect().await?.version.has(Feature::AddsNamedVectors) {
-            return Err(Error::new(
-                Kind::CollectionUnsupported,
-                format!("cannot {action}: this version of Weaviate cannot give it both an unnamed vector and named ones"),
-            )
-            .hint("restore to Weaviate 1.31 or later"));
-        }
         let mut stubs = Vec::new();
         let posted = match self.post_stubs(creation, &mut stubs).await {
             Ok(()) => self.post_collection(&action, creation).await,

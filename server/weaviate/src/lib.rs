@@ -57,6 +57,7 @@ pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};
 pub use shards::ShardCoverage;
+pub use version::{Misfit, Without, misfits};
 pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice};
 
 use cancel::{Cut, Effect, until_cancelled};

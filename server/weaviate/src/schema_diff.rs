@@ -4,20 +4,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::version::{is_internal, is_off};
+
 /// Weaviate computes these, or keeps them for itself.
 const COMPUTED: [&str; 5] =
     ["actualCount", "actualVirtualCount", "desiredVirtualCount", "searchableBlockmax", "bucketGeneration"];
-
-/// Settings of how Weaviate works inside. An older or newer version may ignore or force them: that is worth a word, but
-/// what is stored and found stays the same.
-const INTERNAL: [&str; 6] = [
-    "usingBlockMaxWAND",
-    "skipDefaultQuantization",
-    "trackDefaultQuantization",
-    "deletionStrategy",
-    "asyncEnabled",
-    "filterStrategy",
-];
 
 /// One setting in which two schemas differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,8 +100,8 @@ fn same(a: &Value, b: &Value) -> bool {
 }
 
 fn matters(path: &str, wanted: Option<&Value>, got: Option<&Value>) -> bool {
-    let setting = path.rsplit('.').next().unwrap_or(path);
-    if INTERNAL.contains(&setting) {
+    // An older or newer version may ignore or force them, which is worth a word.
+    if is_internal(path) {
         return false;
     }
     match (wanted, got) {
@@ -123,18 +114,6 @@ fn matters(path: &str, wanted: Option<&Value>, got: Option<&Value>) -> bool {
         // A setting that the server does not know matters if it was on.
         (Some(dropped), None) => !is_off(dropped),
         _ => true,
-    }
-}
-
-/// `false`, or a group of settings that is not enabled.
-fn is_off(value: &Value) -> bool {
-    match value {
-        Value::Bool(on) => !on,
-        Value::Object(group) => match group.get("enabled") {
-            Some(enabled) => enabled == false,
-            None => group.values().all(is_off),
-        },
-        _ => false,
     }
 }
 

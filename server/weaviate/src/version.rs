@@ -1,8 +1,11 @@
-//! Weaviate's version, and what depends on it.
+//! Weaviate's version, and what depends on it: what our calls rest on, and in `settings` what collections do.
+
+mod settings;
 
 use std::fmt;
 
 use selvedge_model::error::{Error, Kind, Result};
+pub use settings::{Misfit, Without, is_internal, is_off, misfits};
 
 /// A version such as 1.39.0; suffixes such as `-rc.0` do not matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +50,8 @@ impl Feature {
     /// The versions that have it, with where that is known from.
     const fn spans(self) -> &'static [Span] {
         match self {
-            // Seen: before, gRPC sends the legacy vector only in a field that was deprecated since, and which we do not read.
-            Self::Supported => {
-                const { &[between((1, 27, 14), (1, 28, 0)), between((1, 28, 8), (1, 29, 0)), since(1, 29, 1)] }
-            }
+            // Seen on 1.25.34, whose gRPC API has what 1.25.0 has by its sources. Before, tenants could not be listed over it.
+            Self::Supported => const { &[since(1, 25, 0)] },
             // weaviate/weaviate#6957. Late patches of 1.28 have it too, but Weaviate's own clients do not count on that.
             Self::GrpcAggregate => const { &[since(1, 29, 0)] },
             // Weaviate's documentation of collection aliases.
@@ -89,7 +90,16 @@ impl Version {
     }
 
     pub(crate) fn has(self, what: Feature) -> bool {
-        what.spans().iter().any(|(first, before)| *first <= self && self < *before)
+        self.is_in(what.spans())
+    }
+
+    fn is_in(self, versions: &[Span]) -> bool {
+        versions.iter().any(|(first, before)| *first <= self && self < *before)
+    }
+
+    /// The first of these versions that is after this one.
+    fn next_of(self, versions: &[Span]) -> Option<Self> {
+        versions.iter().map(|(first, _)| *first).filter(|first| self < *first).min()
     }
 
     /// Whether collections can have other names.
@@ -103,9 +113,8 @@ impl Version {
             return Ok(());
         }
         let error = Error::new(Kind::WeaviateVersionUnsupported, format!("Weaviate {self} is too old"));
-        let next = Feature::Supported.spans().iter().find(|(_, before)| self < *before);
-        Err(match next {
-            Some((first, _)) => error.hint(format!("upgrade Weaviate to {first} or later")),
+        Err(match self.next_of(Feature::Supported.spans()) {
+            Some(first) => error.hint(format!("upgrade Weaviate to {first} or later")),
             None => error,
         })
     }
@@ -129,16 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_would_lose_legacy_vectors_are_refused() {
-        for (version, supported) in [
-            ("1.26.9", false),
-            ("1.27.13", false),
-            ("1.27.14", true),
-            ("1.28.7", false),
-            ("1.29.0", false),
-            ("1.30.0", true),
-            ("2.0.0", true),
-        ] {
+    fn versions_that_were_never_tried_are_refused() {
+        for (version, supported) in
+            [("1.24.26", false), ("1.25.0", true), ("1.27.13", true), ("1.29.0", true), ("2.0.0", true)]
+        {
             assert_eq!(Version::parse(version).unwrap().check_supported().is_ok(), supported, "{version}");
         }
     }

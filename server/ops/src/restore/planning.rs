@@ -15,6 +15,7 @@ use super::replaced::Replaced;
 use super::source::{Source, in_order, refuse_dangling};
 use super::target::{How, Planned, Target};
 use super::tenants::{Tenants, refuse_stray_tenants};
+use super::versions;
 use crate::engine::Lanes;
 use crate::{CollectionCounters, Wanted};
 
@@ -56,7 +57,7 @@ pub async fn plan(
     existing: Existing,
     begun: Begun,
 ) -> Result<Planned> {
-    cluster.connect().await?;
+    let server = cluster.connect().await?;
     let mut there: BTreeSet<_> = cluster.schemas().await?.into_keys().collect();
     there.retain(|name| !existing.replaced.contains(name));
     if begun == Begun::Creating {
@@ -95,6 +96,10 @@ pub async fn plan(
             false => None,
         };
         there.insert(collection.name.clone());
+        let differs = match how {
+            How::Create(_) => versions::differences(&collection, !source.aliases().is_empty(), server)?,
+            How::Merge(_) => Vec::new(),
+        };
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
         let aliases = source.aliases().iter().map(points).collect();
         let mut summaries = backup.manifest().collections.iter();
@@ -109,6 +114,7 @@ pub async fn plan(
             how,
             in_place,
             replaces,
+            differs,
             tenants,
             rows,
             chosen,
@@ -118,5 +124,6 @@ pub async fn plan(
             counters: Arc::new(CollectionCounters::unseen()),
         });
     }
-    Ok(Planned { all, names })
+    let notes = versions::told(&backup.manifest().weaviate_version, server).into_iter().collect();
+    Ok(Planned { all, names, notes })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{CollectionReader, Select, TenantRecord};
+use selvedge_archive::{CollectionReader, DataFile, Select, TenantRecord};
 use selvedge_model::error::listed;
 use selvedge_model::{Collection, Digester, LeftOut, Reason, Tenant, TenantStatus, VectorSpace};
 use selvedge_weaviate::Creation;
@@ -20,6 +20,8 @@ pub struct Planned {
     pub all: Vec<Target>,
     /// The names on the target, by the names in the backup.
     pub names: BTreeMap<String, String>,
+    /// What is to be known of the whole, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Everything that is to be made.
@@ -86,6 +88,8 @@ pub struct Target {
     pub in_place: bool,
     /// That collection, if it is still there: it is dropped first.
     pub replaces: Option<Replaced>,
+    /// What is different on this version of Weaviate, a sentence each.
+    pub differs: Vec<String>,
     /// The tenants it gets, with the status they have in the end; those that are there already are not among them.
     pub tenants: Vec<Tenant>,
     /// Rows by the tenant they get, or under `None`. Empty for a schema-only restore.
@@ -136,6 +140,20 @@ impl Target {
         FromArchive::new(&self.source, self.chosen.as_ref(), select).in_shape(self.shape.as_ref())
     }
 
+    /// Of the backup's files, as far as their objects are wanted: reckoned where only some of a file's are.
+    pub fn bytes(&self) -> u64 {
+        if !self.with_data {
+            return 0;
+        }
+        let of_file = |file: &DataFile| {
+            let Some(chosen) = &self.chosen else { return file.bytes };
+            let wanted = file.tenants.iter().filter(|span| chosen.contains(&span.tenant));
+            let rows = wanted.map(|span| u128::from(span.rows)).sum::<u128>();
+            u64::try_from(u128::from(file.bytes) * rows / u128::from(file.rows.max(1))).unwrap_or(u64::MAX)
+        };
+        self.source.files().iter().map(of_file).sum()
+    }
+
     /// The status a tenant needs to be filled.
     pub fn tenants_at_first(&self) -> Vec<Tenant> {
         let at_first = |tenant: &Tenant| match self.rows.get(&Some(tenant.name.clone())) {
@@ -156,7 +174,8 @@ impl Target {
         };
         let losses = self.losses(merge.is_none_or(MergeCounts::writes));
         let replaced = self.replaces.into_iter().flat_map(Replaced::notes);
-        let changes = replaced.chain(self.changes.iter().cloned()).chain(self.overwritten());
+        let changes = replaced.chain(self.changes.iter().chain(&self.differs).cloned());
+        let changes = changes.chain(self.overwritten());
         let notes = changes.chain(losses.into_iter().map(|(_, text)| text));
         PlannedCollection {
             collection: self.source.collection().name.clone(),
@@ -164,6 +183,7 @@ impl Target {
             action: action.to_owned(),
             objects: self.rows.values().sum(),
             objects_exact: true,
+            bytes: Some(self.bytes()),
             tenants: self.tenants.len() as u64,
             merge,
             notes: notes.collect(),

@@ -208,7 +208,8 @@ fn finding_kind(kind: FindingKind) -> v1::FindingKind {
 
 fn plan(plan: &Plan) -> v1::Plan {
     let collections = plan.collections.iter().map(planned).collect();
-    v1::Plan { collections, confirmation: plan.confirmation.clone() }
+    let Plan { confirmation, notes, seconds, .. } = plan.clone();
+    v1::Plan { collections, confirmation, notes, estimated_seconds: seconds }
 }
 
 fn planned(planned: &PlannedCollection) -> v1::PlannedCollection {
@@ -218,12 +219,13 @@ fn planned(planned: &PlannedCollection) -> v1::PlannedCollection {
         action,
         objects,
         objects_exact,
+        bytes,
         tenants,
         merge: counts,
         notes,
     } = planned.clone();
     let merge = counts.as_ref().map(merge);
-    v1::PlannedCollection { collection, target, action, objects, objects_exact, tenants, notes, merge }
+    v1::PlannedCollection { collection, target, action, objects, objects_exact, bytes, tenants, notes, merge }
 }
 
 fn failure(error: &Error) -> v1::JobFailure {

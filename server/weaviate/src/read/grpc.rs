@@ -153,7 +153,7 @@ impl ObjectReader {
 
     /// Appends an object's vectors.
     pub(super) fn push_vectors(&self, batch: &mut Batch, metadata: &MetadataResult) -> Result<(), Malformed> {
-        let (legacy, named) = (&metadata.vector_bytes, &metadata.vectors);
+        let (legacy, named) = (legacy_vector(metadata), &metadata.vectors);
         let mut taken = 0;
         for (space, column) in self.spaces.iter().zip(&mut batch.vectors) {
             let (bytes, kind) = vector_of(metadata, space);
@@ -179,9 +179,14 @@ impl ObjectReader {
     }
 }
 
+/// The unnamed vector. Before 1.27.14, 1.28.8 and 1.29.1, only the field that was deprecated since is filled.
+fn legacy_vector(metadata: &MetadataResult) -> &[u8] {
+    if metadata.vector_bytes.is_empty() { &metadata.vector } else { &metadata.vector_bytes }
+}
+
 /// An object's vector in this space, empty if it has none, and how it is written.
 fn vector_of<'m>(metadata: &'m MetadataResult, space: &VectorSpace) -> (&'m [u8], VectorType) {
-    let Some(name) = &space.name else { return (&metadata.vector_bytes, VectorType::SingleFp32) };
+    let Some(name) = &space.name else { return (legacy_vector(metadata), VectorType::SingleFp32) };
     match metadata.vectors.iter().find(|vector| vector.name == *name) {
         Some(vector) => (&vector.vector_bytes, vector.r#type()),
         None => (&[], VectorType::Unspecified),

@@ -1,0 +1,62 @@
+//! The plan of a restore as it is shown: by a dry run, and before something is destroyed.
+
+use std::time::Duration;
+
+use selvedge_model::error::{Error, Kind};
+
+use super::requirements::is_indexed;
+use super::target::{Planned, Target};
+use crate::{Check, Failure, MergeCounts, Plan, PlannedCollection, Report, RestoreRequest, estimate};
+
+/// `surveys` are of the collections that are merged into, as far as they were taken.
+pub fn plan(request: &RestoreRequest, planned: &Planned, surveys: Vec<Option<MergeCounts>>) -> Plan {
+    let times = planned.all.iter().zip(&surveys).map(|(target, merge)| time(request, target, *merge));
+    let time = times.sum();
+    let shown = planned.all.iter().zip(surveys).map(|(target, merge)| shown(request, target, merge));
+    let plan = Plan::of(shown.collect()).taking(time);
+    Plan { confirmation: planned.replaced(), notes: planned.notes.clone(), ..plan }
+}
+
+/// Nothing is destroyed before it is confirmed by name.
+pub fn unconfirmed(request: &RestoreRequest, planned: &Planned) -> Failure {
+    let plan = plan(request, planned, vec![None; planned.all.len()]);
+    let names = plan.confirmation.join(", ");
+    let text = format!("nothing was changed: replacing {names} needs to be confirmed");
+    let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
+    let (plan, backup_id) = (Some(plan), Some(request.backup_id.clone()));
+    Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
+}
+
+fn shown(request: &RestoreRequest, target: &Target, merge: Option<MergeCounts>) -> PlannedCollection {
+    let mut plan = target.planned(merge);
+    if request.backup_first && target.replaces.is_some() {
+        plan.notes.push("it is only dropped after a backup was made and compared with it".to_owned());
+    }
+    plan
+}
+
+fn time(request: &RestoreRequest, target: &Target, merge: Option<MergeCounts>) -> Duration {
+    let all: u64 = target.rows.values().sum();
+    let written = merge.map_or(all, |merge| merge.new + merge.overwritten);
+    let bytes = if all == 0 {
+        0
+    } else {
+        (u128::from(target.bytes()) * u128::from(written) / u128::from(all)) as u64
+    };
+    let backed_up =
+        target.replaces.filter(|_| request.backup_first).map_or(0, |replaced| replaced.objects * 2);
+    let compared = if request.check == Check::Digest { all } else { 0 };
+    let merged = if target.is_merged() { all } else { 0 };
+    estimate::of_collections(1)
+        + estimate::of_writing(written, bytes, fills_graph(target))
+        + estimate::of_reading(backed_up + compared + merged)
+}
+
+/// Whether the vectors of its objects get into an index that is more than a list.
+fn fills_graph(target: &Target) -> bool {
+    let spaces = target.collection.vector_spaces.iter().filter(|space| space.index_type != "flat");
+    let mut indexed =
+        spaces.filter(|space| is_indexed(&target.collection, space.name.as_deref().unwrap_or_default()));
+    let has = |name: &Option<String>| target.spaces().iter().any(|space| space.name == *name);
+    indexed.any(|space| has(&space.name))
+}
