@@ -6,7 +6,7 @@ mod crossing;
 #[path = "matrix/kinds.rs"]
 mod kinds;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Parser;
@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-async fn run(others: &[PathBuf], current: &PathBuf, programs: &Programs) -> anyhow::Result<()> {
+async fn run(others: &[PathBuf], current: &Path, programs: &Programs) -> anyhow::Result<()> {
     let (mut from_others, mut onto_others) = (Vec::new(), Vec::new());
     for other in others {
         from_others.push(cross(programs, other, current).await?);

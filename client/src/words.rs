@@ -1,8 +1,8 @@
 //! The contract's enum values as lower-case words.
 
 use selvedge_proto::v1::{
-    BackupKind, CollectionState, FindingKind, IncompleteBackupState, Job, JobKind, JobPhase, JobState,
-    ObjectFailureKind, RemarkKind, RemarkReason,
+    BackupKind, CollectionState, DataFormat, FindingKind, IncompleteBackupState, Job, JobKind, JobPhase,
+    JobState, ObjectFailureKind, RemarkKind, RemarkReason,
 };
 
 use crate::format;
@@ -29,6 +29,11 @@ pub fn collection_state(state: CollectionState) -> String {
 /// `full`, `schema`, `subset`, `partial`
 pub fn backup_kind(kind: BackupKind) -> String {
     word(kind.as_str_name(), "BACKUP_KIND_")
+}
+
+/// `parquet`, `json_lines`, `json_lines_zstd`
+pub fn data_format(format: DataFormat) -> String {
+    word(format.as_str_name(), "DATA_FORMAT_")
 }
 
 /// `running`, `resumable`, `young`, `garbage`

@@ -1,6 +1,6 @@
 //! From one server to another, with the programs as they are.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use selvedge_tests::harness::census::Census;
@@ -60,11 +60,11 @@ struct Side {
 }
 
 impl Side {
-    async fn start(programs: &Programs, binary: &PathBuf, folder: &TempDir) -> anyhow::Result<Self> {
+    async fn start(programs: &Programs, binary: &Path, folder: &TempDir) -> anyhow::Result<Self> {
         // Some kinds have to be allowed; versions that do not know them do not mind.
         let env = [("OBJECTS_TTL_DELETE_SCHEDULE", "@every 1h"), ("ENABLE_TOKENIZER_KAGOME_JA", "true")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let options = WeaviateOptions { binary: Some(binary.clone()), env, ..WeaviateOptions::default() };
+        let options = WeaviateOptions { binary: Some(binary.to_owned()), env, ..WeaviateOptions::default() };
         let weaviate = Weaviate::start(Flavour::Real, options).await?;
         let settings = ServerSettings {
             weaviate_url: weaviate.rest_url(),
@@ -89,7 +89,7 @@ impl Side {
 }
 
 /// Backs up all that the first has, and restores it on the second, kind by kind.
-pub async fn cross(programs: &Programs, from: &PathBuf, onto: &PathBuf) -> anyhow::Result<Crossed> {
+pub async fn cross(programs: &Programs, from: &Path, onto: &Path) -> anyhow::Result<Crossed> {
     let folder = tempfile::tempdir()?;
     let source = Side::start(programs, from, &folder).await?;
     let mut before = Vec::new();

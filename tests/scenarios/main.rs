@@ -17,6 +17,7 @@ mod damage;
 mod faults;
 mod indexing;
 mod jobs;
+mod json_lines;
 mod keys;
 mod kills;
 mod limits;
@@ -118,6 +119,9 @@ fn scenarios() -> Vec<Scenario> {
         both!(tenants::woken_ones_are_put_back_after_the_server_died),
         stand_in!(versions::what_an_older_one_lacks_is_refused_or_left_out_by_name),
         stand_in!(versions::what_will_be_different_is_in_the_plan),
+        both!(json_lines::every_kind_of_collection_comes_back_to_the_bit),
+        both!(json_lines::each_line_is_an_object_that_weaviate_takes),
+        both!(json_lines::damage_is_found_before_anything_is_written),
         both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level),
         both!(verify::all_damage_is_told_apart),

@@ -1,6 +1,6 @@
 //! `selvedge backup`
 
-use selvedge_proto::v1::{BackupRequest, InactiveTenants};
+use selvedge_proto::v1::{BackupRequest, DataFormat, InactiveTenants};
 
 use super::{Session, run_job};
 use crate::failure::Failure;
@@ -30,12 +30,44 @@ pub struct Args {
     /// What to do with tenants that are not active and therefore cannot be read.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Inactive::Report)]
     pub inactive_tenants: Inactive,
+    /// How to write the objects.
+    #[arg(long, value_enum, default_value_t = Format::Parquet)]
+    pub format: Format,
+    /// With --format jsonl: how to compress the lines.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Zstd)]
+    pub compression: Compression,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
     /// Return as soon as the job has started.
     #[arg(long, conflicts_with = "dry_run")]
     pub detach: bool,
+}
+
+/// How objects are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Columns, as DuckDB, pandas and others read them.
+    Parquet,
+    /// JSON Lines: an object a line, in the shape of Weaviate's REST API with its tenant.
+    Jsonl,
+}
+
+/// How JSON Lines are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Compression {
+    /// With zstd, as `zstdcat` reads it.
+    Zstd,
+    /// Not at all: a text file.
+    None,
+}
+
+fn data_format(format: Format, compression: Compression) -> DataFormat {
+    match (format, compression) {
+        (Format::Parquet, _) => DataFormat::Parquet,
+        (Format::Jsonl, Compression::Zstd) => DataFormat::JsonLinesZstd,
+        (Format::Jsonl, Compression::None) => DataFormat::JsonLines,
+    }
 }
 
 /// What to do with tenants that are not active.
@@ -72,6 +104,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         dry_run: args.dry_run,
         request_id: request_id(),
         inactive_tenants: InactiveTenants::from(args.inactive_tenants).into(),
+        format: data_format(args.format, args.compression).into(),
     };
     run_job(Call::Backup(request), args.detach, session).await
 }

@@ -37,7 +37,7 @@ fn render(backup: &Backup) -> String {
         "backup    {} ({kind}{vectors})\n\
          read      {} to {} ({took})\n\
          from      cluster {}, Weaviate {}\n\
-         written   by Selvedge {}, format {}\n\
+         written   by Selvedge {}, format {}, {}\n\
          holds     {}, {}\n\n{}",
         backup.id,
         format::time(start),
@@ -46,6 +46,7 @@ fn render(backup: &Backup) -> String {
         backup.weaviate_version,
         backup.selvedge_version,
         backup.format_version,
+        words::data_format(backup.format()),
         format::quantity(backup.objects, "object"),
         format::bytes(backup.bytes),
         collections(backup),

@@ -241,6 +241,7 @@ pub fn backup() -> Backup {
         selvedge_version: "0.1.0".to_owned(),
         format_version: 2,
         without_vectors: false,
+        format: DataFormat::Parquet.into(),
         objects: 12_345,
         bytes: 47_396_000,
         collections: vec![collection("Article", 10_000, 44_000_000, 3), author],

@@ -23,6 +23,7 @@ pub struct DataFile {
     /// In the order of the rows. Together with the footer they are the whole file, without gaps: the leading magic
     /// number belongs to the first.
     pub row_groups: Vec<RowGroup>,
+    /// Empty in JSON Lines.
     pub footer: Footer,
     /// Multi-tenant collections only: whose rows they are, in the order of the rows. In format 1 a tenant may
     /// come more than once.
@@ -41,11 +42,14 @@ pub struct DataFile {
 pub struct RowGroup {
     pub offset: u64,
     pub bytes: u64,
+    /// Of JSON Lines: how many bytes the lines have. 0 otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unpacked: u64,
     pub rows: u64,
     /// How many of its rows have references. Format 1 does not tell.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub references: u64,
-    /// Only in format 1, which has no sections.
+    /// Only where there are no sections: in format 1, and in JSON Lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<Checksum>,
     /// In the order of the file. Together they are the row group, without gaps.
@@ -54,7 +58,7 @@ pub struct RowGroup {
 }
 
 impl RowGroup {
-    /// False in format 1: then it is read as a whole, it has no hashes, and whether there are references is not known.
+    /// False in format 1 and in JSON Lines: then it is read as a whole, and has no hashes.
     pub fn is_divided(&self) -> bool {
         !self.sections.is_empty()
     }

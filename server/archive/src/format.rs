@@ -1,13 +1,19 @@
-//! The data format: what a data file holds, and the one encoder and the one decoder of it.
+//! The data formats: what a data file holds, and the encoder and the decoder of each, behind one pair of traits.
 
 mod arrays;
 mod columns;
+mod data_format;
 mod decode;
 mod encode;
+mod from_lines;
+mod from_parquet;
+mod into_lines;
+mod into_parquet;
 mod pieces;
 mod rows;
 
 pub use columns::Columns;
+pub use data_format::DataFormat;
 pub use decode::Decoder;
 pub use encode::{Encoder, TenantBatch};
 pub use pieces::Pieces;

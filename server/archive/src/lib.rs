@@ -8,7 +8,8 @@
 //! claim.json                                     this id is taken, by this job; created first, create-only
 //! collections/<Collection>/schema.json           the class as Weaviate returned it, and its aliases
 //! collections/<Collection>/data/<uuid>.parquet   the objects of one interval of ids, or of a run of whole tenants;
-//!                                                `format::columns` tells what is in a file
+//!                                                `format::columns` tells what is in a file; or in JSON Lines
+//!                                                (.jsonl, .jsonl.zst), see `format::into_lines`
 //! collections/<Collection>/files.json            the vector spaces written, and every data file: rows, bytes,
 //!                                                BLAKE3 (whole, and of each section), what it covers, tenants'
 //!                                                row spans, content digests
@@ -53,7 +54,7 @@ mod write;
 pub use backup_id::BackupId;
 pub use data_file::{DataFile, TenantRecord};
 pub use folder::{FileInfo, JsonFolder};
-pub use format::{Rows, Select};
+pub use format::{DataFormat, Rows, Select};
 pub use list::{BackupPage, Page, Uncommitted};
 pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
 pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
+use crate::format::DataFormat;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Digest, Remark, gaps};
@@ -16,6 +17,10 @@ mod format_1;
 
 /// The version of the format that this Selvedge writes. Fields may be added without raising it.
 pub const FORMAT_VERSION: u32 = 2;
+/// That of what only those can read who know of other files than Parquet.
+const FORMAT_WITH_LINES: u32 = 3;
+/// The last one that is read.
+const NEWEST: u32 = FORMAT_WITH_LINES;
 
 /// The first one, which is read too.
 const FORMAT_1: u32 = 1;
@@ -76,6 +81,8 @@ pub struct BackupOptions {
     pub without_vectors: bool,
     /// Empty for all.
     pub tenants: Vec<String>,
+    #[serde(skip_serializing_if = "DataFormat::is_default")]
+    pub format: DataFormat,
 }
 
 /// A collection in a backup, in short.
@@ -135,7 +142,10 @@ impl Manifest {
             collection.complete = gaps(&collection.remarks).next().is_none();
         }
         Self {
-            format_version: FORMAT_VERSION,
+            format_version: match summary.options.format {
+                DataFormat::Parquet => FORMAT_VERSION,
+                DataFormat::JsonLines | DataFormat::JsonLinesZstd => FORMAT_WITH_LINES,
+            },
             id,
             kind: summary.kind,
             selvedge_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -177,7 +187,7 @@ impl Manifest {
             corrupt(id, format_args!("backup.json {what}")).caused_by(error)
         };
         let outline: Outline = serde_json::from_slice(bytes).map_err(broken)?;
-        if !(FORMAT_1..=FORMAT_VERSION).contains(&outline.format_version) {
+        if !(FORMAT_1..=NEWEST).contains(&outline.format_version) {
             return Err(unknown_format(id, &outline));
         }
         if !outline.is_seal_of(bytes) {
@@ -197,7 +207,7 @@ impl Manifest {
 fn unknown_format(id: &BackupId, outline: &Outline) -> Error {
     let version = outline.format_version;
     let message = format!(
-        "backup {id} has format version {version}, and this Selvedge reads versions {FORMAT_1} to {FORMAT_VERSION}"
+        "backup {id} has format version {version}, and this Selvedge reads versions {FORMAT_1} to {NEWEST}"
     );
     Error::new(Kind::BackupFormatUnknown, message).hint(match &outline.selvedge_version {
         Some(writer) => format!("use Selvedge {writer}, which wrote it, or a newer one"),
@@ -282,7 +292,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::BackupFormatUnknown);
         assert_eq!(
             error.to_string(),
-            "backup b has format version 7, and this Selvedge reads versions 1 to 2"
+            "backup b has format version 7, and this Selvedge reads versions 1 to 3"
         );
         assert!(error.hint_text().unwrap().contains("use Selvedge 0."));
     }

@@ -51,6 +51,7 @@ impl BackupRequest {
         BackupOptions {
             schema_only: self.schema_only,
             without_vectors: self.without_vectors,
+            format: self.format,
             tenants: self.tenants.clone(),
         }
     }
@@ -95,7 +96,7 @@ pub async fn run(
     decided.refuse_changes(&subjects)?;
     decided.write(job).await?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
-    let writer = repository.create_backup(&id, &job.job_id).await?;
+    let writer = repository.create_backup(&id, &job.job_id).await?.in_format(request.format);
     let copying = Arc::new(Copying {
         job: job.clone(),
         lanes: Lanes::of(job),

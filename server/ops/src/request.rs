@@ -5,7 +5,7 @@ mod summary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
-use selvedge_archive::BackupId;
+use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::Selection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +85,7 @@ pub struct BackupRequest {
     pub backup_id: Option<BackupId>,
     pub schema_only: bool,
     pub without_vectors: bool,
+    pub format: DataFormat,
     pub inactive_tenants: InactiveTenants,
     pub dry_run: bool,
 }

@@ -29,7 +29,7 @@ use parquet::schema::types::ColumnPath;
 use crate::data_file::SectionKind;
 use crate::manifest::FORMAT_VERSION;
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Collection, Digest, Digester, VectorSpace};
+use selvedge_model::{Collection, Digest, Digester, Property, VectorSpace};
 
 pub const ID: &str = "id";
 pub const TENANT: &str = "tenant";
@@ -57,12 +57,14 @@ pub fn section_of(column: &str) -> SectionKind {
 /// What the data files of a collection look like.
 #[derive(Debug)]
 pub struct Columns {
+    pub collection: String,
+    pub properties: Vec<Property>,
     pub multi_tenant: bool,
     pub references: bool,
     /// A batch has a column for each, in this order.
     pub spaces: Vec<VectorSpace>,
     pub schema: SchemaRef,
-    pub properties: WriterProperties,
+    pub parquet: WriterProperties,
     pub digester: Digester,
 }
 
@@ -93,7 +95,9 @@ impl Columns {
             references,
             spaces: spaces.to_vec(),
             schema: Arc::new(Schema::new(fields)),
-            properties: writer_properties(&collection.name)?,
+            parquet: writer_properties(&collection.name)?,
+            collection: collection.name.clone(),
+            properties: collection.properties.clone(),
             digester: Digester::new(&collection.properties, spaces),
         })
     }

@@ -1,48 +1,75 @@
 //! The bytes of a data file into rows.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
-use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
-
 use super::columns::Columns;
+use super::data_format::DataFormat;
+use super::from_lines::FromLines;
+use super::from_parquet::FromParquet;
 use super::pieces::Pieces;
-use super::rows::{self, Rows, Select};
+use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
 use selvedge_model::{Batch, Digester};
+
+/// How bytes become rows.
+pub trait Decode: fmt::Debug + Send + Sync {
+    /// How many row groups the file has by its own account; None if it gives none.
+    fn groups(&self) -> Option<usize>;
+
+    /// What is selected of the rows of the row group at `index`, by tenant; those that are not `wanted` are left out. `pieces` are
+    /// all of its bytes that are selected. The error says why they make no sense, although they are as they were written.
+    fn decode(
+        &self,
+        index: usize,
+        group: &RowGroup,
+        pieces: Pieces,
+        select: Select,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<Rows>, String>;
+
+    /// About how many bytes of memory it takes to read what is selected of the row group at `index`.
+    fn weight(&self, index: usize, group: &RowGroup, select: Select) -> u64;
+}
 
 /// Decodes the row groups of one data file.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     columns: Arc<Columns>,
     select: Select,
-    metadata: ArrowReaderMetadata,
+    form: Arc<dyn Decode>,
 }
 
 impl Decoder {
-    pub fn new(columns: Arc<Columns>, select: Select, footer: &Pieces) -> Result<Self, ParquetError> {
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(footer)?;
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
-        Ok(Self { columns, select, metadata })
+    /// `footer` is what comes after the last row group. The error says why it makes no sense.
+    pub fn new(
+        columns: Arc<Columns>,
+        format: DataFormat,
+        select: Select,
+        footer: &Pieces,
+    ) -> Result<Self, String> {
+        let form: Arc<dyn Decode> = match format {
+            DataFormat::Parquet => {
+                let form = FromParquet::new(Arc::clone(&columns), footer);
+                Arc::new(form.map_err(|error| format!("is no Parquet file: {error}"))?)
+            }
+            DataFormat::JsonLines => Arc::new(FromLines::new(Arc::clone(&columns), false)),
+            DataFormat::JsonLinesZstd => Arc::new(FromLines::new(Arc::clone(&columns), true)),
+        };
+        Ok(Self { columns, select, form })
     }
 
     pub fn select(&self) -> Select {
         self.select
     }
 
-    /// How many row groups the file has by its own account.
-    pub fn groups(&self) -> usize {
-        self.metadata.metadata().num_row_groups()
+    /// As [`Decode::groups`].
+    pub fn groups(&self) -> Option<usize> {
+        self.form.groups()
     }
 
-    /// The rows of the row group at `index`, by tenant; those that are not `wanted` are left out. `pieces` are all of its
-    /// bytes that are selected. The error says why they make no sense, although they are as they were written.
+    /// As [`Decode::decode`].
     pub fn decode(
         &self,
         index: usize,
@@ -51,13 +78,8 @@ impl Decoder {
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<Vec<Rows>, String> {
         let select = self.needed(group);
-        let computed = select != self.select;
-        let is_wanted = |tenant: &str| wanted.is_none_or(|wanted| wanted.contains(tenant));
-        let mut decoded = Vec::new();
-        for record in self.records(index, group, pieces, select)? {
-            decoded.extend(rows::by_tenant(&self.columns, record, select, is_wanted)?);
-        }
-        if computed {
+        let mut decoded = self.form.decode(index, group, pieces, select, wanted)?;
+        if select != self.select {
             for rows in &mut decoded {
                 compute_digests(&self.columns.digester, rows)?;
             }
@@ -71,47 +93,9 @@ impl Decoder {
         if is_computed { Select::All } else { self.select }
     }
 
-    /// About how many bytes of memory it takes to read the row group at `index`: those of the columns that are needed, as
-    /// they are in the file or as they are decoded, whichever are more.
+    /// As [`Decode::weight`].
     pub fn weight(&self, index: usize, group: &RowGroup) -> u64 {
-        let needed = self.needed(group).columns();
-        let chunks = self.metadata.metadata().row_group(index).columns().iter();
-        let chunks = chunks.filter(|chunk| {
-            let column = chunk.column_path().parts().first().map_or("", String::as_str);
-            needed.is_none_or(|needed| needed.contains(&column))
-        });
-        let larger = chunks.map(|chunk| chunk.uncompressed_size().max(chunk.compressed_size()));
-        let weight: u64 = larger.map(|bytes| u64::try_from(bytes).unwrap_or_default()).sum();
-        // What is not divided is fetched as a whole.
-        if group.is_divided() { weight } else { group.bytes.max(weight) }
-    }
-
-    fn records(
-        &self,
-        index: usize,
-        group: &RowGroup,
-        pieces: Pieces,
-        select: Select,
-    ) -> Result<Vec<RecordBatch>, String> {
-        let rows = usize::try_from(group.rows).map_err(|error| error.to_string())?;
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, self.metadata.clone());
-        if let Some(columns) = select.columns() {
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-            builder = builder.with_projection(mask);
-        }
-        let records = builder
-            .with_row_groups(vec![index])
-            .with_batch_size(rows.max(1))
-            .build()
-            .map_err(|error| error.to_string())?;
-        let records: Vec<RecordBatch> =
-            records.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let found: usize = records.iter().map(RecordBatch::num_rows).sum();
-        if found == rows {
-            Ok(records)
-        } else {
-            Err(format!("it has {found} rows, and files.json says {rows}"))
-        }
+        self.form.weight(index, group, self.needed(group))
     }
 }
 

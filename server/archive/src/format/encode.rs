@@ -1,26 +1,51 @@
-//! Batches into the bytes of a Parquet file, some row groups at a time.
+//! Batches into the bytes of a data file, some row groups at a time, and what the lists say of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
 
-use super::arrays::{cannot_encode, to_record};
-use super::columns::{Columns, REFERENCES, section_of};
+use super::columns::Columns;
+use super::data_format::DataFormat;
+use super::into_lines::IntoLines;
+use super::into_parquet::IntoParquet;
 use crate::checksum::Checksum;
-use crate::data_file::{Footer, RowGroup, Section, SectionKind, TenantSpan};
+use crate::data_file::{Footer, RowGroup, TenantSpan};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Content, Digest};
+
+/// How rows become bytes. A row group is filled with some rows of an open batch after another, and then ended.
+pub trait Encode: Send {
+    /// Takes a batch and the hashes of its objects, end to end; the one before is done with.
+    fn open(&mut self, tenant: Option<&str>, batch: Batch, hashes: Vec<u8>) -> Result<()>;
+
+    /// Puts rows of the open batch into the row group. Returns how many of them have references.
+    fn fill(&mut self, rows: Range<usize>) -> Result<usize>;
+
+    /// Ends the row group, which `filled` tells of. Returns its bytes, and how they are to be fetched and checked.
+    fn end_group(&mut self, filled: &Filled) -> Result<(Bytes, RowGroup)>;
+
+    /// What comes after the last row group.
+    fn finish(&mut self) -> Result<Bytes>;
+}
+
+/// What is in a row group.
+#[derive(Debug, Default)]
+pub struct Filled {
+    /// Where it begins in the file.
+    pub offset: u64,
+    pub rows: usize,
+    pub with_references: usize,
+    pub raw_bytes: usize,
+}
 
 /// The bytes of one file as they come into being, and what `files.json` says of them.
 pub struct Encoder {
     columns: Arc<Columns>,
-    writer: ArrowWriter<Vec<u8>>,
+    form: Box<dyn Encode>,
     whole: blake3::Hasher,
-    group: Filling,
+    group: Filled,
     pub bytes: u64,
     pub rows: u64,
     pub row_groups: Vec<RowGroup>,
@@ -29,37 +54,25 @@ pub struct Encoder {
     pub content: Content,
 }
 
-/// What is in the row group that the Parquet writer holds.
-#[derive(Debug, Default)]
-struct Filling {
-    rows: usize,
-    with_references: usize,
-    raw_bytes: usize,
-}
-
-/// What is handed to the Parquet writer at once. It makes lists several times as long as what it is given, which this
-/// keeps small enough for the processor's cache.
+/// What is encoded at once. Parquet's writer makes lists several times as long as what it is given, which this keeps small
+/// enough for the processor's cache.
 const SLICE_BYTES: usize = 256 << 10;
-
-/// The magic number in front of the first row group.
-const MAGIC_BYTES: u64 = 4;
 
 /// A batch and whose it is.
 pub type TenantBatch = (Option<Arc<str>>, Batch);
 
 impl Encoder {
-    pub fn new(columns: Arc<Columns>) -> Result<Self> {
-        let options = ArrowWriterOptions::new()
-            .with_properties(columns.properties.clone())
-            // Everything is said by Parquet's own types.
-            .with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), columns.schema.clone(), options)
-            .map_err(cannot_encode)?;
+    pub fn new(columns: Arc<Columns>, format: DataFormat) -> Result<Self> {
+        let form: Box<dyn Encode> = match format {
+            DataFormat::Parquet => Box::new(IntoParquet::new(Arc::clone(&columns))?),
+            DataFormat::JsonLines => Box::new(IntoLines::new(Arc::clone(&columns), false)),
+            DataFormat::JsonLinesZstd => Box::new(IntoLines::new(Arc::clone(&columns), true)),
+        };
         Ok(Self {
             columns,
-            writer,
+            form,
             whole: blake3::Hasher::new(),
-            group: Filling::default(),
+            group: Filled::default(),
             bytes: 0,
             rows: 0,
             row_groups: Vec::new(),
@@ -77,12 +90,16 @@ impl Encoder {
         let enough = raw.div_ceil(groups);
         let mut encoded = Vec::with_capacity(groups);
         for (tenant, batch) in batches {
-            let row_bytes = (batch.byte_len() / batch.len().max(1)).max(1);
+            let rows = batch.len();
+            let row_bytes = (batch.byte_len() / rows.max(1)).max(1);
             let slice_rows = (SLICE_BYTES.min(enough) / row_bytes).max(1);
             let hashes = self.note(tenant.as_deref(), &batch)?;
-            let record = to_record(&self.columns, tenant.as_deref(), batch, hashes)?;
-            for first in (0..record.num_rows()).step_by(slice_rows) {
-                self.fill(&record.slice(first, slice_rows.min(record.num_rows() - first)), row_bytes)?;
+            self.form.open(tenant.as_deref(), batch, hashes)?;
+            for first in (0..rows).step_by(slice_rows) {
+                let slice = first..rows.min(first + slice_rows);
+                self.group.rows += slice.len();
+                self.group.raw_bytes += slice.len() * row_bytes;
+                self.group.with_references += self.form.fill(slice)?;
                 // The last one takes what rounding leaves.
                 if self.group.raw_bytes >= enough && encoded.len() + 1 < groups {
                     encoded.push(self.end_row_group()?);
@@ -95,81 +112,26 @@ impl Encoder {
         Ok(encoded)
     }
 
-    fn fill(&mut self, slice: &RecordBatch, row_bytes: usize) -> Result<()> {
-        self.writer.write(slice).map_err(cannot_encode)?;
-        let rows = slice.num_rows();
-        self.group.rows += rows;
-        self.group.raw_bytes += rows * row_bytes;
-        let references = slice.column_by_name(REFERENCES);
-        self.group.with_references += references.map_or(0, |column| rows - column.null_count());
-        Ok(())
-    }
-
     fn end_row_group(&mut self) -> Result<Bytes> {
-        let Filling { rows, with_references, raw_bytes } = std::mem::take(&mut self.group);
-        self.writer.inner_mut().reserve(raw_bytes + raw_bytes / 16);
-        self.writer.flush().map_err(cannot_encode)?;
-        let offset = self.bytes;
-        let bytes = self.take_bytes()?;
-        let sections = self.sections(offset, &bytes)?;
-        self.row_groups.push(RowGroup {
-            offset,
-            bytes: bytes.len() as u64,
-            rows: rows as u64,
-            references: with_references as u64,
-            blake3: None,
-            sections,
-        });
+        let filled = std::mem::take(&mut self.group);
+        let (bytes, group) = self.form.end_group(&Filled { offset: self.bytes, ..filled })?;
+        self.row_groups.push(group);
+        self.pass(&bytes);
         Ok(bytes)
-    }
-
-    /// Cuts the bytes of the row group that was encoded last where the Parquet writer says that columns end.
-    fn sections(&self, offset: u64, bytes: &[u8]) -> Result<Vec<Section>> {
-        let gap = || Error::internal("the columns of a row group do not follow each other");
-        let group = self.writer.flushed_row_groups().last().ok_or_else(gap)?;
-        let mut ends: Vec<(SectionKind, u64)> = Vec::new();
-        let mut end = if offset == 0 { MAGIC_BYTES } else { offset };
-        for chunk in group.columns() {
-            let (start, length) = chunk.byte_range();
-            if start != end {
-                return Err(gap());
-            }
-            end += length;
-            let column = chunk.column_path().parts().first().map_or("", String::as_str);
-            match ends.last_mut() {
-                Some((kind, end_before)) if *kind == section_of(column) => *end_before = end,
-                _ => ends.push((section_of(column), end)),
-            }
-        }
-        if end != offset + bytes.len() as u64 {
-            return Err(gap());
-        }
-        let mut start = offset;
-        let section = |(kind, end): (SectionKind, u64)| {
-            let part = &bytes[(start - offset) as usize..(end - offset) as usize];
-            let section = Section { kind, offset: start, bytes: end - start, blake3: Checksum::of(part) };
-            start = end;
-            section
-        };
-        Ok(ends.into_iter().map(section).collect())
     }
 
     /// Ends the file: its last bytes, what they are, and the hash of the whole.
     pub fn finish(&mut self) -> Result<(Bytes, Footer, Checksum)> {
-        self.writer.finish().map_err(cannot_encode)?;
         let offset = self.bytes;
-        let bytes = self.take_bytes()?;
+        let bytes = self.form.finish()?;
+        self.pass(&bytes);
         let footer = Footer { offset, bytes: bytes.len() as u64, blake3: Checksum::of(&bytes) };
         Ok((bytes, footer, self.whole.finalize().into()))
     }
 
-    fn take_bytes(&mut self) -> Result<Bytes> {
-        // The writer has a buffer of its own in front of ours.
-        self.writer.sync().map_err(cannot_encode)?;
-        let bytes = Bytes::from(std::mem::take(self.writer.inner_mut()));
-        self.whole.update(&bytes);
+    fn pass(&mut self, bytes: &Bytes) {
+        self.whole.update(bytes);
         self.bytes += bytes.len() as u64;
-        Ok(bytes)
     }
 
     /// Counts a batch that is about to be encoded, and gives the hashes of its objects.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::stored::{Part, Stored};
 use crate::data_file::{DataFile, Footer, RowGroup, TenantSpan};
-use crate::format::{Decoder, Rows, Select};
+use crate::format::{DataFormat, Decoder, Pieces, Rows, Select};
 use crate::store_error::corrupt;
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::Result;
@@ -22,12 +22,16 @@ impl FileReader {
     pub(super) async fn open(stored: Arc<Stored>, index: usize, select: Select) -> Result<Self> {
         let file = &stored.files[index];
         let Footer { offset, bytes, blake3 } = file.footer;
-        let footer = stored.fetch(file, vec![Part { offset, bytes, blake3 }]).await?;
+        let footer = match bytes {
+            0 => Pieces::new(Vec::new()),
+            _ => stored.fetch(file, vec![Part { offset, bytes, blake3 }]).await?,
+        };
         let path = stored.path(file);
-        let decoder = Decoder::new(stored.columns.clone(), select, &footer).map_err(|error| {
-            corrupt(&stored.id, format_args!("{path} is no Parquet file")).caused_by(error)
-        })?;
-        if decoder.groups() != file.row_groups.len() {
+        let unreadable = |why: String| corrupt(&stored.id, format_args!("{path} {why}"));
+        let format =
+            DataFormat::of_file(&file.name).ok_or_else(|| unreadable("is of no known format".to_owned()))?;
+        let decoder = Decoder::new(stored.columns.clone(), format, select, &footer).map_err(unreadable)?;
+        if decoder.groups().is_some_and(|groups| groups != file.row_groups.len()) {
             let what = format_args!("{path} has not the row groups that files.json lists");
             return Err(corrupt(&stored.id, what));
         }

@@ -5,6 +5,7 @@ use super::collection::CollectionWriter;
 use super::destination::Limits;
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
+use crate::format::DataFormat;
 use crate::layout;
 use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
 use crate::store::{Created, Haste, Store};
@@ -21,6 +22,7 @@ pub struct BackupWriter {
     /// Of `claim.json`.
     claim: Checksum,
     limits: Limits,
+    format: DataFormat,
 }
 
 impl BackupWriter {
@@ -32,7 +34,12 @@ impl BackupWriter {
         claim: Checksum,
         limits: Limits,
     ) -> Self {
-        Self { store, haste, id, job_id, claim, limits }
+        Self { store, haste, id, job_id, claim, limits, format: DataFormat::default() }
+    }
+
+    /// In which format objects are written from now on.
+    pub fn in_format(self, format: DataFormat) -> Self {
+        Self { format, ..self }
     }
 
     pub fn id(&self) -> &BackupId {
@@ -54,6 +61,7 @@ impl BackupWriter {
             collection,
             aliases,
             spaces,
+            self.format,
             self.limits,
         )
         .await

@@ -8,7 +8,7 @@ use super::file::FileWriter;
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
-use crate::format::Columns;
+use crate::format::{Columns, DataFormat};
 use crate::layout;
 use crate::manifest::CollectionManifest;
 use crate::store::{Haste, Store};
@@ -30,11 +30,12 @@ impl CollectionWriter {
         collection: &Collection,
         aliases: &[String],
         spaces: &[VectorSpace],
+        format: DataFormat,
         limits: Limits,
     ) -> Result<Self> {
         let columns = Arc::new(Columns::new(collection, spaces)?);
         let name = collection.name.clone();
-        let destination = Destination { store, haste, limits, columns, collection: name, backup };
+        let destination = Destination { store, haste, limits, columns, format, collection: name, backup };
         let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
         let schema = destination.put_list(layout::SCHEMA, &json).await?;
         Ok(Self { destination: Arc::new(destination), schema })

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
-use crate::format::Columns;
+use crate::format::{Columns, DataFormat};
 use crate::layout;
 use crate::store::{Haste, Store};
 use selvedge_model::error::{Error, Result};
@@ -44,6 +44,7 @@ pub struct Destination {
     pub haste: Haste,
     pub limits: Limits,
     pub columns: Arc<Columns>,
+    pub format: DataFormat,
     pub collection: String,
     pub backup: BackupId,
 }

@@ -34,8 +34,8 @@ pub struct OpenFile {
 impl OpenFile {
     pub fn new(destination: &Arc<Destination>, written: Arc<AtomicU64>) -> Result<Self> {
         // Never used before, also not by an attempt that failed.
-        let name = format!("{}.parquet", Uuid::now_v7().simple());
-        let encoder = Box::new(Encoder::new(destination.columns.clone())?);
+        let name = format!("{}{}", Uuid::now_v7().simple(), destination.format.extension());
+        let encoder = Box::new(Encoder::new(destination.columns.clone(), destination.format)?);
         let upload = Upload::new(destination.clone(), destination.data_file(&name));
         Ok(Self { name, encoder, upload, written })
     }

@@ -5,7 +5,7 @@ use selvedge_proto::v1;
 use super::remark::remark;
 use super::timestamp;
 use crate::jobs::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
-use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, Manifest};
+use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
     let BackupPage { backups, unreadable, next } = page;
@@ -56,10 +56,19 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         selvedge_version: manifest.selvedge_version.clone(),
         format_version: manifest.format_version,
         without_vectors: manifest.options.without_vectors,
+        format: data_format(manifest.options.format).into(),
         objects: manifest.objects(),
         bytes: manifest.bytes(),
         collections: manifest.collections.iter().map(collection).collect(),
         remarks: manifest.remarks.iter().map(remark).collect(),
+    }
+}
+
+fn data_format(format: DataFormat) -> v1::DataFormat {
+    match format {
+        DataFormat::Parquet => v1::DataFormat::Parquet,
+        DataFormat::JsonLines => v1::DataFormat::JsonLines,
+        DataFormat::JsonLinesZstd => v1::DataFormat::JsonLinesZstd,
     }
 }
 

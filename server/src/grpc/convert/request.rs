@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use selvedge_proto::v1;
 
-use selvedge_archive::BackupId;
+use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
@@ -52,6 +52,11 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         backup_id: if wire.backup_id.is_empty() { None } else { Some(backup_id(&wire.backup_id)?) },
         schema_only: wire.schema_only,
         without_vectors: wire.without_vectors,
+        format: match known("format", wire.format)? {
+            v1::DataFormat::Unspecified | v1::DataFormat::Parquet => DataFormat::Parquet,
+            v1::DataFormat::JsonLines => DataFormat::JsonLines,
+            v1::DataFormat::JsonLinesZstd => DataFormat::JsonLinesZstd,
+        },
         inactive_tenants,
         dry_run: wire.dry_run,
     };

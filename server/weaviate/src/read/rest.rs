@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::{ObjectReader, Page, cursor};
-use crate::rest_page::{Columns, RestObject, RestPage};
+use crate::rest_page::{Columns, RestPage};
 use crate::tenants::gone;
 use crate::wire::Malformed;
+use selvedge_model::RestObject;
 use selvedge_model::error::{Error, Kind, Result};
 
 /// One object.

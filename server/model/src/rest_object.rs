@@ -1,0 +1,209 @@
+//! An object as Weaviate's REST API shows and takes it, into a batch.
+//!
+//! Numbers and texts of properties stay as they are printed; only what has to be told apart is parsed: references, nulls,
+//! vectors.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Batch, Property, References, ValueKind, VectorSpace, Vectors};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestObject<'a> {
+    #[serde(borrow, default)]
+    pub class: Option<Cow<'a, str>>,
+    pub id: Uuid,
+    #[serde(borrow, default)]
+    pub tenant: Option<Cow<'a, str>>,
+    /// Milliseconds since 1970, UTC.
+    #[serde(default)]
+    pub creation_time_unix: i64,
+    /// Milliseconds since 1970, UTC.
+    #[serde(default)]
+    pub last_update_time_unix: i64,
+    #[serde(borrow, default)]
+    properties: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+    #[serde(borrow, default)]
+    vector: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    vectors: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+}
+
+impl RestObject<'_> {
+    /// Appends the object without its vectors. `write` appends the value of a property that is no reference to the text.
+    pub fn push(
+        &self,
+        batch: &mut Batch,
+        properties: &[Property],
+        mut write: impl FnMut(&str, &RawValue, &mut String),
+    ) -> Result<(), String> {
+        let mut references = References::new();
+        batch.properties.push_with(|text| {
+            text.push('{');
+            let start = text.len();
+            for (name, value) in self.properties.iter().flatten().filter(|(_, value)| value.get() != "null") {
+                if is_reference(properties, name) {
+                    references.insert(name.as_ref().to_owned(), beacons(name, value)?);
+                    continue;
+                }
+                if text.len() > start {
+                    text.push(',');
+                }
+                text.push_str(&serde_json::to_string(name).map_err(|error| error.to_string())?);
+                text.push(':');
+                write(name, value, text);
+            }
+            text.push('}');
+            Ok::<_, String>(())
+        })?;
+        if let Some(column) = &mut batch.references {
+            let json = match references.is_empty() {
+                true => String::new(),
+                false => serde_json::to_string(&references).map_err(|error| error.to_string())?,
+            };
+            column.push(&json);
+        }
+        batch.ids.push(self.id);
+        batch.creation_times.push(self.creation_time_unix);
+        batch.update_times.push(self.last_update_time_unix);
+        Ok(())
+    }
+
+    /// Appends the vectors that came with the object; the `batch` has a column for each of `spaces`. Those that are `dropped` are
+    /// not kept, because their index was.
+    pub fn push_vectors(
+        &self,
+        batch: &mut Batch,
+        spaces: &[VectorSpace],
+        dropped: &[&str],
+    ) -> Result<(), String> {
+        let sent = |json: &&RawValue| json.get() != "null";
+        // Weaviate shows an unnamed vector that is not there as an empty one.
+        let legacy = self.vector.filter(sent).filter(|json| json.get() != "[]");
+        let named = self.vectors.as_ref();
+        let mut taken = 0;
+        for (space, column) in spaces.iter().zip(&mut batch.vectors) {
+            let json = match &space.name {
+                None => legacy,
+                Some(name) => named.and_then(|all| all.get(name.as_str())).copied().filter(sent),
+            };
+            match json {
+                Some(json) => {
+                    push_vector(column, json.get()).map_err(|error| format!("{}: {error}", space.label()))?;
+                    taken += 1;
+                }
+                None => column.push_absent(),
+            }
+        }
+        let kept =
+            |(name, json): &(&Cow<'_, str>, &&RawValue)| !dropped.contains(&name.as_ref()) && sent(json);
+        let sent = named.into_iter().flatten().filter(kept).count() + usize::from(legacy.is_some());
+        if !spaces.is_empty() && taken != sent {
+            return Err("a vector that the collection's schema does not have".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether it comes with any vector.
+    pub fn has_vectors(&self) -> bool {
+        self.vector.is_some() || self.vectors.as_ref().is_some_and(|named| !named.is_empty())
+    }
+
+    /// The names of its properties.
+    pub fn properties(&self) -> impl Iterator<Item = &str> {
+        self.properties.iter().flatten().map(|(name, _)| name.as_ref())
+    }
+}
+
+fn is_reference(properties: &[Property], name: &str) -> bool {
+    properties.iter().any(|property| property.kind == ValueKind::Reference && property.name == name)
+}
+
+fn beacons(name: &str, value: &RawValue) -> Result<Vec<String>, String> {
+    #[derive(Deserialize)]
+    struct Reference {
+        beacon: String,
+    }
+    let references: Vec<Reference> =
+        serde_json::from_str(value.get()).map_err(|error| format!("property \"{name}\": {error}"))?;
+    Ok(references.into_iter().map(|reference| reference.beacon).collect())
+}
+
+fn push_vector(column: &mut Vectors, json: &str) -> Result<(), String> {
+    match column {
+        Vectors::Single(column) => column.push(&floats(json)?),
+        Vectors::Multi(column) => {
+            let vectors: Vec<&RawValue> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+            let vectors = vectors.into_iter().map(|vector| floats(vector.get()));
+            let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+            column.push(vectors.iter().map(Vec::as_slice));
+        }
+    }
+    Ok(())
+}
+
+/// Each read as what it is: by way of a double it could be rounded twice.
+fn floats(json: &str) -> Result<Vec<f32>, String> {
+    let inner = json.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let inner = inner.ok_or("it is no list")?.trim();
+    if inner.is_empty() {
+        return Ok(Vec::new());
+    }
+    let float = |text: &str| {
+        let text = text.trim();
+        let float = text.parse::<f32>().ok().filter(|float| float.is_finite());
+        float.ok_or_else(|| format!("{text} is no float of 32 bits"))
+    };
+    inner.split(',').map(float).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(name: Option<&str>, multi: bool) -> VectorSpace {
+        let name = name.map(str::to_owned);
+        VectorSpace { name, multi, vectorizer: "none".to_owned(), index_type: "flat".to_owned() }
+    }
+
+    #[test]
+    fn what_is_told_apart_comes_apart_and_the_rest_stays_as_it_is_printed() {
+        let by = Property::new("by", ValueKind::Reference, true);
+        let spaces = [space(None, false), space(Some("m"), true)];
+        let text = r#"{"id":"00000000-0000-0000-0000-000000000001","tenant":"t","creationTimeUnix":5,
+            "properties":{"z":1.50,"n":null,"by":[{"beacon":"weaviate://localhost/A/1","href":"/"}],"a":"ä"},
+            "vector":[-0, 1e-45,3.4028235e38],"vectors":{"m":[[1],[2.5]]}}"#;
+        let object: RestObject<'_> = serde_json::from_str(text).unwrap();
+        let mut batch = Batch::new(&spaces, true);
+        object.push(&mut batch, &[by], |_, value, text| text.push_str(value.get())).unwrap();
+        object.push_vectors(&mut batch, &spaces, &[]).unwrap();
+        assert_eq!(batch.properties.get(0), r#"{"a":"ä","z":1.50}"#);
+        assert_eq!(batch.references.unwrap().get(0), r#"{"by":["weaviate://localhost/A/1"]}"#);
+        let Vectors::Single(single) = &batch.vectors[0] else { panic!() };
+        let bits: Vec<_> = single.get(0).unwrap().iter().map(|float| float.to_bits()).collect();
+        assert_eq!(bits, [(-0.0_f32).to_bits(), 1, f32::MAX.to_bits()]);
+        let Vectors::Multi(multi) = &batch.vectors[1] else { panic!() };
+        assert_eq!(multi.get(0).unwrap().collect::<Vec<_>>(), [[1.0], [2.5]]);
+    }
+
+    #[test]
+    fn vectors_that_nobody_takes_or_that_are_none_are_refused() {
+        for (text, told) in [
+            (r#""vectors":{"x":[1]}"#, "schema does not have"),
+            (r#""vector":[1,"2"]"#, "no float"),
+            (r#""vector":[1e39]"#, "no float"),
+            (r#""vector":{}"#, "no list"),
+        ] {
+            let text = format!("{{\"id\":\"00000000-0000-0000-0000-000000000001\",{text}}}");
+            let object: RestObject<'_> = serde_json::from_str(&text).unwrap();
+            let spaces = [space(None, false)];
+            let error = object.push_vectors(&mut Batch::new(&spaces, false), &spaces, &[]).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
