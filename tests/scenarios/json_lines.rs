@@ -1,12 +1,14 @@
 //! Backups in JSON Lines: as exact as in Parquet, and open to every tool.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::round_trip::{all_kinds, same};
 
@@ -85,6 +87,76 @@ pub async fn damage_is_found_before_anything_is_written(world: &mut World) -> an
         world.refuse(&["restore", compression], 6, "altered").await?;
         world.refuse(&["verify", compression], 6, "does not hold").await?;
     }
+    ensure!(world.rest.classes().await?.is_empty());
+    Ok(())
+}
+
+/// The file, with its text changed.
+fn edit(file: &Path, change: impl FnOnce(String) -> String) -> anyhow::Result<()> {
+    let is_compressed = file.extension().is_some_and(|ending| ending == "zst");
+    let bytes = fs::read(file)?;
+    let text = if is_compressed { zstd::decode_all(&bytes[..])? } else { bytes };
+    let text = change(String::from_utf8(text)?);
+    // As the tool does it: in one frame.
+    let bytes = if is_compressed { zstd::encode_all(text.as_bytes(), 3)? } else { text.into_bytes() };
+    Ok(fs::write(file, bytes)?)
+}
+
+pub async fn an_edited_line_comes_back_as_it_was_edited(world: &mut World) -> anyhow::Result<()> {
+    let property = json!({"name": "title", "dataType": ["text"]});
+    world.rest.create(&json!({"class": "Article", "vectorizer": "none", "properties": [property]})).await?;
+    let object = |number: u128| {
+        json!({"class": "Article", "id": Uuid::from_u128(number), "vector": [1, 2],
+            "properties": {"title": format!("title {number:03}")}})
+    };
+    world.rest.write(&(1..=100).map(object).collect::<Vec<_>>()).await?;
+    seed::tenanted(&world.rest, "Customer", 4).await?;
+    let customers = Census::take(&world.rest, &["Customer"]).await?;
+    for (compression, _) in FORMATS {
+        back_up(world, compression, compression).await?;
+    }
+    for (compression, _) in FORMATS {
+        world.rest.drop_all().await?;
+        let file = world.data_files(compression, "Article")?.remove(0);
+        // One is edited, and one deleted.
+        edit(&file, |text| {
+            let lines = text.replace("title 042", "another title");
+            lines.lines().filter(|line| !line.contains("title 077")).map(|line| format!("{line}\n")).collect()
+        })?;
+        world.refuse(&["restore", compression], 6, "allow_modified").await?;
+        let plan = world.succeed(&["restore", compression, "--allow-modified", "--dry-run"]).await?.out;
+        ensure!(plan.contains("is not what was written"), "{plan}");
+        let ran = world.succeed(&["restore", compression, "--allow-modified"]).await?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        ensure!(ran.err.contains(&name), "the file is not named: {}", ran.err);
+        ensure!(world.rest.count("Article", None).await? == 99);
+        let edited = world.rest.get(&format!("/v1/objects/Article/{}", Uuid::from_u128(42))).await?;
+        ensure!(edited["properties"]["title"] == "another title", "{edited}");
+        same(&customers, &Census::take(&world.rest, &["Customer"]).await?)?;
+    }
+    Ok(())
+}
+
+pub async fn a_line_that_makes_no_sense_changes_nothing(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 20).await?;
+    back_up(world, "b", "none").await?;
+    world.rest.drop_all().await?;
+    let file = world.data_files("b", "Many")?.remove(0);
+    let whole = fs::read_to_string(&file)?;
+    let third = whole.lines().nth(2).unwrap_or_default();
+    for (odd, told) in [
+        (third.replace("\"properties\":", "\"properties\""), "expected `:`"),
+        (third.replace("\"vector\":", "\"vectr\":"), "\"vectr\" is no part of an object"),
+        (third.replace("\"class\":\"Many\"", "\"class\":\"Other\""), "is of collection \"Other\""),
+        (whole.lines().nth(1).unwrap_or_default().to_owned(), "order of tenants and ids"),
+        (third.replace("\"properties\":{", "\"properties\":{\"nobody\":1,"), "nobody"),
+    ] {
+        fs::write(&file, whole.replace(third, &odd))?;
+        let ran = world.refuse(&["restore", "b", "--allow-modified"], 6, told).await?;
+        ensure!(ran.err.contains("line 3") && ran.err.contains(".jsonl"), "{}", ran.err);
+    }
+    fs::remove_file(&file)?;
+    world.refuse(&["restore", "b", "--allow-modified"], 6, "missing").await?;
     ensure!(world.rest.classes().await?.is_empty());
     Ok(())
 }

@@ -121,6 +121,8 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(versions::what_will_be_different_is_in_the_plan),
         both!(json_lines::every_kind_of_collection_comes_back_to_the_bit),
         both!(json_lines::each_line_is_an_object_that_weaviate_takes),
+        both!(json_lines::an_edited_line_comes_back_as_it_was_edited),
+        both!(json_lines::a_line_that_makes_no_sense_changes_nothing),
         both!(json_lines::damage_is_found_before_anything_is_written),
         both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level),

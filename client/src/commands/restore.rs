@@ -74,6 +74,9 @@ pub struct Args {
     /// Succeed although the backup itself is partial; without this, restoring what is not whole in it ends partial.
     #[arg(long)]
     pub allow_partial: bool,
+    /// Take files of JSON Lines that somebody has edited as they are now; the warnings name them.
+    #[arg(long)]
+    pub allow_modified: bool,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -191,6 +194,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         confirm,
         wait_indexed: args.wait_indexed,
         backup_first: args.backup_first,
+        allow_modified: args.allow_modified,
     };
     if !asks {
         return run_job(Call::Restore(Box::new(request)), args.detach, session).await;

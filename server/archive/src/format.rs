@@ -1,5 +1,6 @@
 //! The data formats: what a data file holds, and the encoder and the decoder of each, behind one pair of traits.
 
+mod account;
 mod arrays;
 mod columns;
 mod data_format;
@@ -12,9 +13,11 @@ mod into_parquet;
 mod pieces;
 mod rows;
 
+pub use account::Account;
 pub use columns::Columns;
 pub use data_format::DataFormat;
 pub use decode::Decoder;
 pub use encode::{Encoder, TenantBatch};
+pub use from_lines::FromLines;
 pub use pieces::Pieces;
 pub use rows::{Rows, Select};

@@ -5,6 +5,7 @@ mod check;
 mod collection;
 mod damage;
 mod file;
+mod modified;
 mod stored;
 
 pub use backup::BackupReader;

@@ -146,6 +146,8 @@ pub struct Wanted {
     pub without_references: bool,
     pub settings: Settings,
     pub reshape: Reshape,
+    /// Data files of JSON Lines are taken as they are, whatever was written.
+    pub allow_modified: bool,
 }
 
 impl Wanted {

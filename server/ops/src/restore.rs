@@ -204,7 +204,7 @@ async fn check_files(job: &Context, planned: &Planned) -> Result<()> {
     };
     let readers: Vec<_> = with_data.map(checked).collect();
     files::check(job, &readers, |reader, _, damage| match damage {
-        Some(damage) => Err(reader.corrupt(&damage)),
+        Some(damage) => Err(showing::damaged(reader, &damage)),
         None => Ok(()),
     })
     .await

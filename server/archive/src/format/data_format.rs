@@ -31,6 +31,10 @@ impl DataFormat {
         Self::ALL.into_iter().find(|format| name.ends_with(format.extension()))
     }
 
+    pub fn is_lines(self) -> bool {
+        matches!(self, Self::JsonLines | Self::JsonLinesZstd)
+    }
+
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

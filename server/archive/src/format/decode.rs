@@ -54,8 +54,9 @@ impl Decoder {
                 let form = FromParquet::new(Arc::clone(&columns), footer);
                 Arc::new(form.map_err(|error| format!("is no Parquet file: {error}"))?)
             }
-            DataFormat::JsonLines => Arc::new(FromLines::new(Arc::clone(&columns), false)),
-            DataFormat::JsonLinesZstd => Arc::new(FromLines::new(Arc::clone(&columns), true)),
+            DataFormat::JsonLines | DataFormat::JsonLinesZstd => {
+                Arc::new(FromLines::new(Arc::clone(&columns), Some(format)))
+            }
         };
         Ok(Self { columns, select, form })
     }

@@ -1,19 +1,19 @@
 //! Batches into the bytes of a data file, some row groups at a time, and what the lists say of it.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::account::Account;
 use super::columns::Columns;
 use super::data_format::DataFormat;
 use super::into_lines::IntoLines;
 use super::into_parquet::IntoParquet;
 use crate::checksum::Checksum;
-use crate::data_file::{Footer, RowGroup, TenantSpan};
+use crate::data_file::{Footer, RowGroup};
+use selvedge_model::Batch;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Batch, Content, Digest};
 
 /// How rows become bytes. A row group is filled with some rows of an open batch after another, and then ended.
 pub trait Encode: Send {
@@ -47,11 +47,8 @@ pub struct Encoder {
     whole: blake3::Hasher,
     group: Filled,
     pub bytes: u64,
-    pub rows: u64,
     pub row_groups: Vec<RowGroup>,
-    pub tenants: Vec<TenantSpan>,
-    pub without_vector: BTreeMap<String, u64>,
-    pub content: Content,
+    pub account: Account,
 }
 
 /// What is encoded at once. Parquet's writer makes lists several times as long as what it is given, which this keeps small
@@ -74,11 +71,8 @@ impl Encoder {
             whole: blake3::Hasher::new(),
             group: Filled::default(),
             bytes: 0,
-            rows: 0,
             row_groups: Vec::new(),
-            tenants: Vec::new(),
-            without_vector: BTreeMap::new(),
-            content: Content::default(),
+            account: Account::default(),
         })
     }
 
@@ -136,29 +130,12 @@ impl Encoder {
 
     /// Counts a batch that is about to be encoded, and gives the hashes of its objects.
     fn note(&mut self, tenant: Option<&str>, batch: &Batch) -> Result<Vec<u8>> {
-        let mut hashes = Vec::with_capacity(batch.len() * Digest::HASHES);
-        let found = |digest: Digest| hashes.extend_from_slice(&digest.to_hashes());
-        self.content.add_each(&self.columns.digester, tenant, batch, found).map_err(|unfit| {
+        self.account.note(&self.columns, tenant, batch).map_err(|unfit| {
             Error::new(
                 Kind::WeaviateUnintelligible,
                 format!("what Weaviate shows does not fit its schema: {}", unfit.0),
             )
             .hint("change the object, or leave its collection out")
-        })?;
-        let rows = batch.len() as u64;
-        if let Some(tenant) = tenant {
-            match self.tenants.last_mut() {
-                Some(span) if span.tenant == tenant => span.rows += rows,
-                _ => self.tenants.push(TenantSpan { tenant: tenant.to_owned(), first_row: self.rows, rows }),
-            }
-        }
-        for (space, vectors) in self.columns.spaces.iter().zip(&batch.vectors) {
-            let absent = vectors.absent() as u64;
-            if absent > 0 {
-                *self.without_vector.entry(space.name.clone().unwrap_or_default()).or_default() += absent;
-            }
-        }
-        self.rows += rows;
-        Ok(hashes)
+        })
     }
 }

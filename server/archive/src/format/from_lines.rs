@@ -1,9 +1,13 @@
 //! JSON Lines into rows.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use super::columns::Columns;
+use super::data_format::DataFormat;
 use super::decode::Decode;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
@@ -17,8 +21,44 @@ pub struct FromLines {
 }
 
 impl FromLines {
-    pub fn new(columns: Arc<Columns>, compressed: bool) -> Self {
-        Self { columns, compressed }
+    pub fn new(columns: Arc<Columns>, format: Option<DataFormat>) -> Self {
+        Self { columns, compressed: format == Some(DataFormat::JsonLinesZstd) }
+    }
+
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    pub fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// The text of lines that were not written by us, so that nobody knows how long it is.
+    pub fn unpack_all(&self, bytes: &[u8]) -> Result<String, String> {
+        let text = match self.compressed {
+            true => zstd::stream::decode_all(bytes)
+                .map_err(|error| format!("it cannot be decompressed: {error}"))?,
+            false => bytes.to_vec(),
+        };
+        String::from_utf8(text).map_err(|error| format!("it is no text: {error}"))
+    }
+
+    /// Hands over each object of a text that was not written by us; `before` are the lines before the text. What is wrong, there
+    /// too, is told with the number of its line.
+    pub fn each(
+        &self,
+        text: &str,
+        before: usize,
+        mut take: impl FnMut(Rows) -> Result<(), String>,
+    ) -> Result<(), String> {
+        numbered(text).try_for_each(|(number, line)| {
+            let taken = foreign(line, &self.columns.collection).and_then(|object| {
+                let mut rows = Vec::new();
+                self.push(&mut rows, &object, Select::All, None)?;
+                rows.into_iter().try_for_each(&mut take)
+            });
+            taken.map_err(|why| format!("line {}: {why}", before + number))
+        })
     }
 
     fn unpack(&self, group: &RowGroup, pieces: &Pieces) -> Result<Vec<u8>, String> {
@@ -49,8 +89,8 @@ impl Decode for FromLines {
         drop(pieces);
         let text = str::from_utf8(&text).map_err(|error| error.to_string())?;
         let (mut all, mut rows): (Vec<Rows>, u64) = (Vec::new(), 0);
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let wrong = |error: String| format!("its line {}: {error}", number + 1);
+        for (number, line) in numbered(text) {
+            let wrong = |error: String| format!("its line {number}: {error}");
             let object: RestObject<'_> =
                 serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
             rows += 1;
@@ -65,6 +105,42 @@ impl Decode for FromLines {
     /// The lines, and what they become: together never more than twice what the lines are.
     fn weight(&self, _index: usize, group: &RowGroup, _select: Select) -> u64 {
         group.bytes + group.unpacked * 2
+    }
+}
+
+/// Lines that are not empty, counted from 1.
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(number, line)| (number + 1, line));
+    numbered.filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// What an object has in Weaviate's REST API.
+const FIELDS: [&str; 10] = [
+    "class",
+    "id",
+    "tenant",
+    "creationTimeUnix",
+    "lastUpdateTimeUnix",
+    "properties",
+    "vector",
+    "vectors",
+    "vectorWeights",
+    "additional",
+];
+
+/// An object that somebody else has written down: what it has and we do not know would be lost without a word.
+fn foreign<'a>(line: &'a str, collection: &str) -> Result<RestObject<'a>, String> {
+    let text = |error: serde_json::Error| error.to_string();
+    let fields: BTreeMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(line).map_err(text)?;
+    if let Some(stray) = fields.keys().find(|name| !FIELDS.contains(&name.as_ref())) {
+        return Err(format!("\"{stray}\" is no part of an object"));
+    }
+    let object: RestObject<'a> = serde_json::from_str(line).map_err(text)?;
+    match object.class.as_deref() {
+        Some(class) if class != collection => {
+            Err(format!("it is of collection \"{class}\", not of \"{collection}\""))
+        }
+        _ => Ok(object),
     }
 }
 

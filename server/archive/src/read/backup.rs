@@ -43,6 +43,17 @@ impl BackupReader {
 
     /// Reads a collection's schema and lists, and checks them against the manifest.
     pub async fn collection(&self, name: &str) -> Result<CollectionReader> {
+        self.stored(name).await.map(CollectionReader::new)
+    }
+
+    /// The same, with the lists as they would be for its data files as they are now, if they are JSON Lines that somebody has
+    /// edited; and the keys of those.
+    pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<String>)> {
+        let (stored, modified) = self.stored(name).await?.as_it_is().await?;
+        Ok((CollectionReader::new(stored), modified))
+    }
+
+    async fn stored(&self, name: &str) -> Result<Stored> {
         let id = &self.manifest.id;
         let Some(summary) = self.manifest.collections.iter().find(|collection| collection.name == name)
         else {
@@ -65,7 +76,7 @@ impl BackupReader {
             .map_err(|error| error.context(format_args!("backup {id}")))?;
         let spaces = written_spaces(id, &collection, &files.vectors)?;
         let columns = Arc::new(Columns::new(&collection, &spaces)?);
-        Ok(CollectionReader::new(Stored {
+        Ok(Stored {
             store: self.store.clone(),
             id: id.clone(),
             collection,
@@ -75,7 +86,7 @@ impl BackupReader {
             mixed_dimensions: files.mixed_dimensions,
             tenants,
             columns,
-        }))
+        })
     }
 
     /// Without the files of other backups that are a part of it, it would look whole and not be.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::destination::Destination;
 use super::upload::Upload;
 use crate::data_file::DataFile;
-use crate::format::{Encoder, TenantBatch};
+use crate::format::{Account, Encoder, TenantBatch};
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Content, UuidRange};
@@ -78,7 +78,8 @@ impl OpenFile {
             return Err(upload.abort_after(error).await);
         }
         upload.finish().await?;
-        let Encoder { bytes, rows, row_groups, tenants, without_vector, content, .. } = *encoder;
+        let Encoder { bytes, row_groups, account, .. } = *encoder;
+        let Account { rows, tenants, without_vector, content } = account;
         let digest = Some(content.total());
         let file = DataFile {
             name,

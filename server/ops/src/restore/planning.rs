@@ -81,7 +81,7 @@ pub async fn plan(
         let old = source.reader.collection().name.clone();
         let with_data = !wanted.schema_only;
         let Tenants { mut tenants, chosen, rows } = Tenants::of(&source, &old, wanted, lanes).await?;
-        let Source { reader: source, shape, collection, changes, keeps_settings } = source;
+        let Source { reader: source, modified, shape, collection, changes, keeps_settings } = source;
         let how = match existing.merged.get(&collection.name) {
             Some(decided) => {
                 tenants = missing_tenants(cluster, &collection, tenants, &rows, decided).await?;
@@ -107,6 +107,7 @@ pub async fn plan(
         let gaps = summary.into_iter().flat_map(|summary| gaps(&summary.remarks)).cloned().collect();
         all.push(Target {
             source,
+            modified,
             shape,
             collection,
             changes,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use selvedge_archive::{CollectionReader, Damage, DataFormat};
 use selvedge_model::error::{Error, Kind};
 
 use super::requirements::is_indexed;
@@ -25,6 +26,15 @@ pub fn unconfirmed(request: &RestoreRequest, planned: &Planned) -> Failure {
     let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
     let (plan, backup_id) = (Some(plan), Some(request.backup_id.clone()));
     Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
+}
+
+/// What was edited on purpose is no damage.
+pub fn damaged(reader: &CollectionReader, damage: &Damage) -> Error {
+    let error = reader.corrupt(damage);
+    match DataFormat::of_file(&damage.file).is_some_and(DataFormat::is_lines) {
+        true => error.also("if it was edited on purpose, say so with `allow_modified`"),
+        false => error,
+    }
 }
 
 fn shown(request: &RestoreRequest, target: &Target, merge: Option<MergeCounts>) -> PlannedCollection {

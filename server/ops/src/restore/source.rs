@@ -16,6 +16,8 @@ use crate::{Settings, Wanted};
 /// A collection of the backup.
 pub struct Source {
     pub reader: CollectionReader,
+    /// Its data files that are not what was written, and are taken as they are.
+    pub modified: Vec<String>,
     /// The shape that its objects get; None as they are.
     pub shape: Option<Arc<Shape>>,
     /// With the name and the settings it gets; as it is there, if it is merged into.
@@ -35,7 +37,10 @@ impl Source {
         names: &BTreeMap<String, String>,
         there: Option<Collection>,
     ) -> Result<Self> {
-        let reader = backup.collection(old).await?;
+        let (reader, modified) = match wanted.allow_modified {
+            true => backup.collection_as_it_is(old).await?,
+            false => (backup.collection(old).await?, Vec::new()),
+        };
         let without = |collection: Collection| match wanted.without_references {
             true => collection.without_references(),
             false => Ok(collection),
@@ -76,7 +81,7 @@ impl Source {
             refuse_mixed_dimensions(&reader, shape.as_deref(), &collection, chosen)?;
         }
         let changes = shape.iter().flat_map(|shape| shape.notes.clone()).chain(changes).collect();
-        Ok(Self { reader, shape, collection, changes, keeps_settings })
+        Ok(Self { reader, modified, shape, collection, changes, keeps_settings })
     }
 }
 

@@ -76,6 +76,8 @@ impl Planned {
 /// A collection that is to be made.
 pub struct Target {
     pub source: CollectionReader,
+    /// Its data files that are not what was written, and are taken as they are.
+    pub modified: Vec<String>,
     /// The shape that its objects get; None as they are.
     pub shape: Option<Arc<Shape>>,
     /// With the name and the settings it gets; as it is there, if it is merged into.
@@ -244,6 +246,9 @@ impl Target {
                 );
             }
         }
+        let as_it_is =
+            |file: &String| ("modified", format!("{file} is not what was written, and was taken as it is"));
+        losses.extend(self.modified.iter().map(as_it_is));
         if self.keeps_settings {
             let text = "the collection was there already, and keeps its own settings".to_owned();
             losses.push(("settings_not_applied", text));

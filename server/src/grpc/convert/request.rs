@@ -119,6 +119,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
             schema_only: wire.schema_only,
             without_references: wire.without_references,
             settings: settings(wire.settings, wire.patches)?,
+            allow_modified: wire.allow_modified,
         },
         if_exists,
         on_conflict,
