@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backup, clear, collections, completions, jobs, list, prune, restore, show, verify};
+use crate::commands::{
+    backup, clear, collections, completions, export, import, jobs, list, prune, restore, show, verify,
+};
 use crate::{connect, exit};
 
 /// Backup, restore and clear Weaviate collections through selvedge-server.
@@ -72,6 +74,8 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Export(export::Args),
+    Import(import::Args),
     Prune(prune::Args),
     Collections(collections::Args),
     Jobs(jobs::Args),
@@ -101,6 +105,8 @@ mod tests {
             "list",
             "show",
             "verify",
+            "export",
+            "import",
             "prune",
             "collections",
             "completions",

@@ -4,6 +4,8 @@ pub mod backup;
 pub mod clear;
 pub mod collections;
 pub mod completions;
+pub mod export;
+pub mod import;
 pub mod jobs;
 pub mod list;
 pub mod prune;

@@ -67,6 +67,8 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::List(args) => commands::list::run(args, &mut session).await,
         Command::Show(args) => commands::show::run(args, &mut session).await,
         Command::Verify(args) => commands::verify::run(args, &mut session).await,
+        Command::Export(args) => commands::export::run(args, &mut session).await,
+        Command::Import(args) => commands::import::run(args, &mut session).await,
         Command::Prune(args) => commands::prune::run(args, &mut session).await,
         Command::Collections(args) => commands::collections::run(args, &mut session).await,
         Command::Jobs(args) => commands::jobs::run(args, &mut session).await,

@@ -71,13 +71,27 @@ impl<'a> Terminal<'a> {
         self.print_verbatim(&format::clean(text))
     }
 
+    /// Writes a piece of the result as it is. That nobody reads it is no failure; see [`Terminal::reader_gone`].
+    pub fn print_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.reader_gone {
+            return Ok(());
+        }
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
+        self.printed(written)
+    }
+
     /// Writes a piece of the result for programs. That nobody reads it is no failure; see
     /// [`Terminal::reader_gone`].
     pub fn print_verbatim(&mut self, text: &str) -> Result<(), Failure> {
         if self.reader_gone {
             return Ok(());
         }
-        match writeln!(self.out, "{text}").and_then(|()| self.out.flush()) {
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        self.printed(written)
+    }
+
+    fn printed(&mut self, written: io::Result<()>) -> Result<(), Failure> {
+        match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.reader_gone = true;

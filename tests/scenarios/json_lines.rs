@@ -160,3 +160,90 @@ pub async fn a_line_that_makes_no_sense_changes_nothing(world: &mut World) -> an
     ensure!(world.rest.classes().await?.is_empty());
     Ok(())
 }
+
+/// Out of a backup of either format, in as another one, and under another name.
+pub async fn what_is_exported_can_be_imported(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Every", 60).await?;
+    seed::named_vectors(&world.rest, "Named", 60).await?;
+    seed::tenanted(&world.rest, "Customer", 5).await?;
+    let references = seed::references(&world.rest, "Hub", 40).await?;
+    let names = ["Every", "Named", "Customer", &references[0]];
+    let before = Census::take(&world.rest, &names).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    back_up(world, "lines", "zstd").await?;
+    for name in names {
+        let lines = world.succeed(&["export", "b", name]).await?.out;
+        ensure!(
+            lines == world.succeed(&["export", "lines", name]).await?.out,
+            "{name} is exported otherwise"
+        );
+        let schema = world.folder().join("schema.json");
+        fs::write(&schema, world.rest.get(&format!("/v1/schema/{name}")).await?.to_string())?;
+        // In another order.
+        let file = world.folder().join(format!("{name}.jsonl"));
+        let mut shuffled: Vec<_> = lines.lines().collect();
+        shuffled.sort_by_key(|line| line.len());
+        fs::write(&file, shuffled.join("\n"))?;
+        let (file, schema) = (file.display().to_string(), schema.display().to_string());
+        let id = name.to_lowercase();
+        let import = ["import", &file, "--collection", name, "--id", &id];
+        let ran = match name {
+            // Its schema is taken from the cluster.
+            "Named" => world.succeed(&[&import[..], &["--format", "jsonl"]].concat()).await?,
+            _ => world.succeed(&[&import[..], &["--schema", &schema]].concat()).await?,
+        };
+        ensure!(ran.out.contains(&format!("backup {id}: ")), "{}", ran.out);
+        world.succeed(&["verify", &id, "--level", "rows"]).await?;
+    }
+    for name in names {
+        world.rest.drop_class(name).await?;
+    }
+    for name in names {
+        world.succeed(&["restore", &name.to_lowercase()]).await?;
+    }
+    // Tenants without objects are in no line.
+    let tenants = world.rest.get("/v1/schema/Customer/tenants").await?;
+    let there: Vec<_> =
+        tenants.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
+    for tenant in before.tenants("Customer").iter().filter(|tenant| !there.contains(&tenant.as_str())) {
+        world.rest.post("/v1/schema/Customer/tenants", &json!([{"name": tenant}])).await?;
+    }
+    same(&before, &Census::take(&world.rest, &names).await?)
+}
+
+pub async fn lines_of_other_tools_are_imported_or_named(world: &mut World) -> anyhow::Result<()> {
+    let property = json!({"name": "title", "dataType": ["text"]});
+    world.rest.create(&json!({"class": "Article", "vectorizer": "none", "properties": [property]})).await?;
+    let file = world.folder().join("foreign.jsonl");
+    let path = file.display().to_string();
+    let import = ["import", &path, "--collection", "Article", "--id", "b"];
+    let good = r#"{"properties": {"title": "without an id"}, "vector": [1, 2.5]}"#;
+    for (text, told) in [
+        (format!("{good}\n{{\n"), "line 2"),
+        (format!("{good}\n\n{{\"properties\": {{\"tittle\": 1}}}}"), "line 3"),
+        (format!("{good}\n{{\"tenant\": \"t\"}}"), "has a tenant"),
+        (format!("{good}\n{{\"vectors\": {{\"x\": [1]}}}}"), "schema does not have"),
+    ] {
+        fs::write(&file, text)?;
+        world.refuse(&import, 2, told).await?;
+        ensure!(!world.has_files("b"), "something was written: {told}");
+    }
+    fs::write(&file, format!("{good}\n{good}"))?;
+    let nobody = ["import", &path, "--collection", "Nobody"];
+    ensure!(world.run(&nobody).await.err.contains("take the schema from"));
+    world.succeed(&import).await?;
+    world.refuse(&import, 4, "b").await?;
+    world.succeed(&["restore", "b", "--rename", "Article=Copy"]).await?;
+    ensure!(world.rest.count("Copy", None).await? == 2);
+
+    // Into a file that is not there yet, and never over another.
+    let out = world.folder().join("out.jsonl");
+    let output = out.display().to_string();
+    let export = ["export", "b", "Article", "--output", &output];
+    world.succeed(&export).await?;
+    ensure!(fs::read_to_string(&out)?.lines().count() == 2);
+    ensure!(world.run(&export).await.code == 1);
+    let ran = world.run(&["export", "b", "Nobody"]).await;
+    ensure!(ran.code != 0 && ran.out.is_empty() && ran.err.contains("Nobody"), "{ran:?}");
+    Ok(())
+}

@@ -123,6 +123,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(json_lines::each_line_is_an_object_that_weaviate_takes),
         both!(json_lines::an_edited_line_comes_back_as_it_was_edited),
         both!(json_lines::a_line_that_makes_no_sense_changes_nothing),
+        both!(json_lines::what_is_exported_can_be_imported),
+        both!(json_lines::lines_of_other_tools_are_imported_or_named),
         both!(json_lines::damage_is_found_before_anything_is_written),
         both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level),

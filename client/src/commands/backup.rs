@@ -62,7 +62,8 @@ pub enum Compression {
     None,
 }
 
-fn data_format(format: Format, compression: Compression) -> DataFormat {
+/// In the words of the contract.
+pub fn data_format(format: Format, compression: Compression) -> DataFormat {
     match (format, compression) {
         (Format::Parquet, _) => DataFormat::Parquet,
         (Format::Jsonl, Compression::Zstd) => DataFormat::JsonLinesZstd,

@@ -26,6 +26,8 @@ impl Asked {
             Command::Clear(_) => (JobKind::Clear, String::new()),
             Command::Verify(args) => (JobKind::Verify, args.backup.clone()),
             Command::Show(args) => (JobKind::Unspecified, args.backup.clone()),
+            Command::Export(args) => (JobKind::Unspecified, args.backup.clone()),
+            Command::Import(args) => (JobKind::Unspecified, args.id.clone().unwrap_or_default()),
             Command::Jobs(args) => return Self { job: args.job().to_owned(), ..Self::default() },
             Command::List(_) | Command::Prune(_) | Command::Collections(_) | Command::Completions(_) => {
                 (JobKind::Unspecified, String::new())

@@ -4,7 +4,7 @@ use selvedge_proto::v1::backup_service_server::BackupService;
 use selvedge_proto::v1::collection_service_server::CollectionService;
 use selvedge_proto::v1::job_service_server::JobService;
 use selvedge_proto::v1::*;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{JobStream, Scripted, example};
 
@@ -67,6 +67,22 @@ impl BackupService for Scripted {
     ) -> Result<Response<Self::VerifyBackupStream>, Status> {
         self.requests().verifies.push(request.into_inner());
         self.answer("verify".to_owned(), |job| VerifyBackupResponse { job: Some(job) })
+    }
+
+    type ExportBackupStream = JobStream<ExportBackupResponse>;
+
+    async fn export_backup(
+        &self,
+        _: Request<ExportBackupRequest>,
+    ) -> Result<Response<Self::ExportBackupStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn import_backup(
+        &self,
+        _: Request<Streaming<ImportBackupRequest>>,
+    ) -> Result<Response<ImportBackupResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn prune_backups(

@@ -19,5 +19,6 @@ pub use data_format::DataFormat;
 pub use decode::Decoder;
 pub use encode::{Encoder, TenantBatch};
 pub use from_lines::FromLines;
+pub use into_lines::write_line;
 pub use pieces::Pieces;
 pub use rows::{Rows, Select};

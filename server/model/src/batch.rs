@@ -47,6 +47,18 @@ impl Batch {
         self.ids.is_empty()
     }
 
+    /// Appends the objects of another batch with the same columns.
+    pub fn append(&mut self, other: &Self) {
+        self.ids.extend_from_slice(&other.ids);
+        self.creation_times.extend_from_slice(&other.creation_times);
+        self.update_times.extend_from_slice(&other.update_times);
+        other.properties.iter().for_each(|text| self.properties.push(text));
+        if let (Some(column), Some(more)) = (&mut self.references, &other.references) {
+            more.iter().for_each(|text| column.push(text));
+        }
+        self.vectors.iter_mut().zip(&other.vectors).for_each(|(column, more)| column.append(more));
+    }
+
     /// Keeps the first `len` objects.
     pub fn truncate(&mut self, len: usize) {
         self.ids.truncate(len);

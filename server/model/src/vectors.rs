@@ -44,6 +44,29 @@ impl Vectors {
         }
     }
 
+    /// Appends those of another column of the same space.
+    pub(super) fn append(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Single(column), Self::Single(more)) => {
+                for row in 0..more.present.len() {
+                    match more.get(row) {
+                        Some(vector) => column.push(vector),
+                        None => column.push_absent(),
+                    }
+                }
+            }
+            (Self::Multi(column), Self::Multi(more)) => {
+                for row in 0..more.present.len() {
+                    match more.get(row) {
+                        Some(vectors) => column.push(vectors),
+                        None => column.push_absent(),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Makes room for so many bytes of floats more, and no more than that: without it, a large column is copied while it
     /// grows, and takes up to twice the memory.
     pub fn reserve(&mut self, bytes: usize) {

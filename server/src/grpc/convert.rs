@@ -14,7 +14,10 @@ pub use backup::{backup, backups, incomplete, pruned};
 pub use collection::collections;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
-pub use request::{Call, backup_call, backup_id, clear_call, restore_call, selection, verify_call};
+pub use request::{
+    Call, backup_call, backup_id, clear_call, import_header, restore_call, selection, tenant_names,
+    verify_call,
+};
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;

@@ -271,6 +271,11 @@ impl Registry {
         }
     }
 
+    /// That of all jobs, for what is no job.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         // No code that holds it leaves it half changed.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

@@ -51,14 +51,19 @@ impl FromLines {
         before: usize,
         mut take: impl FnMut(Rows) -> Result<(), String>,
     ) -> Result<(), String> {
+        let class = Some(self.columns.collection.as_str());
         numbered(text).try_for_each(|(number, line)| {
-            let taken = foreign(line, &self.columns.collection).and_then(|object| {
-                let mut rows = Vec::new();
-                self.push(&mut rows, &object, Select::All, None)?;
-                rows.into_iter().try_for_each(&mut take)
-            });
+            let taken = self.foreign(line, class).and_then(&mut take);
             taken.map_err(|why| format!("line {}: {why}", before + number))
         })
+    }
+
+    /// An object that was not written by us. None as `class` for one of any collection.
+    pub fn foreign(&self, line: &str, class: Option<&str>) -> Result<Rows, String> {
+        let object = foreign(line, class)?;
+        let mut rows = Vec::new();
+        self.push(&mut rows, &object, Select::All, None)?;
+        rows.pop().ok_or_else(|| "it is no object".to_owned())
     }
 
     fn unpack(&self, group: &RowGroup, pieces: &Pieces) -> Result<Vec<u8>, String> {
@@ -129,16 +134,16 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// An object that somebody else has written down: what it has and we do not know would be lost without a word.
-fn foreign<'a>(line: &'a str, collection: &str) -> Result<RestObject<'a>, String> {
+fn foreign<'a>(line: &'a str, class: Option<&str>) -> Result<RestObject<'a>, String> {
     let text = |error: serde_json::Error| error.to_string();
     let fields: BTreeMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(line).map_err(text)?;
     if let Some(stray) = fields.keys().find(|name| !FIELDS.contains(&name.as_ref())) {
         return Err(format!("\"{stray}\" is no part of an object"));
     }
     let object: RestObject<'a> = serde_json::from_str(line).map_err(text)?;
-    match object.class.as_deref() {
-        Some(class) if class != collection => {
-            Err(format!("it is of collection \"{class}\", not of \"{collection}\""))
+    match (object.class.as_deref(), class) {
+        (Some(of), Some(class)) if of != class => {
+            Err(format!("it is of collection \"{of}\", not of \"{class}\""))
         }
         _ => Ok(object),
     }

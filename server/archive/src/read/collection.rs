@@ -7,7 +7,7 @@ use super::damage::{Damage, DamageKind};
 use super::file::FileReader;
 use super::stored::Stored;
 use crate::data_file::{DataFile, TenantRecord};
-use crate::format::Select;
+use crate::format::{Columns, Select};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Buckets, Collection, Digester, DimensionCount, VectorSpace};
 
@@ -47,6 +47,10 @@ impl CollectionReader {
     /// Computes the digests of its batches.
     pub fn digester(&self) -> &Digester {
         &self.stored.columns.digester
+    }
+
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.stored.columns
     }
 
     /// All tenants that the collection had; None without multi-tenancy.

@@ -6,11 +6,12 @@ use selvedge_proto::v1;
 
 use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Selection, is_collection_name, is_pattern};
+use selvedge_model::{Collection, Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
     Request, RestoreRequest, VerifyRequest, Wanted,
 };
+use serde_json::Value;
 
 use super::names::{check_name, check_names, check_pairs};
 use super::reshape::reshape;
@@ -52,11 +53,7 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         backup_id: if wire.backup_id.is_empty() { None } else { Some(backup_id(&wire.backup_id)?) },
         schema_only: wire.schema_only,
         without_vectors: wire.without_vectors,
-        format: match known("format", wire.format)? {
-            v1::DataFormat::Unspecified | v1::DataFormat::Parquet => DataFormat::Parquet,
-            v1::DataFormat::JsonLines => DataFormat::JsonLines,
-            v1::DataFormat::JsonLinesZstd => DataFormat::JsonLinesZstd,
-        },
+        format: data_format(wire.format)?,
         inactive_tenants,
         dry_run: wire.dry_run,
     };
@@ -227,6 +224,54 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id)
+}
+
+/// What lines are to become, and the schema that was sent with it.
+#[derive(Debug)]
+pub struct ImportHeader {
+    pub cluster: String,
+    pub backup_id: BackupId,
+    pub collection: String,
+    pub format: DataFormat,
+}
+
+pub fn import_header(wire: v1::ImportBackupHeader) -> Result<(ImportHeader, Option<Collection>)> {
+    let v1::ImportBackupHeader { repository, backup_id: id, collection, schema, cluster, format } = wire;
+    check_name("repository", &repository)?;
+    check_name("cluster", &cluster)?;
+    check_name("collection", &collection)?;
+    if !is_collection_name(&collection) {
+        let text = format!("\"{collection}\" cannot be the name of a collection");
+        return Err(
+            Error::invalid("collection", text).hint("use letters, digits and _, the first one a capital")
+        );
+    }
+    let backup_id = if id.is_empty() { BackupId::generate() } else { backup_id(&id)? };
+    let format = data_format(format)?;
+    let given = (!schema.is_empty()).then(|| given_schema(&schema, &collection)).transpose()?;
+    Ok((ImportHeader { cluster, backup_id, collection, format }, given))
+}
+
+fn given_schema(schema: &str, name: &str) -> Result<Collection> {
+    let invalid =
+        |why: String| Error::invalid("schema", format!("`schema` is no schema of a collection: {why}"));
+    let mut schema: Value = serde_json::from_str(schema).map_err(|error| invalid(error.to_string()))?;
+    let Some(fields) = schema.as_object_mut() else { return Err(invalid("it is no object".to_owned())) };
+    fields.insert("class".to_owned(), name.into());
+    Collection::from_schema(schema).map_err(|error| invalid(error.to_string()))
+}
+
+fn data_format(wire: i32) -> Result<DataFormat> {
+    Ok(match known("format", wire)? {
+        v1::DataFormat::Unspecified | v1::DataFormat::Parquet => DataFormat::Parquet,
+        v1::DataFormat::JsonLines => DataFormat::JsonLines,
+        v1::DataFormat::JsonLinesZstd => DataFormat::JsonLinesZstd,
+    })
+}
+
+/// The tenants in a call that starts no job.
+pub fn tenant_names(tenants: &[String]) -> Result<()> {
+    check_names("tenants", tenants)
 }
 
 /// The names in a call that starts no job.

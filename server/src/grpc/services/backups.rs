@@ -1,13 +1,18 @@
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use selvedge_proto::v1;
 use selvedge_proto::v1::backup_service_server::BackupService;
-use tonic::{Request, Response, Status};
+use selvedge_proto::v1::import_backup_request::Part;
+use tonic::{Request, Response, Status, Streaming};
 
 use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
-use selvedge_archive::{Page, Repository};
-use selvedge_model::error;
+use selvedge_archive::{ClusterIdentity, Page, Repository};
+use selvedge_model::error::{self, Kind};
+use selvedge_ops::Import;
 
 pub struct Backups(pub Desk);
 
@@ -62,6 +67,91 @@ impl BackupService for Backups {
         let job = self.0.start(call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
     }
+
+    type ExportBackupStream = BoxStream<'static, Result<v1::ExportBackupResponse, Status>>;
+
+    async fn export_backup(
+        &self,
+        request: Request<v1::ExportBackupRequest>,
+    ) -> Result<Response<Self::ExportBackupStream>, Status> {
+        let v1::ExportBackupRequest { repository, backup_id, collection, tenants } = request.into_inner();
+        let repository = self.0.places.repository(&repository).map_err(refusal)?;
+        let id = convert::backup_id(&backup_id).map_err(refusal)?;
+        convert::tenant_names(&tenants).map_err(refusal)?;
+        repository.check().await.map_err(refusal)?;
+        let budget = self.0.registry.budget();
+        let lines = selvedge_ops::export(&repository, budget, &id, &collection, &tenants).await;
+        let parts = lines.map_err(refusal)?.map(|lines| match lines {
+            Ok(lines) => stream::iter(in_parts(lines).map(Ok).collect::<Vec<_>>()),
+            Err(error) => stream::iter(vec![Err(refusal(error))]),
+        });
+        Ok(Response::new(parts.flatten().boxed()))
+    }
+
+    async fn import_backup(
+        &self,
+        request: Request<Streaming<v1::ImportBackupRequest>>,
+    ) -> Result<Response<v1::ImportBackupResponse>, Status> {
+        let mut parts = request.into_inner();
+        let first = parts.message().await?.and_then(|first| first.part);
+        let Some(Part::Header(header)) = first else {
+            return Err(refusal(error::Error::invalid("header", "the first message has no `header`")));
+        };
+        let repository = self.0.places.repository(&header.repository).map_err(refusal)?;
+        let import = self.import(header).await.map_err(refusal)?;
+        let lines = parts.map(|part| match part.map(|part| part.part) {
+            Ok(Some(Part::Lines(lines))) => Ok(lines.into()),
+            Ok(_) => Err(error::Error::invalid(
+                "lines",
+                "only the first message has a `header`, the others `lines`",
+            )),
+            Err(status) => Err(error::Error::new(Kind::Cancelled, "the lines broke off").caused_by(status)),
+        });
+        // Who hangs up must not leave half a backup behind.
+        let imported = tokio::spawn(async move { selvedge_ops::import(&repository, import, lines).await });
+        let imported = imported
+            .await
+            .map_err(|panic| refusal(error::Error::internal("the import broke off").caused_by(panic)))?;
+        let manifest = imported.map_err(refusal)?;
+        Ok(Response::new(v1::ImportBackupResponse { backup: Some(convert::backup(&manifest)) }))
+    }
+}
+
+impl Backups {
+    /// With the schema that is sent, or that of the cluster.
+    async fn import(&self, header: v1::ImportBackupHeader) -> error::Result<Import> {
+        let (header, given) = convert::import_header(header)?;
+        let cluster = self.0.places.cluster(&header.cluster)?;
+        let name = &header.collection;
+        let (collection, weaviate_version) = match given {
+            Some(collection) => (collection, String::new()),
+            None => {
+                let version = cluster.connect().await?.version_text.clone();
+                let there = cluster.collection(name).await?.ok_or_else(|| {
+                    let text = format!(
+                        "there is no collection \"{name}\" on cluster \"{}\" to take the schema from",
+                        cluster.name()
+                    );
+                    error::Error::new(Kind::CollectionNotFound, text).hint("send its schema")
+                })?;
+                (there, version)
+            }
+        };
+        let cluster =
+            ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() };
+        let (backup_id, format) = (header.backup_id, header.format);
+        Ok(Import { backup_id, collection, format, weaviate_version, cluster })
+    }
+}
+
+/// Far below what any client takes as a message.
+const PART_BYTES: usize = 256 << 10;
+
+fn in_parts(mut lines: Bytes) -> impl Iterator<Item = v1::ExportBackupResponse> {
+    std::iter::from_fn(move || {
+        let part = lines.split_to(lines.len().min(PART_BYTES));
+        (!part.is_empty()).then(|| v1::ExportBackupResponse { lines: part.into() })
+    })
 }
 
 /// A page, shorter than was asked for if it would be too large for a message.

@@ -1,0 +1,79 @@
+//! Export: the objects of a backup's collection as lines of JSON, for whoever asks for them.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use selvedge_archive::{BackupId, CollectionReader, FileReader, Repository, Select};
+use selvedge_model::error::{Error, Kind, Result};
+
+use crate::Budget;
+
+/// What is left to be handed out.
+struct Export {
+    reader: CollectionReader,
+    tenants: Option<BTreeSet<String>>,
+    budget: Budget,
+    /// The next file.
+    file: usize,
+    /// The one that is being read, and its next row group.
+    open: Option<(FileReader, usize)>,
+}
+
+/// The objects of a collection, a row group after another; of these tenants, or of all if there are none.
+pub async fn export(
+    repository: &Repository,
+    budget: &Budget,
+    backup: &BackupId,
+    collection: &str,
+    tenants: &[String],
+) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
+    let reader = repository.open_backup(backup).await?.collection(collection).await?;
+    let held = |tenant: &str| {
+        let records = reader.tenants().unwrap_or_default();
+        records.iter().any(|record| record.name == tenant && record.left_out.is_none())
+    };
+    if let Some(stray) = tenants.iter().find(|tenant| !held(tenant)) {
+        let text =
+            format!("backup {backup} does not hold a tenant \"{stray}\" of collection \"{collection}\"");
+        return Err(Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive"));
+    }
+    let tenants =
+        Some(tenants.iter().cloned().collect::<BTreeSet<_>>()).filter(|tenants| !tenants.is_empty());
+    let export = Export { reader, tenants, budget: budget.clone(), file: 0, open: None };
+    Ok(stream::try_unfold(export, |mut export| async move {
+        let lines = export.next().await?;
+        Ok(lines.map(|lines| (lines, export)))
+    }))
+}
+
+impl Export {
+    /// None at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let Some((file, group)) = &mut self.open else {
+                let Some(next) = self.reader.files().get(self.file) else { return Ok(None) };
+                self.file += 1;
+                self.open = Some((self.reader.open(next, Select::All).await?, 0));
+                continue;
+            };
+            let index = *group;
+            if index >= self.reader.files()[self.file - 1].row_groups.len() {
+                self.open = None;
+                continue;
+            }
+            *group += 1;
+            let tenants = self.tenants.as_ref();
+            if !file.is_wanted(index, tenants) {
+                continue;
+            }
+            let weight = usize::try_from(file.weight(index)).unwrap_or(usize::MAX);
+            let _share = self.budget.take_for(weight).await?;
+            let mut lines = Vec::new();
+            for rows in file.group(index, tenants).await? {
+                self.reader.write_lines(&rows, &mut lines)?;
+            }
+            return Ok(Some(lines.into()));
+        }
+    }
+}
