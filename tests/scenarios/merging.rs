@@ -160,7 +160,21 @@ pub async fn vectors_of_another_dimension_are_refused(world: &mut World) -> anyh
     ensure!(world.rest.count("Flat", None).await? == 1);
     world.succeed(&["restore", "b", "--if-exists", "merge", "--drop-vector", ""]).await?;
     ensure!(world.rest.count("Flat", None).await? == 2);
-    Ok(())
+
+    // A tenant has an index of its own.
+    let tenanted = json!({"class": "Flat", "multiTenancyConfig": {"enabled": true}});
+    let fill = async |vector: Value| {
+        world.rest.drop_all().await?;
+        world.rest.create(&tenanted).await?;
+        world.rest.post("/v1/schema/Flat/tenants", &json!([{"name": "t"}])).await?;
+        let object = json!({"class": "Flat", "tenant": "t", "id": Uuid::from_u128(7), "vector": vector});
+        world.rest.write(&[object]).await
+    };
+    fill(json!([1, 2, 3])).await?;
+    world.succeed(&["backup", "--id", "tenants"]).await?;
+    fill(json!([1, 2])).await?;
+    let merge = ["restore", "tenants", "--if-exists", "merge", "--on-conflict", "overwrite"];
+    world.refuse(&merge, 1, "has 3 dimensions in the backup and 2 in collection \"Flat\"").await.map(drop)
 }
 
 /// Both at once: one collection is there, the other is not; and a copy under another name is merged into too.

@@ -48,7 +48,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         lines += part.lines.iter().filter(|byte| **byte == b'\n').count() as u64;
         match &mut file {
             Some(file) => {
-                file.write_all(&part.lines).map_err(|error| unwritten(output.as_deref(), &error))?
+                file.write_all(&part.lines).map_err(|error| unwritten(output.as_deref(), &error))?;
             }
             None => session.terminal.print_bytes(&part.lines)?,
         }

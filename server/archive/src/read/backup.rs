@@ -49,7 +49,7 @@ impl BackupReader {
     /// The same, with the lists as they would be for its data files as they are now, if they are JSON Lines that somebody has
     /// edited; and the keys of those.
     pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<String>)> {
-        let (stored, modified) = self.stored(name).await?.as_it_is().await?;
+        let (stored, modified) = self.stored(name).await?.taken_as_it_is().await?;
         Ok((CollectionReader::new(stored), modified))
     }
 

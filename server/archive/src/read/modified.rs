@@ -22,7 +22,7 @@ type Wrong<T> = std::result::Result<T, String>;
 impl Stored {
     /// With the lists as they would be for its files as they are now, and the keys of those that are not what was written. Files
     /// of JSON Lines only; what is in them has to make sense, and every file to be there.
-    pub async fn as_it_is(mut self) -> Result<(Self, Vec<String>)> {
+    pub async fn taken_as_it_is(mut self) -> Result<(Self, Vec<String>)> {
         let mut modified = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
             let path = self.path(file);

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::collection::CollectionWriter;
-use super::destination::Limits;
+use super::destination::{Destination, Limits};
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
-use crate::format::DataFormat;
+use crate::format::{Columns, DataFormat};
 use crate::layout;
 use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
 use crate::store::{Created, Haste, Store};
@@ -54,17 +54,16 @@ impl BackupWriter {
         aliases: &[String],
         spaces: &[VectorSpace],
     ) -> Result<CollectionWriter> {
-        CollectionWriter::create(
-            self.store.clone(),
-            self.haste.clone(),
-            self.id.clone(),
-            collection,
-            aliases,
-            spaces,
-            self.format,
-            self.limits,
-        )
-        .await
+        let destination = Destination {
+            store: self.store.clone(),
+            haste: self.haste.clone(),
+            limits: self.limits,
+            columns: Arc::new(Columns::new(collection, spaces)?),
+            format: self.format,
+            collection: collection.name.clone(),
+            backup: self.id.clone(),
+        };
+        CollectionWriter::create(destination, collection, aliases).await
     }
 
     /// Makes it a backup. Everything that `collections` tell of is made durable before. If it fails, the backup can be

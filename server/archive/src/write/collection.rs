@@ -3,17 +3,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::destination::{Destination, Limits};
+use super::destination::Destination;
 use super::file::FileWriter;
-use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
-use crate::format::{Columns, DataFormat};
 use crate::layout;
 use crate::manifest::CollectionManifest;
-use crate::store::{Haste, Store};
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Collection, Content, Remark, VectorSpace, gaps};
+use selvedge_model::{Collection, Content, Remark, gaps};
 
 /// A collection of a backup that is being made. Clones share it, so that each lane can have one.
 #[derive(Debug, Clone)]
@@ -24,18 +21,10 @@ pub struct CollectionWriter {
 
 impl CollectionWriter {
     pub(super) async fn create(
-        store: Arc<Store>,
-        haste: Haste,
-        backup: BackupId,
+        destination: Destination,
         collection: &Collection,
         aliases: &[String],
-        spaces: &[VectorSpace],
-        format: DataFormat,
-        limits: Limits,
     ) -> Result<Self> {
-        let columns = Arc::new(Columns::new(collection, spaces)?);
-        let name = collection.name.clone();
-        let destination = Destination { store, haste, limits, columns, format, collection: name, backup };
         let json = SchemaJson { class: collection.schema.clone(), aliases: aliases.to_vec() };
         let schema = destination.put_list(layout::SCHEMA, &json).await?;
         Ok(Self { destination: Arc::new(destination), schema })

@@ -4,27 +4,47 @@ use std::sync::Arc;
 
 use selvedge_archive::{Rows, Select};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Batch, UuidRange};
+use selvedge_model::{Batch, UuidRange, VectorSpace};
 use selvedge_weaviate::{Cluster, Fetched, ObjectReader};
 
 use super::requirements::is_indexed;
 use super::target::Target;
 use crate::engine::may_hold;
 
-/// Weaviate would refuse all such objects, one by one. Tenants have indexes of their own, too many to look into.
+/// Tenants that are looked into: each has indexes of its own, and there can be very many.
+const TENANTS: usize = 8;
+
+/// Weaviate would refuse all such objects, one by one.
 pub async fn refuse_others(cluster: &Cluster, target: &Target) -> Result<()> {
     let live = &target.collection;
-    if !target.is_merged() || live.multi_tenant || target.spaces().is_empty() {
+    if !target.is_merged() || target.spaces().is_empty() {
         return Ok(());
     }
-    let Some(of_backup) = first_rows(target).await? else { return Ok(()) };
-    let reader = Arc::new(ObjectReader::open(cluster, live, true).await?);
-    let Fetched::Page(there) = reader.range(None, UuidRange::ALL).next(usize::MAX).await? else {
+    let sample = first_rows(target).await?;
+    if sample.is_empty() {
         return Ok(());
-    };
+    }
+    let reader = Arc::new(ObjectReader::open(cluster, live, true).await?);
+    let is_new = |tenant: &String| target.tenants.iter().any(|new| new.name == *tenant);
+    for Rows { tenant, batch, .. } in sample.iter().take(TENANTS) {
+        if tenant.as_ref().is_some_and(is_new) {
+            continue;
+        }
+        let Fetched::Page(there) = reader.range(tenant.as_deref(), UuidRange::ALL).next(usize::MAX).await?
+        else {
+            continue;
+        };
+        compare(target, batch, reader.spaces(), &there.batch)?;
+    }
+    Ok(())
+}
+
+/// `spaces` are those that the batch of what is `there` has columns for.
+fn compare(target: &Target, of_backup: &Batch, spaces: &[VectorSpace], there: &Batch) -> Result<()> {
+    let live = &target.collection;
     for (space, vectors) in target.spaces().iter().zip(&of_backup.vectors) {
         let name = space.name.as_deref().unwrap_or_default();
-        let mut found = reader.spaces().iter().zip(&there.batch.vectors);
+        let mut found = spaces.iter().zip(&there.vectors);
         let found =
             found.find(|(other, _)| other.name == space.name).and_then(|(_, vectors)| vectors.dimension());
         if let (Some(wanted), Some(found)) = (vectors.dimension(), found)
@@ -43,17 +63,20 @@ pub async fn refuse_others(cluster: &Cluster, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// In the shape that they get.
-async fn first_rows(target: &Target) -> Result<Option<Batch>> {
+/// In the shape that they get, by tenant.
+async fn first_rows(target: &Target) -> Result<Vec<Rows>> {
     let (chosen, mut files) = (target.chosen.as_deref(), target.source.files().iter());
-    let Some(file) = files.find(|file| file.rows > 0 && may_hold(file, chosen)) else { return Ok(None) };
+    let Some(file) = files.find(|file| file.rows > 0 && may_hold(file, chosen)) else {
+        return Ok(Vec::new());
+    };
     let reader = target.source.open(file, Select::All).await?;
     let mut groups = 0..file.row_groups.len();
-    let Some(group) = groups.find(|group| reader.is_wanted(*group, chosen)) else { return Ok(None) };
+    let Some(group) = groups.find(|group| reader.is_wanted(*group, chosen)) else { return Ok(Vec::new()) };
     let rows = reader.group(group, chosen).await?;
-    let Some(rows) = rows.into_iter().next() else { return Ok(None) };
-    Ok(match &target.shape {
-        None => Some(rows.batch),
-        Some(shape) => shape.apply(rows)?.into_iter().next().map(|Rows { batch, .. }| batch),
-    })
+    let Some(shape) = &target.shape else { return Ok(rows) };
+    let mut shaped = Vec::new();
+    for rows in rows.into_iter().take(TENANTS) {
+        shaped.extend(shape.apply(rows)?);
+    }
+    Ok(shaped)
 }

@@ -231,8 +231,9 @@ impl Setting {
     fn is_on(&self, at: &Value) -> bool {
         let value = self.path.split('.').fold(at, |value, name| &value[name]);
         if !self.value.is_empty() {
-            let is_it = |value: &Value| {
-                value.as_str().map_or_else(|| value.to_string() == self.value, |text| text == self.value)
+            let is_it = |value: &Value| match value {
+                Value::String(text) => text == self.value,
+                other => *other.to_string() == *self.value,
             };
             return match value {
                 Value::Array(values) => values.iter().any(is_it),
