@@ -71,13 +71,11 @@ impl<'a> Terminal<'a> {
         self.print_verbatim(&format::clean(text))
     }
 
-    /// Writes a piece of the result as it is. That nobody reads it is no failure; see [`Terminal::reader_gone`].
-    pub fn print_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if self.reader_gone {
-            return Ok(());
-        }
+    /// Writes a piece of the result as it is. That nobody reads it is no failure; false from then on.
+    pub fn print_bytes(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
-        self.printed(written)
+        self.printed(written)?;
+        Ok(!self.reader_gone)
     }
 
     /// Writes a piece of the result for programs. That nobody reads it is no failure; see

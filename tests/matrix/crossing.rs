@@ -145,12 +145,18 @@ async fn restored(target: &Side, kind: &Kind, before: &Census) -> anyhow::Result
     if ran.code != 0 && ran.code != 5 {
         let classes = target.rest.classes().await?;
         let left = kind.collections.iter().any(|name| classes.iter().any(|class| class == name));
-        return Ok(if plan.code == 0 || left { Verdict::Failed(told) } else { Verdict::Refused(told) });
+        // Only what the target has no such thing for, and before anything was written.
+        let is_fair = ran.code == 4 && plan.code == 4 && !left && !target.has(kind)?;
+        return Ok(if is_fair { Verdict::Refused(told) } else { Verdict::Failed(told) });
     }
     let mut differences = before.differences(&Census::take(&target.rest, kind.collections).await?, &[]);
     differences.retain(|difference| !is_of_versions(difference));
     if !differences.is_empty() {
         return Ok(Verdict::Failed(differences.join("; ")));
     }
-    Ok(if ran.code == 0 { Verdict::Exact } else { Verdict::Partial(told) })
+    Ok(match ran.code {
+        0 => Verdict::Exact,
+        _ if target.has(kind)? => Verdict::Failed(told),
+        _ => Verdict::Partial(told),
+    })
 }

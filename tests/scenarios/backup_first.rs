@@ -110,5 +110,26 @@ pub async fn what_was_written_since_is_not_destroyed(world: &mut World) -> anyho
     Ok(())
 }
 
+/// A tenant that was empty when it was backed up is filled, and put to sleep before it is compared.
+pub async fn what_cannot_be_compared_any_more_is_not_destroyed(world: &mut World) -> anyhow::Result<()> {
+    seed::tenanted(&world.rest, "Customer", 4).await?;
+    let empty = "tenant-0";
+    ensure!(world.rest.count("Customer", Some(empty)).await? == 0);
+    let clear = ["clear", "Customer", "--backup-first", "--yes"];
+    let (id, held) =
+        start_held(world, &clear, Call::rest("GET", "/v1/schema/Customer/tenants"), LISTING_TENANTS).await?;
+    ensure!(world.backup_ids().await?.len() == 1, "the backup is not made yet, so this shows nothing");
+    world.rest.write(&[json!({"class": "Customer", "tenant": empty, "id": Uuid::from_u128(1)})]).await?;
+    set(&world.rest, &[empty.to_owned()], "COLD").await?;
+    held.release();
+    let ran = world.run(&["jobs", "watch", &id]).await;
+    ensure!(ran.code != 0 && ran.err.contains("no verified backup holds"), "{ran:?}");
+    set(&world.rest, &[empty.to_owned()], "HOT").await?;
+    ensure!(world.rest.count("Customer", Some(empty)).await? == 1);
+    Ok(())
+}
+
 /// The search that compares: those before it make the backup.
 const COMPARING: usize = 3;
+/// The look at the tenants for the comparison.
+const LISTING_TENANTS: usize = 5;

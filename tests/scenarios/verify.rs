@@ -201,5 +201,8 @@ pub async fn chosen_tenants_are_compared_alone(world: &mut World) -> anyhow::Res
     }
     let ran = world.run(&of("nobody")).await;
     ensure!(ran.code != 0 && ran.err.contains("has no tenant \"nobody\""), "{ran:?}");
+    world.succeed(&["backup", "--tenant", "tenant-1", "--id", "one"]).await?;
+    let ran = world.run(&["verify", "one", "Customer", "--against-live", "--tenant", "tenant-3"]).await;
+    ensure!(ran.code != 0 && ran.err.contains("does not hold tenant \"tenant-3\""), "{ran:?}");
     Ok(())
 }

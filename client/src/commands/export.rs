@@ -44,17 +44,27 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     let mut parts = session.answer(service.export_backup(request)).await?;
     let mut file = output.as_deref().map(create).transpose()?;
     let mut lines = 0;
-    while let Some(part) = session.answer(async { parts.message().await.map(tonic::Response::new) }).await? {
-        lines += part.lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-        match &mut file {
-            Some(file) => {
-                file.write_all(&part.lines).map_err(|error| unwritten(output.as_deref(), &error))?;
+    let written = async {
+        while let Some(part) =
+            session.answer(async { parts.message().await.map(tonic::Response::new) }).await?
+        {
+            lines += part.lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+            match &mut file {
+                Some(file) => {
+                    file.write_all(&part.lines).map_err(|error| unwritten(output.as_deref(), &error))?;
+                }
+                None if !session.terminal.print_bytes(&part.lines)? => break,
+                None => {}
             }
-            None => session.terminal.print_bytes(&part.lines)?,
         }
-    }
-    if let Some(mut file) = file {
-        file.flush().map_err(|error| unwritten(output.as_deref(), &error))?;
+        file.as_mut().map_or(Ok(()), Write::flush).map_err(|error| unwritten(output.as_deref(), &error))
+    };
+    if let Err(failure) = written.await {
+        if let Some(path) = &output {
+            // A part of it would look like the whole. That it cannot be removed is no better reason.
+            let _ = std::fs::remove_file(path);
+        }
+        return Err(failure);
     }
     session.talk(&format!("{} exported", format::quantity(lines, "object")));
     Ok(())

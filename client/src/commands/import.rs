@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use selvedge_proto::v1::import_backup_request::Part;
-use selvedge_proto::v1::{ImportBackupHeader, ImportBackupRequest};
-use tokio::sync::mpsc;
+use selvedge_proto::v1::{ImportBackupEnd, ImportBackupHeader, ImportBackupRequest};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -59,15 +59,18 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     };
     let lines = open(&args.file).map_err(|error| unread(&args.file, &error))?;
     let (sender, parts) = mpsc::channel(AHEAD);
-    let reading = tokio::task::spawn_blocking(move || send(lines, &sender));
+    let (failing, mut failed) = oneshot::channel();
+    // Nobody waits for it: stdin may stay open although the server has refused.
+    drop(tokio::task::spawn_blocking(move || send(lines, &sender, failing)));
     let header = tokio_stream::once(ImportBackupRequest { part: Some(Part::Header(header)) });
     let request = header.chain(ReceiverStream::new(parts));
     let mut service = session.server.backups();
-    let response = session.answer(service.import_backup(request)).await?;
-    let read = reading
-        .await
-        .map_err(|panic| Failure::new(ExitCode::Failed, format!("reading broke off: {panic}")))?;
-    read.map_err(|error| unread(&args.file, &error))?;
+    let response = session.answer(service.import_backup(request)).await;
+    if let Ok(error) = failed.try_recv() {
+        // All that the server knows is that the lines broke off.
+        return Err(unread(&args.file, &error));
+    }
+    let response = response?;
     let backup = response.backup.unwrap_or_default();
     if session.options.json {
         return session.print_json(&json::Backup::from(&backup));
@@ -80,22 +83,30 @@ fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     Ok(if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(std::fs::File::open(path)?) })
 }
 
-/// Until nobody takes more of them. What cannot be read must not look like the end: the stream breaks off.
-fn send(mut lines: impl Read, parts: &mpsc::Sender<ImportBackupRequest>) -> io::Result<()> {
+/// Until nobody takes more of them. What cannot be read must not look like the end.
+fn send(mut lines: impl Read, parts: &mpsc::Sender<ImportBackupRequest>, failed: oneshot::Sender<io::Error>) {
+    let send = |part| parts.blocking_send(ImportBackupRequest { part: Some(part) }).is_ok();
+    let mut bytes = 0;
     loop {
         let mut part = vec![0; PART_BYTES];
-        let read = match lines.read(&mut part) {
-            Ok(0) => return Ok(()),
-            Ok(read) => read,
-            Err(error) => {
-                // Neither header nor lines: the server refuses it, and keeps nothing.
-                let _ = parts.blocking_send(ImportBackupRequest { part: None });
-                return Err(error);
+        match lines.read(&mut part) {
+            Ok(0) => {
+                send(Part::End(ImportBackupEnd { bytes }));
+                return;
             }
-        };
-        part.truncate(read);
-        if parts.blocking_send(ImportBackupRequest { part: Some(Part::Lines(part)) }).is_err() {
-            return Ok(());
+            Ok(read) => {
+                part.truncate(read);
+                bytes += read as u64;
+                if !send(Part::Lines(part)) {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                // Before the stream ends, so that whoever sees its end sees this. Nobody may look any more.
+                let _ = failed.send(error);
+                return;
+            }
         }
     }
 }

@@ -36,14 +36,13 @@ fn render(backup: &Backup) -> String {
     format!(
         "backup    {} ({kind}{vectors})\n\
          read      {} to {} ({took})\n\
-         from      cluster {}, Weaviate {}\n\
+         from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
          holds     {}, {}\n\n{}",
         backup.id,
         format::time(start),
         format::time(end),
-        backup.cluster,
-        backup.weaviate_version,
+        from(backup),
         backup.selvedge_version,
         backup.format_version,
         words::data_format(backup.format()),
@@ -51,6 +50,13 @@ fn render(backup: &Backup) -> String {
         format::bytes(backup.bytes),
         collections(backup),
     )
+}
+
+fn from(backup: &Backup) -> String {
+    match backup.cluster.as_str() {
+        "" => "imported lines".to_owned(),
+        cluster => format!("cluster {cluster}, Weaviate {}", backup.weaviate_version),
+    }
 }
 
 fn collections(backup: &Backup) -> String {

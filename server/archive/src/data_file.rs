@@ -58,6 +58,11 @@ pub struct RowGroup {
 }
 
 impl RowGroup {
+    /// Whether `references` tells anything.
+    pub fn counts_references(&self) -> bool {
+        self.is_divided() || self.unpacked > 0
+    }
+
     /// False in format 1 and in JSON Lines: then it is read as a whole, and has no hashes.
     pub fn is_divided(&self) -> bool {
         !self.sections.is_empty()

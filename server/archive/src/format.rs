@@ -6,6 +6,7 @@ mod columns;
 mod data_format;
 mod decode;
 mod encode;
+mod foreign;
 mod from_lines;
 mod from_parquet;
 mod into_lines;

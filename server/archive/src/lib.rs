@@ -59,6 +59,6 @@ pub use format::{DataFormat, Rows, Select};
 pub use lines::LineReader;
 pub use list::{BackupPage, Page, Uncommitted};
 pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
-pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader};
+pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Modified};
 pub use repository::Repository;
 pub use write::{BackupWriter, CollectionWriter, FileWriter, Written};

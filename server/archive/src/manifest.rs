@@ -64,8 +64,8 @@ pub enum BackupKind {
     Partial,
 }
 
-/// Where a backup was read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a backup was read from; nothing is known of imported lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
     /// Its name in the server's configuration.
     pub name: String,

@@ -12,3 +12,4 @@ pub use backup::BackupReader;
 pub use collection::CollectionReader;
 pub use damage::{Damage, DamageKind};
 pub use file::FileReader;
+pub use modified::Modified;

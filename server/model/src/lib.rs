@@ -24,7 +24,7 @@ pub use names::{is_collection_name, is_property_name, is_tenant_name, is_vector_
 pub use range::UuidRange;
 pub use reference::{Beacon, References, parse_references, rename_references};
 pub use remark::{Names, Reason, Remark, RemarkKind, gaps};
-pub use rest_object::RestObject;
+pub use rest_object::{Fields, RestObject};
 pub use selection::{Selection, is_pattern};
 pub use tenant::{LeftOut, Tenant, TenantStatus};
 pub use vectors::{MultiVectorColumn, VectorColumn, Vectors};

@@ -5,8 +5,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -27,11 +30,50 @@ pub struct RestObject<'a> {
     #[serde(default)]
     pub last_update_time_unix: i64,
     #[serde(borrow, default)]
-    properties: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+    properties: Option<Fields<'a>>,
     #[serde(borrow, default)]
     vector: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    vectors: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+    vectors: Option<Fields<'a>>,
+}
+
+/// What a JSON object has, by name; none of it twice.
+#[derive(Debug)]
+pub struct Fields<'a>(pub BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+/// Borrowed where it can be, which serde does only where it is told to.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reading<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Reading<'a> {
+            type Value = Fields<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((Name(name), value)) = map.next_entry::<Name<'a>, &'a RawValue>()? {
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("\"{name}\" is there twice")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Reading(PhantomData))
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+    }
 }
 
 impl RestObject<'_> {
@@ -40,15 +82,17 @@ impl RestObject<'_> {
         &self,
         batch: &mut Batch,
         properties: &[Property],
-        mut write: impl FnMut(&str, &RawValue, &mut String),
+        mut write: impl FnMut(&str, &RawValue, &mut String) -> Result<(), String>,
     ) -> Result<(), String> {
         let mut references = References::new();
         batch.properties.push_with(|text| {
             text.push('{');
             let start = text.len();
-            for (name, value) in self.properties.iter().flatten().filter(|(_, value)| value.get() != "null") {
-                if is_reference(properties, name) {
-                    references.insert(name.as_ref().to_owned(), beacons(name, value)?);
+            let fields = self.properties.iter().flat_map(Fields::iter);
+            for (name, value) in fields.filter(|(_, value)| value.get() != "null") {
+                let property = properties.iter().find(|property| property.name == name);
+                if property.is_some_and(|property| property.kind == ValueKind::Reference) {
+                    references.insert(name.to_owned(), beacons(name, value)?);
                     continue;
                 }
                 if text.len() > start {
@@ -56,7 +100,7 @@ impl RestObject<'_> {
                 }
                 text.push_str(&serde_json::to_string(name).map_err(|error| error.to_string())?);
                 text.push(':');
-                write(name, value, text);
+                write(name, value, text)?;
             }
             text.push('}');
             Ok::<_, String>(())
@@ -75,17 +119,17 @@ impl RestObject<'_> {
     }
 
     /// Appends the vectors that came with the object; the `batch` has a column for each of `spaces`. Those that are `dropped` are
-    /// not kept, because their index was.
+    /// not kept, because their index was. Weaviate shows an unnamed vector that is not there as an empty one.
     pub fn push_vectors(
         &self,
         batch: &mut Batch,
         spaces: &[VectorSpace],
         dropped: &[&str],
+        empty_is_absent: bool,
     ) -> Result<(), String> {
         let sent = |json: &&RawValue| json.get() != "null";
-        // Weaviate shows an unnamed vector that is not there as an empty one.
-        let legacy = self.vector.filter(sent).filter(|json| json.get() != "[]");
-        let named = self.vectors.as_ref();
+        let legacy = self.vector.filter(sent).filter(|json| !empty_is_absent || json.get() != "[]");
+        let named = self.vectors.as_ref().map(|named| &named.0);
         let mut taken = 0;
         for (space, column) in spaces.iter().zip(&mut batch.vectors) {
             let json = match &space.name {
@@ -111,17 +155,10 @@ impl RestObject<'_> {
 
     /// Whether it comes with any vector.
     pub fn has_vectors(&self) -> bool {
-        self.vector.is_some() || self.vectors.as_ref().is_some_and(|named| !named.is_empty())
+        let is_there = |json: &RawValue| !matches!(json.get(), "null" | "[]");
+        let named = self.vectors.iter().flat_map(Fields::iter);
+        self.vector.is_some_and(is_there) || named.into_iter().any(|(_, json)| is_there(json))
     }
-
-    /// The names of its properties.
-    pub fn properties(&self) -> impl Iterator<Item = &str> {
-        self.properties.iter().flatten().map(|(name, _)| name.as_ref())
-    }
-}
-
-fn is_reference(properties: &[Property], name: &str) -> bool {
-    properties.iter().any(|property| property.kind == ValueKind::Reference && property.name == name)
 }
 
 fn beacons(name: &str, value: &RawValue) -> Result<Vec<String>, String> {
@@ -180,8 +217,13 @@ mod tests {
             "vector":[-0, 1e-45,3.4028235e38],"vectors":{"m":[[1],[2.5]]}}"#;
         let object: RestObject<'_> = serde_json::from_str(text).unwrap();
         let mut batch = Batch::new(&spaces, true);
-        object.push(&mut batch, &[by], |_, value, text| text.push_str(value.get())).unwrap();
-        object.push_vectors(&mut batch, &spaces, &[]).unwrap();
+        object
+            .push(&mut batch, &[by], |_, value, text| {
+                text.push_str(value.get());
+                Ok(())
+            })
+            .unwrap();
+        object.push_vectors(&mut batch, &spaces, &[], true).unwrap();
         assert_eq!(batch.properties.get(0), r#"{"a":"ä","z":1.50}"#);
         assert_eq!(batch.references.unwrap().get(0), r#"{"by":["weaviate://localhost/A/1"]}"#);
         let Vectors::Single(single) = &batch.vectors[0] else { panic!() };
@@ -189,6 +231,13 @@ mod tests {
         assert_eq!(bits, [(-0.0_f32).to_bits(), 1, f32::MAX.to_bits()]);
         let Vectors::Multi(multi) = &batch.vectors[1] else { panic!() };
         assert_eq!(multi.get(0).unwrap().collect::<Vec<_>>(), [[1.0], [2.5]]);
+    }
+
+    #[test]
+    fn nothing_is_there_twice() {
+        let text = r#"{"id":"00000000-0000-0000-0000-000000000001","properties":{"a":1,"\u0061":2}}"#;
+        let error = serde_json::from_str::<RestObject<'_>>(text).unwrap_err().to_string();
+        assert!(error.contains("\"a\" is there twice"), "{error}");
     }
 
     #[test]
@@ -202,7 +251,7 @@ mod tests {
             let text = format!("{{\"id\":\"00000000-0000-0000-0000-000000000001\",{text}}}");
             let object: RestObject<'_> = serde_json::from_str(&text).unwrap();
             let spaces = [space(None, false)];
-            let error = object.push_vectors(&mut Batch::new(&spaces, false), &spaces, &[]).unwrap_err();
+            let error = object.push_vectors(&mut Batch::new(&spaces, false), &spaces, &[], true).unwrap_err();
             assert!(error.contains(told), "{error}");
         }
     }

@@ -1,9 +1,10 @@
 //! A backup of what a job is about to destroy: made, committed, and compared with what is there, before any of it goes.
 
 use selvedge_archive::{BackupId, Repository};
-use selvedge_model::Selection;
 use selvedge_model::error::{Error, Kind, Result, counted, listed};
-use selvedge_weaviate::Cluster;
+use selvedge_model::{Collection, Selection};
+use selvedge_weaviate::{Cluster, compare_schemas};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     BackupRequest, Context, Failure, InactiveTenants, Level, Outcome, Report, VerifyRequest, backup, verify,
@@ -36,26 +37,63 @@ pub async fn back_up(
     let covered = async {
         job.or_stop(refuse_inactive(cluster, doomed)).await?;
         let part = job.part(PART);
-        // An operation within another: on the heap, for the sake of the stack.
-        let request = request(&id, chosen, doomed)?;
-        complete(Box::pin(backup::run(&part, cluster, repository, &request)).await)?;
+        make(&part, cluster, repository, request(&id, chosen, doomed)?).await?;
         // What an earlier attempt has seen need not be so any more.
         let part = part.without_journal();
-        for request in proofs(&id, doomed)? {
+        let whole = proof(&id, Level::Rows, &[], &[])?;
+        for request in [whole].into_iter().chain(comparisons(&id, doomed)?) {
             part.progress.begin_anew();
-            complete(Box::pin(verify::run(&part, cluster, repository, &request)).await)?;
+            verify(&part, cluster, repository, request).await?;
         }
+        job.or_stop(refuse_changed(cluster, repository, &id, doomed)).await?;
         job.progress.begin_anew();
         Ok(())
     };
-    match Box::pin(covered).await {
+    match covered.await {
         Ok(()) => Ok(id),
-        Err(Failure { error, report, for_good }) => {
-            let error = error.context("nothing is destroyed that no verified backup holds");
-            let report = Report { backed_up: Some(id), ..*report };
-            Err(Failure { error, report: Box::new(report), for_good })
+        Err(failure) => {
+            // What was read is not what the job was to do.
+            job.progress.begin_anew();
+            Err(uncovered(failure, made(job, repository).await?))
         }
     }
+}
+
+/// Fails if the backup does not hold all of it any more. To be asked again, out of the progress, where much else was destroyed
+/// in between.
+pub async fn compare(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    id: &BackupId,
+    doomed: Doomed,
+) -> Result<(), Failure> {
+    let part = job.part(PART).without_journal().unseen();
+    for request in comparisons(id, &[doomed])? {
+        let compared = verify(&part, cluster, repository, request).await;
+        compared.map_err(|failure| uncovered(failure, Some(id.clone())))?;
+    }
+    Ok(())
+}
+
+/// `made` is the backup, if there is one.
+fn uncovered(failure: Failure, made: Option<BackupId>) -> Failure {
+    let Failure { error, report, for_good } = failure;
+    let mut error = error.context("nothing is destroyed that no verified backup holds");
+    if matches!(error.kind(), Kind::DifferencesFound | Kind::CountMismatch | Kind::ContentMismatch) {
+        error = error.hint("stop what writes to it, and start a new job");
+    }
+    if let Some(id) = &made {
+        error = error.also(format!("what the job has destroyed before, if anything, is in backup {id}"));
+    }
+    let report = Report { backed_up: made, ..*report };
+    Failure { error, report: Box::new(report), for_good }
+}
+
+/// The backup that the job has made of what it destroys, if it has come to that.
+pub async fn made(job: &Context, repository: &Repository) -> Result<Option<BackupId>> {
+    let Some(id) = job.journal().read::<BackupId>(FIRST).await? else { return Ok(None) };
+    Ok(repository.made_by(&id, &job.job_id).await?.map(|_| id))
 }
 
 /// The same for all attempts.
@@ -79,28 +117,53 @@ fn request(id: &BackupId, chosen: &[String], doomed: &[Doomed]) -> Result<Backup
     })
 }
 
-/// That its rows are whole in the repository, and that they are what is there.
-fn proofs(id: &BackupId, doomed: &[Doomed]) -> Result<Vec<VerifyRequest>> {
-    let proof = |level, names: &[String], tenants: &[String]| -> Result<VerifyRequest> {
-        Ok(VerifyRequest {
-            level,
-            collections: Selection::new(names, &[])?,
-            tenants: tenants.to_vec(),
-            ..VerifyRequest::new(id.clone(), FINDINGS)
-        })
-    };
+fn proof(id: &BackupId, level: Level, names: &[String], tenants: &[String]) -> Result<VerifyRequest> {
+    let (collections, tenants) = (Selection::new(names, &[])?, tenants.to_vec());
+    Ok(VerifyRequest { level, collections, tenants, ..VerifyRequest::new(id.clone(), FINDINGS) })
+}
+
+/// That the backup is what is there.
+fn comparisons(id: &BackupId, doomed: &[Doomed]) -> Result<Vec<VerifyRequest>> {
     let whole = doomed.iter().filter(|doomed| doomed.tenants.is_none());
     let whole: Vec<_> = whole.map(|doomed| doomed.collection.clone()).collect();
-    let mut proofs = vec![proof(Level::Rows, &[], &[])?];
+    let mut proofs = Vec::new();
     if !whole.is_empty() {
-        proofs.push(proof(Level::AgainstLive, &whole, &[])?);
+        proofs.push(proof(id, Level::AgainstLive, &whole, &[])?);
     }
     for Doomed { collection, tenants } in doomed {
         if let Some(tenants) = tenants.as_ref().filter(|tenants| !tenants.is_empty()) {
-            proofs.push(proof(Level::AgainstLive, std::slice::from_ref(collection), tenants)?);
+            proofs.push(proof(id, Level::AgainstLive, std::slice::from_ref(collection), tenants)?);
         }
     }
     Ok(proofs)
+}
+
+/// An operation within another, on a task of its own: the stack of one has no room for both.
+async fn apart(work: impl Future<Output = Result<Outcome, Failure>> + Send + 'static) -> Result<(), Failure> {
+    match AbortOnDropHandle::new(tokio::spawn(work)).await {
+        Ok(outcome) => complete(outcome),
+        Err(panic) => Err(Error::internal("a part of the job broke off").caused_by(panic).into()),
+    }
+}
+
+async fn make(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: BackupRequest,
+) -> Result<(), Failure> {
+    let (job, cluster, repository) = (job.clone(), cluster.clone(), repository.clone());
+    apart(async move { backup::run(&job, &cluster, &repository, &request).await }).await
+}
+
+async fn verify(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: VerifyRequest,
+) -> Result<(), Failure> {
+    let (job, cluster, repository) = (job.clone(), cluster.clone(), repository.clone());
+    apart(async move { verify::run(&job, &cluster, &repository, &request).await }).await
 }
 
 /// What is not whole is no success here.
@@ -110,6 +173,31 @@ fn complete(outcome: Result<Outcome, Failure>) -> Result<(), Failure> {
         Outcome::Partial(report, error) => Err(Failure::for_good(error, report)),
         Outcome::Planned(_) => Err(Error::internal("what was to be done was only planned").into()),
     }
+}
+
+/// A comparison of contents minds only what matters for them; what is destroyed with a schema is all of it, and its aliases.
+async fn refuse_changed(
+    cluster: &Cluster,
+    repository: &Repository,
+    id: &BackupId,
+    doomed: &[Doomed],
+) -> Result<()> {
+    let backup = repository.open_backup(id).await?;
+    let aliases = cluster.aliases().await?;
+    for name in doomed.iter().map(|doomed| &doomed.collection) {
+        let held = backup.collection(name).await?;
+        let there = cluster.collection(name).await?;
+        let is_same = |there: Collection| {
+            compare_schemas(&held.collection().schema, &there.schema).is_empty()
+                && aliases.of(name) == held.aliases()
+        };
+        if !there.is_some_and(is_same) {
+            let text =
+                format!("the schema or the aliases of collection \"{name}\" are not those in backup {id}");
+            return Err(Error::new(Kind::DifferencesFound, text));
+        }
+    }
+    Ok(())
 }
 
 /// Their objects cannot be read, which is told before all others are.

@@ -4,7 +4,6 @@
 //! creating it from its own schema, after that schema was saved and proved to be accepted.
 
 mod clearing;
-mod probe;
 mod proving;
 mod recreating;
 mod sameness;
@@ -19,7 +18,6 @@ use super::{
 };
 use clearing::cleared_file;
 pub use clearing::{Clearing, Saved};
-pub use probe::is_probe;
 pub use proving::prove;
 use selvedge_archive::Repository;
 use selvedge_model::Collection;
@@ -46,7 +44,9 @@ pub async fn run(
     let objects = victims.iter().map(|victim| victim.objects).sum();
     let first = if request.backup_first { estimate::of_reading(objects) * 2 } else { Duration::ZERO };
     let plan = Plan { confirmation: request.collections.clone(), ..Plan::of(collections) };
-    let plan = plan.taking(first + estimate::of_collections(victims.len()));
+    let tenants = victims.iter().map(|victim| victim.tenants.len()).sum();
+    let time = first + estimate::of_collections(victims.len()) + estimate::of_tenants(tenants);
+    let plan = plan.taking(time);
     if request.dry_run {
         return Ok(Outcome::Planned(plan));
     }
@@ -60,7 +60,9 @@ pub async fn run(
         return Err(Failure::for_good(error, report));
     }
     job.or_stop(keep_to_plan(job, &mut victims)).await?;
-    if request.backup_first && !victims.is_empty() {
+    if request.backup_first && victims.is_empty() {
+        report.backed_up = backup_first::made(job, repository).await?;
+    } else if request.backup_first {
         let doomed: Vec<_> = victims.iter().map(Victim::doomed).collect();
         let backed_up = backup_first::back_up(job, cluster, repository, &request.tenants, &doomed).await;
         report.backed_up = Some(backed_up.map_err(|failure| failure.with(&report))?);
@@ -72,7 +74,11 @@ pub async fn run(
         counters.expect_tenants(victim.tenants.len() as u64);
         (victim, counters)
     });
-    for (victim, counters) in counted.collect::<Vec<_>>() {
+    for (index, (victim, counters)) in counted.collect::<Vec<_>>().into_iter().enumerate() {
+        if let Some(id) = report.backed_up.as_ref().filter(|_| index > 0) {
+            let compared = backup_first::compare(job, cluster, repository, id, victim.doomed()).await;
+            compared.map_err(|failure| failure.with(&report))?;
+        }
         if let Err(error) = clear(job, cluster, repository, victim, &counters).await {
             return Err(match error.kind() {
                 // It is cleared, and somebody writes to it.

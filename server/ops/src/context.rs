@@ -131,6 +131,11 @@ impl Context {
         Self { journal: self.journal.part(name), locks: Arc::new(NobodyElse), ..self.clone() }
     }
 
+    /// The job without those who look at it.
+    pub(crate) fn unseen(&self) -> Self {
+        Self { progress: Arc::default(), ..self.clone() }
+    }
+
     /// The job as if nothing was written down of it.
     pub(crate) fn without_journal(&self) -> Self {
         Self { journal: Journal::default(), ..self.clone() }

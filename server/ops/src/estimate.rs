@@ -12,6 +12,8 @@ const WRITTEN: u64 = 5_000;
 const WRITTEN_INTO_GRAPH: u64 = 500;
 /// Bytes a second, of a backup's files.
 const BYTES_WRITTEN: u64 = 20 << 20;
+/// Tenants that take as long as a collection.
+const TENANTS: usize = 100;
 /// To create a collection, or to clear it.
 const COLLECTION: Duration = Duration::from_millis(300);
 
@@ -27,6 +29,11 @@ pub fn of_writing(objects: u64, bytes: u64, graph: bool) -> Duration {
 
 pub fn of_collections(collections: usize) -> Duration {
     COLLECTION * u32::try_from(collections).unwrap_or(u32::MAX)
+}
+
+/// To create them, or to delete and create them.
+pub fn of_tenants(tenants: usize) -> Duration {
+    COLLECTION * u32::try_from(tenants / TENANTS).unwrap_or(u32::MAX)
 }
 
 fn rate(count: u64, a_second: u64) -> Duration {

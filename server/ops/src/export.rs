@@ -29,17 +29,18 @@ pub async fn export(
     tenants: &[String],
 ) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
     let reader = repository.open_backup(backup).await?.collection(collection).await?;
-    let held = |tenant: &str| {
-        let records = reader.tenants().unwrap_or_default();
-        records.iter().any(|record| record.name == tenant && record.left_out.is_none())
-    };
-    if let Some(stray) = tenants.iter().find(|tenant| !held(tenant)) {
+    // Of those that went or fell asleep while they were read, some rows may be there.
+    let held = reader.tenants().map(|records| {
+        let held = records.iter().filter(|record| record.left_out.is_none());
+        held.map(|record| record.name.clone()).collect::<BTreeSet<_>>()
+    });
+    let is_held = |tenant: &String| held.as_ref().is_some_and(|held| held.contains(tenant));
+    if let Some(stray) = tenants.iter().find(|tenant| !is_held(tenant)) {
         let text =
             format!("backup {backup} does not hold a tenant \"{stray}\" of collection \"{collection}\"");
         return Err(Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive"));
     }
-    let tenants =
-        Some(tenants.iter().cloned().collect::<BTreeSet<_>>()).filter(|tenants| !tenants.is_empty());
+    let tenants = if tenants.is_empty() { held } else { Some(tenants.iter().cloned().collect()) };
     let export = Export { reader, tenants, budget: budget.clone(), file: 0, open: None };
     Ok(stream::try_unfold(export, |mut export| async move {
         let lines = export.next().await?;
@@ -69,11 +70,8 @@ impl Export {
             }
             let weight = usize::try_from(file.weight(index)).unwrap_or(usize::MAX);
             let _share = self.budget.take_for(weight).await?;
-            let mut lines = Vec::new();
-            for rows in file.group(index, tenants).await? {
-                self.reader.write_lines(&rows, &mut lines)?;
-            }
-            return Ok(Some(lines.into()));
+            let rows = file.group(index, tenants).await?;
+            return self.reader.lines(rows).await.map(Some);
         }
     }
 }

@@ -9,17 +9,23 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use selvedge_archive::{
-    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
-    DataFile, DataFormat, FileWriter, LineReader, Manifest, Repository, TenantRecord,
+    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CollectionWriter,
+    CommitSummary, DataFile, DataFormat, FileWriter, LineReader, Manifest, Repository, TenantRecord,
 };
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Collection, Content, TenantStatus, UuidRange};
-use sorting::sorted;
+use sorting::{is_full, sorted};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::Budget;
+
 /// Raw bytes of a row group.
 const GROUP_BYTES: usize = 2 << 20;
+/// Bytes of lines that are sorted at once, with what is known of each.
+const RUN_BYTES: usize = 16 << 20;
+/// As often as the budget thinks that an object is in memory.
+const COPIES: usize = 4;
 /// Chunks of lines, and batches, that wait.
 const WAITING: usize = 2;
 
@@ -30,17 +36,19 @@ pub struct Import {
     /// What the objects are of; its schema has to have all that they have.
     pub collection: Collection,
     pub format: DataFormat,
-    /// Which Weaviate the schema is of, and where that is from.
+    /// Which Weaviate the schema is of; empty if nobody knows.
     pub weaviate_version: String,
-    pub cluster: ClusterIdentity,
 }
 
 /// Makes a backup of all objects that `lines` hold, or nothing at all.
 pub async fn import(
     repository: &Repository,
+    budget: &Budget,
     import: Import,
     lines: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Manifest> {
+    // For what is sorted at once, which is in memory once.
+    let _share = budget.take_for(RUN_BYTES / COPIES).await?;
     let job_id = Uuid::now_v7().to_string();
     repository.check().await?;
     repository.check_writable(&import.backup_id, &job_id).await?;
@@ -63,20 +71,22 @@ async fn write(
     lines: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Manifest> {
     let start_time = Utc::now();
-    let Import { collection, format, weaviate_version, cluster, .. } = import;
+    let Import { collection, format, weaviate_version, .. } = import;
     let reader = LineReader::new(&collection)?;
     let (chunks, taken) = mpsc::channel(WAITING);
     let (sender, batches) = mpsc::channel(WAITING);
     // Reading lines and sorting them is work, and waits for files.
-    let sorting = tokio::task::spawn_blocking(move || sorted(&reader, taken, &sender));
+    let sorting = tokio::task::spawn_blocking(move || sorted(&reader, RUN_BYTES, taken, &sender));
     let fed = async move {
         let mut lines = std::pin::pin!(lines);
         while let Some(chunk) = lines.next().await {
-            if chunks.send(chunk?).await.is_err() {
+            if chunks.send(Some(chunk?)).await.is_err() {
                 // It has failed, and says why.
-                break;
+                return Ok(());
             }
         }
+        // These were all: without this they are taken to have broken off, and none is written.
+        let _ = chunks.send(None).await;
         Ok::<_, Error>(())
     };
     let written = write_collection(writer, &collection, batches);
@@ -87,7 +97,7 @@ async fn write(
     let summary = CommitSummary {
         kind: BackupKind::Full,
         weaviate_version,
-        cluster,
+        cluster: ClusterIdentity::default(),
         start_time,
         end_time: Utc::now(),
         options: BackupOptions { format, ..BackupOptions::default() },
@@ -105,28 +115,75 @@ async fn write_collection(
     mut batches: Batches,
 ) -> Result<CollectionManifest> {
     let target = writer.add_collection(collection, &[], &collection.vector_spaces).await?;
-    let (mut files, mut content): (Vec<DataFile>, _) = (Vec::new(), Content::default());
     let mut tenants = collection.multi_tenant.then(Vec::<TenantRecord>::new);
-    let mut file: Option<FileWriter> = None;
-    let mut from = Uuid::nil();
+    let mut shelf = Shelf { target, files: Vec::new(), content: Content::default(), open: None };
     while let Some((tenant, batch)) = batches.recv().await {
         let rows = batch.len() as u64;
         let is_new = note_tenant(tenants.as_mut(), tenant.as_deref(), rows);
-        // A file has whole tenants, or an interval of ids.
-        if let Some(full) = file.take_if(|file| file.is_full() && (is_new || tenant.is_none())) {
-            let first = batch.ids.first().map_or(u128::MAX, Uuid::as_u128);
-            let covers = UuidRange { first: from, last: Uuid::from_u128(first.saturating_sub(1)) };
-            from = Uuid::from_u128(first);
-            seal(full, tenant.is_none().then_some(covers), &mut files, &mut content).await?;
-        }
-        let open = file.get_or_insert_with(|| target.data_file(GROUP_BYTES));
-        open.append(tenant.as_deref(), batch).await?;
+        // What fills a batch is likely to be more, and gets files of its own, so that they can be cut.
+        let is_large = tenant.is_none() || is_full(&batch);
+        shelf.make_room(&batch, is_new, is_large).await?;
+        shelf.take(tenant.as_deref(), batch, is_large).await?;
     }
-    if let Some(last) = file {
-        let covers = UuidRange { first: from, last: Uuid::max() };
-        seal(last, tenants.is_none().then_some(covers), &mut files, &mut content).await?;
-    }
+    shelf.seal(Uuid::max()).await?;
+    let Shelf { target, files, content, .. } = shelf;
     target.finish(files, content, tenants, Vec::new()).await
+}
+
+/// The data files that were written, and the one that is being written.
+struct Shelf {
+    target: CollectionWriter,
+    files: Vec<DataFile>,
+    content: Content,
+    open: Option<Open>,
+}
+
+struct Open {
+    file: FileWriter,
+    /// From which id on it has every object of its one tenant, or of the whole collection; None for a run of whole tenants.
+    from: Option<Uuid>,
+}
+
+impl Shelf {
+    /// Seals the open file, if what comes has to go into another one.
+    async fn make_room(&mut self, batch: &Batch, is_new: bool, is_large: bool) -> Result<()> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let is_over = match open.from {
+            // Another tenant.
+            Some(_) if is_new => return self.seal(Uuid::max()).await,
+            Some(_) => open.file.is_full(),
+            None => is_new && (is_large || open.file.is_full()),
+        };
+        if !is_over {
+            return Ok(());
+        }
+        let first = batch.ids.first().map_or(u128::MAX, Uuid::as_u128);
+        let from = open.from.map(|_| Uuid::from_u128(first));
+        self.seal(Uuid::from_u128(first.saturating_sub(1))).await?;
+        if from.is_some() {
+            self.open = Some(Open { file: self.target.data_file(GROUP_BYTES), from });
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, tenant: Option<&str>, batch: Batch, is_large: bool) -> Result<()> {
+        let open = self.open.get_or_insert_with(|| Open {
+            file: self.target.data_file(GROUP_BYTES),
+            from: is_large.then(Uuid::nil),
+        });
+        open.file.append(tenant, batch).await
+    }
+
+    /// `last` is the last id that it covers, if it is of one part.
+    async fn seal(&mut self, last: Uuid) -> Result<()> {
+        let Some(Open { file, from }) = self.open.take() else { return Ok(()) };
+        let covers = from.map(|first| UuidRange { first, last });
+        if let Some(written) = file.seal(covers).await? {
+            self.files.push(written.file);
+            self.content.merge(written.content);
+        }
+        Ok(())
+    }
 }
 
 /// Whether it is another tenant than that of the batch before.
@@ -139,17 +196,4 @@ fn note_tenant(tenants: Option<&mut Vec<TenantRecord>>, tenant: Option<&str>, ro
     let (name, status) = (name.to_owned(), TenantStatus::Hot);
     tenants.push(TenantRecord { name, status, rows: Some(rows), left_out: None, digest: None });
     true
-}
-
-async fn seal(
-    file: FileWriter,
-    covers: Option<UuidRange>,
-    files: &mut Vec<DataFile>,
-    content: &mut Content,
-) -> Result<()> {
-    if let Some(written) = file.seal(covers).await? {
-        files.push(written.file);
-        content.merge(written.content);
-    }
-    Ok(())
 }

@@ -24,6 +24,7 @@ mod limits;
 mod outcome;
 mod places;
 mod plan;
+mod probe;
 mod progress;
 mod request;
 mod reshape;
@@ -32,7 +33,6 @@ mod restore;
 mod same_backup;
 mod verify;
 
-use clear::is_probe;
 pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};
 pub use engine::Budget;
 pub use export::export;

@@ -22,6 +22,7 @@ mod replaced;
 mod replacing;
 mod requirements;
 mod restoring;
+mod same_files;
 mod settings;
 mod showing;
 mod sinks;
@@ -81,6 +82,9 @@ pub async fn run(
     let mut planned = job
         .or_stop(planning::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun))
         .await?;
+    if !request.dry_run {
+        job.or_stop(same_files::keep_to(job, &planned.all)).await?;
+    }
     let mut switched = Vec::new();
     if let Some(behind) = behind {
         switched = job.or_stop(switching::check(cluster, behind, begun)).await?;

@@ -271,6 +271,29 @@ impl Registry {
         }
     }
 
+    /// Runs what is no job, but has to come to an end although nobody waits for it any more. It is cut off as jobs are that do not
+    /// stop in time.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let stopped = || {
+            Error::new(Kind::ServerStopped, "the server is being stopped").hint("try again when it is back")
+        };
+        if self.tasks.is_closed() {
+            return Err(stopped());
+        }
+        let overdue = self.overdue.clone();
+        let run = self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                result = work => result,
+                () = overdue.cancelled() => Err(stopped()),
+            }
+        });
+        run.await.map_err(|panic| Error::internal("what was asked for broke off").caused_by(panic))?
+    }
+
     /// That of all jobs, for what is no job.
     pub fn budget(&self) -> &Budget {
         &self.budget

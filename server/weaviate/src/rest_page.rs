@@ -39,12 +39,13 @@ impl<'c> Columns<'c> {
                 None => text.push_str(value.get()),
             }
             misread.extend(self.traps.check(object.id, name, value));
+            Ok(())
         });
         pushed.map_err(Malformed)
     }
 
     /// Appends the vectors that came with an object.
     pub fn push_vectors(&self, batch: &mut Batch, object: &RestObject<'_>) -> Result<(), Malformed> {
-        object.push_vectors(batch, self.spaces, &self.dropped).map_err(Malformed)
+        object.push_vectors(batch, self.spaces, &self.dropped, true).map_err(Malformed)
     }
 }

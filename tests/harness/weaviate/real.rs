@@ -20,6 +20,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// Free ports can be taken between finding and using them.
 const ATTEMPTS: usize = 3;
 const LOG_LINES: usize = 20;
+/// What the log says where somebody else has a port.
+const PORT_TAKEN: &str = "address already in use";
+const PORT_FREE_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct RealServer {
     child: Child,
@@ -191,9 +194,7 @@ impl RealServer {
             let mut server = Self { child: command.spawn()?, command, client: http_client() };
             match server.ready().await {
                 Ok(()) => return Ok(server),
-                Err(_)
-                    if attempt < ATTEMPTS && server.command.log_tail().contains("address already in use") => {
-                }
+                Err(_) if attempt < ATTEMPTS && server.command.log_tail().contains(PORT_TAKEN) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -242,9 +243,18 @@ impl RealServer {
         Ok(())
     }
 
+    /// While it was away, somebody else may have had one of its ports for a moment.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
-        self.launch()?;
-        self.ready().await
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            self.launch()?;
+            match self.ready().await {
+                Err(error) if error.to_string().contains(PORT_TAKEN) && Instant::now() < deadline => {
+                    sleep(PORT_FREE_AFTER).await;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {

@@ -20,8 +20,16 @@ pub trait Encode: Send {
     /// Takes a batch and the hashes of its objects, end to end; the one before is done with.
     fn open(&mut self, tenant: Option<&str>, batch: Batch, hashes: Vec<u8>) -> Result<()>;
 
+    /// Lets go of the open batch.
+    fn close(&mut self);
+
     /// Puts rows of the open batch into the row group. Returns how many of them have references.
     fn fill(&mut self, rows: Range<usize>) -> Result<usize>;
+
+    /// How many raw bytes make a row group where so many are asked for.
+    fn group_bytes(&self, asked: usize) -> usize {
+        asked
+    }
 
     /// Ends the row group, which `filled` tells of. Returns its bytes, and how they are to be fetched and checked.
     fn end_group(&mut self, filled: &Filled) -> Result<(Bytes, RowGroup)>;
@@ -79,6 +87,7 @@ impl Encoder {
     /// Encodes batches as a row group, or as several of the same size if they are much more than `group_bytes`. Gives the
     /// bytes that the file grows by. CPU work of some milliseconds.
     pub fn encode(&mut self, batches: Vec<TenantBatch>, group_bytes: usize) -> Result<Vec<Bytes>> {
+        let group_bytes = self.form.group_bytes(group_bytes).max(1);
         let raw: usize = batches.iter().map(|(_, batch)| batch.byte_len()).sum();
         let groups = raw.div_ceil(group_bytes + group_bytes / 4).max(1);
         let enough = raw.div_ceil(groups);
@@ -99,6 +108,7 @@ impl Encoder {
                     encoded.push(self.end_row_group()?);
                 }
             }
+            self.form.close();
         }
         if self.group.rows > 0 {
             encoded.push(self.end_row_group()?);

@@ -1,14 +1,14 @@
 //! JSON Lines into rows.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::Arc;
-
-use serde::de::IgnoredAny;
 
 use super::columns::Columns;
 use super::data_format::DataFormat;
 use super::decode::Decode;
+use super::foreign;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
@@ -33,13 +33,21 @@ impl FromLines {
         self.compressed
     }
 
-    /// The text of lines that were not written by us, so that nobody knows how long it is.
-    pub fn unpack_all(&self, bytes: &[u8]) -> Result<String, String> {
-        let text = match self.compressed {
-            true => zstd::stream::decode_all(bytes)
-                .map_err(|error| format!("it cannot be decompressed: {error}"))?,
-            false => bytes.to_vec(),
-        };
+    /// The text of lines that were not written by us, so that nobody knows how long it is: no more than `most`.
+    pub fn unpack_all(&self, bytes: &[u8], most: u64) -> Result<String, String> {
+        let mut text = Vec::new();
+        if self.compressed {
+            let unpacked = zstd::stream::read::Decoder::new(bytes).and_then(|decoder| {
+                let mut limited = decoder.take(most + 1);
+                limited.read_to_end(&mut text)
+            });
+            unpacked.map_err(|error| format!("it cannot be decompressed: {error}"))?;
+        } else {
+            text.extend_from_slice(bytes);
+        }
+        if text.len() as u64 > most {
+            return Err("it is too large to be read at once; import its lines instead".to_owned());
+        }
         String::from_utf8(text).map_err(|error| format!("it is no text: {error}"))
     }
 
@@ -60,20 +68,27 @@ impl FromLines {
 
     /// An object that was not written by us. None as `class` for one of any collection.
     pub fn foreign(&self, line: &str, class: Option<&str>) -> Result<Rows, String> {
-        let object = foreign(line, class)?;
-        let mut rows = Vec::new();
-        self.push(&mut rows, &object, Select::All, None)?;
-        rows.pop().ok_or_else(|| "it is no object".to_owned())
+        let Columns { properties, spaces, .. } = &*self.columns;
+        let object = foreign::object(line, class)?;
+        if spaces.is_empty() && object.has_vectors() {
+            return Err("it has a vector, and there is no place for one".to_owned());
+        }
+        let mut rows = self.rows_of(&object, Select::All)?;
+        let of = |name: &str| properties.iter().find(|property| property.name == name);
+        object.push(&mut rows.batch, properties, |name, value, text| {
+            foreign::write_value(of(name), value, text)
+        })?;
+        object.push_vectors(&mut rows.batch, spaces, &[], true)?;
+        Ok(rows)
     }
 
-    fn unpack(&self, group: &RowGroup, pieces: &Pieces) -> Result<Vec<u8>, String> {
-        let bytes = pieces.get(group.offset, group.bytes).ok_or("it is not there")?;
+    fn unpack<'b>(&self, group: &RowGroup, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, String> {
         if !self.compressed {
-            return Ok(bytes.to_vec());
+            return Ok(bytes.into());
         }
         let capacity = usize::try_from(group.unpacked).map_err(|error| error.to_string())?;
-        zstd::bulk::decompress(&bytes, capacity)
-            .map_err(|error| format!("it cannot be decompressed: {error}"))
+        let unpacked = zstd::bulk::decompress(bytes, capacity);
+        unpacked.map(Cow::from).map_err(|error| format!("it cannot be decompressed: {error}"))
     }
 }
 
@@ -90,8 +105,8 @@ impl Decode for FromLines {
         select: Select,
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<Vec<Rows>, String> {
-        let text = self.unpack(group, &pieces)?;
-        drop(pieces);
+        let bytes = pieces.get(group.offset, group.bytes).ok_or("it is not there")?;
+        let text = self.unpack(group, &bytes)?;
         let text = str::from_utf8(&text).map_err(|error| error.to_string())?;
         let (mut all, mut rows): (Vec<Rows>, u64) = (Vec::new(), 0);
         for (number, line) in numbered(text) {
@@ -107,9 +122,9 @@ impl Decode for FromLines {
         Ok(all)
     }
 
-    /// The lines, and what they become: together never more than twice what the lines are.
+    /// The lines: how often an object is in memory is counted by whoever asks.
     fn weight(&self, _index: usize, group: &RowGroup, _select: Select) -> u64 {
-        group.bytes + group.unpacked * 2
+        group.bytes.max(group.unpacked)
     }
 }
 
@@ -119,37 +134,20 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     numbered.filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// What an object has in Weaviate's REST API.
-const FIELDS: [&str; 10] = [
-    "class",
-    "id",
-    "tenant",
-    "creationTimeUnix",
-    "lastUpdateTimeUnix",
-    "properties",
-    "vector",
-    "vectors",
-    "vectorWeights",
-    "additional",
-];
-
-/// An object that somebody else has written down: what it has and we do not know would be lost without a word.
-fn foreign<'a>(line: &'a str, class: Option<&str>) -> Result<RestObject<'a>, String> {
-    let text = |error: serde_json::Error| error.to_string();
-    let fields: BTreeMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(line).map_err(text)?;
-    if let Some(stray) = fields.keys().find(|name| !FIELDS.contains(&name.as_ref())) {
-        return Err(format!("\"{stray}\" is no part of an object"));
-    }
-    let object: RestObject<'a> = serde_json::from_str(line).map_err(text)?;
-    match (object.class.as_deref(), class) {
-        (Some(of), Some(class)) if of != class => {
-            Err(format!("it is of collection \"{of}\", not of \"{class}\""))
-        }
-        _ => Ok(object),
-    }
-}
-
 impl FromLines {
+    /// For the object and those that follow it, still empty.
+    fn rows_of(&self, object: &RestObject<'_>, select: Select) -> Result<Rows, String> {
+        let Columns { multi_tenant, references, spaces, .. } = &*self.columns;
+        let tenant = object.tenant.as_deref().map(str::to_owned);
+        if tenant.is_some() != *multi_tenant {
+            let has =
+                if *multi_tenant { "lacks a tenant" } else { "has a tenant, and its collection has none" };
+            return Err(format!("object {} {has}", object.id));
+        }
+        let spaces = if select == Select::All { &spaces[..] } else { &[] };
+        Ok(Rows { tenant, batch: Batch::new(spaces, *references), digests: Vec::new() })
+    }
+
     fn push(
         &self,
         all: &mut Vec<Rows>,
@@ -157,25 +155,20 @@ impl FromLines {
         select: Select,
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<(), String> {
-        let Columns { multi_tenant, references, spaces, properties: kinds, .. } = &*self.columns;
         let tenant = object.tenant.as_deref();
-        if tenant.is_some() != *multi_tenant {
-            let has =
-                if *multi_tenant { "lacks a tenant" } else { "has a tenant, and its collection has none" };
-            return Err(format!("object {} {has}", object.id));
-        }
         if tenant.is_some_and(|tenant| wanted.is_some_and(|wanted| !wanted.contains(tenant))) {
             return Ok(());
         }
         if all.last().is_none_or(|rows| rows.tenant.as_deref() != tenant) {
-            let spaces = if select == Select::All { &spaces[..] } else { &[] };
-            let batch = Batch::new(spaces, *references);
-            all.push(Rows { tenant: tenant.map(str::to_owned), batch, digests: Vec::new() });
+            all.push(self.rows_of(object, select)?);
         }
         let Some(Rows { batch, .. }) = all.last_mut() else { return Ok(()) };
-        object.push(batch, kinds, |_, value, text| text.push_str(value.get()))?;
+        object.push(batch, &self.columns.properties, |_, value, text| {
+            text.push_str(value.get());
+            Ok(())
+        })?;
         if select == Select::All {
-            object.push_vectors(batch, spaces, &[])?;
+            object.push_vectors(batch, &self.columns.spaces, &[], false)?;
         }
         Ok(())
     }

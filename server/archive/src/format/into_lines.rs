@@ -41,6 +41,15 @@ impl Encode for IntoLines {
         Ok(())
     }
 
+    fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// As text, a float takes about three times as many bytes.
+    fn group_bytes(&self, asked: usize) -> usize {
+        asked / 3
+    }
+
     fn fill(&mut self, rows: Range<usize>) -> Result<usize> {
         let Some((tenant, batch)) = &self.open else { return Ok(0) };
         let mut with_references = 0;
@@ -178,7 +187,7 @@ fn write_vector(lines: &mut Vec<u8>, vectors: &Vectors, row: usize) -> Result<()
 fn write_floats(lines: &mut Vec<u8>, floats: &[f32]) -> Result<()> {
     if floats.iter().any(|float| !float.is_finite()) {
         let text = "JSON has no word for a float of its vectors that is infinite or no number";
-        return Err(Error::new(Kind::CollectionUnsupported, text).hint("back it up as Parquet"));
+        return Err(Error::new(Kind::CollectionUnsupported, text).hint("only Parquet can hold it"));
     }
     write_json(lines, floats)
 }

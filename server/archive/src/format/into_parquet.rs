@@ -80,6 +80,10 @@ impl Encode for IntoParquet {
         Ok(())
     }
 
+    fn close(&mut self) {
+        self.open = None;
+    }
+
     fn fill(&mut self, rows: Range<usize>) -> Result<usize> {
         let Some(open) = &self.open else { return Ok(0) };
         let slice = open.slice(rows.start, rows.len());

@@ -61,11 +61,11 @@ impl Select {
 pub struct Rows {
     /// None without multi-tenancy.
     pub tenant: Option<String>,
-    /// Columns that were not selected are empty.
+    /// Columns that were not selected are of no use: empty, but in JSON Lines.
     pub batch: Batch,
     /// One for each object, as the file has them: with [`Select::Hashes`], which leaves nothing but the ids in the batch,
     /// and with [`Select::All`], where they can be compared with what the batch hashes to. Empty otherwise, and with
-    /// [`Select::All`] of files of format 1, which have none.
+    /// [`Select::All`] of JSON Lines and of format 1, which have none.
     pub digests: Vec<Digest>,
 }
 

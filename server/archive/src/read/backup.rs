@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::collection::CollectionReader;
 use super::damage::Damage;
+use super::modified::Modified;
 use super::stored::Stored;
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
@@ -47,8 +48,8 @@ impl BackupReader {
     }
 
     /// The same, with the lists as they would be for its data files as they are now, if they are JSON Lines that somebody has
-    /// edited; and the keys of those.
-    pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<String>)> {
+    /// edited; and those.
+    pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<Modified>)> {
         let (stored, modified) = self.stored(name).await?.taken_as_it_is().await?;
         Ok((CollectionReader::new(stored), modified))
     }

@@ -48,7 +48,7 @@ impl FileReader {
     pub fn is_wanted(&self, group: usize, tenants: Option<&BTreeSet<String>>) -> bool {
         let row_group = &self.file().row_groups[group];
         let may_refer =
-            self.stored.columns.references && (row_group.references > 0 || !row_group.is_divided());
+            self.stored.columns.references && (row_group.references > 0 || !row_group.counts_references());
         if self.decoder.select() == Select::References && !may_refer {
             return false;
         }

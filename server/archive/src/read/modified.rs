@@ -1,6 +1,7 @@
 //! Data files of JSON Lines that somebody has edited: the lists as they would be for what is there now.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::damage::Damage;
@@ -16,13 +17,26 @@ use selvedge_model::error::{Error, Kind, Result};
 /// Lines of a plain file that are read at once.
 const GROUP_BYTES: usize = 2 << 20;
 
+/// What a file may hold, and what may be unpacked at once: it is read as a whole, by whoever has edited it, and out of the budget.
+const TEXT_BYTES: u64 = 256 << 20;
+
+/// A data file that is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Modified {
+    /// In the repository.
+    pub key: String,
+    pub rows: u64,
+    pub rows_before: u64,
+    pub blake3: Checksum,
+}
+
 /// Why lines cannot be taken.
 type Wrong<T> = std::result::Result<T, String>;
 
 impl Stored {
-    /// With the lists as they would be for its files as they are now, and the keys of those that are not what was written. Files
+    /// With the lists as they would be for its files as they are now, and those that are not what was written. Files
     /// of JSON Lines only; what is in them has to make sense, and every file to be there.
-    pub async fn taken_as_it_is(mut self) -> Result<(Self, Vec<String>)> {
+    pub async fn taken_as_it_is(mut self) -> Result<(Self, Vec<Modified>)> {
         let mut modified = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
             let path = self.path(file);
@@ -35,6 +49,7 @@ impl Stored {
             return Ok((self, Vec::new()));
         }
         let mut content = Content::default();
+        let rows_before: Vec<_> = self.files.iter().map(|file| file.rows).collect();
         for index in 0..self.files.len() {
             content.merge(match modified.contains(&index) {
                 true => self.take_as_it_is(index).await?,
@@ -47,20 +62,28 @@ impl Stored {
         }
         self.mixed_dimensions = content.dimensions.mixed();
         self.buckets = Some(content.buckets);
-        let keys = modified.into_iter().map(|index| self.path(&self.files[index]).to_string()).collect();
-        Ok((self, keys))
+        let told = |index: usize| {
+            let file = &self.files[index];
+            let (key, blake3) = (self.path(file).to_string(), file.blake3);
+            Modified { key, rows: file.rows, rows_before: rows_before[index], blake3 }
+        };
+        let modified = modified.into_iter().map(told).collect();
+        Ok((self, modified))
     }
 
     async fn take_as_it_is(&mut self, index: usize) -> Result<Content> {
         let file = self.files[index].clone();
         let path = self.path(&file);
+        let size = self.store.head(&path).await?.map_or(0, |meta| meta.size);
+        if size > TEXT_BYTES {
+            let text = format!("{path} was modified, and is too large to be taken as it is");
+            return Err(Error::new(Kind::BackupCorrupt, text).hint("import its lines instead"));
+        }
         let Some(bytes) = self.store.get(&path).await? else {
             return Err(Damage::missing(&path).error(&self.id));
         };
         let lines = FromLines::new(self.columns.clone(), DataFormat::of_file(&file.name));
-        let tenants: Option<Vec<_>> =
-            self.tenants.as_ref().map(|all| all.iter().map(|record| record.name.clone()).collect());
-        let read = off_the_async_threads(move || Ok(Reading { lines, tenants, file, bytes }.read())).await?;
+        let read = off_the_async_threads(move || Ok(Reading { lines, file, bytes }.read())).await?;
         let (file, content) = read.map_err(|why| {
             let text = format!("{path} was modified, and cannot be taken as it is: {why}");
             Error::new(Kind::BackupCorrupt, text).hint("mend the line, or bring the file back from a copy")
@@ -93,26 +116,26 @@ impl Stored {
 /// A file that is taken as it is.
 struct Reading {
     lines: FromLines,
-    /// Those that the backup knows; None without multi-tenancy.
-    tenants: Option<Vec<String>>,
     file: DataFile,
     bytes: Bytes,
 }
 
 impl Reading {
     fn read(self) -> Wrong<(DataFile, Content)> {
-        let Self { lines, tenants, file, bytes } = &self;
+        let Self { lines, file, bytes } = &self;
         let (mut account, mut row_groups) = (Account::default(), Vec::new());
         let (mut line, mut last) = (0, None);
         for (offset, length) in pieces(bytes, lines.is_compressed())? {
             let part = bytes.slice(offset..offset + length);
-            let text = lines.unpack_all(&part)?;
-            let rows_before = account.rows;
+            let text = lines.unpack_all(&part, TEXT_BYTES)?;
+            let (rows_before, mut references) = (account.rows, 0);
             lines.each(&text, line, |rows| {
                 let place = (rows.tenant.clone(), rows.batch.ids[0]);
-                self.check(tenants.as_deref(), last.as_ref(), &place)?;
+                self.check(last.as_ref(), &place)?;
                 let noted = account.note(lines.columns(), rows.tenant.as_deref(), &rows.batch);
                 noted.map_err(|unfit| unfit.0)?;
+                let refers = rows.batch.references.is_some_and(|column| !column.get(0).is_empty());
+                references += u64::from(refers);
                 last = Some(place);
                 Ok(())
             })?;
@@ -122,7 +145,7 @@ impl Reading {
                 bytes: length as u64,
                 unpacked: text.len() as u64,
                 rows: account.rows - rows_before,
-                references: 0,
+                references,
                 blake3: Some(Checksum::of(&part)),
                 sections: Vec::new(),
             });
@@ -145,13 +168,8 @@ impl Reading {
         Ok((file, content))
     }
 
-    /// Lines stay in their order and among those that the file covers, so that no object can be there twice.
-    fn check(
-        &self,
-        tenants: Option<&[String]>,
-        last: Option<&(Option<String>, Uuid)>,
-        place: &(Option<String>, Uuid),
-    ) -> Wrong<()> {
+    /// Lines stay in their order, and with the tenants and among the ids of their file, so that no object can be there twice.
+    fn check(&self, last: Option<&(Option<String>, Uuid)>, place: &(Option<String>, Uuid)) -> Wrong<()> {
         let (tenant, id) = place;
         if last.is_some_and(|last| last >= place) {
             return Err(format!("object {id} is not in the order of tenants and ids"));
@@ -159,9 +177,10 @@ impl Reading {
         if self.file.covers.is_some_and(|covers| !covers.contains(id)) {
             return Err(format!("object {id} belongs into another file, by its id"));
         }
-        match (tenant, tenants) {
-            (Some(tenant), Some(known)) if !known.contains(tenant) => {
-                Err(format!("the backup has no tenant \"{tenant}\""))
+        let is_of_file = |tenant: &String| self.file.tenants.iter().any(|span| span.tenant == *tenant);
+        match tenant {
+            Some(tenant) if !is_of_file(tenant) => {
+                Err(format!("object {id} belongs into another file, by its tenant \"{tenant}\""))
             }
             _ => Ok(()),
         }

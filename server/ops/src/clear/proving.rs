@@ -7,9 +7,9 @@ use selvedge_model::error::{Kind, Result};
 use selvedge_weaviate::Cluster;
 
 use super::clearing::Saved;
-use super::probe::probe_name;
 use super::sameness::fail_if_different;
 use crate::Context;
+use crate::probe::probe_name;
 
 /// Proves that collection `name` can be created as `wanted` says, which has that name too, and leaves it as it is.
 pub async fn prove(

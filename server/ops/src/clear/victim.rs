@@ -3,6 +3,7 @@
 use super::ClearRequest;
 use crate::PlannedCollection;
 use crate::backup_first::Doomed;
+use crate::limits::has_hashes;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Tenant, TenantStatus};
 use selvedge_weaviate::Cluster;
@@ -114,6 +115,11 @@ impl Victim {
             false => "all objects are lost: there is no undo without a backup",
         };
         let mut notes = vec![lost.to_owned()];
+        if backup_first && has_hashes(&self.collection) {
+            notes.push(
+                "the backup holds the hashes of blobHash properties, and Weaviate takes none back".to_owned(),
+            );
+        }
         if !self.objects_exact {
             notes.push("inactive tenants are cleared too; their objects are not counted".to_owned());
         }

@@ -5,20 +5,21 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Lines, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Lines, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::Utc;
 use selvedge_archive::{LineReader, Rows};
 use selvedge_model::Batch;
 use selvedge_model::error::{Error, Kind, Result};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// Bytes of lines that are sorted at once.
-const RUN_BYTES: usize = 32 << 20;
 /// Of an object, and so of a line: more than Weaviate takes.
 const LINE_BYTES: usize = 256 << 20;
 /// Objects that are handed on together.
@@ -35,15 +36,23 @@ struct Line {
     text: String,
 }
 
-/// Hands on the objects of all lines, in order. Blocks.
+/// Hands on the objects of all lines, in order, when the last chunk has come, which is none. Sorts so many bytes of lines at once.
+/// Blocks.
 pub fn sorted(
     reader: &LineReader,
-    mut chunks: mpsc::Receiver<Bytes>,
+    run_bytes: usize,
+    mut chunks: mpsc::Receiver<Option<Bytes>>,
     out: &mpsc::Sender<(Option<String>, Batch)>,
 ) -> Result<()> {
-    let mut sorting = Sorting { reader, class: None, number: 0, run: Vec::new(), bytes: 0, runs: Vec::new() };
+    let mut sorting = Sorting::new(reader, run_bytes);
     let mut rest: Vec<u8> = Vec::new();
-    while let Some(chunk) = chunks.blocking_recv() {
+    loop {
+        let chunk = match chunks.blocking_recv() {
+            // They broke off, which whoever sends them tells.
+            None => return Ok(()),
+            Some(None) => break,
+            Some(Some(chunk)) => chunk,
+        };
         let mut chunk = &chunk[..];
         while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
             rest.extend_from_slice(&chunk[..end]);
@@ -62,23 +71,34 @@ pub fn sorted(
 
 struct Sorting<'r> {
     reader: &'r LineReader,
+    run_bytes: usize,
     /// The collection that all lines say they are of.
     class: Option<String>,
     number: u64,
     run: Vec<Line>,
     bytes: usize,
-    runs: Vec<File>,
+    /// All runs that are put aside, and where each of them is. It has no name, and is gone with us.
+    aside: Option<Arc<File>>,
+    runs: Vec<Range<u64>>,
 }
 
-impl Sorting<'_> {
+impl<'r> Sorting<'r> {
+    fn new(reader: &'r LineReader, run_bytes: usize) -> Self {
+        let (run, runs) = (Vec::new(), Vec::new());
+        Self { reader, run_bytes, class: None, number: 0, run, bytes: 0, aside: None, runs }
+    }
+
     fn take(&mut self, line: &[u8]) -> Result<()> {
         self.number += 1;
         let number = self.number;
         let text = str::from_utf8(line).map_err(|error| wrong(number, error))?;
+        // What some tools put before the first line.
+        let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
             return Ok(());
         }
-        let outline: Outline<'_> = serde_json::from_str(text).map_err(|error| wrong(number, error))?;
+        let outline: Outline<'_> = serde_json::from_str(text)
+            .map_err(|error| wrong(number, format_args!("it is no object: {error}")))?;
         if let Some(class) = outline.class {
             match &self.class {
                 Some(known) if **known != *class => {
@@ -91,11 +111,15 @@ impl Sorting<'_> {
                 None => self.class = Some(class.into_owned()),
             }
         }
-        let text = if outline.id.is_some() { text.to_owned() } else { with_id(text) };
+        let text = if text.trim_start().starts_with('{') && outline.id.is_none() {
+            with_id(text)
+        } else {
+            text.to_owned()
+        };
         let rows = self.reader.read(&text).map_err(|why| wrong(number, why))?;
-        self.bytes += text.len();
+        self.bytes += text.len() + size_of::<Line>();
         self.run.push(Line { key: key(rows), number, text });
-        if self.bytes >= RUN_BYTES { self.end_run() } else { Ok(()) }
+        if self.bytes >= self.run_bytes { self.end_run() } else { Ok(()) }
     }
 
     fn sort_run(&mut self) -> Vec<Line> {
@@ -107,25 +131,32 @@ impl Sorting<'_> {
 
     fn end_run(&mut self) -> Result<()> {
         let run = self.sort_run();
-        let write = || {
-            // It has no name, and is gone with us.
-            let mut file = BufWriter::new(tempfile::tempfile()?);
-            for Line { number, text, .. } in &run {
-                writeln!(file, "{number}\t{text}")?;
-            }
-            let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.rewind()?;
-            Ok(file)
+        let start = self.runs.last().map_or(0, |run| run.end);
+        let aside = match &self.aside {
+            Some(aside) => Arc::clone(aside),
+            None => Arc::new(tempfile::tempfile().map_err(no_room)?),
         };
-        self.runs.push(write().map_err(no_room)?);
+        let mut file = BufWriter::new(&*aside);
+        let mut end = start;
+        for Line { number, text, .. } in &run {
+            let line = format!("{number}\t{text}\n");
+            file.write_all(line.as_bytes()).map_err(no_room)?;
+            end += line.len() as u64;
+        }
+        file.flush().map_err(no_room)?;
+        drop(file);
+        self.aside = Some(aside);
+        self.runs.push(start..end);
         Ok(())
     }
 
     fn merge(mut self, out: &mpsc::Sender<(Option<String>, Batch)>) -> Result<()> {
         let last = self.sort_run().into_iter().map(Ok);
         let mut sources: Vec<Box<dyn Iterator<Item = Result<Line>> + '_>> = vec![Box::new(last)];
-        for file in std::mem::take(&mut self.runs) {
-            sources.push(Box::new(Run { lines: BufReader::new(file).lines(), reader: self.reader }));
+        for run in std::mem::take(&mut self.runs) {
+            let Some(file) = self.aside.clone() else { break };
+            let lines = BufReader::new(Section { file, rest: run }).lines();
+            sources.push(Box::new(Run { lines, reader: self.reader }));
         }
         let mut heads = BinaryHeap::new();
         for (index, source) in sources.iter_mut().enumerate() {
@@ -159,13 +190,34 @@ impl Sorting<'_> {
 struct Outline<'a> {
     #[serde(borrow, default)]
     class: Option<Cow<'a, str>>,
-    #[serde(default)]
+    /// Null too: then it is refused.
+    #[serde(default, deserialize_with = "present")]
     id: Option<IgnoredAny>,
 }
 
-/// A run in its file.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<IgnoredAny>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(Some)
+}
+
+/// A part of the file.
+struct Section {
+    file: Arc<File>,
+    rest: Range<u64>,
+}
+
+impl Read for Section {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.rest.end - self.rest.start).unwrap_or(usize::MAX);
+        let most = bytes.len().min(left);
+        let read = self.file.read_at(&mut bytes[..most], self.rest.start)?;
+        self.rest.start += read as u64;
+        Ok(read)
+    }
+}
+
+/// A run that was put aside.
 struct Run<'r> {
-    lines: Lines<BufReader<File>>,
+    lines: Lines<BufReader<Section>>,
     reader: &'r LineReader,
 }
 
@@ -206,8 +258,7 @@ impl Sending<'_> {
                 self.batch = Some(rows);
             }
         }
-        let is_full = |open: &Rows| open.batch.len() >= BATCH_ROWS || open.batch.byte_len() >= BATCH_BYTES;
-        if self.batch.as_ref().is_some_and(is_full) { self.flush() } else { true }
+        if self.batch.as_ref().is_some_and(|open| is_full(&open.batch)) { self.flush() } else { true }
     }
 
     fn flush(&mut self) -> bool {
@@ -218,6 +269,11 @@ impl Sending<'_> {
         times.filter(|time| **time == 0).for_each(|time| *time = now);
         self.out.blocking_send((tenant, batch)).is_ok()
     }
+}
+
+/// Whether there are likely to be more of the same tenant.
+pub fn is_full(batch: &Batch) -> bool {
+    batch.len() >= BATCH_ROWS || batch.byte_len() >= BATCH_BYTES
 }
 
 fn key(rows: Rows) -> Key {
@@ -239,7 +295,9 @@ fn wrong(number: u64, why: impl std::fmt::Display) -> Error {
 
 fn no_room(error: io::Error) -> Error {
     let text = format!("lines cannot be put aside in {}: {error}", std::env::temp_dir().display());
-    Error::new(Kind::RepositoryUnavailable, text).caused_by(error)
+    Error::new(Kind::Internal, text)
+        .hint("make room there, or name another folder with TMPDIR")
+        .caused_by(error)
 }
 
 #[cfg(test)]
@@ -252,14 +310,8 @@ mod tests {
         let schema = json!({"class": "A", "multiTenancyConfig": {"enabled": true},
             "properties": [{"name": "n", "dataType": ["int"]}]});
         let reader = LineReader::new(&Collection::from_schema(schema).unwrap()).unwrap();
-        let mut sorting =
-            Sorting { reader: &reader, class: None, number: 0, run: Vec::new(), bytes: 0, runs: Vec::new() };
-        for line in lines {
-            sorting.take(line.as_bytes())?;
-            if sorting.bytes >= run_bytes {
-                sorting.end_run()?;
-            }
-        }
+        let mut sorting = Sorting::new(&reader, run_bytes);
+        lines.iter().try_for_each(|line| sorting.take(line.as_bytes()))?;
         let (out, mut taken) = mpsc::channel(100);
         sorting.merge(&out)?;
         drop(out);
@@ -295,7 +347,7 @@ mod tests {
                 "line 3 cannot be taken: object 00000000-0000-0000-0000-000000000001 is in line 1 already",
             ),
             (&classes, "line 2 cannot be taken: it is of \"B\", those before of \"A\""),
-            (&["{".to_owned()], "line 1 cannot be taken: EOF"),
+            (&["{".to_owned()], "line 1 cannot be taken: it is no object: EOF"),
             (&[r#"{"tenant":"t","properties":{"x":1}}"#.to_owned()], "line 1 cannot be taken: "),
             (&["{}".to_owned()], "lacks a tenant"),
         ] {

@@ -68,7 +68,7 @@ pub async fn back_up(
     let doomed = |target: &Target| Doomed { collection: target.collection.name.clone(), tenants: None };
     let doomed: Vec<_> = replaced.map(doomed).collect();
     if doomed.is_empty() {
-        return Ok(None);
+        return backup_first::made(job, repository).await.map_err(Failure::from);
     }
     backup_first::back_up(job, cluster, repository, &[], &doomed).await.map(Some)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use selvedge_archive::{CollectionReader, Damage, DataFormat};
+use selvedge_archive::{CollectionReader, Damage, DamageKind, DataFormat};
 use selvedge_model::error::{Error, Kind};
 
 use super::requirements::is_indexed;
@@ -31,7 +31,8 @@ pub fn unconfirmed(request: &RestoreRequest, planned: &Planned) -> Failure {
 /// What was edited on purpose is no damage.
 pub fn damaged(reader: &CollectionReader, damage: &Damage) -> Error {
     let error = reader.corrupt(damage);
-    match DataFormat::of_file(&damage.file).is_some_and(DataFormat::is_lines) {
+    let is_there = damage.kind != DamageKind::Missing;
+    match is_there && DataFormat::of_file(&damage.file).is_some_and(DataFormat::is_lines) {
         true => error.also("if it was edited on purpose, say so with `allow_modified`"),
         false => error,
     }
@@ -58,6 +59,7 @@ fn time(request: &RestoreRequest, target: &Target, merge: Option<MergeCounts>) -
     let compared = if request.check == Check::Digest { all } else { 0 };
     let merged = if target.is_merged() { all } else { 0 };
     estimate::of_collections(1)
+        + estimate::of_tenants(target.tenants.len())
         + estimate::of_writing(written, bytes, fills_graph(target))
         + estimate::of_reading(backed_up + compared + merged)
 }

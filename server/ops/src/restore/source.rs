@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{BackupReader, CollectionReader};
+use selvedge_archive::{BackupReader, CollectionReader, Modified};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Property};
 use selvedge_weaviate::compare_schemas;
@@ -17,7 +17,7 @@ use crate::{Settings, Wanted};
 pub struct Source {
     pub reader: CollectionReader,
     /// Its data files that are not what was written, and are taken as they are.
-    pub modified: Vec<String>,
+    pub modified: Vec<Modified>,
     /// The shape that its objects get; None as they are.
     pub shape: Option<Arc<Shape>>,
     /// With the name and the settings it gets; as it is there, if it is merged into.

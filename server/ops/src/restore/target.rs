@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{CollectionReader, DataFile, Select, TenantRecord};
-use selvedge_model::error::listed;
+use selvedge_archive::{CollectionReader, DataFile, Modified, Select, TenantRecord};
+use selvedge_model::error::{counted, listed};
 use selvedge_model::{Collection, Digester, LeftOut, Reason, Tenant, TenantStatus, VectorSpace};
 use selvedge_weaviate::Creation;
 
@@ -77,7 +77,7 @@ impl Planned {
 pub struct Target {
     pub source: CollectionReader,
     /// Its data files that are not what was written, and are taken as they are.
-    pub modified: Vec<String>,
+    pub modified: Vec<Modified>,
     /// The shape that its objects get; None as they are.
     pub shape: Option<Arc<Shape>>,
     /// With the name and the settings it gets; as it is there, if it is merged into.
@@ -246,8 +246,14 @@ impl Target {
                 );
             }
         }
-        let as_it_is =
-            |file: &String| ("modified", format!("{file} is not what was written, and was taken as it is"));
+        let as_it_is = |file: &Modified| {
+            let Modified { key, rows, rows_before, .. } = file;
+            let text = format!(
+                "{key} is not what was written, and is taken as it is: it has {}, and had {rows_before}",
+                counted(*rows, "object")
+            );
+            ("modified", text)
+        };
         losses.extend(self.modified.iter().map(as_it_is));
         if self.keeps_settings {
             let text = "the collection was there already, and keeps its own settings".to_owned();

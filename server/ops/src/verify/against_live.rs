@@ -180,13 +180,19 @@ impl Live {
     ) -> Result<BTreeSet<String>> {
         let there = self.job.or_stop(self.cluster.tenants(&live.name)).await?;
         let there: BTreeMap<_, _> = there.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
-        let is_meant =
-            |tenant: &String| self.request.tenants.is_empty() || self.request.tenants.contains(tenant);
+        let asked: BTreeSet<_> = self.request.tenants.iter().collect();
+        let is_meant = |tenant: &String| asked.is_empty() || asked.contains(tenant);
         let records = source.tenants().unwrap_or_default();
-        let is_known =
-            |name: &&String| there.contains_key(*name) || records.iter().any(|record| record.name == **name);
-        if let Some(stray) = self.request.tenants.iter().find(|name| !is_known(name)) {
+        let known: BTreeSet<_> = records.iter().map(|record| &record.name).collect();
+        if let Some(stray) = asked.iter().find(|name| !there.contains_key(**name) && !known.contains(**name))
+        {
             return Err(no_tenant(old, stray));
+        }
+        let left_out = records.iter().filter(|record| record.left_out.is_some());
+        if let Some(left_out) = left_out.map(|record| &record.name).find(|name| asked.contains(name)) {
+            let text =
+                format!("the backup does not hold tenant \"{left_out}\" of {old}, so it cannot be compared");
+            return Err(Error::new(Kind::TenantNotFound, text).hint("compare the tenants that it holds"));
         }
         let mut readable = BTreeSet::new();
         let find = |kind, tenant: &str, text: String| {
@@ -198,14 +204,15 @@ impl Live {
             match there.get(&record.name) {
                 None => find(FindingKind::TenantMissing, &record.name, "is not on the cluster".to_owned()),
                 Some(status) if status.is_active() => drop(readable.insert(record.name.clone())),
-                Some(_) if record.rows.unwrap_or(0) == 0 => {}
+                // Where there was nothing to be read, not even what was written since.
+                Some(_) if record.rows.is_none() => {}
+                Some(_) if record.rows == Some(0) && !record.status.is_active() => {}
                 Some(status) => {
                     let text = format!("cannot be compared: it is {status}");
                     find(FindingKind::TenantUnreadable, &record.name, text);
                 }
             }
         }
-        let known: BTreeSet<_> = records.iter().map(|record| &record.name).collect();
         for tenant in there.keys().filter(|name| !known.contains(name) && is_meant(name)) {
             find(FindingKind::TenantExtra, tenant, "is on the cluster, but not in the backup".to_owned());
         }

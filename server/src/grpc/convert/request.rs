@@ -257,8 +257,13 @@ fn given_schema(schema: &str, name: &str) -> Result<Collection> {
         |why: String| Error::invalid("schema", format!("`schema` is no schema of a collection: {why}"));
     let mut schema: Value = serde_json::from_str(schema).map_err(|error| invalid(error.to_string()))?;
     let Some(fields) = schema.as_object_mut() else { return Err(invalid("it is no object".to_owned())) };
-    fields.insert("class".to_owned(), name.into());
-    Collection::from_schema(schema).map_err(|error| invalid(error.to_string()))
+    let old = fields.entry("class").or_insert_with(|| name.into()).as_str().unwrap_or_default().to_owned();
+    if !fields.contains_key("vectorIndexType") && !fields.contains_key("vectorConfig") {
+        // As Weaviate completes it.
+        fields.insert("vectorIndexType".to_owned(), "hnsw".into());
+    }
+    let collection = Collection::from_schema(schema).map_err(|error| invalid(error.to_string()))?;
+    collection.renamed(&[(old, name.to_owned())].into())
 }
 
 fn data_format(wire: i32) -> Result<DataFormat> {

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::{self, BoxStream, Stream};
 use selvedge_proto::v1;
 use selvedge_proto::v1::backup_service_server::BackupService;
 use selvedge_proto::v1::import_backup_request::Part;
@@ -10,7 +10,7 @@ use super::Desk;
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
-use selvedge_archive::{ClusterIdentity, Page, Repository};
+use selvedge_archive::{Page, Repository};
 use selvedge_model::error::{self, Kind};
 use selvedge_ops::Import;
 
@@ -99,33 +99,54 @@ impl BackupService for Backups {
         };
         let repository = self.0.places.repository(&header.repository).map_err(refusal)?;
         let import = self.import(header).await.map_err(refusal)?;
-        let lines = parts.map(|part| match part.map(|part| part.part) {
-            Ok(Some(Part::Lines(lines))) => Ok(lines.into()),
-            Ok(_) => Err(error::Error::invalid(
-                "lines",
-                "only the first message has a `header`, the others `lines`",
-            )),
-            Err(status) => Err(error::Error::new(Kind::Cancelled, "the lines broke off").caused_by(status)),
-        });
+        let budget = self.0.registry.budget().clone();
         // Who hangs up must not leave half a backup behind.
-        let imported = tokio::spawn(async move { selvedge_ops::import(&repository, import, lines).await });
-        let imported = imported
-            .await
-            .map_err(|panic| refusal(error::Error::internal("the import broke off").caused_by(panic)))?;
+        let imported = self
+            .0
+            .registry
+            .beside(async move { selvedge_ops::import(&repository, &budget, import, lines(parts)).await });
+        let imported = imported.await;
         let manifest = imported.map_err(refusal)?;
         Ok(Response::new(v1::ImportBackupResponse { backup: Some(convert::backup(&manifest)) }))
     }
+}
+
+/// The lines, up to the message that says that these were all. A stream can end without it when somebody hangs up.
+fn lines(parts: Streaming<v1::ImportBackupRequest>) -> impl Stream<Item = error::Result<Bytes>> + Send {
+    stream::try_unfold((parts, 0, false), |(mut parts, taken, has_ended)| async move {
+        let broken = |why: &str| error::Error::new(Kind::Cancelled, format!("the lines broke off: {why}"));
+        if has_ended {
+            return Ok(None);
+        }
+        let part = parts.message().await.map_err(|status| broken(status.message()))?;
+        match part.map(|part| part.part) {
+            Some(Some(Part::Lines(lines))) => {
+                let taken = taken + lines.len() as u64;
+                Ok(Some((Bytes::from(lines), (parts, taken, false))))
+            }
+            Some(Some(Part::End(end))) if end.bytes == taken => {
+                Ok(Some((Bytes::new(), (parts, taken, true))))
+            }
+            Some(Some(Part::End(end))) => {
+                Err(broken(&format!("{} bytes were sent, and {taken} have come", end.bytes)))
+            }
+            Some(Some(Part::Header(_)) | None) => {
+                Err(error::Error::invalid("header", "only the first message has a `header`"))
+            }
+            None => Err(broken("the last message has to be `end`")),
+        }
+    })
 }
 
 impl Backups {
     /// With the schema that is sent, or that of the cluster.
     async fn import(&self, header: v1::ImportBackupHeader) -> error::Result<Import> {
         let (header, given) = convert::import_header(header)?;
-        let cluster = self.0.places.cluster(&header.cluster)?;
         let name = &header.collection;
         let (collection, weaviate_version) = match given {
             Some(collection) => (collection, String::new()),
             None => {
+                let cluster = self.0.places.cluster(&header.cluster)?;
                 let version = cluster.connect().await?.version_text.clone();
                 let there = cluster.collection(name).await?.ok_or_else(|| {
                     let text = format!(
@@ -137,10 +158,8 @@ impl Backups {
                 (there, version)
             }
         };
-        let cluster =
-            ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() };
         let (backup_id, format) = (header.backup_id, header.format);
-        Ok(Import { backup_id, collection, format, weaviate_version, cluster })
+        Ok(Import { backup_id, collection, format, weaviate_version })
     }
 }
 

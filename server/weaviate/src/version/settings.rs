@@ -138,8 +138,13 @@ const SETTINGS: &[Setting] = {
             const { &[since(1, 30, 0)] },
             "there is no such tokenization",
         ),
-        // Range filters work without it, and take longer.
-        internal(Property, "indexRangeFilters", const { &[since(1, 26, 0)] }),
+        lost(
+            Property,
+            "indexRangeFilters",
+            "",
+            const { &[since(1, 26, 0)] },
+            "it would be filtered more slowly, or not at all",
+        ),
         // entities/schema/data_types.go
         lost(Property, "dataType", "blobHash", const { &[since(1, 37, 0)] }, "there is no such type"),
     ]
@@ -193,21 +198,31 @@ impl fmt::Display for Misfit {
 
 /// What of a schema a version does not have, as far as it is known.
 pub fn misfits(schema: &Value, version: Version) -> Vec<Misfit> {
-    let mut found = Vec::new();
+    let mut found: Vec<Misfit> = Vec::new();
     let mut look = |place: Place, path: &str, value: &Value| {
         let of_place = SETTINGS.iter().filter(|setting| setting.place == place);
-        for setting in of_place.filter(|setting| !version.is_in(setting.versions)) {
-            if setting.is_on(value) {
-                let path = join(path, setting.path);
-                let (without, means) = (setting.without, setting.means);
-                found.push(Misfit { path, without, needs: version.next_of(setting.versions), means });
+        let mut is_missing = false;
+        for setting in of_place.filter(|setting| !version.is_in(setting.versions) && setting.is_on(value)) {
+            is_missing = true;
+            let path = join(path, setting.path);
+            let (without, means) = (setting.without, setting.means);
+            let needs = version.next_of(setting.versions);
+            match found.iter_mut().find(|misfit| misfit.path == path) {
+                Some(misfit) => misfit.needs = misfit.needs.max(needs),
+                None => found.push(Misfit { path, without, needs, means }),
             }
         }
+        is_missing
     };
     look(Place::Collection, "", schema);
-    each_property("properties", &schema["properties"], &mut look);
+    each_property("properties", &schema["properties"], &mut |path, property| {
+        look(Place::Property, path, property);
+    });
     each_vector(schema, &mut |path, vector| {
-        look(Place::Vector, path, vector);
+        if look(Place::Vector, path, vector) {
+            // There is no such index, so its settings are no matter.
+            return;
+        }
         let at = join(path, "vectorIndexConfig");
         let (index, kind) = (&vector["vectorIndexConfig"], vector["vectorIndexType"].as_str());
         look(Place::Index, &at, index);
@@ -251,10 +266,10 @@ impl Setting {
     }
 }
 
-fn each_property(path: &str, properties: &Value, look: &mut impl FnMut(Place, &str, &Value)) {
+fn each_property(path: &str, properties: &Value, look: &mut impl FnMut(&str, &Value)) {
     for property in properties.as_array().into_iter().flatten() {
         let at = join(path, property["name"].as_str().unwrap_or_default());
-        look(Place::Property, &at, property);
+        look(&at, property);
         each_property(&at, &property["nestedProperties"], look);
     }
 }
@@ -305,9 +320,8 @@ mod tests {
                 "properties.o.n.dataType needs 1.37.0 or later: there is no such type",
                 "properties.t.textAnalyzer needs 1.37.0 or later: texts would be split into other words",
                 "properties.t.tokenization needs 1.28.0 or later: there is no such tokenization",
-                "vectorConfig.a.vectorIndexConfig.rq needs 1.32.0 or later: vectors would not be quantized",
-                "vectorConfig.a.vectorIndexConfig.rq.bits needs 1.33.0 or later: one bit is not taken",
                 "vectorConfig.a.vectorIndexConfig.rq needs 1.34.0 or later: vectors would not be quantized",
+                "vectorConfig.a.vectorIndexConfig.rq.bits needs 1.33.0 or later: one bit is not taken",
                 "vectorConfig.b.vectorIndexConfig.hnsw.multivector needs 1.29.0 or later: it would hold one vector an object",
             ]
         );
