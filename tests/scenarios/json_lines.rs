@@ -112,11 +112,12 @@ fn edit(file: &Path, change: impl FnOnce(String) -> String) -> anyhow::Result<()
 }
 
 pub async fn an_edited_line_comes_back_as_it_was_edited(world: &mut World) -> anyhow::Result<()> {
-    let property = json!({"name": "title", "dataType": ["text"]});
-    world.rest.create(&json!({"class": "Article", "vectorizer": "none", "properties": [property]})).await?;
+    let property = |name: &str, kind: &str| json!({"name": name, "dataType": [kind]});
+    let properties = json!([property("title", "text"), property("key", "uuid")]);
+    world.rest.create(&json!({"class": "Article", "vectorizer": "none", "properties": properties})).await?;
     let object = |number: u128| {
         json!({"class": "Article", "id": Uuid::from_u128(number), "vector": [1, 2],
-            "properties": {"title": format!("title {number:03}")}})
+            "properties": {"title": format!("title {number:03}"), "key": Uuid::from_u128(number << 96 | 0xab)}})
     };
     world.rest.write(&(1..=100).map(object).collect::<Vec<_>>()).await?;
     seed::tenanted(&world.rest, "Customer", 4).await?;
@@ -130,6 +131,9 @@ pub async fn an_edited_line_comes_back_as_it_was_edited(world: &mut World) -> an
         // One is edited, and one deleted.
         edit(&file, |text| {
             let lines = text.replace("title 042", "another title");
+            // Spelled as other tools do.
+            let key = Uuid::from_u128(50 << 96 | 0xab).to_string();
+            let lines = lines.replace(&key, &key.to_uppercase());
             lines.lines().filter(|line| !line.contains("title 077")).map(|line| format!("{line}\n")).collect()
         })?;
         world.refuse(&["restore", compression], 6, "allow_modified").await?;
@@ -142,6 +146,10 @@ pub async fn an_edited_line_comes_back_as_it_was_edited(world: &mut World) -> an
         let edited = world.rest.get(&format!("/v1/objects/Article/{}", Uuid::from_u128(42))).await?;
         ensure!(edited["properties"]["title"] == "another title", "{edited}");
         same(&customers, &Census::take(&world.rest, &["Customer"]).await?)?;
+        // It is what is there by now.
+        let merge = ["restore", compression, "--allow-modified", "--if-exists", "merge"];
+        let ran = world.succeed(&merge).await?;
+        ensure!(ran.out.contains("merged into Article: 0 new, 99 identical"), "{}", ran.out);
     }
     Ok(())
 }

@@ -153,11 +153,12 @@ impl RestObject<'_> {
         Ok(())
     }
 
-    /// Whether it comes with any vector.
-    pub fn has_vectors(&self) -> bool {
+    /// Whether it comes with any vector but those that are `dropped`.
+    pub fn has_vectors(&self, dropped: &[&str]) -> bool {
         let is_there = |json: &RawValue| !matches!(json.get(), "null" | "[]");
         let named = self.vectors.iter().flat_map(Fields::iter);
-        self.vector.is_some_and(is_there) || named.into_iter().any(|(_, json)| is_there(json))
+        self.vector.is_some_and(is_there)
+            || named.into_iter().any(|(name, json)| !dropped.contains(&name) && is_there(json))
     }
 }
 

@@ -54,7 +54,16 @@ pub async fn back_up(
         Err(failure) => {
             // What was read is not what the job was to do.
             job.progress.begin_anew();
-            Err(uncovered(failure, made(job, repository).await?))
+            match made(job, repository).await {
+                Ok(made) => Err(uncovered(failure, made)),
+                Err(unread) => {
+                    let mut failure = uncovered(failure, None);
+                    failure.error = failure
+                        .error
+                        .also(format!("whether backup {id} is there could not be found out: {unread}"));
+                    Err(failure)
+                }
+            }
         }
     }
 }
@@ -69,11 +78,13 @@ pub async fn compare(
     doomed: Doomed,
 ) -> Result<(), Failure> {
     let part = job.part(PART).without_journal().unseen();
-    for request in comparisons(id, &[doomed])? {
+    let doomed = [doomed];
+    for request in comparisons(id, &doomed)? {
         let compared = verify(&part, cluster, repository, request).await;
         compared.map_err(|failure| uncovered(failure, Some(id.clone())))?;
     }
-    Ok(())
+    let unchanged = job.or_stop(refuse_changed(cluster, repository, id, &doomed)).await;
+    unchanged.map_err(|error| uncovered(error.into(), Some(id.clone())))
 }
 
 /// `made` is the backup, if there is one.

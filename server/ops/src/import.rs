@@ -35,6 +35,8 @@ pub struct Import {
     pub backup_id: BackupId,
     /// What the objects are of; its schema has to have all that they have.
     pub collection: Collection,
+    /// What its schema called it.
+    pub was: String,
     pub format: DataFormat,
     /// Which Weaviate the schema is of; empty if nobody knows.
     pub weaviate_version: String,
@@ -71,19 +73,24 @@ async fn write(
     lines: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Manifest> {
     let start_time = Utc::now();
-    let Import { collection, format, weaviate_version, .. } = import;
-    let reader = LineReader::new(&collection)?;
+    let Import { collection, was, format, weaviate_version, .. } = import;
+    let reader = LineReader::new(&collection, was)?;
     let (chunks, taken) = mpsc::channel(WAITING);
     let (sender, batches) = mpsc::channel(WAITING);
     // Reading lines and sorting them is work, and waits for files.
     let sorting = tokio::task::spawn_blocking(move || sorted(&reader, RUN_BYTES, taken, &sender));
     let fed = async move {
         let mut lines = std::pin::pin!(lines);
-        while let Some(chunk) = lines.next().await {
-            if chunks.send(Some(chunk?)).await.is_err() {
+        loop {
+            let next = tokio::select! {
+                biased;
                 // It has failed, and says why.
-                return Ok(());
-            }
+                () = chunks.closed() => return Ok(()),
+                next = lines.next() => next,
+            };
+            let Some(chunk) = next else { break };
+            // Whether it has failed meanwhile shows above.
+            let _ = chunks.send(Some(chunk?)).await;
         }
         // These were all: without this they are taken to have broken off, and none is written.
         let _ = chunks.send(None).await;

@@ -82,8 +82,8 @@ pub async fn run(
     let mut planned = job
         .or_stop(planning::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun))
         .await?;
-    if !request.dry_run {
-        job.or_stop(same_files::keep_to(job, &planned.all)).await?;
+    if request.wanted.allow_modified && !request.dry_run {
+        job.or_stop(same_files::keep_to(job, &planned.all, begun)).await?;
     }
     let mut switched = Vec::new();
     if let Some(behind) = behind {

@@ -59,6 +59,8 @@ pub fn section_of(column: &str) -> SectionKind {
 pub struct Columns {
     pub collection: String,
     pub properties: Vec<Property>,
+    /// Vectors whose index was dropped: Weaviate still shows some.
+    pub dropped: Vec<String>,
     pub multi_tenant: bool,
     pub references: bool,
     /// A batch has a column for each, in this order.
@@ -98,6 +100,7 @@ impl Columns {
             parquet: writer_properties(&collection.name)?,
             collection: collection.name.clone(),
             properties: collection.properties.clone(),
+            dropped: collection.dropped_vectors().into_iter().map(str::to_owned).collect(),
             digester: Digester::new(&collection.properties, spaces),
         })
     }

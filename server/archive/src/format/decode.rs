@@ -61,6 +61,12 @@ impl Decoder {
         Ok(Self { columns, select, form })
     }
 
+    /// The same for lines that were not written by us.
+    pub fn of_others(self, format: DataFormat) -> Self {
+        let form = Arc::new(FromLines::new(Arc::clone(&self.columns), Some(format)).of_others());
+        Self { form, ..self }
+    }
+
     pub fn select(&self) -> Select {
         self.select
     }

@@ -18,11 +18,17 @@ use selvedge_model::{Batch, RestObject};
 pub struct FromLines {
     columns: Arc<Columns>,
     compressed: bool,
+    /// Whether the lines are to be spelled as Weaviate spells them.
+    of_others: bool,
 }
 
 impl FromLines {
     pub fn new(columns: Arc<Columns>, format: Option<DataFormat>) -> Self {
-        Self { columns, compressed: format == Some(DataFormat::JsonLinesZstd) }
+        Self { columns, compressed: format == Some(DataFormat::JsonLinesZstd), of_others: false }
+    }
+
+    pub fn of_others(self) -> Self {
+        Self { of_others: true, ..self }
     }
 
     pub fn columns(&self) -> &Columns {
@@ -68,9 +74,10 @@ impl FromLines {
 
     /// An object that was not written by us. None as `class` for one of any collection.
     pub fn foreign(&self, line: &str, class: Option<&str>) -> Result<Rows, String> {
-        let Columns { properties, spaces, .. } = &*self.columns;
+        let Columns { properties, spaces, dropped, .. } = &*self.columns;
+        let dropped: Vec<_> = dropped.iter().map(String::as_str).collect();
         let object = foreign::object(line, class)?;
-        if spaces.is_empty() && object.has_vectors() {
+        if spaces.is_empty() && object.has_vectors(&dropped) {
             return Err("it has a vector, and there is no place for one".to_owned());
         }
         let mut rows = self.rows_of(&object, Select::All)?;
@@ -78,7 +85,7 @@ impl FromLines {
         object.push(&mut rows.batch, properties, |name, value, text| {
             foreign::write_value(of(name), value, text)
         })?;
-        object.push_vectors(&mut rows.batch, spaces, &[], true)?;
+        object.push_vectors(&mut rows.batch, spaces, &dropped, true)?;
         Ok(rows)
     }
 
@@ -111,9 +118,13 @@ impl Decode for FromLines {
         let (mut all, mut rows): (Vec<Rows>, u64) = (Vec::new(), 0);
         for (number, line) in numbered(text) {
             let wrong = |error: String| format!("its line {number}: {error}");
+            rows += 1;
+            if self.of_others {
+                self.push_foreign(&mut all, line, select, wanted).map_err(wrong)?;
+                continue;
+            }
             let object: RestObject<'_> =
                 serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
-            rows += 1;
             self.push(&mut all, &object, select, wanted).map_err(wrong)?;
         }
         if rows != group.rows {
@@ -146,6 +157,27 @@ impl FromLines {
         }
         let spaces = if select == Select::All { &spaces[..] } else { &[] };
         Ok(Rows { tenant, batch: Batch::new(spaces, *references), digests: Vec::new() })
+    }
+
+    fn push_foreign(
+        &self,
+        all: &mut Vec<Rows>,
+        line: &str,
+        select: Select,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Result<(), String> {
+        let mut rows = self.foreign(line, Some(&self.columns.collection))?;
+        if rows.tenant.as_ref().is_some_and(|tenant| wanted.is_some_and(|wanted| !wanted.contains(tenant))) {
+            return Ok(());
+        }
+        if select != Select::All {
+            rows.batch.vectors.clear();
+        }
+        match all.last_mut() {
+            Some(last) if last.tenant == rows.tenant => last.batch.append(&rows.batch),
+            _ => all.push(rows),
+        }
+        Ok(())
     }
 
     fn push(

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -87,6 +88,7 @@ impl BackupReader {
             mixed_dimensions: files.mixed_dimensions,
             tenants,
             columns,
+            edited: BTreeSet::new(),
         })
     }
 

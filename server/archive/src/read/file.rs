@@ -31,6 +31,7 @@ impl FileReader {
         let format =
             DataFormat::of_file(&file.name).ok_or_else(|| unreadable("is of no known format".to_owned()))?;
         let decoder = Decoder::new(stored.columns.clone(), format, select, &footer).map_err(unreadable)?;
+        let decoder = if stored.edited.contains(&file.name) { decoder.of_others(format) } else { decoder };
         if decoder.groups().is_some_and(|groups| groups != file.row_groups.len()) {
             let what = format_args!("{path} has not the row groups that files.json lists");
             return Err(corrupt(&stored.id, what));

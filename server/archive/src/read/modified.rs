@@ -60,6 +60,7 @@ impl Stored {
             let digest = content.tenants.get(&record.name).copied().unwrap_or_default();
             (record.rows, record.digest) = (Some(digest.objects), Some(digest));
         }
+        self.edited = modified.iter().map(|index| self.files[*index].name.clone()).collect();
         self.mixed_dimensions = content.dimensions.mixed();
         self.buckets = Some(content.buckets);
         let told = |index: usize| {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Stored {
     pub mixed_dimensions: Vec<DimensionCount>,
     pub tenants: Option<Vec<TenantRecord>>,
     pub columns: Arc<Columns>,
+    /// The names of files that are taken as they are, though somebody has edited them.
+    pub edited: BTreeSet<String>,
 }
 
 /// Bytes of a data file that have a checksum of their own.

@@ -51,6 +51,8 @@ pub fn sorted(
             // They broke off, which whoever sends them tells.
             None => return Ok(()),
             Some(None) => break,
+            // Nobody takes what would come of them.
+            Some(Some(_)) if out.is_closed() => return Ok(()),
             Some(Some(chunk)) => chunk,
         };
         let mut chunk = &chunk[..];
@@ -174,7 +176,8 @@ impl<'r> Sorting<'r> {
                 return Err(wrong(number, format_args!("object {} is in line {first} already", key.1)));
             }
             let rows = self.reader.read(&text).map_err(|why| wrong(number, why))?;
-            if !sending.push(rows) {
+            let rows = self.reader.with_own_references(rows, self.class.as_deref());
+            if !sending.push(rows.map_err(|why| wrong(number, why))?) {
                 // Whoever takes them has failed, and says why.
                 return Ok(());
             }
@@ -309,7 +312,7 @@ mod tests {
     fn lines(lines: &[&str], run_bytes: usize) -> Result<Vec<(Option<String>, Batch)>> {
         let schema = json!({"class": "A", "multiTenancyConfig": {"enabled": true},
             "properties": [{"name": "n", "dataType": ["int"]}]});
-        let reader = LineReader::new(&Collection::from_schema(schema).unwrap()).unwrap();
+        let reader = LineReader::new(&Collection::from_schema(schema).unwrap(), "A".to_owned()).unwrap();
         let mut sorting = Sorting::new(&reader, run_bytes);
         lines.iter().try_for_each(|line| sorting.take(line.as_bytes()))?;
         let (out, mut taken) = mpsc::channel(100);

@@ -235,7 +235,7 @@ pub struct ImportHeader {
     pub format: DataFormat,
 }
 
-pub fn import_header(wire: v1::ImportBackupHeader) -> Result<(ImportHeader, Option<Collection>)> {
+pub fn import_header(wire: v1::ImportBackupHeader) -> Result<(ImportHeader, Option<(Collection, String)>)> {
     let v1::ImportBackupHeader { repository, backup_id: id, collection, schema, cluster, format } = wire;
     check_name("repository", &repository)?;
     check_name("cluster", &cluster)?;
@@ -252,7 +252,8 @@ pub fn import_header(wire: v1::ImportBackupHeader) -> Result<(ImportHeader, Opti
     Ok((ImportHeader { cluster, backup_id, collection, format }, given))
 }
 
-fn given_schema(schema: &str, name: &str) -> Result<Collection> {
+/// Under its new name, and what it was called before.
+fn given_schema(schema: &str, name: &str) -> Result<(Collection, String)> {
     let invalid =
         |why: String| Error::invalid("schema", format!("`schema` is no schema of a collection: {why}"));
     let mut schema: Value = serde_json::from_str(schema).map_err(|error| invalid(error.to_string()))?;
@@ -263,7 +264,7 @@ fn given_schema(schema: &str, name: &str) -> Result<Collection> {
         fields.insert("vectorIndexType".to_owned(), "hnsw".into());
     }
     let collection = Collection::from_schema(schema).map_err(|error| invalid(error.to_string()))?;
-    collection.renamed(&[(old, name.to_owned())].into())
+    Ok((collection.renamed(&[(old.clone(), name.to_owned())].into())?, old))
 }
 
 fn data_format(wire: i32) -> Result<DataFormat> {

@@ -130,9 +130,10 @@ fn lines(parts: Streaming<v1::ImportBackupRequest>) -> impl Stream<Item = error:
             Some(Some(Part::End(end))) => {
                 Err(broken(&format!("{} bytes were sent, and {taken} have come", end.bytes)))
             }
-            Some(Some(Part::Header(_)) | None) => {
+            Some(Some(Part::Header(_))) => {
                 Err(error::Error::invalid("header", "only the first message has a `header`"))
             }
+            Some(None) => Err(error::Error::invalid("lines", "a message has neither `lines` nor `end`")),
             None => Err(broken("the last message has to be `end`")),
         }
     })
@@ -143,8 +144,8 @@ impl Backups {
     async fn import(&self, header: v1::ImportBackupHeader) -> error::Result<Import> {
         let (header, given) = convert::import_header(header)?;
         let name = &header.collection;
-        let (collection, weaviate_version) = match given {
-            Some(collection) => (collection, String::new()),
+        let (collection, was, weaviate_version) = match given {
+            Some((collection, was)) => (collection, was, String::new()),
             None => {
                 let cluster = self.0.places.cluster(&header.cluster)?;
                 let version = cluster.connect().await?.version_text.clone();
@@ -155,11 +156,11 @@ impl Backups {
                     );
                     error::Error::new(Kind::CollectionNotFound, text).hint("send its schema")
                 })?;
-                (there, version)
+                (there, name.clone(), version)
             }
         };
         let (backup_id, format) = (header.backup_id, header.format);
-        Ok(Import { backup_id, collection, format, weaviate_version })
+        Ok(Import { backup_id, collection, was, format, weaviate_version })
     }
 }
 
