@@ -40,8 +40,8 @@ pub const KINDS: &[Kind] = &[
         make: |rest| Box::pin(async { seed::references(rest, "Hub", OBJECTS).await.map(drop) }),
     },
     Kind {
-        name: "several shards",
-        since: 25,
+        name: "several shards, range filters",
+        since: 26,
         collections: &["Many"],
         make: |rest| Box::pin(seed::sharded(rest, "Many", 3, OBJECTS)),
     },
