@@ -190,5 +190,5 @@ fn objects(class: &str, object: impl Fn(u32) -> Value) -> Vec<Value> {
         object["id"] = Uuid::from_u128(u128::from(number + 1) << 96).to_string().into();
         object
     };
-    (0..60).map(object).collect()
+    (0..OBJECTS as u32).map(object).collect()
 }

@@ -10,10 +10,12 @@ use selvedge_proto::v1::{ImportBackupEnd, ImportBackupHeader, ImportBackupReques
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt;
 use uuid::Uuid;
 
+use crate::jobs::start_held;
 use crate::round_trip::{all_kinds, same};
 
 /// Plain and compressed.
@@ -256,6 +258,8 @@ pub async fn lines_of_other_tools_are_imported_or_named(world: &mut World) -> an
     world.succeed(&["restore", "b", "--rename", "Article=Copy"]).await?;
     ensure!(world.rest.count("Copy", None).await? == 2);
 
+    as_weaviate_spells_them(world).await?;
+
     // Into a file that is not there yet, and never over another.
     let out = world.folder().join("out.jsonl");
     let output = out.display().to_string();
@@ -265,6 +269,82 @@ pub async fn lines_of_other_tools_are_imported_or_named(world: &mut World) -> an
     ensure!(world.run(&export).await.code == 1);
     let ran = world.run(&["export", "b", "Nobody"]).await;
     ensure!(ran.code != 0 && ran.out.is_empty() && ran.err.contains("Nobody"), "{ran:?}");
+    Ok(())
+}
+
+/// A restore compares what Weaviate makes of them, value by value.
+async fn as_weaviate_spells_them(world: &World) -> anyhow::Result<()> {
+    let nested = json!([{"name": "street", "dataType": ["text"]}, {"name": "city", "dataType": ["text"]},
+        {"name": "since", "dataType": ["date"]}]);
+    let properties = json!([{"name": "at", "dataType": ["date"]}, {"name": "days", "dataType": ["date[]"]},
+        {"name": "key", "dataType": ["uuid"]}, {"name": "address", "dataType": ["object"], "nestedProperties": nested}]);
+    world.rest.create(&json!({"class": "Foreign", "vectorizer": "none", "properties": properties})).await?;
+    let line = r#"{"id": "0F8FAD5B-D9CB-469F-A165-70867728950E", "properties": {"at": "2024-01-01T00:00:00.120+00:00",
+        "days": ["2024-06-01T12:00:00.000000001-05:30", "2024-06-01T00:00:00+02:00"], "key": "0F8FAD5B-D9CB-469F-A165-70867728950F",
+        "address": {"street": "x", "since": "2024-01-01T00:00:00.500Z", "city": "y"}}, "vector": []}"#;
+    let file = world.folder().join("spelled.jsonl");
+    fs::write(&file, line.replace('\n', ""))?;
+    let path = file.display().to_string();
+    world.succeed(&["import", &path, "--collection", "Foreign", "--id", "spelled"]).await?;
+    world.succeed(&["restore", "spelled", "--if-exists", "merge"]).await?;
+    world.succeed(&["verify", "spelled", "--against-live"]).await.map(drop)
+}
+
+/// What refers to the collection itself refers to it by its new name; tenants of any size come back.
+pub async fn lines_are_imported_under_another_name(world: &mut World) -> anyhow::Result<()> {
+    let next = json!({"name": "next", "dataType": ["Node"]});
+    world.rest.create(&json!({"class": "Node", "vectorizer": "none"})).await?;
+    world.rest.post("/v1/schema/Node/properties", &next).await?;
+    let id = |number: u128| Uuid::from_u128(number << 96 | 1);
+    let node = |number| json!({"class": "Node", "id": id(number), "vector": [1, 2]});
+    world.rest.write(&(1..=3).map(node).collect::<Vec<_>>()).await?;
+    let link = |number| {
+        json!({"from": format!("weaviate://localhost/Node/{}/next", id(number)),
+            "to": format!("weaviate://localhost/Node/{}", id(number % 3 + 1))})
+    };
+    world.rest.link(&(1..=3).map(link).collect::<Vec<_>>()).await?;
+    let tenants = json!({"class": "Large", "multiTenancyConfig": {"enabled": true}, "vectorizer": "none"});
+    world.rest.create(&tenants).await?;
+    let names: Value = ["a", "b", "c", "d"].iter().map(|name| json!({"name": name})).collect();
+    world.rest.post("/v1/schema/Large/tenants", &names).await?;
+    for (tenant, objects) in [("a", 3), ("b", 1_300), ("c", 700), ("d", 2)] {
+        let object = |number| json!({"class": "Large", "tenant": tenant, "id": id(number), "vector": [1]});
+        world.rest.write(&(1..=objects).map(object).collect::<Vec<_>>()).await?;
+    }
+    let before = Census::take(&world.rest, &["Node", "Large"]).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    for (old, new) in [("Node", "Knot"), ("Large", "Wide")] {
+        let schema = world.folder().join("schema.json");
+        fs::write(&schema, world.rest.get(&format!("/v1/schema/{old}")).await?.to_string())?;
+        let file = world.folder().join("lines.jsonl");
+        fs::write(&file, world.succeed(&["export", "b", old]).await?.out)?;
+        let (file, schema) = (file.display().to_string(), schema.display().to_string());
+        let id = new.to_lowercase();
+        world.succeed(&["import", &file, "--collection", new, "--schema", &schema, "--id", &id]).await?;
+        world.succeed(&["verify", &id, "--level", "rows"]).await?;
+        world.succeed(&["restore", &id]).await?;
+    }
+    let copies = Census::take(&world.rest, &["Knot", "Wide"]).await?;
+    let differences = before.differences(&copies, &[("Node", "Knot"), ("Large", "Wide")]);
+    ensure!(differences.is_empty(), "{}", differences.join("\n"));
+    Ok(())
+}
+
+/// What is done is written down by its place in the file.
+pub async fn a_restore_does_not_go_on_over_another_edit(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    back_up(world, "b", "none").await?;
+    world.rest.drop_all().await?;
+    let restore = ["restore", "b", "--allow-modified"];
+    let (id, held) = start_held(world, &restore, Call::grpc("BatchObjects"), 1).await?;
+    world.succeed(&["jobs", "cancel", &id]).await?;
+    held.release();
+    world.run(&["jobs", "watch", &id]).await;
+    let file = world.data_files("b", "Many")?.remove(0);
+    let whole = fs::read_to_string(&file)?;
+    fs::write(&file, whole.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>())?;
+    world.refuse(&["jobs", "resume", &id], 4, "edited since the job was begun").await?;
+    fs::write(&file, whole)?;
     Ok(())
 }
 
@@ -288,8 +368,10 @@ pub async fn lines_that_break_off_become_no_backup(world: &mut World) -> anyhow:
     // Somebody hangs up.
     let open = tokio_stream::iter(begin.clone()).chain(tokio_stream::pending());
     let mut hanging = world.backups().await?;
-    let call = tokio::time::timeout(Duration::from_millis(300), hanging.import_backup(open)).await;
-    ensure!(call.is_err(), "it did not wait for the end");
+    let mut call = Box::pin(hanging.import_backup(open));
+    let ended = tokio::time::timeout(Duration::from_millis(300), &mut call).await;
+    ensure!(ended.is_err() && world.has_files("b"), "it did not begin, or did not wait for the end");
+    drop(call);
     while world.has_files("b") {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

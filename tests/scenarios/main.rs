@@ -125,6 +125,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(json_lines::a_line_that_makes_no_sense_changes_nothing),
         both!(json_lines::what_is_exported_can_be_imported),
         both!(json_lines::lines_of_other_tools_are_imported_or_named),
+        both!(json_lines::lines_are_imported_under_another_name),
+        stand_in!(json_lines::a_restore_does_not_go_on_over_another_edit),
         both!(json_lines::lines_that_break_off_become_no_backup),
         both!(json_lines::damage_is_found_before_anything_is_written),
         both!(verify::chosen_tenants_are_compared_alone),

@@ -19,7 +19,7 @@ pub use columns::Columns;
 pub use data_format::DataFormat;
 pub use decode::Decoder;
 pub use encode::{Encoder, TenantBatch};
-pub use from_lines::FromLines;
+pub use from_lines::{FromLines, Writer};
 pub use into_lines::write_line;
 pub use pieces::Pieces;
 pub use rows::{Rows, Select};

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Batch, Property, References, ValueKind, VectorSpace, Vectors};
+use super::{Batch, Property, References, ValueKind, VectorSpace, Vectors, write_json_text};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +43,7 @@ pub struct RestObject<'a> {
 pub struct Fields<'a>(pub BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 /// Borrowed where it can be, which serde does only where it is told to.
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -58,10 +59,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = BTreeMap::new();
                 while let Some((Name(name), value)) = map.next_entry::<Name<'a>, &'a RawValue>()? {
-                    if fields.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("\"{name}\" is there twice")));
+                    match fields.entry(name) {
+                        Entry::Vacant(field) => drop(field.insert(value)),
+                        Entry::Occupied(field) => {
+                            return Err(A::Error::custom(format_args!("\"{}\" is there twice", field.key())));
+                        }
                     }
-                    fields.insert(name, value);
                 }
                 Ok(Fields(fields))
             }
@@ -98,7 +101,7 @@ impl RestObject<'_> {
                 if text.len() > start {
                     text.push(',');
                 }
-                text.push_str(&serde_json::to_string(name).map_err(|error| error.to_string())?);
+                write_json_text(text, name);
                 text.push(':');
                 write(name, value, text)?;
             }

@@ -43,7 +43,7 @@ pub async fn back_up(
         let whole = proof(&id, Level::Rows, &[], &[])?;
         for request in [whole].into_iter().chain(comparisons(&id, doomed)?) {
             part.progress.begin_anew();
-            verify(&part, cluster, repository, request).await?;
+            prove(&part, cluster, repository, request).await?;
         }
         job.or_stop(refuse_changed(cluster, repository, &id, doomed)).await?;
         job.progress.begin_anew();
@@ -80,7 +80,7 @@ pub async fn compare(
     let part = job.part(PART).without_journal().unseen();
     let doomed = [doomed];
     for request in comparisons(id, &doomed)? {
-        let compared = verify(&part, cluster, repository, request).await;
+        let compared = prove(&part, cluster, repository, request).await;
         compared.map_err(|failure| uncovered(failure, Some(id.clone())))?;
     }
     let unchanged = job.or_stop(refuse_changed(cluster, repository, id, &doomed)).await;
@@ -167,7 +167,7 @@ async fn make(
     apart(async move { backup::run(&job, &cluster, &repository, &request).await }).await
 }
 
-async fn verify(
+async fn prove(
     job: &Context,
     cluster: &Cluster,
     repository: &Repository,

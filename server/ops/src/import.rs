@@ -10,7 +10,7 @@ use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use selvedge_archive::{
     BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CollectionWriter,
-    CommitSummary, DataFile, DataFormat, FileWriter, LineReader, Manifest, Repository, TenantRecord,
+    CommitSummary, DataFile, DataFormat, FileWriter, Manifest, Repository, TenantRecord,
 };
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Collection, Content, TenantStatus, UuidRange};
@@ -24,8 +24,6 @@ use crate::Budget;
 const GROUP_BYTES: usize = 2 << 20;
 /// Bytes of lines that are sorted at once, with what is known of each.
 const RUN_BYTES: usize = 16 << 20;
-/// As often as the budget thinks that an object is in memory.
-const COPIES: usize = 4;
 /// Chunks of lines, and batches, that wait.
 const WAITING: usize = 2;
 
@@ -49,8 +47,7 @@ pub async fn import(
     import: Import,
     lines: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Manifest> {
-    // For what is sorted at once, which is in memory once.
-    let _share = budget.take_for(RUN_BYTES / COPIES).await?;
+    let _share = budget.take_whole(RUN_BYTES).await?;
     let job_id = Uuid::now_v7().to_string();
     repository.check().await?;
     repository.check_writable(&import.backup_id, &job_id).await?;
@@ -74,11 +71,11 @@ async fn write(
 ) -> Result<Manifest> {
     let start_time = Utc::now();
     let Import { collection, was, format, weaviate_version, .. } = import;
-    let reader = LineReader::new(&collection, was)?;
     let (chunks, taken) = mpsc::channel(WAITING);
     let (sender, batches) = mpsc::channel(WAITING);
     // Reading lines and sorting them is work, and waits for files.
-    let sorting = tokio::task::spawn_blocking(move || sorted(&reader, RUN_BYTES, taken, &sender));
+    let of = collection.clone();
+    let sorting = tokio::task::spawn_blocking(move || sorted(&of, &was, RUN_BYTES, taken, &sender));
     let fed = async move {
         let mut lines = std::pin::pin!(lines);
         loop {

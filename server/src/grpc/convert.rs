@@ -1,7 +1,8 @@
-//! Between the wire and the domain: requests come in through `request`, the rest is on its way out.
+//! Between the wire and the domain: requests come in through `request` and `import`, the rest is on its way out.
 
 mod backup;
 mod collection;
+mod import;
 mod job;
 mod names;
 mod page;
@@ -12,11 +13,11 @@ mod settings;
 
 pub use backup::{backup, backups, incomplete, pruned};
 pub use collection::collections;
+pub use import::import_header;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{
-    Call, backup_call, backup_id, clear_call, import_header, restore_call, selection, tenant_names,
-    verify_call,
+    Call, backup_call, backup_id, clear_call, restore_call, selection, tenant_names, verify_call,
 };
 
 use chrono::{DateTime, Utc};

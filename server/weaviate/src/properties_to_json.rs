@@ -3,6 +3,7 @@
 //! There is no tree in between: a page of a thousand objects becomes one buffer of text. The numbers below are the field
 //! numbers of `Properties`, `Value` and `ListValue` in `proto/weaviate/v1/weaviate.proto`.
 
+use selvedge_model::write_json_text;
 use std::fmt::Write;
 
 use serde_json::Number;
@@ -39,7 +40,7 @@ fn write_fields(out: &mut String, message: &[u8], depth: usize) -> Result<(), Ma
         if !std::mem::take(&mut first) {
             out.push(',');
         }
-        write_text(out, name);
+        write_json_text(out, name);
         out.push(':');
         write_value(out, number, field, depth).map_err(|error| in_property(name, error))?;
     }
@@ -71,7 +72,7 @@ fn write_value(out: &mut String, number: u32, field: Field<'_>, depth: usize) ->
         4 => write_fields(out, field.bytes()?, depth + 1),
         5 => write_list(out, field.bytes()?, depth),
         6 | 7 | 10 | 13 => {
-            write_text(out, field.text()?);
+            write_json_text(out, field.text()?);
             Ok(())
         }
         8 => write_int(out, field.varint()?.cast_signed()),
@@ -94,7 +95,7 @@ fn write_list(out: &mut String, message: &[u8], depth: usize) -> Result<(), Malf
         3 => write_bools(out, values)?,
         4 => write_repeated(out, values, |out, field| write_fields(out, field.bytes()?, depth + 1))?,
         5 | 6 | 8 => write_repeated(out, values, |out, field| {
-            write_text(out, field.text()?);
+            write_json_text(out, field.text()?);
             Ok(())
         })?,
         _ => return Err(Malformed(format!("kind of list {number}, which this version does not know"))),
@@ -196,12 +197,12 @@ fn write_phone(out: &mut String, message: &[u8]) -> Result<(), Malformed> {
         if !std::mem::take(&mut first) {
             out.push(',');
         }
-        write_text(out, name);
+        write_json_text(out, name);
         out.push(':');
         match number {
             1 | 5 => write_display(out, field.varint()?)?,
             7 => write_display(out, field.varint()? != 0)?,
-            _ => write_text(out, field.text()?),
+            _ => write_json_text(out, field.text()?),
         }
     }
     out.push('}');
@@ -228,18 +229,6 @@ fn write_int(out: &mut String, value: i64) -> Result<(), Malformed> {
 
 fn write_display(out: &mut String, value: impl std::fmt::Display) -> Result<(), Malformed> {
     write!(out, "{value}").map_err(|error| Malformed(error.to_string()))
-}
-
-/// Appends a JSON string. Most texts have nothing to escape.
-pub fn write_text(out: &mut String, text: &str) {
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        out.reserve(text.len() + 2);
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        out.push_str(&serde_json::Value::from(text).to_string());
-    }
 }
 
 fn unknown_kind(name: &str) -> Malformed {

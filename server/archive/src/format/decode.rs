@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::columns::Columns;
 use super::data_format::DataFormat;
-use super::from_lines::FromLines;
+use super::from_lines::{FromLines, Writer};
 use super::from_parquet::FromParquet;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
@@ -42,10 +42,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `footer` is what comes after the last row group. The error says why it makes no sense.
+    /// `writer` is of lines; `footer` is what comes after the last row group. The error says why it makes no sense.
     pub fn new(
         columns: Arc<Columns>,
         format: DataFormat,
+        writer: Writer,
         select: Select,
         footer: &Pieces,
     ) -> Result<Self, String> {
@@ -55,16 +56,10 @@ impl Decoder {
                 Arc::new(form.map_err(|error| format!("is no Parquet file: {error}"))?)
             }
             DataFormat::JsonLines | DataFormat::JsonLinesZstd => {
-                Arc::new(FromLines::new(Arc::clone(&columns), Some(format)))
+                Arc::new(FromLines::new(Arc::clone(&columns), format, writer))
             }
         };
         Ok(Self { columns, select, form })
-    }
-
-    /// The same for lines that were not written by us.
-    pub fn of_others(self, format: DataFormat) -> Self {
-        let form = Arc::new(FromLines::new(Arc::clone(&self.columns), Some(format)).of_others());
-        Self { form, ..self }
     }
 
     pub fn select(&self) -> Select {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, Timelike};
-use selvedge_model::{Fields, Property, RestObject, ValueKind};
+use selvedge_model::{Fields, Property, RestObject, ValueKind, write_json_text};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub fn object<'a>(line: &'a str, class: Option<&str>) -> Result<RestObject<'a>> 
 }
 
 /// Without the place, which would be another line.
-pub fn plain(error: serde_json::Error) -> String {
+fn plain(error: serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or(&text).to_owned()
 }
@@ -81,7 +81,7 @@ fn write_item(property: &Property, value: &RawValue, text: &mut String) -> Resul
                 if number > 0 {
                     text.push(',');
                 }
-                text.push_str(&serde_json::to_string(name).map_err(plain)?);
+                write_json_text(text, name);
                 text.push(':');
                 write_value(property.nested.iter().find(|nested| nested.name == **name), value, text)?;
             }

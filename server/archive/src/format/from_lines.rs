@@ -14,21 +14,24 @@ use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
 use selvedge_model::{Batch, RestObject};
 
+/// Who has written lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    Ourselves,
+    /// They are looked at closely, and spelled as Weaviate spells them.
+    Others,
+}
+
 #[derive(Debug)]
 pub struct FromLines {
     columns: Arc<Columns>,
     compressed: bool,
-    /// Whether the lines are to be spelled as Weaviate spells them.
-    of_others: bool,
+    writer: Writer,
 }
 
 impl FromLines {
-    pub fn new(columns: Arc<Columns>, format: Option<DataFormat>) -> Self {
-        Self { columns, compressed: format == Some(DataFormat::JsonLinesZstd), of_others: false }
-    }
-
-    pub fn of_others(self) -> Self {
-        Self { of_others: true, ..self }
+    pub fn new(columns: Arc<Columns>, format: DataFormat, writer: Writer) -> Self {
+        Self { columns, compressed: format == DataFormat::JsonLinesZstd, writer }
     }
 
     pub fn columns(&self) -> &Columns {
@@ -119,7 +122,7 @@ impl Decode for FromLines {
         for (number, line) in numbered(text) {
             let wrong = |error: String| format!("its line {number}: {error}");
             rows += 1;
-            if self.of_others {
+            if self.writer == Writer::Others {
                 self.push_foreign(&mut all, line, select, wanted).map_err(wrong)?;
                 continue;
             }

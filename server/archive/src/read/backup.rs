@@ -43,19 +43,14 @@ impl BackupReader {
         damage.error(&self.manifest.id)
     }
 
+    /// The collection, with the lists as they would be for its data files as they are now, if they are JSON Lines that somebody has
+    /// edited; and those files.
+    pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<Modified>)> {
+        self.collection(name).await?.as_it_is_now().await
+    }
+
     /// Reads a collection's schema and lists, and checks them against the manifest.
     pub async fn collection(&self, name: &str) -> Result<CollectionReader> {
-        self.stored(name).await.map(CollectionReader::new)
-    }
-
-    /// The same, with the lists as they would be for its data files as they are now, if they are JSON Lines that somebody has
-    /// edited; and those.
-    pub async fn collection_as_it_is(&self, name: &str) -> Result<(CollectionReader, Vec<Modified>)> {
-        let (stored, modified) = self.stored(name).await?.taken_as_it_is().await?;
-        Ok((CollectionReader::new(stored), modified))
-    }
-
-    async fn stored(&self, name: &str) -> Result<Stored> {
         let id = &self.manifest.id;
         let Some(summary) = self.manifest.collections.iter().find(|collection| collection.name == name)
         else {
@@ -78,7 +73,7 @@ impl BackupReader {
             .map_err(|error| error.context(format_args!("backup {id}")))?;
         let spaces = written_spaces(id, &collection, &files.vectors)?;
         let columns = Arc::new(Columns::new(&collection, &spaces)?);
-        Ok(Stored {
+        Ok(CollectionReader::new(Stored {
             store: self.store.clone(),
             id: id.clone(),
             collection,
@@ -89,7 +84,7 @@ impl BackupReader {
             tenants,
             columns,
             edited: BTreeSet::new(),
-        })
+        }))
     }
 
     /// Without the files of other backups that are a part of it, it would look whole and not be.

@@ -14,7 +14,7 @@ use selvedge_model::{Buckets, Collection, Digester, DimensionCount, VectorSpace}
 /// A collection of a backup. Clones share it.
 #[derive(Debug, Clone)]
 pub struct CollectionReader {
-    stored: Arc<Stored>,
+    pub(super) stored: Arc<Stored>,
 }
 
 impl CollectionReader {

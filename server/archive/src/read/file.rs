@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::stored::{Part, Stored};
 use crate::data_file::{DataFile, Footer, RowGroup, TenantSpan};
-use crate::format::{DataFormat, Decoder, Pieces, Rows, Select};
+use crate::format::{DataFormat, Decoder, Pieces, Rows, Select, Writer};
 use crate::store_error::corrupt;
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::Result;
@@ -30,8 +30,9 @@ impl FileReader {
         let unreadable = |why: String| corrupt(&stored.id, format_args!("{path} {why}"));
         let format =
             DataFormat::of_file(&file.name).ok_or_else(|| unreadable("is of no known format".to_owned()))?;
-        let decoder = Decoder::new(stored.columns.clone(), format, select, &footer).map_err(unreadable)?;
-        let decoder = if stored.edited.contains(&file.name) { decoder.of_others(format) } else { decoder };
+        let writer = if stored.edited.contains(&file.name) { Writer::Others } else { Writer::Ourselves };
+        let decoder =
+            Decoder::new(stored.columns.clone(), format, writer, select, &footer).map_err(unreadable)?;
         if decoder.groups().is_some_and(|groups| groups != file.row_groups.len()) {
             let what = format_args!("{path} has not the row groups that files.json lists");
             return Err(corrupt(&stored.id, what));

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::collection::CollectionReader;
 use super::damage::Damage;
-use super::stored::{Part, Stored};
+use super::stored::Stored;
 use crate::checksum::Checksum;
 use crate::data_file::{DataFile, Footer, RowGroup};
-use crate::format::{Account, DataFormat, Decoder, FromLines, Pieces, Select};
-use crate::store_error::corrupt;
+use crate::format::{Account, DataFormat, FromLines, Select, Writer};
 use crate::threads::off_the_async_threads;
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
@@ -33,81 +33,69 @@ pub struct Modified {
 /// Why lines cannot be taken.
 type Wrong<T> = std::result::Result<T, String>;
 
-impl Stored {
+impl CollectionReader {
     /// With the lists as they would be for its files as they are now, and those that are not what was written. Files
     /// of JSON Lines only; what is in them has to make sense, and every file to be there.
-    pub async fn taken_as_it_is(mut self) -> Result<(Self, Vec<Modified>)> {
+    pub(super) async fn as_it_is_now(&self) -> Result<(Self, Vec<Modified>)> {
         let mut modified = Vec::new();
-        for (index, file) in self.files.iter().enumerate() {
-            let path = self.path(file);
+        for (index, file) in self.files().iter().enumerate() {
             let is_line = DataFormat::of_file(&file.name).is_some_and(DataFormat::is_lines);
-            if is_line && !self.store.holds(&path, file.bytes, file.blake3).await? {
+            if is_line && !self.stored.store.holds(&self.path(file), file.bytes, file.blake3).await? {
                 modified.push(index);
             }
         }
         if modified.is_empty() {
-            return Ok((self, Vec::new()));
+            return Ok((self.clone(), Vec::new()));
         }
-        let mut content = Content::default();
-        let rows_before: Vec<_> = self.files.iter().map(|file| file.rows).collect();
-        for index in 0..self.files.len() {
-            content.merge(match modified.contains(&index) {
-                true => self.take_as_it_is(index).await?,
-                false => self.content_of(&self.files[index]).await?,
-            });
+        let (mut stored, mut content, mut told) =
+            (Stored::clone(&self.stored), Content::default(), Vec::new());
+        for (index, file) in self.files().iter().enumerate() {
+            if !modified.contains(&index) {
+                content.merge(self.content_of(file).await?);
+                continue;
+            }
+            let (now, of_file) = self.file_as_it_is_now(file).await?;
+            content.merge(of_file);
+            let (key, blake3) = (self.path(file).to_string(), now.blake3);
+            told.push(Modified { key, rows: now.rows, rows_before: file.rows, blake3 });
+            stored.edited.insert(now.name.clone());
+            stored.files[index] = now;
         }
-        for record in self.tenants.iter_mut().flatten().filter(|record| record.rows.is_some()) {
+        for record in stored.tenants.iter_mut().flatten().filter(|record| record.rows.is_some()) {
             let digest = content.tenants.get(&record.name).copied().unwrap_or_default();
             (record.rows, record.digest) = (Some(digest.objects), Some(digest));
         }
-        self.edited = modified.iter().map(|index| self.files[*index].name.clone()).collect();
-        self.mixed_dimensions = content.dimensions.mixed();
-        self.buckets = Some(content.buckets);
-        let told = |index: usize| {
-            let file = &self.files[index];
-            let (key, blake3) = (self.path(file).to_string(), file.blake3);
-            Modified { key, rows: file.rows, rows_before: rows_before[index], blake3 }
-        };
-        let modified = modified.into_iter().map(told).collect();
-        Ok((self, modified))
+        stored.mixed_dimensions = content.dimensions.mixed();
+        stored.buckets = Some(content.buckets);
+        Ok((Self::new(stored), told))
     }
 
-    async fn take_as_it_is(&mut self, index: usize) -> Result<Content> {
-        let file = self.files[index].clone();
-        let path = self.path(&file);
-        let size = self.store.head(&path).await?.map_or(0, |meta| meta.size);
+    async fn file_as_it_is_now(&self, file: &DataFile) -> Result<(DataFile, Content)> {
+        let (store, path) = (&self.stored.store, self.path(file));
+        let size = store.head(&path).await?.map_or(0, |meta| meta.size);
         if size > TEXT_BYTES {
             let text = format!("{path} was modified, and is too large to be taken as it is");
             return Err(Error::new(Kind::BackupCorrupt, text).hint("import its lines instead"));
         }
-        let Some(bytes) = self.store.get(&path).await? else {
-            return Err(Damage::missing(&path).error(&self.id));
+        let Some(bytes) = store.get(&path).await? else {
+            return Err(self.corrupt(&Damage::missing(&path)));
         };
-        let lines = FromLines::new(self.columns.clone(), DataFormat::of_file(&file.name));
-        let read = off_the_async_threads(move || Ok(Reading { lines, file, bytes }.read())).await?;
-        let (file, content) = read.map_err(|why| {
+        let format = DataFormat::of_file(&file.name).unwrap_or_default();
+        let lines = FromLines::new(self.stored.columns.clone(), format, Writer::Others);
+        let reading = Reading { lines, file: file.clone(), bytes };
+        off_the_async_threads(move || Ok(reading.read())).await?.map_err(|why| {
             let text = format!("{path} was modified, and cannot be taken as it is: {why}");
             Error::new(Kind::BackupCorrupt, text).hint("mend the line, or bring the file back from a copy")
-        })?;
-        self.files[index] = file;
-        Ok(content)
+        })
     }
 
     /// Of a file that is as it was written.
     async fn content_of(&self, file: &DataFile) -> Result<Content> {
-        let mut account = Account::default();
-        let path = self.path(file);
-        let wrong = |why: String| corrupt(&self.id, format_args!("{path} cannot be read: {why}"));
-        let format = DataFormat::of_file(&file.name).unwrap_or_default();
-        let none = Pieces::new(Vec::new());
-        let decoder = Decoder::new(self.columns.clone(), format, Select::All, &none).map_err(wrong)?;
-        for (index, group) in file.row_groups.iter().enumerate() {
-            let blake3 = group.blake3.ok_or_else(|| wrong("a row group without a checksum".to_owned()))?;
-            let part = Part { offset: group.offset, bytes: group.bytes, blake3 };
-            let pieces = self.fetch(file, vec![part]).await?;
-            for rows in decoder.decode(index, group, pieces, None).map_err(wrong)? {
-                let noted = account.note(&self.columns, rows.tenant.as_deref(), &rows.batch);
-                noted.map_err(|unfit| wrong(unfit.0))?;
+        let (mut account, reader) = (Account::default(), self.open(file, Select::All).await?);
+        for group in 0..file.row_groups.len() {
+            for rows in reader.group(group, None).await? {
+                let noted = account.note(&self.stored.columns, rows.tenant.as_deref(), &rows.batch);
+                noted.map_err(|unfit| self.corrupt(&self.unsound(file, unfit.0)))?;
             }
         }
         Ok(account.content)
@@ -178,7 +166,8 @@ impl Reading {
         if self.file.covers.is_some_and(|covers| !covers.contains(id)) {
             return Err(format!("object {id} belongs into another file, by its id"));
         }
-        let is_of_file = |tenant: &String| self.file.tenants.iter().any(|span| span.tenant == *tenant);
+        let spans = &self.file.tenants;
+        let is_of_file = |tenant: &String| spans.binary_search_by(|span| span.tenant.cmp(tenant)).is_ok();
         match tenant {
             Some(tenant) if !is_of_file(tenant) => {
                 Err(format!("object {id} belongs into another file, by its tenant \"{tenant}\""))

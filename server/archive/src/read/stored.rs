@@ -18,7 +18,7 @@ use selvedge_model::error::{Error, Result};
 use selvedge_model::{Buckets, Collection, DimensionCount};
 
 /// A collection of a backup as its lists tell of it, and where it is. There is one of it, however many read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stored {
     pub store: Arc<Store>,
     pub id: BackupId,

@@ -67,7 +67,12 @@ impl Budget {
 
     /// A share in which an object of so many bytes has room, or everything there is. Whoever asks must hold none.
     pub async fn take_for(&self, object: usize) -> Result<Share> {
-        let wanted = object.saturating_mul(COPIES).clamp(LEAST, self.total);
+        self.take_whole(object.saturating_mul(COPIES)).await
+    }
+
+    /// So many bytes, or everything there is. Whoever asks must hold none.
+    pub async fn take_whole(&self, bytes: usize) -> Result<Share> {
+        let wanted = bytes.clamp(LEAST, self.total);
         let mut share = self.acquire(wanted).await?;
         share.is_all = wanted == self.total;
         Ok(share)

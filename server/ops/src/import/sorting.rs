@@ -2,10 +2,10 @@
 //! merged.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Lines, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::Utc;
 use selvedge_archive::{LineReader, Rows};
-use selvedge_model::Batch;
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::{Batch, Collection, rename_references};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use tokio::sync::mpsc;
@@ -37,14 +37,16 @@ struct Line {
 }
 
 /// Hands on the objects of all lines, in order, when the last chunk has come, which is none. Sorts so many bytes of lines at once.
-/// Blocks.
+/// `was` is what the schema called the collection. Blocks.
 pub fn sorted(
-    reader: &LineReader,
+    collection: &Collection,
+    was: &str,
     run_bytes: usize,
     mut chunks: mpsc::Receiver<Option<Bytes>>,
     out: &mpsc::Sender<(Option<String>, Batch)>,
 ) -> Result<()> {
-    let mut sorting = Sorting::new(reader, run_bytes);
+    let reader = LineReader::new(collection)?;
+    let mut sorting = Sorting::new(&reader, run_bytes);
     let mut rest: Vec<u8> = Vec::new();
     loop {
         let chunk = match chunks.blocking_recv() {
@@ -68,7 +70,7 @@ pub fn sorted(
         }
     }
     sorting.take(&rest)?;
-    sorting.merge(out)
+    sorting.merge(was, &collection.name, out)
 }
 
 struct Sorting<'r> {
@@ -119,8 +121,9 @@ impl<'r> Sorting<'r> {
             text.to_owned()
         };
         let rows = self.reader.read(&text).map_err(|why| wrong(number, why))?;
+        self.reader.check(&rows).map_err(|why| wrong(number, why))?;
         self.bytes += text.len() + size_of::<Line>();
-        self.run.push(Line { key: key(rows), number, text });
+        self.run.push(Line { key: key(&rows), number, text });
         if self.bytes >= self.run_bytes { self.end_run() } else { Ok(()) }
     }
 
@@ -152,32 +155,43 @@ impl<'r> Sorting<'r> {
         Ok(())
     }
 
-    fn merge(mut self, out: &mpsc::Sender<(Option<String>, Batch)>) -> Result<()> {
-        let last = self.sort_run().into_iter().map(Ok);
-        let mut sources: Vec<Box<dyn Iterator<Item = Result<Line>> + '_>> = vec![Box::new(last)];
+    /// `was` is what the schema called the collection, which is `now` another.
+    fn merge(mut self, was: &str, now: &str, out: &mpsc::Sender<(Option<String>, Batch)>) -> Result<()> {
+        let renamed = [Some(was), self.class.as_deref()].into_iter().flatten().filter(|old| *old != now);
+        let renamed: BTreeMap<_, _> = renamed.map(|old| (old.to_owned(), now.to_owned())).collect();
+        let reader = self.reader;
+        let read = move |number: u64, text: &str| {
+            let rows = reader.read(text).map_err(|why| wrong(number, why))?;
+            Ok(Head { key: key(&rows), number, rows })
+        };
+        let last = self.sort_run().into_iter().map(move |line| read(line.number, &line.text));
+        let mut sources: Vec<Box<dyn Iterator<Item = Result<Head>> + '_>> = vec![Box::new(last)];
         for run in std::mem::take(&mut self.runs) {
             let Some(file) = self.aside.clone() else { break };
             let lines = BufReader::new(Section { file, rest: run }).lines();
-            sources.push(Box::new(Run { lines, reader: self.reader }));
+            sources.push(Box::new(lines.map(move |line| {
+                let line = line.map_err(no_room)?;
+                let lost = || Error::internal("a line that was put aside is not what it was");
+                let (number, text) = line.split_once('\t').ok_or_else(lost)?;
+                read(number.parse().map_err(|_| lost())?, text)
+            })));
         }
         let mut heads = BinaryHeap::new();
-        for (index, source) in sources.iter_mut().enumerate() {
-            if let Some(line) = source.next().transpose()? {
-                heads.push(Reverse((line.key, line.number, index, line.text)));
-            }
+        for (source, lines) in sources.iter_mut().enumerate() {
+            heads.extend(lines.next().transpose()?.map(|head| Reverse((head, source))));
         }
         let mut sending = Sending { out, batch: None };
         let mut before: Option<(Key, u64)> = None;
-        while let Some(Reverse((key, number, index, text))) = heads.pop() {
-            if let Some(next) = sources[index].next().transpose()? {
-                heads.push(Reverse((next.key, next.number, index, next.text)));
-            }
+        while let Some(Reverse((Head { key, number, mut rows }, source))) = heads.pop() {
+            heads.extend(sources[source].next().transpose()?.map(|head| Reverse((head, source))));
             if let Some((_, first)) = before.filter(|(before, _)| *before == key) {
                 return Err(wrong(number, format_args!("object {} is in line {first} already", key.1)));
             }
-            let rows = self.reader.read(&text).map_err(|why| wrong(number, why))?;
-            let rows = self.reader.with_own_references(rows, self.class.as_deref());
-            if !sending.push(rows.map_err(|why| wrong(number, why))?) {
+            // What refers to the collection itself follows its new name.
+            if let Some(column) = rows.batch.references.as_mut().filter(|_| !renamed.is_empty()) {
+                *column = rename_references(column, &renamed).map_err(|why| wrong(number, why))?;
+            }
+            if !sending.push(rows) {
                 // Whoever takes them has failed, and says why.
                 return Ok(());
             }
@@ -187,6 +201,39 @@ impl<'r> Sorting<'r> {
         Ok(())
     }
 }
+
+/// The next object of a run. They come by their keys, and then by their lines.
+struct Head {
+    key: Key,
+    number: u64,
+    rows: Rows,
+}
+
+impl Head {
+    fn place(&self) -> (&Key, u64) {
+        (&self.key, self.number)
+    }
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Head {}
 
 /// What has to be known of a line before it is read.
 #[derive(Deserialize)]
@@ -215,31 +262,6 @@ impl Read for Section {
         let read = self.file.read_at(&mut bytes[..most], self.rest.start)?;
         self.rest.start += read as u64;
         Ok(read)
-    }
-}
-
-/// A run that was put aside.
-struct Run<'r> {
-    lines: Lines<BufReader<Section>>,
-    reader: &'r LineReader,
-}
-
-impl Iterator for Run<'_> {
-    type Item = Result<Line>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = match self.lines.next()? {
-            Ok(line) => line,
-            Err(error) => return Some(Err(no_room(error))),
-        };
-        let lost = || Error::internal("a line that was put aside is not what it was");
-        let read = || {
-            let (number, text) = line.split_once('\t').ok_or_else(lost)?;
-            let number = number.parse().map_err(|_| lost())?;
-            let rows = self.reader.read(text).map_err(|why| wrong(number, why))?;
-            Ok(Line { key: key(rows), number, text: text.to_owned() })
-        };
-        Some(read())
     }
 }
 
@@ -279,8 +301,8 @@ pub fn is_full(batch: &Batch) -> bool {
     batch.len() >= BATCH_ROWS || batch.byte_len() >= BATCH_BYTES
 }
 
-fn key(rows: Rows) -> Key {
-    (rows.tenant, rows.batch.ids.first().copied().unwrap_or_default())
+fn key(rows: &Rows) -> Key {
+    (rows.tenant.clone(), rows.batch.ids.first().copied().unwrap_or_default())
 }
 
 /// As Weaviate gives it one.
@@ -306,17 +328,16 @@ fn no_room(error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use selvedge_model::Collection;
     use serde_json::json;
 
     fn lines(lines: &[&str], run_bytes: usize) -> Result<Vec<(Option<String>, Batch)>> {
         let schema = json!({"class": "A", "multiTenancyConfig": {"enabled": true},
             "properties": [{"name": "n", "dataType": ["int"]}]});
-        let reader = LineReader::new(&Collection::from_schema(schema).unwrap(), "A".to_owned()).unwrap();
+        let reader = LineReader::new(&Collection::from_schema(schema).unwrap()).unwrap();
         let mut sorting = Sorting::new(&reader, run_bytes);
         lines.iter().try_for_each(|line| sorting.take(line.as_bytes()))?;
         let (out, mut taken) = mpsc::channel(100);
-        sorting.merge(&out)?;
+        sorting.merge("A", "A", &out)?;
         drop(out);
         Ok(std::iter::from_fn(|| taken.blocking_recv()).collect())
     }
