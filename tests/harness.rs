@@ -4,6 +4,7 @@ pub mod census;
 pub mod faulty_store;
 pub mod full_store;
 pub mod interrupt;
+pub mod object_server;
 pub mod programs;
 pub mod raw_codec;
 pub mod rest;

@@ -26,7 +26,7 @@
 
 mod auth;
 mod contents;
-mod door;
+pub(crate) mod door;
 pub mod faults;
 mod gate;
 mod graphql;

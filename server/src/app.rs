@@ -14,7 +14,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::config::{Config, Make, Options, RepositoryConfig};
+use crate::config::{Config, Make, Options, RepositoryPlace};
 use crate::grpc::{self, Health};
 use crate::jobs::{Limits, Registry};
 use selvedge_archive::Repository;
@@ -133,19 +133,19 @@ impl App {
 }
 
 /// A repository that is there, or is to be made.
-async fn open(config: &RepositoryConfig) -> Result<Repository> {
-    let RepositoryConfig { name, url, make } = config;
+async fn open(place: &RepositoryPlace) -> Result<Repository> {
+    let RepositoryPlace { config, make } = place;
     let is_made = match make {
         Make::Always => true,
-        Make::IfVacant => Repository::is_vacant(name, url)?,
+        Make::IfVacant => Repository::is_vacant(config)?,
         Make::Never => false,
     };
     if is_made {
-        let repository = Repository::create(name, url)?;
+        let repository = Repository::create(config)?;
         repository.init().await?;
         return Ok(repository);
     }
-    let repository = Repository::open(name, url)?;
+    let repository = Repository::open(config)?;
     repository.check().await?;
     Ok(repository)
 }
@@ -153,8 +153,9 @@ async fn open(config: &RepositoryConfig) -> Result<Repository> {
 /// Makes the repositories that the configuration names, those that are there excepted, and says where they are.
 pub async fn init(config: &Config) -> Result<Vec<String>> {
     let mut made = Vec::new();
-    for repository in &config.repositories {
-        let repository = open(&RepositoryConfig { make: Make::Always, ..repository.clone() }).await?;
+    for place in &config.repositories {
+        let place = RepositoryPlace { make: Make::Always, ..place.clone() };
+        let repository = open(&place).await?;
         made.push(repository.url().to_owned());
     }
     Ok(made)
@@ -192,6 +193,7 @@ mod tests {
 
     use super::*;
     use crate::jobs::Job;
+    use selvedge_archive::RepositoryConfig;
     use selvedge_ops::{ClearRequest, Context, Operation, Request};
 
     /// Nothing listens where its cluster should be.
@@ -204,7 +206,7 @@ mod tests {
             api_key: None,
             retry_budget: Duration::ZERO,
         };
-        let repository = Repository::open("default", "memory://test").unwrap();
+        let repository = Repository::open(&RepositoryConfig::new("default", "memory://test")).unwrap();
         repository.init().await.unwrap();
         App::with_parts(vec![cluster], vec![repository], Options::default()).unwrap()
     }

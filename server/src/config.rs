@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use selvedge_archive::RepositoryConfig;
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::{Budget, DEFAULT_NAME};
 use selvedge_weaviate::ClusterConfig;
@@ -26,17 +27,15 @@ const DEFAULT_REPOSITORY: &str = "backups";
 pub struct Config {
     pub listen: SocketAddr,
     pub clusters: Vec<ClusterConfig>,
-    pub repositories: Vec<RepositoryConfig>,
+    pub repositories: Vec<RepositoryPlace>,
     pub options: Options,
     pub log: Log,
 }
 
 /// A repository to be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositoryConfig {
-    /// The name that requests use.
-    pub name: String,
-    pub url: String,
+#[derive(Debug, Clone)]
+pub struct RepositoryPlace {
+    pub config: RepositoryConfig,
     pub make: Make,
 }
 
@@ -111,7 +110,10 @@ impl Config {
         Ok(Self {
             listen: address::listen(&flags.listen, flags.allow_insecure)?,
             clusters: vec![cluster],
-            repositories: vec![RepositoryConfig { name: DEFAULT_NAME.to_owned(), url, make }],
+            repositories: vec![RepositoryPlace {
+                config: RepositoryConfig::new(DEFAULT_NAME, url).with_environment(std::env::vars()),
+                make,
+            }],
             options: Options {
                 max_jobs: usize::from(flags.max_jobs),
                 max_queued: usize::from(flags.max_queued),
@@ -161,7 +163,7 @@ impl fmt::Display for Config {
                 writeln!(f, "api_key = \"(set, not shown)\"")?;
             }
         }
-        for RepositoryConfig { name, url, make: _ } in repositories {
+        for RepositoryPlace { config: RepositoryConfig { name, url, .. }, make: _ } in repositories {
             writeln!(f, "\n[repositories.{name}]\nurl = \"{url}\"")?;
         }
         Ok(())
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:50071");
         assert_eq!(config.clusters[0].rest_url, "http://localhost:8080");
         assert_eq!(config.clusters[0].grpc_url, "http://localhost:50051");
-        let url = &config.repositories[0].url;
+        let url = &config.repositories[0].config.url;
         assert!(url.starts_with("file:///") && url.ends_with("/backups"), "{url}");
     }
 
@@ -204,7 +206,7 @@ mod tests {
         assert_eq!(make(&["--repository", "backups"]), Make::Never);
         assert_eq!(make(&["--repository", "/mnt/nas", "--create-repository"]), Make::Always);
         assert_eq!(
-            load(&["init", "--repository", "/mnt/nas"]).unwrap().repositories[0].url,
+            load(&["init", "--repository", "/mnt/nas"]).unwrap().repositories[0].config.url,
             "file:///mnt/nas"
         );
     }

@@ -21,7 +21,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 20;
 /// What the server and the client read from the environment, and that would mix with what they are told here.
-const SETTINGS: [&str; 2] = ["SELVEDGE_", "WEAVIATE_"];
+const SETTINGS: [&str; 5] = ["SELVEDGE_", "WEAVIATE_", "AWS_", "GOOGLE_", "AZURE_"];
 /// What `cargo run` tells a program of its package. Build scripts watch some of it, and would run anew each time.
 const OF_THIS_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME"];
 
@@ -89,8 +89,12 @@ pub struct ServerSettings {
     pub max_jobs: Option<u16>,
     /// Whether it goes on with the jobs that another server was in the middle of.
     pub resume_on_start: bool,
-    /// A folder. Its log goes beside it, into `<folder>.log`.
-    pub repository: PathBuf,
+    /// A folder, or a URL.
+    pub repository: String,
+    /// What it finds in its environment.
+    pub env: Vec<(String, String)>,
+    /// Where its log goes.
+    pub log: PathBuf,
 }
 
 impl ServerSettings {
@@ -104,7 +108,7 @@ impl ServerSettings {
         if let Some(jobs) = self.max_jobs {
             arguments.extend(["--max-jobs".to_owned(), jobs.to_string()]);
         }
-        arguments.extend(["--repository".to_owned(), self.repository.display().to_string()]);
+        arguments.extend(["--repository".to_owned(), self.repository.clone()]);
         arguments.push("--create-repository".to_owned());
         if self.resume_on_start {
             arguments.push("--resume-on-start".to_owned());
@@ -130,7 +134,7 @@ impl ServerProcess {
     pub async fn start(programs: &Programs, settings: &ServerSettings) -> anyhow::Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let arguments = settings.arguments(port);
-        let log = settings.repository.with_extension("log");
+        let log = settings.log.clone();
         let file = File::options().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("creating {}", log.display()))?;
         let mut command = without(&SETTINGS, &programs.server);
@@ -139,6 +143,7 @@ impl ServerProcess {
         }
         let child = command
             .args(&arguments)
+            .envs(settings.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)

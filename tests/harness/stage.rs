@@ -80,7 +80,9 @@ impl Stage {
             weaviate_api_key: self.key.clone(),
             max_jobs: None,
             resume_on_start: false,
-            repository: self.repository(),
+            repository: self.repository().display().to_string(),
+            env: Vec::new(),
+            log: self.repository().with_extension("log"),
         }
     }
 

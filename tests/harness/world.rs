@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use object_store::ObjectStore;
+use selvedge_archive::Repository;
 use selvedge_proto::v1::backup_service_client::BackupServiceClient;
 use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
 use selvedge_proto::v1::job_service_client::JobServiceClient;
@@ -16,9 +17,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
+use super::object_server::{BUCKET, ObjectServer, StoreKind};
 use super::rest::Rest;
 use super::weaviate::{Weaviate, WeaviateOptions};
 use crate::stand_in::StandIn;
+use server::on_store;
 pub use server::{Server, Serving, local, serve_at};
 
 /// A Weaviate with nothing in it, and a Selvedge server that uses it.
@@ -26,7 +29,34 @@ pub struct World {
     pub weaviate: Arc<Weaviate>,
     pub rest: Rest,
     server: Server,
-    folder: TempDir,
+    repository: Site,
+}
+
+/// Where the backups of a world are: in a folder, or in a bucket of an object store, which is a folder, too.
+struct Site {
+    /// Whose folder it is.
+    folder: PathBuf,
+    objects: Option<ObjectServer>,
+    _temporary: TempDir,
+}
+
+impl Site {
+    async fn new(store: Option<StoreKind>) -> anyhow::Result<Self> {
+        let temporary = tempfile::tempdir()?;
+        let root = temporary.path();
+        let (folder, objects) = match store {
+            None => (root.to_owned(), None),
+            Some(kind) => (root.join(BUCKET), Some(ObjectServer::start(kind, root).await?)),
+        };
+        Ok(Self { folder, objects, _temporary: temporary })
+    }
+
+    fn open(&self) -> anyhow::Result<Repository> {
+        Ok(match &self.objects {
+            None => on_store(local(&self.folder)?),
+            Some(objects) => Repository::open(&objects.repository())?,
+        })
+    }
 }
 
 /// What a run of the client left behind.
@@ -39,14 +69,25 @@ pub struct Ran {
 
 impl World {
     pub async fn new(weaviate: Arc<Weaviate>) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let server = server::serve(&weaviate, folder.path(), Serving::default()).await?;
-        Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, folder })
+        Self::on(weaviate, None).await
+    }
+
+    /// One whose repository is in an object store.
+    pub async fn on(weaviate: Arc<Weaviate>, store: Option<StoreKind>) -> anyhow::Result<Self> {
+        let repository = Site::new(store).await?;
+        let server = server::serve(&weaviate, repository.open()?, Serving::default()).await?;
+        Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, repository })
+    }
+
+    /// The object store that the repository is in; `None` if it is a folder.
+    pub fn objects(&self) -> Option<&ObjectServer> {
+        self.repository.objects.as_ref()
     }
 
     /// Another world around a Weaviate of its own, of the same flavour and with these settings.
     pub async fn beside(&self, options: WeaviateOptions) -> anyhow::Result<Self> {
-        Self::new(Arc::new(Weaviate::start(self.weaviate.flavour(), options).await?)).await
+        let store = self.objects().map(ObjectServer::kind);
+        Self::on(Arc::new(Weaviate::start(self.weaviate.flavour(), options).await?), store).await
     }
 
     /// To be stopped and started; only where nobody else uses it.
@@ -63,12 +104,20 @@ impl World {
 
     /// The folder that the repository is in.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.repository.folder
     }
 
     /// A file of a backup.
     pub fn backup_file(&self, id: &str, name: &str) -> PathBuf {
-        self.folder.path().join("backups").join(id).join(name)
+        self.folder().join("backups").join(id).join(name)
+    }
+
+    /// What the object store of this process has of uploads that were begun and not ended.
+    pub fn unfinished_uploads(&self) -> anyhow::Result<Vec<String>> {
+        let entries = std::fs::read_dir(self.folder().parent().context("a bucket is in a folder")?)?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names: Vec<_> = names.collect::<std::io::Result<_>>()?;
+        Ok(names.into_iter().filter(|name| name.starts_with(".upload")).collect())
     }
 
     /// Whether anything at all is left of a backup.
@@ -124,7 +173,7 @@ impl World {
 
     /// Another server beside the first.
     pub async fn second_server(&self, serving: Serving) -> anyhow::Result<Server> {
-        server::serve(&self.weaviate, self.folder.path(), serving).await
+        server::serve(&self.weaviate, self.repository.open()?, serving).await
     }
 
     /// Adds the backups that a version of before format 2 has made: "full", and "partial", which lacks a tenant.
@@ -140,7 +189,7 @@ impl World {
             })
         }
         let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/data/format-1/backups");
-        copy(Path::new(kept), &self.folder.path().join("backups"))
+        copy(Path::new(kept), &self.folder().join("backups"))
     }
 
     /// Stops the server as SIGTERM does, and waits until it has ended.

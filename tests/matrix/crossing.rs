@@ -72,7 +72,9 @@ impl Side {
             weaviate_api_key: None,
             max_jobs: None,
             resume_on_start: false,
-            repository: folder.path().join("repository"),
+            repository: folder.path().join("repository").display().to_string(),
+            env: Vec::new(),
+            log: folder.path().join("repository.log"),
         };
         let server = ServerProcess::start(programs, &settings).await?;
         Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server })

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 
 /// Fails with the first differences, if there are any.
@@ -212,6 +214,10 @@ pub async fn ids_in_the_order_of_time_are_read_side_by_side(world: &mut World) -
         json!({"class": "Timed", "id": id, "properties": {"n": n as u64}})
     };
     world.rest.write(&(0..OBJECTS).map(object).collect::<Vec<_>>()).await?;
+    if let Some(stand_in) = world.weaviate.stand_in() {
+        // One lane could be done before another has begun.
+        stand_in.faults().on(Call::grpc("Search")).always().delay(Duration::from_millis(20));
+    }
     world.succeed(&["backup", "--id", "b"]).await?;
     ensure!(world.data_files("b", "Timed")?.len() > 1, "one lane has read everything");
     let before = Census::take(&world.rest, &["Timed"]).await?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge_tests::harness::object_server::StoreKind;
 use selvedge_tests::harness::programs::Programs;
 use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real_binary};
 use selvedge_tests::harness::world::World;
@@ -25,6 +26,10 @@ type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = anyhow::Resu
 pub struct Scenario {
     name: &'static str,
     how: How,
+    /// On the stand-in, with the repository in a folder.
+    in_folder: bool,
+    /// On the stand-in, with the repository in each of these.
+    stores: &'static [StoreKind],
     /// Whether it starts the programs as processes.
     with_programs: bool,
     /// Whether it is many small ones, each of which sees to it that it ends.
@@ -43,17 +48,41 @@ enum How {
 
 /// One that needs real servers of its own, be it to compare the stand-in with them.
 pub fn compare(name: &'static str, run: Comparison) -> Scenario {
-    Scenario { name, how: How::Compare(run), with_programs: false, is_long: false }
+    Scenario {
+        name,
+        how: How::Compare(run),
+        stores: &[],
+        with_programs: false,
+        is_long: false,
+        in_folder: true,
+    }
 }
 
 pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
-    Scenario { name, how: How::On { run, real }, with_programs: false, is_long: false }
+    Scenario {
+        name,
+        how: How::On { run, real },
+        stores: &[StoreKind::S3],
+        with_programs: false,
+        is_long: false,
+        in_folder: true,
+    }
 }
 
 impl Scenario {
     /// They are built before it starts.
     pub fn with_programs(self) -> Self {
         Self { with_programs: true, ..self }
+    }
+
+    /// Only on these object stores.
+    pub fn only_on(self, stores: &'static [StoreKind]) -> Self {
+        Self { stores, in_folder: false, ..self }
+    }
+
+    /// On these object stores, too.
+    pub fn also_on(self, stores: &'static [StoreKind]) -> Self {
+        Self { stores, ..self }
     }
 
     fn limit(&self) -> Duration {
@@ -154,8 +183,16 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
         }
         How::On { run, real } => {
             let (built, limit) = (scenario.with_programs, scenario.limit());
-            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run, limit));
-            let mut trials = vec![Trial::test(format!("stand-in {name}"), on_stand_in)];
+            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run, None, limit));
+            let mut trials = Vec::new();
+            if scenario.in_folder {
+                trials.push(Trial::test(format!("stand-in {name}"), on_stand_in));
+            }
+            for kind in scenario.stores.iter().copied() {
+                let on_store = move || build(built).and_then(|()| try_on_stand_in(run, Some(kind), limit));
+                let trial = Trial::test(format!("{} {name}", kind.name()), on_store);
+                trials.push(trial.with_ignored_flag(!kind.is_there()));
+            }
             if real {
                 let on_real = move || build(built).and_then(|()| try_on_real(run, limit));
                 let trial = Trial::test(format!("weaviate {name}"), on_real);
@@ -183,10 +220,10 @@ fn options() -> WeaviateOptions {
     }
 }
 
-fn try_on_stand_in(run: Run, limit: Duration) -> Result<(), Failed> {
+fn try_on_stand_in(run: Run, store: Option<StoreKind>, limit: Duration) -> Result<(), Failed> {
     RUNTIME.block_on(async {
         let weaviate = Weaviate::start(Flavour::StandIn, options()).await.map_err(failed)?;
-        try_in_world(Arc::new(weaviate), run, limit).await
+        try_in_world(Arc::new(weaviate), store, run, limit).await
     })
 }
 
@@ -198,7 +235,7 @@ fn try_on_real(run: Run, limit: Duration) -> Result<(), Failed> {
             Some(weaviate) => weaviate,
             None => Arc::new(Weaviate::start(Flavour::Real, options()).await.map_err(failed)?),
         };
-        let result = try_in_world(Arc::clone(&weaviate), run, limit).await;
+        let result = try_in_world(Arc::clone(&weaviate), None, run, limit).await;
         idle().push(weaviate);
         result
     })
@@ -208,9 +245,14 @@ fn idle() -> MutexGuard<'static, Vec<Arc<Weaviate>>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn try_in_world(weaviate: Arc<Weaviate>, run: Run, limit: Duration) -> Result<(), Failed> {
+async fn try_in_world(
+    weaviate: Arc<Weaviate>,
+    store: Option<StoreKind>,
+    run: Run,
+    limit: Duration,
+) -> Result<(), Failed> {
     let scenario = async {
-        let mut world = World::new(weaviate).await?;
+        let mut world = World::on(weaviate, store).await?;
         world.rest.drop_all().await?;
         run(&mut world).await
     };

@@ -144,10 +144,11 @@ impl JsonFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RepositoryConfig;
 
     #[tokio::test]
     async fn files_are_made_once_and_found_by_their_folder() {
-        let repository = Repository::open("m", "memory://").unwrap();
+        let repository = Repository::open(&RepositoryConfig::new("m", "memory://")).unwrap();
         let job = repository.job("job-1");
         assert!(job.create("attempts/1.json", &1).await.unwrap());
         assert!(job.create("attempts/1.json", &1).await.unwrap(), "an answer may have been lost");

@@ -13,6 +13,11 @@ pub fn marker() -> Path {
     Path::from("repository.json")
 }
 
+/// Gone a moment later.
+pub fn probe(id: uuid::Uuid) -> Path {
+    Path::from("probes").join(id.to_string())
+}
+
 pub fn backups_dir() -> Path {
     Path::from(BACKUPS)
 }

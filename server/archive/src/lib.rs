@@ -35,12 +35,14 @@
 
 mod backup_id;
 mod checksum;
+mod config;
 mod data_file;
 mod folder;
 mod format;
 mod layout;
 mod lines;
 mod list;
+mod location;
 mod manifest;
 mod marker;
 mod read;
@@ -53,6 +55,7 @@ mod threads;
 mod write;
 
 pub use backup_id::BackupId;
+pub use config::{RepositoryConfig, StoreOption};
 pub use data_file::{DataFile, TenantRecord};
 pub use folder::{FileInfo, JsonFolder};
 pub use format::{DataFormat, Rows, Select};

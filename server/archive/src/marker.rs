@@ -4,7 +4,6 @@
 //! repository is made on purpose, once, and only what has its marker is used as one.
 
 use chrono::{DateTime, Utc};
-use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,6 +28,7 @@ struct Marker {
 impl Store {
     /// Makes the place a repository, unless it is one. What is in it stays.
     pub async fn mark(&self) -> Result<()> {
+        self.reach().await?;
         let marker = Marker { format_version: REPOSITORY_FORMAT, id: Uuid::new_v4(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&marker).map_err(|error| {
             Error::internal("the marker of a repository cannot be written").caused_by(error)
@@ -40,12 +40,32 @@ impl Store {
 
     /// Whether the repository is there, and is the one that was there before.
     pub async fn check(&self) -> Result<()> {
+        match self.get_promptly(&layout::marker()).await? {
+            Some(marker) => self.recognize(&marker),
+            None => {
+                self.reach().await?;
+                Err(self.absent())
+            }
+        }
+    }
+
+    /// As [`Store::check`], for a repository that was there before, and with the patience of a job.
+    pub async fn check_again(&self) -> Result<()> {
+        if self.known.get().is_none() {
+            return Ok(());
+        }
+        match self.get(&layout::marker()).await? {
+            Some(marker) => self.recognize(&marker),
+            None => Err(self.absent()),
+        }
+    }
+
+    fn recognize(&self, bytes: &[u8]) -> Result<()> {
         let path = layout::marker();
-        let Some(bytes) = self.get(&path).await? else { return Err(self.absent(&path)) };
         let unusable = |what: String| {
             Error::new(Kind::RepositoryUnavailable, format!("{} cannot be used: {what}", self.place()))
         };
-        let marker: Marker = serde_json::from_slice(&bytes).map_err(|error| {
+        let marker: Marker = serde_json::from_slice(bytes).map_err(|error| {
             unusable(format!("{path} is damaged"))
                 .hint(format!("bring {path} back from a copy of the repository"))
                 .caused_by(error)
@@ -64,12 +84,8 @@ impl Store {
         Ok(())
     }
 
-    /// As [`Store::check`], for a repository that was there before.
-    pub async fn check_again(&self) -> Result<()> {
-        if self.known.get().is_some() { self.check().await } else { Ok(()) }
-    }
-
-    fn absent(&self, path: &Path) -> Error {
+    fn absent(&self) -> Error {
+        let path = layout::marker();
         Error::new(
             Kind::RepositoryNotFound,
             format!("there is no repository at {}: no {path} is there; is it mounted?", self.place()),

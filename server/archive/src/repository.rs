@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
 use crate::list::Times;
+use crate::location::Location;
 use crate::marker::NO_REPOSITORY_HINT;
-use crate::store::{Created, Folder, Haste, Store};
+use crate::store::{Bucket, Created, Folder, Haste, Store};
 use crate::write::Limits;
-use crate::{BackupId, BackupReader, BackupWriter, Manifest, layout};
+use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
 
 /// A place for backups. Clones share it.
@@ -38,10 +39,12 @@ struct Claim {
 }
 
 impl Repository {
-    /// `url` is `file:///absolute/path`, taken as it is, or `memory://anything`, which is gone when the server is. Whether
-    /// there is a repository is for [`Repository::check`] to say.
-    pub fn open(name: &str, url: &str) -> Result<Self> {
-        match Location::parse(name, url)? {
+    /// Whether there is a repository is for [`Repository::check`] to say.
+    pub fn open(config: &RepositoryConfig) -> Result<Self> {
+        let location = Location::parse(config)?;
+        location.check(config)?;
+        let RepositoryConfig { name, url, exclusive, .. } = config;
+        match location {
             Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
             Location::Folder(path) if !path.is_dir() => Err(Error::new(
                 Kind::RepositoryNotFound,
@@ -51,29 +54,35 @@ impl Repository {
             )
             .hint(NO_REPOSITORY_HINT)),
             Location::Folder(path) => Self::in_folder(name, url, path),
+            Location::Bucket { provider, bucket, prefix } => {
+                let bucket = Bucket::open(config, provider, &bucket, &prefix)?;
+                Ok(Self::on(Store::in_bucket(name, url, bucket, *exclusive)))
+            }
         }
     }
 
     /// As [`Repository::open`], with the folder made if it is missing. For a place that is to be a repository.
-    pub fn create(name: &str, url: &str) -> Result<Self> {
-        if let Location::Folder(path) = Location::parse(name, url)? {
+    pub fn create(config: &RepositoryConfig) -> Result<Self> {
+        if let Location::Folder(path) = Location::parse(config)? {
             let mut builder = std::fs::DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, PRIVATE);
-            builder.create(&path).map_err(|error| unusable(name, &path, error.into()))?;
+            builder.create(&path).map_err(|error| unusable(&config.name, &path, error.into()))?;
         }
-        Self::open(name, url)
+        Self::open(config)
     }
 
     /// Whether there is nothing at all at this place, so that a repository can be made of it without a word.
-    pub fn is_vacant(name: &str, url: &str) -> Result<bool> {
-        match Location::parse(name, url)? {
+    pub fn is_vacant(config: &RepositoryConfig) -> Result<bool> {
+        match Location::parse(config)? {
             Location::Memory => Ok(true),
+            // Somebody has made the bucket, and may have made it for something else.
+            Location::Bucket { .. } => Ok(false),
             Location::Folder(path) => match std::fs::read_dir(&path) {
                 Ok(mut entries) => Ok(entries.next().is_none()),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-                Err(error) => Err(unusable(name, &path, error.into())),
+                Err(error) => Err(unusable(&config.name, &path, error.into())),
             },
         }
     }
@@ -248,23 +257,6 @@ impl Repository {
     }
 }
 
-/// Where a repository is.
-enum Location {
-    Memory,
-    Folder(PathBuf),
-}
-
-impl Location {
-    fn parse(name: &str, url: &str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("file", path)) if path.starts_with('/') => Ok(Self::Folder(path.into())),
-            Some(("memory", _)) => Ok(Self::Memory),
-            Some(("s3" | "gs" | "az", _)) => Err(unsupported(name, url)),
-            _ => Err(malformed(name, url)),
-        }
-    }
-}
-
 fn unusable(name: &str, path: &FilePath, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     Error::new(
         Kind::RepositoryUnavailable,
@@ -272,23 +264,4 @@ fn unusable(name: &str, path: &FilePath, error: Box<dyn std::error::Error + Send
     )
     .hint("check that the path is right and that the user that the server runs as may write there")
     .caused_by(error)
-}
-
-fn unsupported(name: &str, url: &str) -> Error {
-    Error::invalid("repository", format!("repository \"{name}\": {url} is not supported in this version"))
-        .hint("this version keeps backups in a folder: file:///var/backups/weaviate")
-}
-
-fn malformed(name: &str, url: &str) -> Error {
-    let error = Error::invalid(
-        "repository",
-        format!("repository \"{name}\": \"{url}\" is not the URL of a repository"),
-    );
-    let path = url.strip_prefix("file://").or(url.strip_prefix("file:")).unwrap_or(url);
-    match std::path::absolute(path) {
-        Ok(absolute) if !path.contains("://") => {
-            error.hint(format!("write a folder with its whole path: file://{}", absolute.display()))
-        }
-        _ => error.hint("write a folder with its whole path: file:///var/backups/weaviate"),
-    }
 }

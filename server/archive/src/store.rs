@@ -1,17 +1,22 @@
 //! The object store with its failures put into words.
 
+mod bucket;
+mod creating;
 mod haste;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
+pub use self::bucket::Bucket;
+pub use self::creating::Created;
+use self::creating::Creation;
 pub use self::haste::{Folder, Haste};
 use crate::checksum::Checksum;
 use crate::layout::BACKUPS;
@@ -32,30 +37,46 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     /// Where it is, if it is a folder of this machine.
     folder: Option<Folder>,
-}
-
-/// A store that answers "taken" to the loser of a race may have nothing there a moment later: S3 says so when two create
-/// the same object at once and neither has ended.
-const CREATE_AGAIN: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
-
-/// What became of a create-only put.
-pub enum Created {
-    /// The object is there, with the bytes that were to be put.
-    Done,
-    /// Something else was there before.
-    Taken(Bytes),
+    /// Other clients of the same, if it is a bucket.
+    bucket: Option<Bucket>,
+    creation: Creation,
 }
 
 impl Store {
     pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
-        let known = OnceLock::new();
-        Self { name: name.to_owned(), url: url.to_owned(), known, objects, folder: None }
+        let (known, folder, bucket) = (OnceLock::new(), None, None);
+        let (name, url) = (name.to_owned(), url.to_owned());
+        Self { name, url, known, objects, folder, bucket, creation: Creation::Known }
     }
 
     /// A store that is a folder of this machine.
     pub fn in_folder(name: &str, url: &str, folder: Folder, objects: Arc<dyn ObjectStore>) -> Self {
         Self { folder: Some(folder), ..Self::new(name, url, objects) }
+    }
+
+    /// A store over the network. `is_exclusive` if nobody else writes there.
+    pub fn in_bucket(name: &str, url: &str, bucket: Bucket, is_exclusive: bool) -> Self {
+        let creation = match is_exclusive {
+            true => Creation::Alone(Mutex::default()),
+            false => Creation::Shown(OnceCell::new()),
+        };
+        let objects = Arc::clone(&bucket.objects);
+        Self { bucket: Some(bucket), creation, ..Self::new(name, url, objects) }
+    }
+
+    /// For what somebody waits for who may have mistyped the address.
+    fn prompt(&self) -> &Arc<dyn ObjectStore> {
+        self.bucket.as_ref().map_or(&self.objects, |bucket| &bucket.prompt)
+    }
+
+    /// Fails if the bucket is not there or is nothing for us, before its lack is taken for that of an object. A list tells it,
+    /// which is not allowed to everybody who may read objects.
+    pub async fn reach(&self) -> Result<()> {
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        match bucket.prompt.list(Some(&Path::from(BACKUPS))).next().await {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(self.error("list", &Path::from(BACKUPS), error)),
+        }
     }
 
     /// Leave to be hasty, where that is known to work. To be asked for before anything is put.
@@ -66,8 +87,9 @@ impl Store {
 
     /// Where to put what need not be durable before [`Store::settle`].
     fn hasty(&self, haste: &Haste) -> &Arc<dyn ObjectStore> {
-        match &self.folder {
-            Some(folder) if haste.is_given() => &folder.hasty,
+        match (&self.folder, &self.bucket) {
+            (Some(folder), _) if haste.is_given() => &folder.hasty,
+            (_, Some(bucket)) => &bucket.uploads,
             _ => &self.objects,
         }
     }
@@ -119,45 +141,15 @@ impl Store {
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
-    /// Never replaces anything. The answer to an attempt before this one may have been lost, so whatever the store
-    /// says, the object counts as created if it has these bytes.
-    pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
-        for pause in CREATE_AGAIN {
-            match self.create_once(path, &bytes).await? {
-                Some(created) => return Ok(created),
-                None => tokio::time::sleep(pause).await,
-            }
-        }
-        let taken = object_store::Error::AlreadyExists {
-            path: path.to_string(),
-            source: "it is taken, and nothing is there".into(),
-        };
-        self.create_once(path, &bytes).await?.ok_or_else(|| self.error("write", path, taken))
-    }
-
-    /// None if the object is taken, and yet not there.
-    async fn create_once(&self, path: &Path, bytes: &Bytes) -> Result<Option<Created>> {
-        let put = self.objects.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await;
-        let Err(error) = put else { return Ok(Some(Created::Done)) };
-        let is_taken = matches!(error, object_store::Error::AlreadyExists { .. });
-        let found = self.get(path).await;
-        match found {
-            // A folder loses no answers. What failed there is the way to the disk: the bytes can be read and are not safe.
-            Ok(Some(found)) if found == *bytes && !is_taken && self.folder.is_some() => {
-                self.delete(vec![path.clone()]).await.ok();
-                Err(self.error("write", path, error))
-            }
-            Ok(Some(found)) if found == *bytes => Ok(Some(Created::Done)),
-            Ok(Some(found)) if is_taken => Ok(Some(Created::Taken(found))),
-            Ok(None) if is_taken => Ok(None),
-            // The failure to write says more than one to read after it.
-            _ => Err(self.error("write", path, error)),
-        }
-    }
-
     /// None if there is no such object.
     pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
         let read = async { self.objects.get(path).await?.bytes().await };
+        self.found("read", path, read.await)
+    }
+
+    /// As [`Store::get`], for somebody who waits.
+    pub async fn get_promptly(&self, path: &Path) -> Result<Option<Bytes>> {
+        let read = async { self.prompt().get(path).await?.bytes().await };
         self.found("read", path, read.await)
     }
 

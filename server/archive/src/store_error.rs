@@ -1,16 +1,22 @@
 //! What went wrong in the object store, in the words of the core.
 
+mod answer;
+
 use std::error::Error as StdError;
 use std::io;
 
 use object_store::path::Path;
 
+pub use self::answer::Answer;
 use crate::backup_id::BackupId;
 use selvedge_model::error::{Error, Kind};
 
 /// `action` is what was tried: "write", "read", "list"… `place` names the repository and where it is.
 pub fn store_error(action: &str, path: &Path, place: &str, error: object_store::Error) -> Error {
     let message = format!("cannot {action} {path} in {place}");
+    if let Some(answer) = Answer::of(&error) {
+        return answer.into_error(message);
+    }
     let (kind, hint) = match io_kind(&error) {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
             (Kind::RepositoryFull, "free space there, or use another repository; then start the job again")
@@ -18,23 +24,15 @@ pub fn store_error(action: &str, path: &Path, place: &str, error: object_store::
         Some(io::ErrorKind::ReadOnlyFilesystem) => {
             (Kind::RepositoryUnavailable, "the file system is mounted read-only: mount it writable")
         }
-        Some(io::ErrorKind::PermissionDenied) => (Kind::RepositoryUnavailable, PERMISSION_HINT),
-        _ if is_permission(&error) => (Kind::RepositoryUnavailable, PERMISSION_HINT),
+        Some(io::ErrorKind::PermissionDenied) => {
+            (Kind::RepositoryUnavailable, "let the user that the server runs as read and write there")
+        }
         _ => (
             Kind::RepositoryUnavailable,
             "check that the repository can be reached, and its path, permissions and space",
         ),
     };
     Error::new(kind, message).hint(hint).caused_by(error)
-}
-
-const PERMISSION_HINT: &str = "let the user that the server runs as read and write there";
-
-fn is_permission(error: &object_store::Error) -> bool {
-    matches!(
-        error,
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
-    )
 }
 
 /// The most telling I/O error among the causes.

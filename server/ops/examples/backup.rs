@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use selvedge_archive::Repository;
+use selvedge_archive::{Repository, RepositoryConfig};
 use selvedge_ops::{BackupRequest, Context, DEFAULT_NAME, Operation, Outcome, Places, Request};
 use selvedge_weaviate::ClusterConfig;
 
@@ -31,7 +31,7 @@ pub async fn back_up(rest_url: &str, grpc_url: &str, folder: &str) -> Result<Str
         api_key: std::env::var("WEAVIATE_API_KEY").ok().map(Into::into),
         retry_budget: Duration::from_secs(60),
     };
-    let repository = Repository::create(&name, &format!("file://{folder}"))?;
+    let repository = Repository::create(&RepositoryConfig::new(&name, format!("file://{folder}")))?;
     repository.init().await?;
     let places = Places::new(vec![cluster], vec![repository])?;
     let operation = Operation::Backup(BackupRequest::default());

@@ -80,13 +80,13 @@ fn parse(token: &str) -> Result<(String, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use selvedge_archive::Repository;
+    use selvedge_archive::{Repository, RepositoryConfig};
 
     use super::*;
 
     #[tokio::test]
     async fn pages_follow_each_other_through_all_records() {
-        let folder = Repository::open("m", "memory://").unwrap().job("job");
+        let folder = Repository::open(&RepositoryConfig::new("m", "memory://")).unwrap().job("job");
         let failure = |n: u128| ObjectFailure {
             collection: "A".to_owned(),
             tenant: None,

@@ -21,8 +21,10 @@ const RETRY_BUDGET: Duration = Duration::from_secs(3);
 
 /// With what a server is started.
 pub struct Serving {
-    /// Where the repository is; `None` is the world's folder.
+    /// Where the repository is; `None` is that of the world.
     pub store: Option<Arc<dyn ObjectStore>>,
+    /// The same, opened already.
+    pub repository: Option<Repository>,
     /// For Weaviate.
     pub key: Option<String>,
     /// How long it waits for Weaviate.
@@ -32,7 +34,13 @@ pub struct Serving {
 
 impl Default for Serving {
     fn default() -> Self {
-        Self { store: None, key: None, retry_budget: RETRY_BUDGET, options: Options::default() }
+        Self {
+            store: None,
+            repository: None,
+            key: None,
+            retry_budget: RETRY_BUDGET,
+            options: Options::default(),
+        }
     }
 }
 
@@ -66,13 +74,22 @@ pub fn local(folder: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
 }
 
-/// Starts a server on this Weaviate, and on this folder unless it is told of another store.
-pub(super) async fn serve(weaviate: &Weaviate, folder: &Path, serving: Serving) -> anyhow::Result<Server> {
-    let store = match &serving.store {
-        Some(store) => Arc::clone(store),
-        None => local(folder)?,
+/// Starts a server on this Weaviate, and on this repository unless it is told of another store.
+pub(super) async fn serve(
+    weaviate: &Weaviate,
+    repository: Repository,
+    serving: Serving,
+) -> anyhow::Result<Server> {
+    let repository = match (&serving.store, &serving.repository) {
+        (Some(store), _) => on_store(Arc::clone(store)),
+        (None, Some(repository)) => repository.clone(),
+        (None, None) => repository,
     };
-    start(&weaviate.rest_url(), &weaviate.grpc_url(), store, serving).await
+    start(&weaviate.rest_url(), &weaviate.grpc_url(), repository, serving).await
+}
+
+pub(super) fn on_store(store: Arc<dyn ObjectStore>) -> Repository {
+    Repository::with_store("default", "file:///repository", store)
 }
 
 /// Starts a server that looks for Weaviate at these addresses.
@@ -83,16 +100,16 @@ pub async fn serve_at(
     key: Option<&str>,
 ) -> anyhow::Result<Server> {
     let serving = Serving { key: key.map(str::to_owned), ..Serving::default() };
-    start(rest_url, grpc_url, store, serving).await
+    start(rest_url, grpc_url, on_store(store), serving).await
 }
 
 async fn start(
     rest_url: &str,
     grpc_url: &str,
-    store: Arc<dyn ObjectStore>,
+    repository: Repository,
     serving: Serving,
 ) -> anyhow::Result<Server> {
-    let Serving { store: _, key, retry_budget, options } = serving;
+    let Serving { store: _, repository: _, key, retry_budget, options } = serving;
     let cluster = ClusterConfig {
         name: "default".to_owned(),
         rest_url: rest_url.to_owned(),
@@ -100,7 +117,6 @@ async fn start(
         api_key: key.map(Into::into),
         retry_budget,
     };
-    let repository = Repository::with_store("default", "file:///repository", store);
     if repository.check().await.is_err() {
         repository.init().await?;
     }

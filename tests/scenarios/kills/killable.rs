@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use selvedge_tests::harness::object_server::ObjectServer;
 use selvedge_tests::harness::programs::{ServerProcess, ServerSettings};
 use selvedge_tests::harness::world::{Ran, World, run_client};
 use serde_json::Value;
@@ -37,7 +38,13 @@ impl Killable {
             weaviate_api_key: None,
             max_jobs: None,
             resume_on_start: false,
-            repository: folder.path().join("repository"),
+            repository: match world.objects() {
+                // Beside that of the world.
+                Some(objects) => format!("{}/killable", objects.repository().url),
+                None => folder.path().join("repository").display().to_string(),
+            },
+            env: world.objects().map(ObjectServer::environment).unwrap_or_default(),
+            log: folder.path().join("server.log"),
         };
         let server = ServerProcess::start(programs().await?, &settings).await?;
         Ok(Self { settings, server, _folder: folder })

@@ -5,7 +5,7 @@ use object_store::ObjectStore;
 
 use super::faulty_store::FaultyStore;
 use super::samples::{batch, collection, id, memory, small, summary, write_backup, write_rows};
-use crate::{Page, Repository};
+use crate::{Page, Repository, RepositoryConfig};
 use selvedge_model::error::Kind;
 
 #[tokio::test]
@@ -49,7 +49,9 @@ async fn only_one_commit_wins_and_what_is_committed_cannot_be_discarded() {
 async fn discarding_leaves_nothing_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let repository =
-        Repository::open("disk", &format!("file://{}", dir.path().display())).unwrap().with_limits(small());
+        Repository::open(&RepositoryConfig::new("disk", format!("file://{}", dir.path().display())))
+            .unwrap()
+            .with_limits(small());
     let collection = collection("Article", false);
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     let writer = backup.add_collection(&collection, &[], &collection.vector_spaces).await.unwrap();

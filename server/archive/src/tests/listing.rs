@@ -3,7 +3,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
 use super::samples::{collection, id, small, write_backup};
-use crate::{Page, Repository, layout};
+use crate::{Page, Repository, RepositoryConfig, layout};
 use selvedge_model::error::Kind;
 
 fn page(size: usize, token: Option<String>) -> Page {
@@ -13,8 +13,9 @@ fn page(size: usize, token: Option<String>) -> Page {
 #[tokio::test]
 async fn the_newest_come_first_page_by_page() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Repository::open("disk", &format!("file://{}", dir.path().display())).unwrap();
-    for repository in [Repository::open("memory", "memory://").unwrap(), disk] {
+    let disk =
+        Repository::open(&RepositoryConfig::new("disk", format!("file://{}", dir.path().display()))).unwrap();
+    for repository in [Repository::open(&RepositoryConfig::new("memory", "memory://")).unwrap(), disk] {
         assert!(repository.list_backups(page(5, None)).await.unwrap().backups.is_empty());
         let names = ["m", "a", "z", "k", "0"];
         for name in names {

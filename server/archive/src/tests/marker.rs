@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use super::faulty_store::FaultyStore;
 use super::samples::{id, memory, small, summary};
-use crate::Repository;
 use crate::layout;
 use crate::store::Created;
+use crate::{Repository, RepositoryConfig};
 use selvedge_model::error::Kind;
 
 #[tokio::test]
@@ -13,16 +13,19 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("nas");
     let url = format!("file://{}", folder.display());
-    assert!(Repository::is_vacant("disk", &url).unwrap());
-    assert_eq!(Repository::open("disk", &url).unwrap_err().kind(), Kind::RepositoryNotFound);
+    assert!(Repository::is_vacant(&RepositoryConfig::new("disk", &url)).unwrap());
+    assert_eq!(
+        Repository::open(&RepositoryConfig::new("disk", &url)).unwrap_err().kind(),
+        Kind::RepositoryNotFound
+    );
 
     // A mount point to which nothing is mounted.
     std::fs::create_dir(&folder).unwrap();
-    let error = Repository::open("disk", &url).unwrap().check().await.unwrap_err();
+    let error = Repository::open(&RepositoryConfig::new("disk", &url)).unwrap().check().await.unwrap_err();
     assert!(error.to_string().contains("is it mounted?"), "{error}");
 
     std::fs::remove_dir(&folder).unwrap();
-    let repository = Repository::create("disk", &url).unwrap();
+    let repository = Repository::create(&RepositoryConfig::new("disk", &url)).unwrap();
     repository.init().await.unwrap();
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     let marker = std::fs::read_to_string(folder.join("repository.json")).unwrap();
@@ -33,7 +36,7 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
         marker,
         "it stays the one it is"
     );
-    assert!(!Repository::is_vacant("disk", &url).unwrap());
+    assert!(!Repository::is_vacant(&RepositoryConfig::new("disk", &url)).unwrap());
 
     let backup = repository.create_backup(&id("b"), "job").await.unwrap();
     std::fs::remove_file(folder.join("repository.json")).unwrap();
@@ -44,7 +47,7 @@ async fn a_repository_is_made_on_purpose_and_missed_when_it_is_gone() {
         assert_eq!(error.unwrap_err().kind(), Kind::RepositoryNotFound);
     }
     // Another one in its place.
-    Repository::open("disk", &url).unwrap().init().await.unwrap();
+    Repository::open(&RepositoryConfig::new("disk", &url)).unwrap().init().await.unwrap();
     let error = repository.check().await.unwrap_err();
     assert!(error.to_string().contains("another repository is there"), "{error}");
 }

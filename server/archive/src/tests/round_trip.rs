@@ -4,7 +4,7 @@ use super::samples::{
     batch, bits, collection, id, memory, object_id, read, small, summary, write_backup, write_rows,
 };
 use crate::write::Limits;
-use crate::{Repository, Rows, Select};
+use crate::{Repository, RepositoryConfig, Rows, Select};
 use selvedge_model::error::Kind;
 use selvedge_model::{Batch, Collection, LeftOut, Reason, Remark, UuidRange};
 
@@ -26,7 +26,11 @@ fn rows(collection: &Collection, read: &[Rows]) -> Vec<(Option<String>, String)>
 #[tokio::test]
 async fn everything_comes_back_to_the_bit_from_memory_and_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Repository::create("disk", &format!("file://{}/new/folder", dir.path().display())).unwrap();
+    let disk = Repository::create(&RepositoryConfig::new(
+        "disk",
+        format!("file://{}/new/folder", dir.path().display()),
+    ))
+    .unwrap();
     for repository in [memory(small()), memory(Limits::default()), disk.with_limits(small())] {
         let collection = collection("Article", false);
         let manifest = write_backup(&repository, &id("b"), &collection, 333).await.unwrap();

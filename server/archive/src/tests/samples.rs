@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::write::Limits;
 use crate::{
     BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionReader, CollectionWriter, CommitSummary,
-    Manifest, Repository, Rows, Select, TenantRecord, Written,
+    Manifest, Repository, RepositoryConfig, Rows, Select, TenantRecord, Written,
 };
 use selvedge_model::error::Result;
 use selvedge_model::{Batch, Collection, Content, LeftOut, Reason, Remark, TenantStatus, UuidRange, Vectors};
@@ -34,7 +34,7 @@ pub fn small() -> Limits {
 }
 
 pub fn memory(limits: Limits) -> Repository {
-    Repository::open("test", "memory://").unwrap().with_limits(limits)
+    Repository::open(&RepositoryConfig::new("test", "memory://")).unwrap().with_limits(limits)
 }
 
 /// A legacy vector, a named one, and a named multi-vector.

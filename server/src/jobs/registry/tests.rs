@@ -210,7 +210,8 @@ async fn written() -> (Arc<Registry>, Arc<Job>, selvedge_archive::JsonFolder) {
         api_key: None,
         retry_budget: Duration::ZERO,
     };
-    let repository = Repository::open("default", "memory://test").unwrap();
+    let repository =
+        Repository::open(&selvedge_archive::RepositoryConfig::new("default", "memory://test")).unwrap();
     repository.init().await.unwrap();
     let places = Arc::new(Places::new(vec![cluster], vec![repository.clone()]).unwrap());
     let registry = Registry::new(Limits { running: 1, waiting: 1, history: 9, memory: 0 }, places);

@@ -1,0 +1,25 @@
+//! What somebody is likely to have meant.
+
+/// The one of these names that is hardly different from what was written; None if none is.
+pub fn nearest<N: AsRef<str>>(written: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
+    let written = written.to_lowercase();
+    // A third of it may be wrong; of a short word at least one letter, or two that changed places.
+    let most = (written.chars().count() / 3).max(1);
+    let distance = |name: &N| strsim::damerau_levenshtein(&written, &name.as_ref().to_lowercase());
+    let near = names.into_iter().map(|name| (distance(&name), name));
+    near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_found_if_it_is_near() {
+        let names = ["region", "endpoint", "access_key_id"];
+        assert_eq!(nearest("regoin", names), Some("region"));
+        assert_eq!(nearest("Endpont", names), Some("endpoint"));
+        assert_eq!(nearest("acess_key", names), None);
+        assert_eq!(nearest("x", names), None);
+    }
+}
