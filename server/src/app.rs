@@ -203,7 +203,9 @@ mod tests {
             name: "default".to_owned(),
             rest_url: unused.clone(),
             grpc_url: unused,
-            api_key: None,
+            credentials: None,
+            ca_file: None,
+            headers: Vec::new(),
             retry_budget: Duration::ZERO,
         };
         let repository = Repository::open(&RepositoryConfig::new("default", "memory://test")).unwrap();

@@ -1,9 +1,13 @@
-//! The server's configuration: flags and their environment twins in, checked values out.
+//! The server's configuration: flags, their environment twins and a file in, checked values out.
 
 mod address;
+mod clusters;
+mod file;
 mod flags;
 mod key;
 mod log;
+mod repositories;
+mod sources;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,11 +17,16 @@ use bytesize::ByteSize;
 
 use selvedge_archive::RepositoryConfig;
 use selvedge_model::error::{Error, Result};
-use selvedge_ops::{Budget, DEFAULT_NAME};
+use selvedge_ops::Budget;
 use selvedge_weaviate::ClusterConfig;
 
 pub use flags::{Command, Flags};
 pub use log::{Log, LogFormat};
+pub use sources::Sources;
+
+use clusters::clusters;
+use repositories::repositories;
+use sources::Shown;
 
 /// Where backups are kept if nobody says where.
 const DEFAULT_REPOSITORY: &str = "backups";
@@ -30,6 +39,7 @@ pub struct Config {
     pub repositories: Vec<RepositoryPlace>,
     pub options: Options,
     pub log: Log,
+    shown: Shown,
 }
 
 /// A repository to be opened.
@@ -82,48 +92,47 @@ impl Default for Options {
 }
 
 impl Config {
-    /// Checks the flags, and reads Weaviate's key from the file they name or from `WEAVIATE_API_KEY`.
-    pub fn load(flags: &Flags) -> Result<Self> {
-        Self::from_flags(flags, std::env::var(key::VARIABLE).ok())
+    /// Checks what was said, and reads the files that it names.
+    pub fn load(sources: &Sources) -> Result<Self> {
+        let environment: Vec<_> = std::env::vars().collect();
+        Self::resolve(sources, &environment)
     }
 
-    fn from_flags(flags: &Flags, key: Option<String>) -> Result<Self> {
-        let rest_url = address::weaviate_url("--weaviate-url", &flags.weaviate_url)?;
-        let grpc_url = match flags.weaviate_grpc_url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => address::weaviate_url("--weaviate-grpc-url", url)?,
-            None => address::default_grpc_url(&rest_url),
+    fn resolve(sources: &Sources, environment: &[(String, String)]) -> Result<Self> {
+        let (flags, mut shown) = (&sources.flags, Shown::default());
+        let key = environment.iter().find(|(name, _)| name == key::VARIABLE).map(|(_, key)| key.clone());
+        let listen = address::listen(&flags.listen, flags.allow_insecure)?;
+        let options = Options {
+            max_jobs: usize::from(flags.max_jobs),
+            max_queued: usize::from(flags.max_queued),
+            history: usize::try_from(flags.job_history).unwrap_or(usize::MAX),
+            resume_on_start: flags.resume_on_start,
+            memory_budget: memory_budget(flags.memory_budget)?,
+            shutdown_deadline: *flags.shutdown_deadline,
         };
-        let cluster = ClusterConfig {
-            name: DEFAULT_NAME.to_owned(),
-            rest_url: address::text(&rest_url),
-            grpc_url: address::text(&grpc_url),
-            retry_budget: *flags.retry_budget,
-            api_key: key::load(flags.weaviate_api_key_file.as_deref(), key)?,
-        };
-        let named = flags.repository.as_deref();
-        let url = address::repository_url(named.unwrap_or(DEFAULT_REPOSITORY))?;
-        let make = match named {
-            _ if flags.create_repository => Make::Always,
-            Some(_) => Make::Never,
-            None => Make::IfVacant,
-        };
-        Ok(Self {
-            listen: address::listen(&flags.listen, flags.allow_insecure)?,
-            clusters: vec![cluster],
-            repositories: vec![RepositoryPlace {
-                config: RepositoryConfig::new(DEFAULT_NAME, url).with_environment(std::env::vars()),
-                make,
-            }],
-            options: Options {
-                max_jobs: usize::from(flags.max_jobs),
-                max_queued: usize::from(flags.max_queued),
-                history: usize::try_from(flags.job_history).unwrap_or(usize::MAX),
-                resume_on_start: flags.resume_on_start,
-                memory_budget: memory_budget(flags.memory_budget)?,
-                shutdown_deadline: *flags.shutdown_deadline,
-            },
-            log: Log { filter: flags.log.clone(), format: flags.log_format },
-        })
+        let log = Log { filter: flags.log.clone(), format: flags.log_format };
+        shown.text("listen", listen, sources.origin("listen"));
+        options.show(sources, &mut shown);
+        shown.text("log", &log.filter, sources.origin("log"));
+        shown.text("log_format", log.format, sources.origin("log_format"));
+        let clusters = clusters(sources, key, &mut shown)?;
+        let repositories = repositories(sources, environment, &mut shown)?;
+        Ok(Self { listen, clusters, repositories, options, log, shown })
+    }
+}
+
+impl Options {
+    /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
+    fn show(&self, sources: &Sources, shown: &mut Shown) {
+        let Self { max_jobs, max_queued, history, memory_budget, shutdown_deadline, resume_on_start } = self;
+        shown.bare("max_jobs", max_jobs, sources.origin("max_jobs"));
+        shown.bare("max_queued", max_queued, sources.origin("max_queued"));
+        shown.bare("job_history", history, sources.origin("job_history"));
+        shown.bare("resume_on_start", resume_on_start, sources.origin("resume_on_start"));
+        let budget = ByteSize::b(*memory_budget as u64);
+        shown.text("memory_budget", budget, sources.origin("memory_budget"));
+        let deadline = humantime::format_duration(*shutdown_deadline);
+        shown.text("shutdown_deadline", deadline, sources.origin("shutdown_deadline"));
     }
 }
 
@@ -139,50 +148,34 @@ fn memory_budget(size: ByteSize) -> Result<usize> {
     }
 }
 
-/// What `--print-config` prints. Structs are taken apart field by field, so that a new one does not compile until somebody
-/// decides whether it may be shown.
+/// What `--print-config` prints.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, clusters, repositories, options, log } = self;
-        let Options { max_jobs, max_queued, history, memory_budget, shutdown_deadline, resume_on_start } =
-            options;
-        let Log { filter, format } = log;
-        writeln!(f, "listen = \"{listen}\"")?;
-        writeln!(f, "max_jobs = {max_jobs}")?;
-        writeln!(f, "max_queued = {max_queued}")?;
-        writeln!(f, "job_history = {history}")?;
-        writeln!(f, "resume_on_start = {resume_on_start}")?;
-        writeln!(f, "memory_budget = \"{}\"", ByteSize::b(*memory_budget as u64))?;
-        writeln!(f, "shutdown_deadline = \"{}\"", humantime::format_duration(*shutdown_deadline))?;
-        writeln!(f, "log = \"{filter}\"")?;
-        writeln!(f, "log_format = \"{format}\"")?;
-        for ClusterConfig { name, rest_url, grpc_url, api_key, retry_budget } in clusters {
-            writeln!(f, "\n[clusters.{name}]\nurl = \"{rest_url}\"\ngrpc_url = \"{grpc_url}\"")?;
-            writeln!(f, "retry_budget = \"{}\"", humantime::format_duration(*retry_budget))?;
-            if api_key.is_some() {
-                writeln!(f, "api_key = \"(set, not shown)\"")?;
-            }
-        }
-        for RepositoryPlace { config: RepositoryConfig { name, url, .. }, make: _ } in repositories {
-            writeln!(f, "\n[repositories.{name}]\nurl = \"{url}\"")?;
-        }
-        Ok(())
+        self.shown.fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use clap::builder::Resettable;
-    use clap::{CommandFactory, FromArgMatches};
 
     use super::*;
 
-    fn load(arguments: &[&str]) -> Result<Config> {
+    fn load_in(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Config> {
         // Without the environment, which is that of whoever runs the tests.
         let command = Flags::command().mut_args(|argument| argument.env(Resettable::Reset));
-        let matches = command.try_get_matches_from([&["selvedge-server"], arguments].concat()).unwrap();
-        let flags = Flags::from_arg_matches(&matches).unwrap();
-        Config::from_flags(&flags, Some("hunter2".to_owned()))
+        let words = [&["selvedge-server"], arguments].concat();
+        let sources = Sources::of(command, words.into_iter().map(Into::into).collect());
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::resolve(
+            &sources.map_err(|error| Error::invalid("flags", error.to_string()))??,
+            &environment.collect::<Vec<_>>(),
+        )
+    }
+
+    fn load(arguments: &[&str]) -> Result<Config> {
+        load_in(&[(key::VARIABLE, "hunter2")], arguments)
     }
 
     fn refused(arguments: &[&str]) -> Error {
@@ -214,7 +207,7 @@ mod tests {
     #[test]
     fn keys_are_never_shown() {
         let config = load(&[]).unwrap();
-        assert!(config.clusters[0].api_key.is_some());
+        assert!(config.clusters[0].credentials.is_some());
         for text in [config.to_string(), format!("{config:?}")] {
             assert!(!text.contains("hunter2"), "{text}");
         }
@@ -250,5 +243,105 @@ mod tests {
             assert!(error.to_string().contains(flag), "{error}");
         }
         assert_eq!(refused(&["--weaviate-url", "db:80"]).hint_text(), Some("did you mean http://db:80?"));
+    }
+
+    /// A file, and what becomes of it with these variables and arguments.
+    fn load_file(text: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Result<Config> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("hunter"), "hunter3\n").unwrap();
+        let path = dir.path().join("selvedge.toml");
+        std::fs::write(&path, text.replace("DIR", dir.path().to_str().unwrap())).unwrap();
+        load_in(environment, &[&["--config", path.to_str().unwrap()], arguments].concat())
+    }
+
+    const TWO: &str = r#"
+        max_jobs = 2
+        resume_on_start = true
+        retry_budget = "1m"
+        [clusters.default]
+        url = "http://eu:8080"
+        api_key_file = "DIR/hunter"
+        headers = { X-Secret = "hunter5" }
+        [clusters.us]
+        url = "https://x1.c0.gcp.weaviate.cloud"
+        retry_budget = "30s"
+        [clusters.us.oidc]
+        client_secret = "hunter4"
+        [repositories.default]
+        url = "s3://bucket/folder"
+        region = "eu-central-1"
+        secret_access_key_file = "DIR/hunter"
+        exclusive = true
+        [repositories.disk]
+        url = "/var/lib/selvedge"
+        create = true
+    "#;
+
+    #[test]
+    fn a_file_names_several_of_each() {
+        let config = load_file(TWO, &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_REGION", "x")], &[]).unwrap();
+        assert_eq!(config.options.max_jobs, 2);
+        assert!(config.options.resume_on_start);
+        let names: Vec<_> = config.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+        assert_eq!(names, ["default", "us"]);
+        assert_eq!(config.clusters[1].grpc_url, "https://grpc-x1.c0.gcp.weaviate.cloud");
+        assert_eq!(config.clusters[0].retry_budget, Duration::from_secs(60));
+        assert_eq!(config.clusters[1].retry_budget, Duration::from_secs(30));
+        let [bucket, disk] = &config.repositories[..] else { panic!("two repositories") };
+        assert!(bucket.config.exclusive && bucket.make == Make::Never && disk.make == Make::Always);
+        let options: Vec<_> =
+            bucket.config.options.iter().map(|option| (option.key.as_str(), option.value.as_str())).collect();
+        let expected =
+            [("aws_access_key_id", "id"), ("region", "eu-central-1"), ("secret_access_key", "hunter3")];
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn what_is_shown_says_where_it_is_from_and_no_secret() {
+        let environment = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SESSION_TOKEN", "hunter6")];
+        let config = load_file(TWO, &environment, &["--max-jobs", "3", "--log", "warn"]).unwrap();
+        let shown = config.to_string();
+        assert!(!format!("{shown}{config:?}").contains("hunter"), "{shown} {config:?}");
+        let line = |start: &str| {
+            let line = shown.lines().find(|line| line.starts_with(start));
+            line.unwrap_or_else(|| panic!("{start} is not in\n{shown}")).to_owned()
+        };
+        assert!(line("max_jobs = 3").ends_with("# --max-jobs"));
+        assert!(line("resume_on_start = true").ends_with("selvedge.toml"));
+        assert!(line("job_history = 1000").ends_with("# default"));
+        assert!(line("aws_access_key_id = \"id\"").ends_with("# AWS_ACCESS_KEY_ID"));
+        assert!(line("aws_session_token = \"(set, not shown)\"").ends_with("# AWS_SESSION_TOKEN"));
+        assert!(line("api_key = \"(set, not shown)\"").ends_with("selvedge.toml"));
+        // It can be read again.
+        let table: toml::Table = shown.parse().unwrap();
+        assert!(table["clusters"]["us"]["url"].is_str());
+    }
+
+    #[test]
+    fn naming_another_place_leaves_out_what_the_file_says_of_it() {
+        let config =
+            load_file(TWO, &[], &["--weaviate-url", "http://other:81", "--repository", "/tmp/x"]).unwrap();
+        let [default, us] = &config.clusters[..] else { panic!("two clusters") };
+        assert!(default.rest_url == "http://other:81" && default.credentials.is_none() && us.name == "us");
+        assert_eq!(config.repositories[0].config.url, "file:///tmp/x");
+        assert!(config.repositories[0].config.options.is_empty());
+    }
+
+    #[test]
+    fn mistakes_in_a_file_are_told_by_their_place() {
+        let cases = [
+            ("max_jobs = 0", "max-jobs"),
+            ("resume_on_start = 'yes'", "true or false"),
+            ("[clusters.eu]", "[clusters.eu] of"),
+            ("[clusters.eu]\nurl = 'http://x'\nurll = 'y'", "unknown key: urll"),
+            ("[clusters.eu]\nurl = 'x'", "[clusters.eu]"),
+            ("[clusters.'a/b']\nurl = 'http://x'", "letters, digits"),
+            ("[repositories.a]\nurl = 's3://b'\nregoin = 'y'", "regoin"),
+            ("[repositories.a]\nurl = '/tmp'\nregion = 'y'", "region"),
+        ];
+        for (text, told) in cases {
+            let error = load_file(text, &[], &[]).unwrap_err();
+            assert!(error.to_string().contains(told), "{text}: {error}");
+        }
     }
 }

@@ -5,11 +5,10 @@ mod allocator;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use rustix::fs::Mode;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_server::app::{self, App, shutdown_signal};
-use selvedge_server::config::{Command, Config, Flags};
+use selvedge_server::config::{Command, Config, Sources};
 use tokio::net::TcpListener;
 
 /// Threads for file access and for encoding and decoding data files: the lanes of a job, and one on which the system writes to
@@ -33,9 +32,9 @@ fn main() -> ExitCode {
 }
 
 async fn start() -> ExitCode {
-    let flags = Flags::parse();
-    let config = match Config::load(&flags) {
-        Ok(config) => config,
+    let loaded = Sources::read().and_then(|sources| Ok((Config::load(&sources)?, sources.flags)));
+    let (config, flags) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => return fail(&error),
     };
     if flags.print_config {

@@ -57,6 +57,11 @@ impl RepositoryConfig {
         self
     }
 
+    /// Whether an object store at its URL has a setting of this name.
+    pub fn knows(&self, key: &str) -> bool {
+        matches!(Location::parse(self), Ok(Location::Bucket { provider, .. }) if provider.knows(key))
+    }
+
     /// Fails if it cannot be right, whatever is there.
     pub fn check(&self) -> Result<()> {
         Location::parse(self)?.check(self)

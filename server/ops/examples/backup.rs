@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use selvedge_archive::{Repository, RepositoryConfig};
 use selvedge_ops::{BackupRequest, Context, DEFAULT_NAME, Operation, Outcome, Places, Request};
-use selvedge_weaviate::ClusterConfig;
+use selvedge_weaviate::{ClusterConfig, Credentials};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -28,7 +28,9 @@ pub async fn back_up(rest_url: &str, grpc_url: &str, folder: &str) -> Result<Str
         name: name.clone(),
         rest_url: rest_url.to_owned(),
         grpc_url: grpc_url.to_owned(),
-        api_key: std::env::var("WEAVIATE_API_KEY").ok().map(Into::into),
+        credentials: std::env::var("WEAVIATE_API_KEY").ok().map(|key| Credentials::ApiKey(key.into())),
+        ca_file: None,
+        headers: Vec::new(),
         retry_budget: Duration::from_secs(60),
     };
     let repository = Repository::create(&RepositoryConfig::new(&name, format!("file://{folder}")))?;

@@ -36,37 +36,41 @@ impl Places {
     /// The request with the places that it means, if it names none. Fails if it names one that is not known.
     pub fn complete(&self, request: Request) -> Result<Request> {
         let Request { cluster, repository, operation } = request;
-        let name = |name: &str| if name.is_empty() { DEFAULT_NAME.to_owned() } else { name.to_owned() };
-        self.cluster(&cluster)?;
-        self.repository(&repository)?;
-        Ok(Request { cluster: name(&cluster), repository: name(&repository), operation })
+        let cluster = self.cluster(&cluster)?.name().to_owned();
+        let repository = self.repository(&repository)?.name().to_owned();
+        Ok(Request { cluster, repository, operation })
     }
 
-    /// An empty name means the default.
+    /// An empty name means the default, or the only one.
     pub fn cluster(&self, name: &str) -> Result<Cluster> {
         find(&self.clusters, name, Kind::ClusterUnknown, "cluster")
     }
 
-    /// An empty name means the default.
+    /// An empty name means the default, or the only one.
     pub fn repository(&self, name: &str) -> Result<Repository> {
         find(&self.repositories, name, Kind::RepositoryUnknown, "repository")
     }
 }
 
 fn find<T: Clone>(places: &BTreeMap<String, T>, name: &str, unknown: Kind, what: &str) -> Result<T> {
-    let name = if name.is_empty() { DEFAULT_NAME } else { name };
-    match places.get(name) {
-        Some(place) => Ok(place.clone()),
-        None => {
-            let known = places.keys().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-            let error = Error::new(unknown, format!("this server is not configured for a {what} \"{name}\""));
-            Err(if known.is_empty() {
-                error.hint(format!("it is configured for no {what}"))
-            } else {
-                error.hint(format!("it is configured for {known}"))
-            })
-        }
+    let found = match name {
+        "" if places.len() == 1 => places.values().next(),
+        "" => places.get(DEFAULT_NAME),
+        name => places.get(name),
+    };
+    if let Some(place) = found {
+        return Ok(place.clone());
     }
+    let known = places.keys().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let known = if known.is_empty() { format!("no {what}") } else { known };
+    Err(match name {
+        "" => {
+            Error::new(unknown, format!("which {what} is meant? This server has no \"{DEFAULT_NAME}\" one"))
+                .hint(format!("name one: it is configured for {known}"))
+        }
+        name => Error::new(unknown, format!("this server is not configured for a {what} \"{name}\""))
+            .hint(format!("it is configured for {known}")),
+    })
 }
 
 #[cfg(test)]
@@ -81,5 +85,10 @@ mod tests {
         let error = find("s3").unwrap_err();
         assert_eq!(error.to_string(), "this server is not configured for a repository \"s3\"");
         assert_eq!(error.hint_text(), Some("it is configured for \"archive\", \"default\""));
+        let only = BTreeMap::from([("eu".to_owned(), 3)]);
+        assert_eq!(super::find(&only, "", Kind::ClusterUnknown, "cluster").unwrap(), 3);
+        let two = BTreeMap::from([("eu".to_owned(), 3), ("us".to_owned(), 4)]);
+        let error = super::find(&two, "", Kind::ClusterUnknown, "cluster").unwrap_err();
+        assert_eq!(error.hint_text(), Some("name one: it is configured for \"eu\", \"us\""));
     }
 }

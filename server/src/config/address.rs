@@ -88,11 +88,12 @@ fn cloud_grpc_host(host: &str) -> Option<String> {
 }
 
 /// A URL as it is; a path, which may be relative, as the URL of its folder.
-pub fn repository_url(text: &str) -> Result<String> {
+/// `flag` is for the error.
+pub fn repository_url(flag: &str, text: &str) -> Result<String> {
     if text.contains("://") {
         return Ok(text.to_owned());
     }
-    let bad = || Error::invalid("repository", format!("--repository \"{text}\" is not a folder"));
+    let bad = || Error::invalid("repository", format!("{flag} \"{text}\" is not a folder"));
     let path = absolute(text).map_err(|error| {
         bad().hint("name a folder, or its URL such as file:///var/lib/selvedge").caused_by(error)
     })?;
@@ -121,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_folder_is_a_repository() {
-        assert_eq!(repository_url("/var/lib/selvedge").unwrap(), "file:///var/lib/selvedge");
-        assert_eq!(repository_url("s3://bucket/prefix").unwrap(), "s3://bucket/prefix");
-        assert!(repository_url("backups").unwrap().starts_with("file:///"));
+        assert_eq!(repository_url("--repository", "/var/lib/selvedge").unwrap(), "file:///var/lib/selvedge");
+        assert_eq!(repository_url("--repository", "s3://bucket/prefix").unwrap(), "s3://bucket/prefix");
+        assert!(repository_url("--repository", "backups").unwrap().starts_with("file:///"));
     }
 }

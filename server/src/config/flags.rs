@@ -13,6 +13,10 @@ use super::LogFormat;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "selvedge-server", version, max_term_width = 100)]
 pub struct Flags {
+    /// A TOML file with these settings, and with more clusters and repositories. Flags and the environment go before it.
+    #[arg(long, global = true, env = "SELVEDGE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// The address to listen on. Beyond this machine only with --allow-insecure.
     #[arg(long, env = "SELVEDGE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50071")]
     pub listen: String,
@@ -25,7 +29,7 @@ pub struct Flags {
     #[arg(long, env = "WEAVIATE_GRPC_URL", value_name = "URL")]
     pub weaviate_grpc_url: Option<String>,
 
-    /// How long a job waits for Weaviate to answer again, all pauses for one call together.
+    /// How long a job waits for Weaviate, or for an object store, to answer again, all pauses for one call together.
     #[arg(long, env = "SELVEDGE_RETRY_BUDGET", value_name = "TIME", default_value = "10m")]
     pub retry_budget: humantime::Duration,
 
@@ -33,8 +37,9 @@ pub struct Flags {
     #[arg(long, env = "WEAVIATE_API_KEY_FILE", value_name = "FILE")]
     pub weaviate_api_key_file: Option<PathBuf>,
 
-    /// Where backups are kept: a folder, or its URL such as file:///var/lib/selvedge [default: the folder backups, which is
-    /// made a repository if there is nothing in it].
+    /// Where backups are kept: a folder, or a URL such as s3://bucket/folder, gs://…, az://…, whose keys come from the variables
+    /// that are usual there (AWS_ACCESS_KEY_ID…) or from the file [default: the folder backups, which is made a repository if
+    /// there is nothing in it].
     #[arg(long, global = true, env = "SELVEDGE_REPOSITORY", value_name = "URL")]
     pub repository: Option<String>,
 
@@ -84,7 +89,7 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_LOG_FORMAT", value_name = "FORMAT", default_value_t = LogFormat::Text, value_enum)]
     pub log_format: LogFormat,
 
-    /// Print the configuration that results from flags and environment, without secrets, and exit.
+    /// Print the configuration that results from flags, environment and file, without secrets, and exit.
     #[arg(long)]
     pub print_config: bool,
 

@@ -22,7 +22,7 @@ pub fn load(file: Option<&Path>, variable: Option<String>) -> Result<Option<Secr
 }
 
 /// The errors say where the key is from, and nothing of what it is.
-fn checked(place: &str, text: &str) -> Result<SecretString> {
+pub fn checked(place: &str, text: &str) -> Result<SecretString> {
     let key = text.trim();
     if key.is_empty() {
         return Err(Error::invalid("weaviate_api_key", format!("{place} holds no key")));

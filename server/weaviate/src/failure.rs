@@ -45,6 +45,12 @@ pub fn error(fault: Fault, text: String) -> Error {
     if fault.outlook() == Outlook::Unclear { error.unclear() } else { error }
 }
 
+/// A call that could not be made, for want of something to show.
+pub fn from_bearer(error: Error) -> Failed {
+    let fault = if error.is_transient() { Fault::Busy } else { Fault::Unauthenticated };
+    Failed::new(fault, error)
+}
+
 /// A REST answer that is not a success.
 pub fn from_rest(action: &str, status: StatusCode, body: &str) -> Failed {
     let words = message_of(body);

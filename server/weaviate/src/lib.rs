@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod aliases;
+mod bearer;
 mod cancel;
 mod collections;
 mod count;
@@ -33,14 +34,16 @@ mod wire;
 mod write;
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use selvedge_proto::weaviate::weaviate_client::WeaviateClient;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -49,6 +52,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 pub use aliases::Aliases;
+use bearer::Bearer;
+pub use bearer::{ClientCredentials, Credentials};
 pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;
@@ -61,6 +66,7 @@ pub use version::{Misfit, Without, misfits};
 pub use write::{ObjectWriter, Parcel, Refusal, Run, Slice};
 
 use cancel::{Cut, Effect, until_cancelled};
+use fault::Fault;
 use line::Line;
 use ready::Whole;
 use rest::Rest;
@@ -84,7 +90,11 @@ pub struct ClusterConfig {
     pub rest_url: String,
     /// Such as `http://localhost:50051`.
     pub grpc_url: String,
-    pub api_key: Option<SecretString>,
+    pub credentials: Option<Credentials>,
+    /// A PEM file of authorities that are trusted besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Sent with every call. Their values may be secrets.
+    pub headers: Vec<(String, SecretString)>,
     /// How long a job waits for one call to succeed, from the first try to the last.
     pub retry_budget: Duration,
 }
@@ -95,7 +105,8 @@ pub struct Cluster {
     config: Arc<ClusterConfig>,
     rest: Rest,
     line: Line,
-    authorize: Authorize,
+    bearer: Bearer,
+    headers: Arc<MetadataMap>,
     server: Arc<OnceCell<ServerInfo>>,
     whole: Whole,
     /// Whether there is only one node.
@@ -125,13 +136,18 @@ type Grpc = WeaviateClient<Authorized>;
 impl Cluster {
     /// Checks the addresses; connects later.
     pub fn new(config: ClusterConfig) -> Result<Self> {
-        let authorize = Authorize::new(config.api_key.as_ref())?;
         let patience = Patience::Brief;
+        let authorities = config.ca_file.as_deref().map(read_authorities).transpose()?;
+        let headers = headers(&config)?;
+        let client = rest::client(&config.rest_url, authorities.as_deref(), headers.clone())?;
+        // The provider of identities may be anywhere.
+        let bearer = Bearer::new(&config, rest::client("https:", authorities.as_deref(), HeaderMap::new())?)?;
         Ok(Self {
-            rest: Rest::new(&config.rest_url, config.api_key.as_ref(), patience.call_limit())?,
-            line: Line::new(&config.grpc_url)?,
+            rest: Rest::new(&config.rest_url, client, bearer.clone(), patience.call_limit())?,
+            line: Line::new(&config.grpc_url, authorities.as_deref())?,
+            headers: Arc::new(MetadataMap::from_headers(headers)),
+            bearer,
             config: Arc::new(config),
-            authorize,
             server: Arc::new(OnceCell::new()),
             whole: Whole::default(),
             single: Arc::default(),
@@ -241,12 +257,20 @@ impl Cluster {
     where
         F: Future<Output = std::result::Result<Response<T>, Status>>,
     {
+        let bearer = self.bearer.header().await.map_err(status_of)?;
         let connection = self.line.connection();
-        let line = InterceptedService::new(connection.channel.clone(), self.authorize.clone());
+        let authorize = Authorize { bearer: bearer.clone(), headers: Arc::clone(&self.headers) };
+        let line = InterceptedService::new(connection.channel.clone(), authorize);
         let limit = retry::clipped(self.patience.call_limit());
         let call = tokio::time::timeout(limit, call(line));
         match until_cancelled(&self.cut, effect, call).await {
-            Ok(Ok(answer)) => answer.map(Response::into_inner),
+            Ok(Ok(Ok(answer))) => Ok(answer.into_inner()),
+            Ok(Ok(Err(status))) => match Fault::of_status(&status) {
+                Fault::Unauthenticated if self.bearer.is_renewed(bearer.as_ref()).await => {
+                    Err(Status::unavailable("Weaviate has refused a token, and another one is asked for"))
+                }
+                _ => Err(status),
+            },
             Ok(Err(_)) => {
                 self.line.give_up(&connection);
                 Err(failure::unanswered(limit))
@@ -265,30 +289,48 @@ fn grpc(line: Authorized) -> Grpc {
     WeaviateClient::new(line).max_decoding_message_size(MAX_REPLY).max_encoding_message_size(usize::MAX)
 }
 
-/// Adds the key to every call.
+/// Adds what every call carries.
 #[derive(Clone)]
-struct Authorize(Option<MetadataValue<Ascii>>);
-
-impl Authorize {
-    fn new(key: Option<&SecretString>) -> Result<Self> {
-        let Some(key) = key else { return Ok(Self(None)) };
-        let mut value: MetadataValue<Ascii> =
-            format!("Bearer {}", key.expose_secret()).parse().map_err(|_| {
-                Error::new(
-                    Kind::WeaviateUnauthenticated,
-                    "Weaviate's key has characters that no key can have",
-                )
-            })?;
-        value.set_sensitive(true);
-        Ok(Self(Some(value)))
-    }
+struct Authorize {
+    bearer: Option<HeaderValue>,
+    headers: Arc<MetadataMap>,
 }
 
 impl Interceptor for Authorize {
     fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
+        let mut headers = std::mem::take(request.metadata_mut()).into_headers();
+        headers.extend(self.headers.as_ref().clone().into_headers());
+        if let Some(bearer) = &self.bearer {
+            headers.insert(AUTHORIZATION, bearer.clone());
         }
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         Ok(request)
     }
+}
+
+/// For what a call could not be made with. The kind of error is kept: another try may help, or not.
+fn status_of(error: Error) -> Status {
+    match error.is_transient() {
+        true => Status::unavailable(error.to_string()),
+        false => Status::unauthenticated(error.to_string()),
+    }
+}
+
+fn read_authorities(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).map_err(|error| {
+        Error::invalid("ca_file", format!("ca_file {} cannot be read", file.display())).caused_by(error)
+    })
+}
+
+fn headers(config: &ClusterConfig) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        let bad = || {
+            Error::invalid("headers", format!("cluster \"{}\": \"{name}\" cannot be a header", config.name))
+        };
+        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::try_from(name).map_err(|_| bad())?, value);
+    }
+    Ok(headers)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::CONNECT_TIMEOUT;
 use selvedge_model::error::{Error, Kind, Result};
@@ -33,7 +33,7 @@ pub struct Connection {
 
 impl Line {
     /// Checks the address; connects with the first call.
-    pub fn new(url: &str) -> Result<Self> {
+    pub fn new(url: &str, authorities: Option<&[u8]>) -> Result<Self> {
         let bad = |error: tonic::transport::Error| {
             Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a gRPC port"))
                 .hint("write it as http://host:50051 or https://host:443")
@@ -46,7 +46,11 @@ impl Line {
             .http2_adaptive_window(true)
             .tcp_nodelay(true);
         if url.starts_with("https://") {
-            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;
+            let mut tls = ClientTlsConfig::new().with_native_roots();
+            if let Some(pem) = authorities {
+                tls = tls.ca_certificate(Certificate::from_pem(pem));
+            }
+            endpoint = endpoint.tls_config(tls).map_err(bad)?;
         }
         Ok(Self { endpoint, connections: Arc::default() })
     }
@@ -85,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_share_a_connection_only_when_there_are_enough() {
-        let line = Line::new("http://localhost:1").unwrap();
+        let line = Line::new("http://localhost:1", None).unwrap();
         let is_same = |a: &Connection, b: &Connection| Arc::ptr_eq(&a.calls, &b.calls);
         let first = line.connection();
         let second = line.connection();
@@ -102,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_one_that_is_silent_all_are_made_anew() {
-        let line = Line::new("http://localhost:1").unwrap();
+        let line = Line::new("http://localhost:1", None).unwrap();
         let is_same = |a: &Connection, b: &Connection| Arc::ptr_eq(&a.calls, &b.calls);
         let [silent, idle] = [line.connection(), line.connection()];
         let was_idle = idle.clone();

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::bearer::Bearer;
 use super::cancel::{Effect, until_cancelled};
 use super::failure::{self, Failed};
 use super::{CONNECT_TIMEOUT, MAX_REPLY, REST_ADDRESS, retry};
@@ -21,10 +21,11 @@ use selvedge_model::error::{Error, Kind, Result};
 const LONGEST_COMPLAINT: usize = 1 << 20;
 
 /// A client of one server.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Rest {
     client: Client,
     base: Arc<str>,
+    bearer: Bearer,
     /// How long a call may take.
     limit: Duration,
     /// Ends calls.
@@ -32,7 +33,7 @@ pub struct Rest {
 }
 
 impl Rest {
-    pub fn new(url: &str, key: Option<&SecretString>, limit: Duration) -> Result<Self> {
+    pub fn new(url: &str, client: Client, bearer: Bearer, limit: Duration) -> Result<Self> {
         let bad = |text: &str| {
             Error::new(Kind::WeaviateUnreachable, format!("\"{url}\" is no address of a Weaviate: {text}"))
                 .hint("write it as http://host:8080 or https://host")
@@ -41,21 +42,8 @@ impl Rest {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(bad("it has to start with http:// or https://"));
         }
-        let client = match parsed.scheme() {
-            "https" => Client::builder(),
-            // Reading the machine's certificates takes longer than anything else here, and nobody shows one.
-            _ => Client::builder().tls_certs_only([]),
-        };
-        let client = client
-            .connect_timeout(CONNECT_TIMEOUT)
-            .default_headers(authorization(key)?)
-            // A redirect turns a POST into a GET, and what was to be created counts as created.
-            .redirect(Policy::none())
-            // As gRPC, which knows no proxies: the two must not end up at different places.
-            .no_proxy()
-            .build()
-            .map_err(|error| Error::internal("cannot set up an HTTP client").caused_by(error))?;
-        Ok(Self { client, base: url.trim_end_matches('/').into(), limit, cut: CancellationToken::new() })
+        let base = url.trim_end_matches('/').into();
+        Ok(Self { client, base, bearer, limit, cut: CancellationToken::new() })
     }
 
     /// The same server, which may take so long for a call, and no longer than until `cut` is cancelled.
@@ -189,10 +177,31 @@ impl Rest {
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
+    async fn sent(
+        &self,
+        action: &str,
+        request: RequestBuilder,
+        bearer: Option<HeaderValue>,
+    ) -> Result<Response, Failed> {
+        let request = match bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        };
+        request.send().await.map_err(|error| failure::from_transport(action, &self.base, error))
+    }
+
     /// The head of the answer, of whatever status, unless it sends us elsewhere.
     async fn answer(&self, action: &str, request: RequestBuilder) -> Result<Response, Failed> {
-        let sent = request.send().await;
-        let response = sent.map_err(|error| failure::from_transport(action, &self.base, error))?;
+        let again = request.try_clone();
+        let bearer = self.bearer.header().await.map_err(failure::from_bearer)?;
+        let mut response = self.sent(action, request, bearer.clone()).await?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(again) = again
+            && self.bearer.is_renewed(bearer.as_ref()).await
+        {
+            let bearer = self.bearer.header().await.map_err(failure::from_bearer)?;
+            response = self.sent(action, again, bearer).await?;
+        }
         if response.status().is_redirection() {
             let address = response.headers().get(LOCATION).and_then(|address| address.to_str().ok());
             return Err(failure::from_redirect(action, &self.base, response.status(), address));
@@ -201,14 +210,27 @@ impl Rest {
     }
 }
 
-fn authorization(key: Option<&SecretString>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if let Some(key) = key {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
-            Error::new(Kind::WeaviateUnauthenticated, "Weaviate's key has characters that no key can have")
+/// A client for this address, to be told of authorities in PEM that are not the system's.
+pub fn client(url: &str, authorities: Option<&[u8]>, headers: HeaderMap) -> Result<Client> {
+    let mut client = match url.starts_with("https:") {
+        true => Client::builder(),
+        // Reading the machine's certificates takes longer than anything else here, and nobody shows one.
+        false => Client::builder().tls_certs_only([]),
+    };
+    if let Some(pem) = authorities {
+        let certificates = Certificate::from_pem_bundle(pem);
+        let certificates = certificates.map_err(|error| {
+            Error::invalid("ca_file", "ca_file does not hold certificates in PEM").caused_by(error)
         })?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+        client = client.tls_certs_merge(certificates);
     }
-    Ok(headers)
+    client
+        .connect_timeout(CONNECT_TIMEOUT)
+        .default_headers(headers)
+        // A redirect turns a POST into a GET, and what was to be created counts as created.
+        .redirect(Policy::none())
+        // As gRPC, which knows no proxies: the two must not end up at different places.
+        .no_proxy()
+        .build()
+        .map_err(|error| Error::internal("cannot set up an HTTP client").caused_by(error))
 }

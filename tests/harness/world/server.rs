@@ -9,7 +9,7 @@ use object_store::local::LocalFileSystem;
 use selvedge_archive::Repository;
 use selvedge_server::app::App;
 use selvedge_server::config::Options;
-use selvedge_weaviate::ClusterConfig;
+use selvedge_weaviate::{ClusterConfig, Credentials};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -114,7 +114,9 @@ async fn start(
         name: "default".to_owned(),
         rest_url: rest_url.to_owned(),
         grpc_url: grpc_url.to_owned(),
-        api_key: key.map(Into::into),
+        credentials: key.map(|key| Credentials::ApiKey(key.into())),
+        ca_file: None,
+        headers: Vec::new(),
         retry_budget,
     };
     if repository.check().await.is_err() {

@@ -207,7 +207,9 @@ async fn written() -> (Arc<Registry>, Arc<Job>, selvedge_archive::JsonFolder) {
         name: "default".to_owned(),
         rest_url: url.clone(),
         grpc_url: url,
-        api_key: None,
+        credentials: None,
+        ca_file: None,
+        headers: Vec::new(),
         retry_budget: Duration::ZERO,
     };
     let repository =

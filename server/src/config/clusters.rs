@@ -1,0 +1,192 @@
+//! Which clusters there are: the default one of the flags, and those of the file.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::file::Section;
+use super::sources::{Shown, Sources};
+use super::{address, key};
+use selvedge_model::error::{Error, Result};
+use selvedge_ops::DEFAULT_NAME;
+use selvedge_weaviate::{ClientCredentials, ClusterConfig, Credentials};
+
+/// `variable` is what `WEAVIATE_API_KEY` holds.
+pub fn clusters(
+    sources: &Sources,
+    variable: Option<String>,
+    shown: &mut Shown,
+) -> Result<Vec<ClusterConfig>> {
+    let mut clusters = Vec::new();
+    let sections = &sources.file.clusters;
+    // Whoever names another address does not want the key of the file sent there.
+    let is_named = sources.is_given("weaviate_url");
+    if is_named || sections.is_empty() {
+        clusters.push(of_flags(sources, variable.clone(), shown)?);
+    }
+    for (name, section) in sections {
+        match name == DEFAULT_NAME {
+            true if is_named => {}
+            is_default => {
+                let variable = variable.clone().filter(|_| is_default);
+                clusters.push(of_section(sources, name, section.clone(), variable, shown)?);
+            }
+        }
+    }
+    Ok(clusters)
+}
+
+fn of_flags(sources: &Sources, variable: Option<String>, shown: &mut Shown) -> Result<ClusterConfig> {
+    let flags = &sources.flags;
+    shown.section(format!("clusters.{DEFAULT_NAME}"));
+    let url = address::weaviate_url("--weaviate-url", &flags.weaviate_url)?;
+    shown.text("url", address::text(&url), sources.origin("weaviate_url"));
+    let grpc_url = match flags.weaviate_grpc_url.as_deref().filter(|url| !url.is_empty()) {
+        Some(grpc) => address::weaviate_url("--weaviate-grpc-url", grpc)?,
+        None => address::default_grpc_url(&url),
+    };
+    shown.text("grpc_url", address::text(&grpc_url), grpc_origin(sources));
+    shown.text("retry_budget", flags.retry_budget, sources.origin("retry_budget"));
+    Ok(ClusterConfig {
+        name: DEFAULT_NAME.to_owned(),
+        rest_url: address::text(&url),
+        grpc_url: address::text(&grpc_url),
+        credentials: key_of_flags(sources, variable, shown)?,
+        ca_file: None,
+        headers: Vec::new(),
+        retry_budget: *flags.retry_budget,
+    })
+}
+
+fn grpc_origin(sources: &Sources) -> String {
+    if sources.is_given("weaviate_grpc_url") {
+        sources.origin("weaviate_grpc_url")
+    } else {
+        "from url".to_owned()
+    }
+}
+
+fn key_of_flags(
+    sources: &Sources,
+    variable: Option<String>,
+    shown: &mut Shown,
+) -> Result<Option<Credentials>> {
+    let file = sources.flags.weaviate_api_key_file.as_deref();
+    let found = key::load(file, variable)?;
+    if found.is_some() {
+        let origin =
+            if file.is_some() { sources.origin("weaviate_api_key_file") } else { key::VARIABLE.to_owned() };
+        shown.secret("api_key", origin);
+    }
+    Ok(found.map(Credentials::ApiKey))
+}
+
+fn of_section(
+    sources: &Sources,
+    name: &str,
+    mut section: Section,
+    variable: Option<String>,
+    shown: &mut Shown,
+) -> Result<ClusterConfig> {
+    let (flags, file) = (&sources.flags, sources.file.name.as_str());
+    let place = section.place().to_owned();
+    let missing =
+        || Error::invalid("config", format!("{place} has no url")).hint("url = \"http://localhost:8080\"");
+    shown.section(format!("clusters.{name}"));
+    let url = address::weaviate_url("url", &section.text("url")?.ok_or_else(missing)?)
+        .map_err(|error| error.context(&place))?;
+    shown.text("url", address::text(&url), file);
+    let is_default = name == DEFAULT_NAME;
+    let grpc_of_flags = flags.weaviate_grpc_url.as_deref().filter(|url| is_default && !url.is_empty());
+    let (grpc_url, origin) = match (grpc_of_flags, section.text("grpc_url")?) {
+        (Some(grpc), _) => (address::weaviate_url("--weaviate-grpc-url", grpc)?, grpc_origin(sources)),
+        (None, Some(grpc)) => {
+            let grpc = address::weaviate_url("grpc_url", &grpc).map_err(|error| error.context(&place))?;
+            (grpc, file.to_owned())
+        }
+        (None, None) => (address::default_grpc_url(&url), "from url".to_owned()),
+    };
+    shown.text("grpc_url", address::text(&grpc_url), origin);
+    let (budget, origin) = budget(sources, &mut section)?;
+    shown.text("retry_budget", humantime::format_duration(budget), origin);
+
+    let of_flags = if is_default { key_of_flags(sources, variable, shown)? } else { None };
+    let of_file = credentials(&mut section, file, of_flags.is_none(), shown)?;
+    let ca_file = section.text("ca_file")?;
+    if let Some(ca_file) = &ca_file {
+        shown.text("ca_file", ca_file, file);
+    }
+    let headers = section.pairs("headers")?;
+    for (header, _) in &headers {
+        shown.secret(&format!("headers.{header}"), file);
+    }
+    section.finish()?;
+    Ok(ClusterConfig {
+        name: name.to_owned(),
+        rest_url: address::text(&url),
+        grpc_url: address::text(&grpc_url),
+        credentials: of_flags.or(of_file),
+        ca_file: ca_file.map(Into::into),
+        headers: headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        retry_budget: budget,
+    })
+}
+
+/// Its own, unless a flag or its variable says otherwise.
+pub fn budget(sources: &Sources, section: &mut Section) -> Result<(Duration, String)> {
+    let own = section.text("retry_budget")?;
+    let of_flags = (*sources.flags.retry_budget, sources.origin("retry_budget"));
+    match own.filter(|_| !sources.is_given("retry_budget")) {
+        None => Ok(of_flags),
+        Some(text) => match humantime::parse_duration(&text) {
+            Ok(budget) => Ok((budget, sources.file.name.clone())),
+            Err(error) => {
+                let text = format!("retry_budget in {} is not a time", section.place());
+                Err(Error::invalid("config", text).hint("write it as 10m or 30s").caused_by(error))
+            }
+        },
+    }
+}
+
+fn credentials(
+    section: &mut Section,
+    file: &str,
+    is_wanted: bool,
+    shown: &mut Shown,
+) -> Result<Option<Credentials>> {
+    let place = section.place().to_owned();
+    let key = section.secret("api_key", "api_key_file")?;
+    let oidc = section.section("oidc")?;
+    match (key, oidc) {
+        (Some(_), Some(_)) => Err(Error::invalid(
+            "config",
+            format!("{place} has both a key and oidc: Weaviate takes one of them"),
+        )),
+        (None, None) => Ok(None),
+        (Some(key), None) => {
+            if is_wanted {
+                shown.secret("api_key", file);
+            }
+            Ok(Some(Credentials::ApiKey(key::checked(&place, &key)?)))
+        }
+        (None, Some(mut oidc)) => {
+            let place = oidc.place().to_owned();
+            let secret = oidc.secret("client_secret", "client_secret_file")?;
+            let secret: Option<SecretString> = secret.map(Into::into);
+            let (client_id, token_url) = (oidc.text("client_id")?, oidc.text("token_url")?);
+            let scopes = oidc.texts("scopes")?;
+            oidc.finish()?;
+            if is_wanted {
+                shown.secret("oidc.client_secret", file);
+                for (key, value) in [("oidc.client_id", &client_id), ("oidc.token_url", &token_url)] {
+                    if let Some(value) = value {
+                        shown.text(key, value, file);
+                    }
+                }
+            }
+            let client_secret =
+                secret.ok_or_else(|| Error::invalid("config", format!("{place} has no client_secret")))?;
+            Ok(Some(Credentials::Oidc(ClientCredentials { client_id, client_secret, scopes, token_url })))
+        }
+    }
+}

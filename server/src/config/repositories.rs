@@ -1,0 +1,90 @@
+//! Which repositories there are: the default one of the flags, and those of the file.
+
+use super::file::Section;
+use super::sources::{Shown, Sources};
+use super::{DEFAULT_REPOSITORY, Make, RepositoryPlace, address, clusters};
+use selvedge_archive::{RepositoryConfig, StoreOption};
+use selvedge_model::error::{Error, Result};
+use selvedge_ops::DEFAULT_NAME;
+
+pub fn repositories(
+    sources: &Sources,
+    environment: &[(String, String)],
+    shown: &mut Shown,
+) -> Result<Vec<RepositoryPlace>> {
+    let mut places = Vec::new();
+    let sections = &sources.file.repositories;
+    let is_named = sources.flags.repository.is_some();
+    if is_named || sections.is_empty() {
+        places.push((of_flags(sources)?, sources.origin("repository")));
+    }
+    for (name, section) in sections {
+        // Whoever names another place does not want the settings of the file for it.
+        if !(is_named && name == DEFAULT_NAME) {
+            places.push((of_section(sources, name, section.clone())?, sources.file.name.clone()));
+        }
+    }
+    let place = |(place, origin): (RepositoryPlace, String)| {
+        let config = place.config.with_environment(environment.iter().cloned());
+        config.check().map_err(|error| error.context(&origin))?;
+        show(&config, &origin, shown);
+        Ok(RepositoryPlace { config, ..place })
+    };
+    places.into_iter().map(place).collect()
+}
+
+fn of_flags(sources: &Sources) -> Result<RepositoryPlace> {
+    let flags = &sources.flags;
+    let named = flags.repository.as_deref();
+    let url = address::repository_url("--repository", named.unwrap_or(DEFAULT_REPOSITORY))?;
+    let make = match named {
+        _ if flags.create_repository => Make::Always,
+        Some(_) => Make::Never,
+        None => Make::IfVacant,
+    };
+    let config =
+        RepositoryConfig { retry_budget: *flags.retry_budget, ..RepositoryConfig::new(DEFAULT_NAME, url) };
+    Ok(RepositoryPlace { config, make })
+}
+
+fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<RepositoryPlace> {
+    let place = section.place().to_owned();
+    let missing = || {
+        Error::invalid("config", format!("{place} has no url"))
+            .hint("url = \"s3://bucket/folder\", or a folder")
+    };
+    let url = address::repository_url("url", &section.text("url")?.ok_or_else(missing)?)
+        .map_err(|error| error.context(&place))?;
+    let create = section.is_set("create")? || sources.flags.create_repository;
+    let exclusive = section.is_set("exclusive")?;
+    let ca_file = section.text("ca_file")?.map(Into::into);
+    let (retry_budget, _) = clusters::budget(sources, &mut section)?;
+    let config = RepositoryConfig { ca_file, exclusive, retry_budget, ..RepositoryConfig::new(name, url) };
+    let options = section.rest(|key| config.knows(key))?;
+    let options = options.into_iter().map(|(key, value)| StoreOption::new(key, value)).collect();
+    let make = if create { Make::Always } else { Make::Never };
+    Ok(RepositoryPlace { config: RepositoryConfig { options, ..config }, make })
+}
+
+/// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
+fn show(config: &RepositoryConfig, origin: &str, shown: &mut Shown) {
+    let RepositoryConfig { name, url, options, ca_file, exclusive, retry_budget } = config;
+    shown.section(format!("repositories.{name}"));
+    shown.text("url", url, origin);
+    for option in options {
+        let origin = option.variable.as_deref().unwrap_or(origin);
+        match option.is_secret() {
+            true => shown.secret(&option.key, origin),
+            false => shown.text(&option.key, &option.value, origin),
+        }
+    }
+    if let Some(file) = ca_file {
+        shown.text("ca_file", file.display(), origin);
+    }
+    if *exclusive {
+        shown.bare("exclusive", exclusive, origin);
+    }
+    if !options.is_empty() {
+        shown.text("retry_budget", humantime::format_duration(*retry_budget), origin);
+    }
+}
