@@ -1,5 +1,6 @@
 //! What a scenario is started with.
 
+pub mod authority;
 pub mod census;
 pub mod faulty_store;
 pub mod full_store;

@@ -17,6 +17,14 @@ pub struct Args {
     pub command: Command,
 }
 
+impl Args {
+    /// With what the environment holds and no option may.
+    pub fn with_environment(mut self) -> Self {
+        self.options.trust = self.options.trust.from_environment();
+        self
+    }
+}
+
 /// What holds for every command.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -32,6 +40,9 @@ pub struct Options {
         value_parser = connect::parse_url
     )]
     pub server: String,
+
+    #[command(flatten)]
+    pub trust: connect::Trust,
 
     /// The cluster, by its name in the server's configuration [default: default].
     #[arg(long, global = true, value_name = "NAME", env = "SELVEDGE_CLUSTER", hide_env_values = true)]

@@ -56,8 +56,9 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
     if let Command::Completions(args) = command {
         return commands::completions::run(args, terminal);
     }
-    let server =
-        terminal.unless_interrupted("nothing was started", Server::connect(&options.server)).await??;
+    let server = terminal
+        .unless_interrupted("nothing was started", Server::connect(&options.server, &options.trust))
+        .await??;
     let asked = Asked::by_command(&command);
     let mut session = Session { server, options, terminal, asked };
     match command {

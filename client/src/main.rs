@@ -6,7 +6,7 @@ use clap::Parser;
 use selvedge::{Args, Terminal};
 
 fn main() -> io::Result<process::ExitCode> {
-    let args = Args::parse();
+    let args = Args::parse().with_environment();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let mut terminal = Terminal::of_process(&mut out, &mut err);

@@ -3,20 +3,24 @@
 mod signals;
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::Stream;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tracing::field;
 
-use crate::config::{Config, Make, Options, RepositoryPlace};
+use crate::access::Guard;
+use crate::config::{Config, Make, Options, RepositoryPlace, Security};
 use crate::grpc::{self, Health};
 use crate::jobs::{Limits, Registry};
+use crate::listener::{self, Connection};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::Places;
@@ -27,6 +31,12 @@ pub use signals::shutdown_signal;
 /// Finds out that a client is gone although its connection was never closed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Calls at once on one connection: a client has a few.
+const STREAMS: u32 = 128;
+/// Bytes of a call's metadata.
+const HEADERS: u32 = 16 << 10;
+/// Calls that are given up before they were looked at, over and over, are an attack (CVE-2023-44487).
+const RESETS: usize = 32;
 /// However long the jobs took to stop, clients get this long to read how they ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -34,6 +44,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct App {
     places: Arc<Places>,
     registry: Arc<Registry>,
+    security: Security,
     shutdown_deadline: Duration,
     resume_on_start: bool,
 }
@@ -46,7 +57,12 @@ impl App {
         for repository in &config.repositories {
             repositories.push(open(repository).await?);
         }
-        Self::with_parts(config.clusters, repositories, config.options)
+        Ok(Self::with_parts(config.clusters, repositories, config.options)?.secured(config.security))
+    }
+
+    /// With TLS, and with a list of who may call.
+    pub fn secured(self, security: Security) -> Self {
+        Self { security, ..self }
     }
 
     /// As [`App::build`], with repositories that are open already.
@@ -62,7 +78,8 @@ impl App {
         let places = Arc::new(Places::new(clusters, repositories)?);
         let limits = Limits { running: max_jobs, waiting: max_queued, history, memory: memory_budget };
         let registry = Registry::new(limits, Arc::clone(&places));
-        Ok(Self { places, registry, shutdown_deadline, resume_on_start })
+        let security = Security::default();
+        Ok(Self { places, registry, security, shutdown_deadline, resume_on_start })
     }
 
     /// Logs whether each Weaviate can be reached. Nothing depends on it, but whoever starts a server with a wrong address
@@ -99,7 +116,9 @@ impl App {
         let look_back = Arc::clone(&self.registry).look_back(self.resume_on_start);
         let _look_back = AbortOnDropHandle::new(tokio::spawn(look_back));
         let stop = CancellationToken::new();
-        let server = transport(routes, listener, stop.clone().cancelled_owned());
+        let connections = listener::incoming(listener, self.security.certificates.clone());
+        let guard = Guard::new(self.security.callers.clone());
+        let server = transport(routes, guard, connections, stop.clone().cancelled_owned());
         let mut server = AbortOnDropHandle::new(tokio::spawn(server));
         let broken = tokio::select! {
             ended = &mut server => Some(ended),
@@ -163,15 +182,21 @@ pub async fn init(config: &Config) -> Result<Vec<String>> {
 
 async fn transport(
     routes: Routes,
-    listener: TcpListener,
+    guard: Guard,
+    connections: impl Stream<Item = io::Result<Connection>> + Send,
     stop: impl Future<Output = ()>,
 ) -> std::result::Result<(), tonic::transport::Error> {
     Server::builder()
-        .trace_fn(|request| tracing::info_span!("call", path = request.uri().path()))
+        .trace_fn(|request| tracing::info_span!("call", path = request.uri().path(), caller = field::Empty))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(Some(STREAMS))
+        .concurrency_limit_per_connection(STREAMS as usize)
+        .http2_max_header_list_size(Some(HEADERS))
+        .http2_max_pending_accept_reset_streams(Some(RESETS))
+        .layer(guard)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
+        .serve_with_incoming_shutdown(connections, stop)
         .await
 }
 
@@ -192,7 +217,7 @@ mod tests {
     use tonic_types::StatusExt;
 
     use super::*;
-    use crate::jobs::Job;
+    use crate::jobs::{Asking, Job};
     use selvedge_archive::RepositoryConfig;
     use selvedge_ops::{ClearRequest, Context, Operation, Request};
 
@@ -218,7 +243,7 @@ mod tests {
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
         let request = Request { cluster, repository, operation: Operation::Clear(request) };
         let work = |context: Context, _| async move { Ok(context.or_stop(std::future::pending()).await?) };
-        app.registry.start(None, request, work).unwrap()
+        app.registry.start(Asking::default(), request, work).unwrap()
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod flags;
 mod key;
 mod log;
 mod repositories;
+mod security;
 mod sources;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use selvedge_weaviate::ClusterConfig;
 
 pub use flags::{Command, Flags};
 pub use log::{Log, LogFormat};
+pub use security::Security;
 pub use sources::Sources;
 
 use clusters::clusters;
@@ -35,6 +37,7 @@ const DEFAULT_REPOSITORY: &str = "backups";
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
+    pub security: Security,
     pub clusters: Vec<ClusterConfig>,
     pub repositories: Vec<RepositoryPlace>,
     pub options: Options,
@@ -101,7 +104,9 @@ impl Config {
     fn resolve(sources: &Sources, environment: &[(String, String)]) -> Result<Self> {
         let (flags, mut shown) = (&sources.flags, Shown::default());
         let key = environment.iter().find(|(name, _)| name == key::VARIABLE).map(|(_, key)| key.clone());
-        let listen = address::listen(&flags.listen, flags.allow_insecure)?;
+        let mut shielded = Shown::default();
+        let security = Security::load(sources, &mut shielded)?;
+        let listen = address::listen(&flags.listen, security.is_tight() || flags.allow_insecure)?;
         let options = Options {
             max_jobs: usize::from(flags.max_jobs),
             max_queued: usize::from(flags.max_queued),
@@ -112,12 +117,14 @@ impl Config {
         };
         let log = Log { filter: flags.log.clone(), format: flags.log_format };
         shown.text("listen", listen, sources.origin("listen"));
+        shown.bare("allow_insecure", flags.allow_insecure, sources.origin("allow_insecure"));
+        shown.append(shielded);
         options.show(sources, &mut shown);
         shown.text("log", &log.filter, sources.origin("log"));
         shown.text("log_format", log.format, sources.origin("log_format"));
         let clusters = clusters(sources, key, &mut shown)?;
         let repositories = repositories(sources, environment, &mut shown)?;
-        Ok(Self { listen, clusters, repositories, options, log, shown })
+        Ok(Self { listen, security, clusters, repositories, options, log, shown })
     }
 }
 
@@ -220,7 +227,7 @@ mod tests {
     fn listening_for_everybody_has_to_be_asked_for() {
         for address in ["0.0.0.0:50071", "[::]:50071", "192.0.2.1:1"] {
             let error = refused(&["--listen", address]);
-            assert!(error.to_string().contains("neither TLS nor tokens"), "{error}");
+            assert!(error.to_string().contains("who may call"), "{error}");
             assert!(load(&["--listen", address, "--allow-insecure"]).is_ok());
         }
         assert!(load(&["--listen", "[::1]:50071"]).is_ok());

@@ -17,7 +17,7 @@ mod rate;
 mod registry;
 mod snapshot;
 
-pub use job::{Job, Lifecycle, State};
+pub use job::{Asking, Job, Lifecycle, State};
 pub use prune::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
 pub use rate::Rate;
 pub use registry::{Limits, Registry, Shown};

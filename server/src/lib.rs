@@ -6,7 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod app;
+mod changes;
 pub mod config;
 mod grpc;
 mod jobs;
+pub mod listener;

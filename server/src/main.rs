@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use rustix::fs::Mode;
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_server::access::{Role, Token};
 use selvedge_server::app::{self, App, shutdown_signal};
 use selvedge_server::config::{Command, Config, Sources};
 use tokio::net::TcpListener;
@@ -42,6 +43,10 @@ async fn start() -> ExitCode {
     }
     let done = match flags.command {
         Some(Command::Init) => init(&config).await,
+        Some(Command::Token { name, role }) => {
+            token(&name, role);
+            Ok(())
+        }
         None => {
             config.log.init();
             run(config).await
@@ -60,6 +65,18 @@ async fn init(config: &Config) -> Result<()> {
         let _ = writeln!(std::io::stdout(), "repository {url}");
     }
     Ok(())
+}
+
+/// The token goes to standard output, and is never to be seen again.
+fn token(name: &str, role: Role) {
+    let token = Token::generate();
+    let name = name.escape_default();
+    let (reveal, hash) = (token.reveal(), token.hash());
+    // Whoever does not read it does not want to have it.
+    let _ = writeln!(
+        std::io::stdout(),
+        "{reveal}\n\n# for the file of --callers:\n[[tokens]]\nname = \"{name}\"\nrole = \"{role}\"\nblake3 = \"{hash}\""
+    );
 }
 
 async fn run(config: Config) -> Result<()> {

@@ -132,25 +132,42 @@ impl ServerProcess {
     /// Starts it on a free port and waits until it says that it is healthy. With the same settings it is another server on the
     /// same repository, and adds to the same log.
     pub async fn start(programs: &Programs, settings: &ServerSettings) -> anyhow::Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let arguments = settings.arguments(port);
-        let log = settings.log.clone();
-        let file = File::options().create(true).append(true).open(&log);
-        let file = file.with_context(|| format!("creating {}", log.display()))?;
-        let mut command = without(&SETTINGS, &programs.server);
+        let mut env = settings.env.clone();
         if let Some(key) = &settings.weaviate_api_key {
-            command.env("WEAVIATE_API_KEY", key);
+            env.push(("WEAVIATE_API_KEY".to_owned(), key.clone()));
         }
-        let child = command
+        let port = free_port()?;
+        Self::launch(programs, port, settings.arguments(port), env, &settings.log).await
+    }
+
+    /// One that is told by a file what there is.
+    pub async fn of_file(programs: &Programs, config: &Path, log: &Path) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let listen = format!("127.0.0.1:{port}");
+        let arguments = ["--listen".to_owned(), listen, "--config".to_owned(), config.display().to_string()];
+        Self::launch(programs, port, arguments.to_vec(), Vec::new(), log).await
+    }
+
+    async fn launch(
+        programs: &Programs,
+        port: u16,
+        arguments: Vec<String>,
+        env: Vec<(String, String)>,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
+        let file = File::options().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("creating {}", log.display()))?;
+        let child = without(&SETTINGS, &programs.server)
             .args(&arguments)
-            .envs(settings.env.iter().cloned())
+            .envs(env)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
             .kill_on_drop(true)
             .spawn()
             .context("starting selvedge-server")?;
-        let mut server = Self { child, log, url: format!("http://127.0.0.1:{port}"), arguments };
+        let url = format!("http://127.0.0.1:{port}");
+        let mut server = Self { child, log: log.to_owned(), url, arguments };
         server.healthy().await?;
         Ok(server)
     }
@@ -234,6 +251,11 @@ impl ServerProcess {
         ensure!(sent.success(), "kill {signal} {id} failed");
         Ok(())
     }
+}
+
+/// One that nobody listens on now.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 async fn is_serving(url: &str) -> bool {

@@ -262,6 +262,11 @@ impl World {
         listed.lines().map(id).collect()
     }
 
+    /// Where the server listens.
+    pub fn server_url(&self) -> &str {
+        &self.server.url
+    }
+
     pub async fn channel(&self) -> anyhow::Result<Channel> {
         Ok(Channel::from_shared(self.server.url.clone())?.connect().await?)
     }

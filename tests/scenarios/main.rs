@@ -24,6 +24,7 @@ mod limits;
 mod meanwhile;
 mod merging;
 mod odd_collections;
+mod places;
 mod references;
 mod refusals;
 mod replacing;
@@ -32,6 +33,7 @@ mod reshaping;
 mod resuming;
 mod round_trip;
 mod runner;
+mod security;
 mod service;
 mod settings;
 mod silence;
@@ -251,6 +253,12 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(two_servers::one_goes_on_with_what_the_other_has_left),
         stand_in!(bad_answers::a_page_that_goes_backwards_fails_the_job),
         stand_in!(bad_answers::what_does_not_parse_fails_the_job),
+        process!(places::back_up_from_one_and_restore_to_another),
+        process!(places::a_token_is_asked_for_and_renewed),
+        stand_in!(security::each_role_may_do_what_it_may),
+        stand_in!(security::no_token_no_call),
+        stand_in!(security::wrong_tokens_do_not_stop_a_job),
+        stand_in!(security::certificates_are_checked),
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
         both!(service::another_program_makes_a_backup),

@@ -20,7 +20,9 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | WeaviatePermissionDenied
         | TooManyJobs
         | ReferenceTargetMissing
-        | JobNotResumable => ExitCode::Refused,
+        | JobNotResumable
+        | CallerUnknown
+        | CallerNotAllowed => ExitCode::Refused,
 
         ObjectsRefused | BackupIncomplete | RestoreIncomplete => ExitCode::Partial,
 
@@ -84,6 +86,8 @@ pub fn hint(reason: FailureReason) -> &'static str {
         BackupIncomplete => "the warnings say what is missing",
         RestoreIncomplete => "the warnings say what could not be brought back",
         DifferencesFound => "restore what differs; the job keeps the findings",
+        CallerUnknown => "send a token that the server knows: --token-file, or SELVEDGE_TOKEN",
+        CallerNotAllowed => "call with a token whose role is enough",
         ReferenceTargetMissing => "restore the collection it points to as well, or leave references out",
         Unspecified
         | InvalidRequest

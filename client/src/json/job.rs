@@ -39,6 +39,7 @@ pub struct Job {
     resumable: bool,
     jobs_ahead: u32,
     owner: String,
+    caller: String,
 }
 
 impl From<&v1::Job> for Job {
@@ -71,6 +72,7 @@ impl From<&v1::Job> for Job {
             resumable: job.resumable,
             jobs_ahead: job.jobs_ahead,
             owner: job.owner.clone(),
+            caller: job.caller.clone(),
         }
     }
 }

@@ -81,6 +81,7 @@ pub fn running() -> Job {
         retries: 2,
         attempts: 1,
         owner: "backup-1, process 4711".to_owned(),
+        caller: "nightly".to_owned(),
         ..Job::default()
     }
 }

@@ -54,6 +54,8 @@ pub enum Kind {
     JobNotResumable,
     JobSuperseded,
     ObjectConflict,
+    CallerUnknown,
+    CallerNotAllowed,
     Internal,
 }
 

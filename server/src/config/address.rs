@@ -9,22 +9,23 @@ use selvedge_model::error::{Error, Result};
 
 const GRPC_PORT: u16 = 50051;
 
-/// Without TLS and tokens, only this machine may be listened to unless `allow_insecure`.
-pub fn listen(text: &str, allow_insecure: bool) -> Result<SocketAddr> {
+/// Only this machine may be listened to, unless it is safe to do so elsewhere, or said to be.
+pub fn listen(text: &str, is_safe: bool) -> Result<SocketAddr> {
     let bad = || Error::invalid("listen", format!("--listen \"{text}\" is not an address"));
     let mut addresses = text
         .to_socket_addrs()
         .map_err(|error| bad().hint("write it as host:port, such as 127.0.0.1:50071").caused_by(error))?;
     let address = addresses.next().ok_or_else(bad)?;
-    if address.ip().is_loopback() || allow_insecure {
+    if address.ip().is_loopback() || is_safe {
         return Ok(address);
     }
     let text = format!(
-        "--listen {address} is refused: whoever can reach this address could read, overwrite and clear collections, because \
-         this version has neither TLS nor tokens"
+        "--listen {address} is refused: whoever can reach this address could read, overwrite and clear collections, unless \
+         there are both TLS and a list of who may call"
     );
     Err(Error::invalid("listen", text).hint(
-        "listen on 127.0.0.1 with a proxy that checks who is calling before it, or say --allow-insecure if the network is private",
+        "give --tls-cert, --tls-key and --callers (or --tls-client-ca); or listen on 127.0.0.1 with a proxy before it that checks who \
+         is calling, or say --allow-insecure if the network is private",
     ))
 }
 

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use super::LogFormat;
+use crate::access::Role;
 
 /// Backup, restore and clear for Weaviate collections, as a gRPC service.
 ///
@@ -17,7 +18,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "SELVEDGE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The address to listen on. Beyond this machine only with --allow-insecure.
+    /// The address to listen on. Beyond this machine only with TLS and callers, or with --allow-insecure.
     #[arg(long, env = "SELVEDGE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50071")]
     pub listen: String,
 
@@ -48,8 +49,26 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_CREATE_REPOSITORY", value_parser = clap::builder::BoolishValueParser::new())]
     pub create_repository: bool,
 
-    /// Listen beyond this machine although there is neither TLS nor a password: whoever reaches the address can read, overwrite
-    /// and clear collections.
+    /// The server's certificate, a PEM file with those of its authorities after it. Read again when it changes.
+    #[arg(long, env = "SELVEDGE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "SELVEDGE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// The authorities that sign certificates of clients, in PEM. Without --callers, whoever has such a certificate may do
+    /// everything, and nobody else may do anything.
+    #[arg(long, env = "SELVEDGE_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// A TOML file of who may call, with the hashes of their tokens, or the names of their certificates, and their roles. Read
+    /// again when it changes.
+    #[arg(long, env = "SELVEDGE_CALLERS", value_name = "FILE")]
+    pub callers: Option<PathBuf>,
+
+    /// Listen beyond this machine although there is no TLS, or everybody may call: whoever reaches the address can read,
+    /// overwrite and clear collections, or read the tokens of those who may.
     #[arg(long, env = "SELVEDGE_ALLOW_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub allow_insecure: bool,
 
@@ -98,8 +117,16 @@ pub struct Flags {
 }
 
 /// What to do instead of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Make a repository of the place that --repository names, and exit. What is there stays as it is.
     Init,
+    /// Make a token, print it and its entry for the file of --callers, and exit. The token itself is kept nowhere.
+    Token {
+        /// How the log and jobs call who has it.
+        name: String,
+        /// What its holder may do.
+        #[arg(long, value_enum)]
+        role: Role,
+    },
 }

@@ -12,9 +12,13 @@ use super::flags::Flags;
 use selvedge_model::error::{Error, Result};
 
 /// What may be at the top of the file. The rest of the flags are about one cluster or repository, which have sections there.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 15] = [
     "listen",
     "allow_insecure",
+    "tls_cert",
+    "tls_key",
+    "tls_client_ca",
+    "callers",
     "max_jobs",
     "max_queued",
     "job_history",
@@ -113,6 +117,10 @@ enum Line {
 }
 
 impl Shown {
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub fn section(&mut self, name: impl Into<String>) {
         self.0.push(Line::Section(name.into()));
     }

@@ -12,13 +12,16 @@ use selvedge_proto::v1::backup_service_server::BackupServiceServer;
 use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
 use tonic::service::Routes;
+use tonic::{Request, Status};
 
 use self::backups::Backups;
 use self::collections::Collections;
 use self::jobs::Jobs;
+use super::status::refusal;
 use super::watch::{Watch, watch};
 use super::{Health, convert};
-use crate::jobs::{Registry, Shown};
+use crate::access::{Caller, role_of};
+use crate::jobs::{Asking, Registry, Shown};
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::Places;
 
@@ -68,19 +71,27 @@ struct Desk {
 
 impl Desk {
     /// Starts a job, or finds the one that the same call has started before.
-    async fn start(&self, call: convert::Call) -> Result<Shown> {
+    async fn start(&self, caller: Caller, call: convert::Call) -> Result<Shown> {
         let places = Arc::clone(&self.places);
         let request = places.complete(call.request)?;
+        let (needed, what) = role_of(&request.operation);
+        caller.check(needed, what)?;
         if let Some(request_id) = &call.request_id
             && let Some(id) = self.registry.started_before(request_id, &request)?
         {
             return self.registry.show(&id.to_string()).await;
         }
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
-        self.registry.start(call.request_id, request, work).map(Shown::Here)
+        let asking = Asking { request_id: call.request_id, caller: caller.name };
+        self.registry.start(asking, request, work).map(Shown::Here)
     }
 
-    async fn resume(&self, id: &str) -> Result<Shown> {
+    async fn resume(&self, caller: &Caller, id: &str) -> Result<Shown> {
+        let (needed, what) = match self.registry.show(id).await? {
+            Shown::Here(job) => role_of(&job.request.operation),
+            Shown::Written(job) => role_of(&job.request.operation),
+        };
+        caller.check(needed, what)?;
         let places = Arc::clone(&self.places);
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
         self.registry.resume(id, work).await.map(Shown::Here)
@@ -89,4 +100,10 @@ impl Desk {
     fn watch<T: 'static>(&self, shown: Shown, wrap: fn(v1::Job) -> T) -> Watch<T> {
         watch(Arc::clone(&self.registry), shown, wrap)
     }
+}
+
+/// Who calls, as the gate has found out.
+fn caller<T>(request: &Request<T>) -> std::result::Result<Caller, Status> {
+    let found = request.extensions().get::<Caller>().cloned();
+    found.ok_or_else(|| refusal(Error::internal("a call has come in past the gate")))
 }

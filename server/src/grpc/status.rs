@@ -61,6 +61,8 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::JobNotResumable => (Code::FailedPrecondition, Reason::JobNotResumable),
         Kind::JobSuperseded => (Code::Aborted, Reason::JobSuperseded),
         Kind::ObjectConflict => (Code::AlreadyExists, Reason::ObjectConflict),
+        Kind::CallerUnknown => (Code::Unauthenticated, Reason::CallerUnknown),
+        Kind::CallerNotAllowed => (Code::PermissionDenied, Reason::CallerNotAllowed),
         Kind::Internal => (Code::Internal, Reason::Internal),
     }
 }
@@ -79,6 +81,8 @@ pub fn refusal(error: Error) -> Status {
     let (code, reason) = table(error.kind());
     match code {
         Code::Internal | Code::DataLoss => tracing::error!(reason = reason.id(), %error, "call failed"),
+        // Counted where they are refused: whoever guesses fills no log.
+        Code::Unauthenticated => {}
         _ => tracing::info!(reason = reason.id(), %error, "call refused"),
     }
     let text = match error.hint_text() {
@@ -131,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 43] = [
+    const KINDS: [Kind; 45] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -174,6 +178,8 @@ mod tests {
         Kind::JobNotResumable,
         Kind::JobSuperseded,
         Kind::ObjectConflict,
+        Kind::CallerUnknown,
+        Kind::CallerNotAllowed,
         Kind::Internal,
     ];
 

@@ -167,7 +167,7 @@ mod tests {
         let request = ClearRequest { collections: vec!["Article".to_owned()], ..ClearRequest::default() };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
         let request = Request { cluster, repository, operation: Operation::Clear(request) };
-        registry().start(None, request, |context, _| work(context)).unwrap()
+        registry().start(crate::jobs::Asking::default(), request, |context, _| work(context)).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

@@ -62,6 +62,7 @@ pub async fn register(
         request: job.request.clone(),
         address: address.to_owned(),
         request_id: job.request_id.clone(),
+        caller: job.caller.clone(),
         created: job.created,
         process: process.clone(),
     };

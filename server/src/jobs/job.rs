@@ -50,6 +50,15 @@ pub struct Lifecycle {
     pub report: Arc<Report>,
 }
 
+/// Who asks for a job, and what they call it.
+#[derive(Debug, Clone, Default)]
+pub struct Asking {
+    /// So that it is not started twice.
+    pub request_id: Option<String>,
+    /// None if nobody has to say.
+    pub caller: Option<String>,
+}
+
 /// A job, running or ended.
 #[derive(Debug)]
 pub struct Job {
@@ -61,6 +70,8 @@ pub struct Job {
     pub request: Request,
     /// What the caller calls it, so that it is not started twice.
     pub request_id: Option<String>,
+    /// Who asked for it. None if nobody has to say.
+    pub caller: Option<String>,
     pub created: DateTime<Utc>,
     /// Which attempt this is; 0 before it has begun.
     attempt: AtomicU32,
@@ -71,25 +82,20 @@ pub struct Job {
 }
 
 impl Job {
-    pub(super) fn new(asked: Request, request_id: Option<String>) -> Self {
+    pub(super) fn new(asked: Request, asking: Asking) -> Self {
         let request = Request { operation: asked.operation.clone().decided(), ..asked.clone() };
-        Self::of(Uuid::now_v7(), asked, request, request_id, Utc::now())
+        Self::of(Uuid::now_v7(), asked, request, asking, Utc::now())
     }
 
     /// Another attempt at a job that was written down in a repository, by its name here.
     pub(super) fn again(written: JobJson, repository: &str) -> Self {
-        let JobJson { id, asked, request, request_id, created, process: _, address: _ } = written;
+        let JobJson { id, asked, request, request_id, caller, created, process: _, address: _ } = written;
         let request = Request { repository: repository.to_owned(), ..request };
-        Self::of(id, asked, request, request_id, created)
+        Self::of(id, asked, request, Asking { request_id, caller }, created)
     }
 
-    fn of(
-        id: Uuid,
-        asked: Request,
-        request: Request,
-        request_id: Option<String>,
-        created: DateTime<Utc>,
-    ) -> Self {
+    fn of(id: Uuid, asked: Request, request: Request, asking: Asking, created: DateTime<Utc>) -> Self {
+        let Asking { request_id, caller } = asking;
         let lifecycle = Lifecycle {
             state: State::Pending,
             started: None,
@@ -102,6 +108,7 @@ impl Job {
             asked,
             request,
             request_id,
+            caller,
             created,
             attempt: AtomicU32::new(0),
             progress: Arc::default(),
@@ -148,6 +155,7 @@ impl Job {
             attempts: self.attempt.load(Relaxed),
             jobs_ahead,
             owner,
+            caller: self.caller.clone(),
         }
     }
 

@@ -31,6 +31,8 @@ pub struct JobJson {
     pub address: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
     pub created: DateTime<Utc>,
     /// Where it waits for its turn.
     pub process: Process,

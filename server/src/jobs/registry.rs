@@ -20,7 +20,7 @@ use super::journal::{CANCEL, JOB, JobJson, Written};
 use super::liveness::Liveness;
 use super::locks::LockTable;
 use super::process::Process;
-use super::{Job, Snapshot};
+use super::{Asking, Job, Snapshot};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Budget, Context, Failure, Outcome, Places, Request};
@@ -86,23 +86,18 @@ impl Registry {
     }
 
     /// Starts a job, or returns the one that the same request with the same id has started before.
-    pub fn start<W, F>(
-        self: &Arc<Self>,
-        request_id: Option<String>,
-        request: Request,
-        work: W,
-    ) -> Result<Arc<Job>>
+    pub fn start<W, F>(self: &Arc<Self>, asking: Asking, request: Request, work: W) -> Result<Arc<Job>>
     where
         W: FnOnce(Context, Request) -> F + Send + 'static,
         F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
     {
         let mut book = self.book();
-        if let Some(id) = &request_id
+        if let Some(id) = &asking.request_id
             && let Some(job) = book.same_request(id, &request)?
         {
             return Ok(Arc::clone(job));
         }
-        self.add(&mut book, Job::new(request, request_id), None, work)
+        self.add(&mut book, Job::new(request, asking), None, work)
     }
 
     /// The job that the same request with the same id has started on a server before this one.

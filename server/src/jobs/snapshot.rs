@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub jobs_ahead: u32,
     /// The server that runs it, or ran it last. Empty if nobody knows.
     pub owner: String,
+    /// Who asked for it. None if nobody had to say.
+    pub caller: Option<String>,
 }
 
 impl Snapshot {
@@ -46,6 +48,7 @@ impl Snapshot {
             resumable: can_go_on && !written.is_given_up,
             jobs_ahead: 0,
             owner: written.process().to_string(),
+            caller: written.job.caller.clone(),
         })
     }
 }

@@ -47,12 +47,18 @@ struct Tokens {
     rest_url: String,
     client: Client,
     /// Locked while one is asked for: whoever needs one meanwhile waits for it.
-    current: Mutex<Option<Token>>,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    token: Option<Token>,
+    /// When one was refused that should have been good.
+    refused: Option<Instant>,
 }
 
 struct Token {
     header: HeaderValue,
-    since: Instant,
     until: Instant,
 }
 
@@ -81,7 +87,7 @@ struct Answer {
 
 /// Of a provider that does not say how long a token is good.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// A token that is refused after so short a time is not refused for its age.
+/// What is refused so soon after another one is not refused for its age.
 const FRESH: Duration = Duration::from_secs(10);
 const PROVIDER_LIMIT: Duration = Duration::from_secs(15);
 
@@ -111,35 +117,34 @@ impl Bearer {
         match self.0.as_deref() {
             None => Ok(None),
             Some(Source::Fixed(header)) => Ok(Some(header.clone())),
-            Some(Source::Oidc(tokens)) => tokens.header().await.map(Some),
+            // Of its own, so that not every call has the room in it for what few of them do.
+            Some(Source::Oidc(tokens)) => Box::pin(tokens.header()).await.map(Some),
         }
     }
 
-    /// To be called when Weaviate has refused it. Whether another one may be taken: it was old, and is forgotten.
+    /// To be called when Weaviate has refused it. Whether it is worth trying another one.
     pub async fn is_renewed(&self, refused: Option<&HeaderValue>) -> bool {
         let (Some(Source::Oidc(tokens)), Some(refused)) = (self.0.as_deref(), refused) else { return false };
         let mut current = tokens.current.lock().await;
-        match &*current {
-            Some(token) if token.header == *refused && token.since.elapsed() < FRESH => false,
-            Some(token) if token.header == *refused => {
-                *current = None;
-                true
-            }
-            // Somebody else was refused, and has another one.
-            _ => true,
+        // Somebody else was refused, and has another one already.
+        if current.token.as_ref().is_some_and(|token| token.header != *refused) {
+            return true;
         }
+        let is_final = current.refused.is_some_and(|before| before.elapsed() < FRESH);
+        *current = Current { token: None, refused: Some(Instant::now()) };
+        !is_final
     }
 }
 
 impl Tokens {
     async fn header(&self) -> Result<HeaderValue> {
         let mut current = self.current.lock().await;
-        if let Some(token) = current.as_ref().filter(|token| Instant::now() < token.until) {
+        if let Some(token) = current.token.as_ref().filter(|token| Instant::now() < token.until) {
             return Ok(token.header.clone());
         }
         let token = self.ask().await?;
         let header = token.header.clone();
-        *current = Some(token);
+        current.token = Some(token);
         Ok(header)
     }
 
@@ -183,7 +188,7 @@ impl Tokens {
         let lifetime =
             seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(LIFETIME);
         // Well before its end: a call may take a while to arrive.
-        Ok(Token { header, since, until: since + lifetime.mul_f64(0.8) })
+        Ok(Token { header, until: since + lifetime.mul_f64(0.8) })
     }
 
     async fn told(&self) -> Result<Told> {

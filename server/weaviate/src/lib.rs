@@ -262,7 +262,8 @@ impl Cluster {
         let authorize = Authorize { bearer: bearer.clone(), headers: Arc::clone(&self.headers) };
         let line = InterceptedService::new(connection.channel.clone(), authorize);
         let limit = retry::clipped(self.patience.call_limit());
-        let call = tokio::time::timeout(limit, call(line));
+        // Of its own: calls are made deep inside of jobs, whose futures would have all of it in them.
+        let call = tokio::time::timeout(limit, Box::pin(call(line)));
         match until_cancelled(&self.cut, effect, call).await {
             Ok(Ok(Ok(answer))) => Ok(answer.into_inner()),
             Ok(Ok(Err(status))) => match Fault::of_status(&status) {

@@ -142,7 +142,8 @@ impl Rest {
                 status => Err(failure::from_rest(action, status, &said)),
             }
         };
-        until_cancelled(&self.cut, effect, call).await?
+        // Of its own: calls are made deep inside of jobs, whose futures would have all of it in them.
+        until_cancelled(&self.cut, effect, Box::pin(call)).await?
     }
 
     /// Reads a body, but no further than there is room for it.

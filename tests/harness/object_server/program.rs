@@ -1,6 +1,6 @@
 //! Servers of object stores that are programs of their own, used when they are on PATH.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::{ACCESS_KEY, AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, SECRET_KEY};
+use crate::harness::programs::free_port;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
@@ -74,8 +75,4 @@ impl Program {
         ensure!(answer.status().is_success(), "{url}: {}", answer.text().await?);
         Ok(())
     }
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use selvedge_archive::Repository;
 use selvedge_server::app::App;
-use selvedge_server::config::Options;
+use selvedge_server::config::{Options, Security};
 use selvedge_weaviate::{ClusterConfig, Credentials};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -30,6 +30,8 @@ pub struct Serving {
     /// How long it waits for Weaviate.
     pub retry_budget: Duration,
     pub options: Options,
+    /// TLS, and who may call.
+    pub security: Option<Security>,
 }
 
 impl Default for Serving {
@@ -40,6 +42,7 @@ impl Default for Serving {
             key: None,
             retry_budget: RETRY_BUDGET,
             options: Options::default(),
+            security: None,
         }
     }
 }
@@ -109,7 +112,7 @@ async fn start(
     repository: Repository,
     serving: Serving,
 ) -> anyhow::Result<Server> {
-    let Serving { store: _, repository: _, key, retry_budget, options } = serving;
+    let Serving { store: _, repository: _, key, retry_budget, options, security } = serving;
     let cluster = ClusterConfig {
         name: "default".to_owned(),
         rest_url: rest_url.to_owned(),
@@ -122,9 +125,14 @@ async fn start(
     if repository.check().await.is_err() {
         repository.init().await?;
     }
-    let app = App::with_parts(vec![cluster], vec![repository], options)?;
+    let mut app = App::with_parts(vec![cluster], vec![repository], options)?;
+    let mut scheme = "http";
+    if let Some(security) = security {
+        scheme = if security.certificates.is_some() { "https" } else { scheme };
+        app = app.secured(security);
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(app.serve(listener, async {
         // Both a message and a dropped sender mean that it is time.

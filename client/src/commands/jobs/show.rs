@@ -51,6 +51,7 @@ fn head(job: &Job) -> Vec<String> {
         ("backup", &job.backup_id),
         ("made first", &job.first_backup_id),
         ("owner", &job.owner),
+        ("asked by", &job.caller),
     ] {
         if !value.is_empty() {
             lines.push(format!("{label:<11} {value}"));

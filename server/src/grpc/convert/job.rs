@@ -42,6 +42,7 @@ pub fn job(job: &Snapshot) -> v1::Job {
         resumable: job.resumable,
         jobs_ahead: job.jobs_ahead,
         owner: job.owner.clone(),
+        caller: job.caller.clone().unwrap_or_default(),
     }
 }
 

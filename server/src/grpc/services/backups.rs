@@ -6,7 +6,7 @@ use selvedge_proto::v1::backup_service_server::BackupService;
 use selvedge_proto::v1::import_backup_request::Part;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Desk;
+use super::{Desk, caller};
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
@@ -63,8 +63,9 @@ impl BackupService for Backups {
         &self,
         request: Request<v1::VerifyBackupRequest>,
     ) -> Result<Response<Self::VerifyBackupStream>, Status> {
+        let caller = caller(&request)?;
         let call = convert::verify_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::VerifyBackupResponse { job: Some(job) })))
     }
 

@@ -2,7 +2,7 @@ use selvedge_proto::v1;
 use selvedge_proto::v1::collection_service_server::CollectionService;
 use tonic::{Request, Response, Status};
 
-use super::Desk;
+use super::{Desk, caller};
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
@@ -17,8 +17,9 @@ impl CollectionService for Collections {
         &self,
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
+        let caller = caller(&request)?;
         let call = convert::backup_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::BackupResponse { job: Some(job) })))
     }
 
@@ -28,16 +29,18 @@ impl CollectionService for Collections {
         &self,
         request: Request<v1::RestoreRequest>,
     ) -> Result<Response<Self::RestoreStream>, Status> {
+        let caller = caller(&request)?;
         let call = convert::restore_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::RestoreResponse { job: Some(job) })))
     }
 
     type ClearStream = Watch<v1::ClearResponse>;
 
     async fn clear(&self, request: Request<v1::ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
+        let caller = caller(&request)?;
         let call = convert::clear_call(request.into_inner()).map_err(refusal)?;
-        let job = self.0.start(call).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::ClearResponse { job: Some(job) })))
     }
 

@@ -2,7 +2,7 @@ use selvedge_proto::v1;
 use selvedge_proto::v1::job_service_server::JobService;
 use tonic::{Request, Response, Status};
 
-use super::Desk;
+use super::{Desk, caller};
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
@@ -65,7 +65,8 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::ResumeJobRequest>,
     ) -> Result<Response<Self::ResumeJobStream>, Status> {
-        let job = self.0.resume(&request.into_inner().job_id).await.map_err(refusal)?;
+        let caller = caller(&request)?;
+        let job = self.0.resume(&caller, &request.into_inner().job_id).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::ResumeJobResponse { job: Some(job) })))
     }
 

@@ -94,6 +94,7 @@ impl Registry {
         }
         tracing::info!(
             summary = %job.request,
+            caller = job.caller,
             dry_run = job.request.operation.is_dry_run(),
             attempt = job.attempt(),
             "job started"

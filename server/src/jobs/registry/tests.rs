@@ -44,7 +44,8 @@ async fn a_job_ends_as_its_operation_does() {
         (|| panic!("the sky fell"), State::Failed),
     ];
     for (result, state) in cases {
-        let job = registry.start(None, clearing("A"), move |_, _| async move { result() }).unwrap();
+        let job =
+            registry.start(Asking::default(), clearing("A"), move |_, _| async move { result() }).unwrap();
         assert_eq!(ended(&job).await, state);
     }
     let last = &registry.list(false, None, 9).await.unwrap()[0];
@@ -58,7 +59,7 @@ async fn a_job_ends_as_its_operation_does() {
 #[tokio::test]
 async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
     let registry = registry(10, 10);
-    let job = registry.start(None, clearing("A"), endless).unwrap();
+    let job = registry.start(Asking::default(), clearing("A"), endless).unwrap();
     registry.cancel(&job.id.to_string()).await.unwrap();
     assert_eq!(job.state(), State::Cancelling);
     assert_eq!(ended(&job).await, State::Cancelled);
@@ -70,7 +71,7 @@ async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
         released.await.unwrap();
         Ok(done())
     };
-    let job = registry.start(None, clearing("A"), work).unwrap();
+    let job = registry.start(Asking::default(), clearing("A"), work).unwrap();
     has_begun.await.unwrap();
     registry.cancel(&job.id.to_string()).await.unwrap();
     release.send(()).unwrap();
@@ -84,15 +85,21 @@ async fn cancelling_waits_for_the_job_and_keeps_what_it_really_ended_as() {
 async fn a_request_id_attaches_to_its_job_and_to_no_other() {
     let registry = registry(1, 10);
     let id = || Some("nightly".to_owned());
-    let first = registry.start(id(), clearing("A"), endless).unwrap();
+    let first = registry.start(named(id()), clearing("A"), endless).unwrap();
     // Attaching needs no room for another job.
-    assert!(Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()));
-    assert_eq!(registry.start(id(), clearing("B"), endless).unwrap_err().kind(), Kind::RequestIdReused);
-    assert_eq!(registry.start(None, clearing("A"), endless).unwrap_err().kind(), Kind::TooManyJobs);
+    assert!(Arc::ptr_eq(&first, &registry.start(named(id()), clearing("A"), endless).unwrap()));
+    assert_eq!(
+        registry.start(named(id()), clearing("B"), endless).unwrap_err().kind(),
+        Kind::RequestIdReused
+    );
+    assert_eq!(
+        registry.start(Asking::default(), clearing("A"), endless).unwrap_err().kind(),
+        Kind::TooManyJobs
+    );
     registry.cancel(&first.id.to_string()).await.unwrap();
     ended(&first).await;
     assert!(
-        Arc::ptr_eq(&first, &registry.start(id(), clearing("A"), endless).unwrap()),
+        Arc::ptr_eq(&first, &registry.start(named(id()), clearing("A"), endless).unwrap()),
         "also when it has ended"
     );
 }
@@ -100,11 +107,11 @@ async fn a_request_id_attaches_to_its_job_and_to_no_other() {
 #[tokio::test]
 async fn old_jobs_are_forgotten_and_running_ones_never() {
     let registry = registry(10, 2);
-    let running = registry.start(None, clearing("R"), endless).unwrap();
+    let running = registry.start(Asking::default(), clearing("R"), endless).unwrap();
     let mut jobs = Vec::new();
     for n in 0..3 {
         let request_id = Some(format!("request {n}"));
-        let job = registry.start(request_id, clearing("A"), |_, _| async { Ok(done()) }).unwrap();
+        let job = registry.start(named(request_id), clearing("A"), |_, _| async { Ok(done()) }).unwrap();
         ended(&job).await;
         jobs.push(job);
     }
@@ -112,7 +119,7 @@ async fn old_jobs_are_forgotten_and_running_ones_never() {
     assert_eq!(listed, [jobs[2].id, jobs[1].id, running.id], "newest first");
     assert_eq!(registry.list(true, None, 9).await.unwrap().len(), 1);
     assert_eq!(registry.list(false, Some(jobs[1].id), 9).await.unwrap().len(), 1);
-    let again = registry.start(Some("request 0".to_owned()), clearing("B"), endless).unwrap();
+    let again = registry.start(named(Some("request 0".to_owned())), clearing("B"), endless).unwrap();
     assert_ne!(again.id, jobs[0].id);
 }
 
@@ -121,7 +128,7 @@ async fn locks_end_with_the_job_and_are_per_cluster() {
     let registry = registry(10, 10);
     let (locked, is_locked) = oneshot::channel();
     let holder = registry
-        .start(None, clearing("A"), move |context, request| async move {
+        .start(Asking::default(), clearing("A"), move |context, request| async move {
             let _guard = context.lock(&["A".to_owned()], Access::Exclusive).await?;
             let _ = locked.send(());
             endless(context, request).await
@@ -132,26 +139,29 @@ async fn locks_end_with_the_job_and_are_per_cluster() {
         context.lock(&["A".to_owned()], Access::Shared).await?;
         Ok(done())
     };
-    let busy = registry.start(None, clearing("A"), take).unwrap();
+    let busy = registry.start(Asking::default(), clearing("A"), take).unwrap();
     assert_eq!(ended(&busy).await, State::Failed);
     assert!(registry.snapshot(&busy).lifecycle.failure.unwrap().to_string().contains(&holder.id.to_string()));
 
     let elsewhere = Request { cluster: "other".to_owned(), ..clearing("A") };
-    assert_eq!(ended(&registry.start(None, elsewhere, take).unwrap()).await, State::Succeeded);
+    assert_eq!(ended(&registry.start(Asking::default(), elsewhere, take).unwrap()).await, State::Succeeded);
     registry.cancel(&holder.id.to_string()).await.unwrap();
     ended(&holder).await;
-    assert_eq!(ended(&registry.start(None, clearing("A"), take).unwrap()).await, State::Succeeded);
+    assert_eq!(
+        ended(&registry.start(Asking::default(), clearing("A"), take).unwrap()).await,
+        State::Succeeded
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
     let registry = registry(10, 10);
-    let quick = registry.start(None, clearing("A"), endless).unwrap();
-    let deaf = registry.start(None, clearing("B"), |_, _| std::future::pending()).unwrap();
+    let quick = registry.start(Asking::default(), clearing("A"), endless).unwrap();
+    let deaf = registry.start(Asking::default(), clearing("B"), |_, _| std::future::pending()).unwrap();
     let (finish, finished) = oneshot::channel::<()>();
     let (begun, has_begun) = oneshot::channel::<()>();
     let uncut = registry
-        .start(None, clearing("C"), |context, _| async move {
+        .start(Asking::default(), clearing("C"), |context, _| async move {
             let section = async move {
                 begun.send(()).unwrap();
                 finished.await.unwrap();
@@ -164,7 +174,10 @@ async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
     has_begun.await.unwrap();
 
     registry.close();
-    assert_eq!(registry.start(None, clearing("D"), endless).unwrap_err().kind(), Kind::ServerStopped);
+    assert_eq!(
+        registry.start(Asking::default(), clearing("D"), endless).unwrap_err().kind(),
+        Kind::ServerStopped
+    );
     let draining = tokio::spawn({
         let registry = Arc::clone(&registry);
         async move { registry.drain(Duration::from_secs(30)).await }
@@ -181,11 +194,14 @@ async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
 async fn more_jobs_than_may_run_wait_for_their_turn() {
     let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
     let registry = Registry::new(Limits { running: 1, waiting: 2, history: 9, memory: 0 }, places);
-    let first = registry.start(None, clearing("A"), endless).unwrap();
+    let first = registry.start(Asking::default(), clearing("A"), endless).unwrap();
     first.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
-    let second = registry.start(None, clearing("B"), endless).unwrap();
-    let third = registry.start(None, clearing("C"), |_, _| async { Ok(done()) }).unwrap();
-    assert_eq!(registry.start(None, clearing("D"), endless).unwrap_err().kind(), Kind::TooManyJobs);
+    let second = registry.start(Asking::default(), clearing("B"), endless).unwrap();
+    let third = registry.start(Asking::default(), clearing("C"), |_, _| async { Ok(done()) }).unwrap();
+    assert_eq!(
+        registry.start(Asking::default(), clearing("D"), endless).unwrap_err().kind(),
+        Kind::TooManyJobs
+    );
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -198,6 +214,10 @@ async fn more_jobs_than_may_run_wait_for_their_turn() {
     assert_eq!(registry.snapshot(&third).jobs_ahead, 0);
     registry.cancel(&first.id.to_string()).await.unwrap();
     assert_eq!(ended(&third).await, State::Succeeded);
+}
+
+fn named(request_id: Option<String>) -> Asking {
+    Asking { request_id, caller: None }
 }
 
 /// A registry whose jobs are written down in memory, and the journal of one of them.
@@ -217,7 +237,7 @@ async fn written() -> (Arc<Registry>, Arc<Job>, selvedge_archive::JsonFolder) {
     repository.init().await.unwrap();
     let places = Arc::new(Places::new(vec![cluster], vec![repository.clone()]).unwrap());
     let registry = Registry::new(Limits { running: 1, waiting: 1, history: 9, memory: 0 }, places);
-    let job = registry.start(None, clearing("A"), endless).unwrap();
+    let job = registry.start(Asking::default(), clearing("A"), endless).unwrap();
     job.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
     let folder = repository.job(&job.id.to_string());
     (registry, job, folder)
@@ -257,7 +277,7 @@ async fn what_ended_is_written_down_and_can_be_gone_on_with() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_from_elsewhere_reaches_a_job_that_waits() {
     let (registry, job, _) = written().await;
-    let waiting = registry.start(None, clearing("B"), |_, _| async { Ok(done()) }).unwrap();
+    let waiting = registry.start(Asking::default(), clearing("B"), |_, _| async { Ok(done()) }).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let other = Registry::new(registry.limits, Arc::clone(&registry.places));
     other.cancel(&waiting.id.to_string()).await.unwrap();
@@ -274,7 +294,7 @@ async fn journals_of_old_jobs_are_removed_unless_they_can_be_gone_on_with() {
     let other = Registry::new(limits, Arc::clone(&registry.places));
     let mut jobs = Vec::new();
     for _ in 0..3 {
-        let job = other.start(None, clearing("B"), |_, _| async { Ok(done()) }).unwrap();
+        let job = other.start(Asking::default(), clearing("B"), |_, _| async { Ok(done()) }).unwrap();
         ended(&job).await;
         jobs.push(job.id.to_string());
     }
