@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "selvedge/v1/failure.proto",
             "selvedge/v1/job.proto",
             "selvedge/v1/job_service.proto",
+            "selvedge/v1/server_service.proto",
         ],
         ["proto"],
     )?;

@@ -50,7 +50,7 @@ mod tests {
         let mut services: Vec<_> =
             set.file.iter().flat_map(|file| file.service.iter().map(|service| service.name())).collect();
         services.sort_unstable();
-        assert_eq!(services, ["BackupService", "CollectionService", "JobService"]);
+        assert_eq!(services, ["BackupService", "CollectionService", "JobService", "ServerService"]);
     }
 
     #[test]

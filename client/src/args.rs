@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, clear, collections, completions, export, import, jobs, list, prune, restore, show, verify,
+    backup, check, clear, collections, completions, export, import, jobs, list, prune, restore, show, verify,
 };
 use crate::{connect, exit};
 
@@ -89,6 +89,7 @@ pub enum Command {
     Import(import::Args),
     Prune(prune::Args),
     Collections(collections::Args),
+    Check(check::Args),
     Jobs(jobs::Args),
     Completions(completions::Args),
 }
@@ -120,6 +121,7 @@ mod tests {
             "import",
             "prune",
             "collections",
+            "check",
             "completions",
             "jobs",
         ];

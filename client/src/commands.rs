@@ -1,6 +1,7 @@
 //! One module for each command: its arguments, its call, its output.
 
 pub mod backup;
+pub mod check;
 pub mod clear;
 pub mod collections;
 pub mod completions;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use selvedge_proto::v1::backup_service_client::BackupServiceClient;
 use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
 use selvedge_proto::v1::job_service_client::JobServiceClient;
+use selvedge_proto::v1::server_service_client::ServerServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -166,6 +167,10 @@ impl Server {
 
     pub fn backups(&self) -> BackupServiceClient<Authorized> {
         BackupServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    pub fn server(&self) -> ServerServiceClient<Authorized> {
+        ServerServiceClient::new(self.channel.clone())
     }
 
     pub fn jobs(&self) -> JobServiceClient<Authorized> {

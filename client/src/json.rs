@@ -3,6 +3,7 @@
 //! Fields are only ever added. A field without a value is left out or null, never renamed.
 
 mod backup;
+mod check;
 mod collection;
 mod job;
 mod leftover;
@@ -11,6 +12,7 @@ mod object_failure;
 use serde::Serialize;
 
 pub use backup::{Backup, DamagedBackup};
+pub use check::CheckLine;
 pub use collection::Collection;
 pub use job::Job;
 pub use leftover::{IncompleteBackup, Prune};

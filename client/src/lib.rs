@@ -72,6 +72,7 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::Import(args) => commands::import::run(args, &mut session).await,
         Command::Prune(args) => commands::prune::run(args, &mut session).await,
         Command::Collections(args) => commands::collections::run(args, &mut session).await,
+        Command::Check(args) => commands::check::run(args, &mut session).await,
         Command::Jobs(args) => commands::jobs::run(args, &mut session).await,
         Command::Completions(args) => commands::completions::run(args, session.terminal),
     }

@@ -253,6 +253,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(two_servers::one_goes_on_with_what_the_other_has_left),
         stand_in!(bad_answers::a_page_that_goes_backwards_fails_the_job),
         stand_in!(bad_answers::what_does_not_parse_fails_the_job),
+        both!(places::a_check_tells_what_is_not_as_jobs_need_it),
         process!(places::back_up_from_one_and_restore_to_another),
         process!(places::a_token_is_asked_for_and_renewed),
         stand_in!(security::each_role_may_do_what_it_may),

@@ -155,3 +155,42 @@ pub async fn a_token_is_asked_for_and_renewed(world: &mut World) -> anyhow::Resu
     );
     Ok(())
 }
+
+pub async fn a_check_tells_what_is_not_as_jobs_need_it(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 20).await?;
+    let ran = world.succeed(&["check"]).await?;
+    for line in [
+        "connection: Weaviate",
+        "permissions: the key sees all 1",
+        "page size:",
+        "write:",
+        "create:",
+        "delete:",
+    ] {
+        ensure!(ran.out.contains(line), "no {line} in\n{}", ran.out);
+    }
+    ensure!(!ran.out.contains("fail") && !ran.out.contains("warn"), "{}", ran.out);
+    let left = std::fs::read_dir(world.folder().join("probes")).map_or(0, Iterator::count);
+    ensure!(left == 0, "something is left behind");
+    let ran = world.succeed(&["--json", "check"]).await?;
+    let outcomes =
+        ran.out.lines().map(|line| Ok(serde_json::from_str::<serde_json::Value>(line)?["outcome"].clone()));
+    ensure!(
+        outcomes.collect::<anyhow::Result<Vec<_>>>()?.iter().all(|outcome| outcome == "ok"),
+        "{}",
+        ran.out
+    );
+
+    if let Some(stand_in) = world.weaviate.stand_in() {
+        let told = "query maximum results exceeded: over QUERY_MAXIMUM_RESULTS '100'";
+        let body = serde_json::json!({"error": [{"message": told}]}).to_string();
+        stand_in.faults().on(Call::rest("GET", "/v1/objects")).http(422, &body);
+        let ran = world.succeed(&["check"]).await?;
+        ensure!(ran.out.contains("warn  page size: pages may have 100 objects only"), "{}", ran.out);
+        stand_in.faults().down();
+        let ran = world.refuse(&["check"], 1, "one thing is not as jobs need it").await?;
+        ensure!(ran.out.contains("fail  connection:") && ran.out.contains("next:"), "{}", ran.out);
+        stand_in.faults().up();
+    }
+    Ok(())
+}

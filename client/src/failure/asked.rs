@@ -29,9 +29,11 @@ impl Asked {
             Command::Export(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Import(args) => (JobKind::Unspecified, args.id.clone().unwrap_or_default()),
             Command::Jobs(args) => return Self { job: args.job().to_owned(), ..Self::default() },
-            Command::List(_) | Command::Prune(_) | Command::Collections(_) | Command::Completions(_) => {
-                (JobKind::Unspecified, String::new())
-            }
+            Command::List(_)
+            | Command::Prune(_)
+            | Command::Collections(_)
+            | Command::Check(_)
+            | Command::Completions(_) => (JobKind::Unspecified, String::new()),
         };
         Self { kind, backup, ..Self::default() }
     }

@@ -15,7 +15,11 @@ pub fn marker() -> Path {
 
 /// Gone a moment later.
 pub fn probe(id: uuid::Uuid) -> Path {
-    Path::from("probes").join(id.to_string())
+    probes_dir().join(id.to_string())
+}
+
+pub fn probes_dir() -> Path {
+    Path::from("probes")
 }
 
 pub fn backups_dir() -> Path {

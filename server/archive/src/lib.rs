@@ -24,6 +24,7 @@
 //! jobs/<job-id>/ends/<n>.json                    how attempt n ended, and the job, if there is no later one
 //! jobs/<job-id>/{plan,…}.json                    what an attempt has decided or begun, and the next one has to know
 //! jobs/<job-id>/records/<Collection>/<work>/…    one for each part of the work that is done
+//! probes/<uuid>                                  gone a moment later: whether the store does what it should
 //! locks/<cluster>/<job-id>-….json                what a job holds of a cluster; void when the job ends or its attempt dies
 //! ```
 //!
@@ -37,6 +38,7 @@ mod backup_id;
 mod checksum;
 mod config;
 mod data_file;
+mod examine;
 mod folder;
 mod format;
 mod layout;
@@ -57,6 +59,7 @@ mod write;
 pub use backup_id::BackupId;
 pub use config::{RepositoryConfig, StoreOption};
 pub use data_file::{DataFile, TenantRecord};
+pub use examine::Examination;
 pub use folder::{FileInfo, JsonFolder};
 pub use format::{DataFormat, Rows, Select};
 pub use lines::LineReader;

@@ -127,6 +127,23 @@ impl Store {
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
+    /// As [`Store::put`], for somebody who waits.
+    pub async fn put_promptly(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = self.prompt().put(path, payload).await;
+        put.map(drop).map_err(|error| self.error("write", path, error))
+    }
+
+    /// Whether only this server is said to write there, and nothing else keeps two from creating the same.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.creation, Creation::Alone(_))
+    }
+
+    /// Of the disk that it is on, if it is a folder: the bytes that are free for us, and all.
+    pub fn space(&self) -> Option<(u64, u64)> {
+        let found = rustix::fs::statvfs(&self.folder.as_ref()?.path).ok()?;
+        Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+    }
+
     /// As [`Store::put`], but only as durable as the machine is: for what is lost without harm.
     pub async fn jot(&self, path: &Path, payload: PutPayload) -> Result<()> {
         let objects = self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty);

@@ -7,6 +7,7 @@
 
 mod backup;
 mod backup_first;
+mod check;
 mod clear;
 mod compare;
 mod context;
@@ -33,6 +34,7 @@ mod restore;
 mod same_backup;
 mod verify;
 
+pub use check::{CheckLine, CheckOutcome, check};
 pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};
 pub use engine::Budget;
 pub use export::export;

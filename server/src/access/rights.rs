@@ -84,6 +84,7 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob" | "ListFailures") => Some(Role::Read),
         ("selvedge.v1.CollectionService", "Backup" | "Restore")
         | ("selvedge.v1.BackupService", "VerifyBackup" | "ExportBackup" | "ImportBackup")
+        | ("selvedge.v1.ServerService", "Check")
         | ("selvedge.v1.JobService", "CancelJob" | "ResumeJob") => Some(Role::Operate),
         _ => Some(Role::Destroy),
     }
@@ -132,6 +133,7 @@ mod tests {
             [
                 "Backup operate",
                 "CancelJob operate",
+                "Check operate",
                 "Clear destroy",
                 "ExportBackup operate",
                 "GetBackup read",

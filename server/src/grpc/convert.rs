@@ -1,6 +1,7 @@
 //! Between the wire and the domain: requests come in through `request` and `import`, the rest is on its way out.
 
 mod backup;
+mod check;
 mod collection;
 mod import;
 mod job;
@@ -12,6 +13,7 @@ mod reshape;
 mod settings;
 
 pub use backup::{backup, backups, incomplete, pruned};
+pub use check::checked;
 pub use collection::collections;
 pub use import::import_header;
 pub use job::{failures, job};

@@ -3,6 +3,7 @@
 mod backups;
 mod collections;
 mod jobs;
+mod server;
 
 use std::sync::Arc;
 
@@ -11,12 +12,14 @@ use selvedge_proto::v1;
 use selvedge_proto::v1::backup_service_server::BackupServiceServer;
 use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
+use selvedge_proto::v1::server_service_server::ServerServiceServer;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
 use self::backups::Backups;
 use self::collections::Collections;
 use self::jobs::Jobs;
+use self::server::Server;
 use super::status::refusal;
 use super::watch::{Watch, watch};
 use super::{Health, convert};
@@ -30,12 +33,14 @@ pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Rou
     let desk = Desk { places, registry };
     let collections = CollectionServiceServer::new(Collections(desk.clone()));
     let jobs = JobServiceServer::new(Jobs(desk.clone()));
+    let server = ServerServiceServer::new(Server(desk.clone()));
     let backups = BackupServiceServer::new(Backups(desk));
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let names = [
         v1::collection_service_server::SERVICE_NAME,
         v1::backup_service_server::SERVICE_NAME,
         v1::job_service_server::SERVICE_NAME,
+        v1::server_service_server::SERVICE_NAME,
     ];
     let health = Health::serving(reporter, &names).await;
     // Both versions: older grpcurl knows only v1alpha.
@@ -44,6 +49,7 @@ pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Rou
     let routes = Routes::new(collections)
         .add_service(backups)
         .add_service(jobs)
+        .add_service(server)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(reflection_alpha);

@@ -8,6 +8,7 @@
 mod aliases;
 mod bearer;
 mod cancel;
+mod checkup;
 mod collections;
 mod count;
 mod creation;
@@ -127,6 +128,13 @@ pub struct ServerInfo {
     pub version_text: String,
     /// Bytes of a gRPC message, either way.
     pub(crate) max_message: usize,
+}
+
+impl ServerInfo {
+    /// Bytes of a gRPC message, either way.
+    pub fn max_message(&self) -> usize {
+        self.max_message
+    }
 }
 
 /// A connection on which every call carries the key.

@@ -19,7 +19,7 @@ use super::misread::{Misreading, Traps};
 use super::version::Feature;
 use super::wire::Malformed;
 use super::{Cluster, Version};
-pub use range::{Fetched, RangeReader};
+pub use range::{Fetched, MAX_PAGE_OBJECTS, RangeReader};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, VectorSpace};
 

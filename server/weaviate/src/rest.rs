@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
@@ -56,6 +56,14 @@ impl Rest {
         let answer = self.answer(action, self.request(Method::GET, path));
         let response = until_cancelled(&self.cut, Effect::Reads, answer).await??;
         Ok(response.status().as_u16())
+    }
+
+    /// The date that a GET is answered with.
+    pub async fn date(&self, action: &str, path: &str) -> Result<Option<String>> {
+        let answer = self.answer(action, self.request(Method::GET, path));
+        let response = until_cancelled(&self.cut, Effect::Reads, Box::pin(answer)).await??;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.map(str::to_owned))
     }
 
     /// The answer to a GET; `None` if there is no such thing (404). `action` completes "cannot …".

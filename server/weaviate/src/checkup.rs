@@ -1,0 +1,44 @@
+//! What is asked of a cluster only to see how it is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::Cluster;
+use super::failure::Failed;
+use super::fault::Fault;
+use super::read::MAX_PAGE_OBJECTS;
+use selvedge_model::Collection;
+use selvedge_model::error::{Error, Result};
+
+impl Cluster {
+    /// The same cluster, of which nothing is known yet.
+    pub fn anew(&self) -> Self {
+        Self { server: Default::default(), single: Default::default(), ..self.clone() }
+    }
+
+    /// By how much Weaviate's clock is ahead of ours, to a second or two. None if it does not say.
+    pub async fn clock_difference(&self) -> Result<Option<TimeDelta>> {
+        let told = self.rest.date("read Weaviate's clock", "/v1/.well-known/live").await?;
+        let told = told.and_then(|date| DateTime::parse_from_rfc2822(&date).ok());
+        Ok(told.map(|told| told.with_timezone(&Utc) - Utc::now()))
+    }
+
+    /// How many objects a page may have, if that is fewer than we would like. None also where there is no collection to try it
+    /// on.
+    pub async fn page_limit(&self) -> Result<Option<u32>> {
+        let schemas = self.schemas().await?;
+        let plain = schemas.into_values().filter_map(|schema| Collection::from_schema(schema).ok());
+        let mut plain = plain;
+        let Some(collection) = plain.find(|collection| !collection.multi_tenant) else {
+            return Ok(None);
+        };
+        // Behind the last of them: what is asked for is only whether one may ask for so many.
+        let (after, limit) = (Uuid::max().to_string(), MAX_PAGE_OBJECTS.to_string());
+        let query = [("class", collection.name.as_str()), ("after", &after), ("limit", &limit)];
+        match self.rest.get_text("ask for a page", "/v1/objects", &query, usize::MAX).await {
+            Ok(_) => Ok(None),
+            Err(Failed { fault: Fault::TooMany(told), .. }) => Ok(Some(told.unwrap_or(MAX_PAGE_OBJECTS - 1))),
+            Err(failed) => Err(Error::from(failed)),
+        }
+    }
+}
