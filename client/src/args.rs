@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, clear, collections, completions, export, import, jobs, list, prune, restore, show, verify,
+    backup, check, clear, collections, completions, export, import, jobs, keeping, list, prune, restore,
+    show, verify,
 };
 use crate::{connect, exit};
 
@@ -82,11 +83,16 @@ pub enum Command {
     Backup(backup::Args),
     Restore(Box<restore::Args>),
     Clear(clear::Args),
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
     Export(export::Args),
     Import(import::Args),
+    #[command(visible_alias = "rm")]
+    Delete(keeping::DeleteArgs),
+    Hold(keeping::HoldArgs),
+    Release(keeping::ReleaseArgs),
     Prune(prune::Args),
     Collections(collections::Args),
     Check(check::Args),
@@ -119,6 +125,9 @@ mod tests {
             "verify",
             "export",
             "import",
+            "delete",
+            "hold",
+            "release",
             "prune",
             "collections",
             "check",

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod export;
 pub mod import;
 pub mod jobs;
+pub mod keeping;
 pub mod list;
 pub mod prune;
 pub mod restore;

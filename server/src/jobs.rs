@@ -15,10 +15,14 @@ mod process;
 mod prune;
 mod rate;
 mod registry;
+mod removal;
+mod retention;
 mod snapshot;
 
 pub use job::{Asking, Job, Lifecycle, State};
 pub use prune::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
 pub use rate::Rate;
 pub use registry::{Limits, Registry, Shown};
+pub use removal::Decision;
+pub use retention::Policy;
 pub use snapshot::Snapshot;

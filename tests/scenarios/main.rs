@@ -11,6 +11,7 @@ mod backup_first;
 mod bad_answers;
 mod behind_alias;
 mod broken_stores;
+mod catalog;
 mod clear;
 mod clusters;
 mod damage;
@@ -253,6 +254,11 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(two_servers::one_goes_on_with_what_the_other_has_left),
         stand_in!(bad_answers::a_page_that_goes_backwards_fails_the_job),
         stand_in!(bad_answers::what_does_not_parse_fails_the_job),
+        stand_in!(catalog::what_is_held_or_used_is_not_removed),
+        both!(catalog::a_policy_keeps_what_it_says),
+        both!(catalog::the_latest_is_the_newest_whole_one),
+        both!(catalog::lists_are_filtered),
+        stand_in!(catalog::pruning_at_random_takes_nothing_that_is_needed).long(),
         both!(places::a_check_tells_what_is_not_as_jobs_need_it),
         process!(places::back_up_from_one_and_restore_to_another),
         process!(places::a_token_is_asked_for_and_renewed),

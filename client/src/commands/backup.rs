@@ -1,10 +1,15 @@
 //! `selvedge backup`
 
-use selvedge_proto::v1::{BackupRequest, DataFormat, InactiveTenants};
+use std::time::{Duration, SystemTime};
+
+use selvedge_proto::v1::{
+    Backup, BackupKind, BackupRequest, DataFormat, InactiveTenants, ListBackupsRequest,
+};
 
 use super::{Session, run_job};
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
+use crate::{format, json};
 
 /// Copy collections from a cluster into a new backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,6 +41,13 @@ pub struct Args {
     /// With --format jsonl: how to compress the lines.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Zstd)]
     pub compression: Compression,
+    /// A word that `list --tag` and `prune --keep-tag` find it by; may be repeated.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Do nothing if there is a whole backup of the cluster that is younger than this (20h, 7d) and holds the collections. Name
+    /// the cluster with --cluster if its name is not "default".
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub if_older_than: Option<Duration>,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -106,8 +118,43 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         request_id: request_id(),
         inactive_tenants: InactiveTenants::from(args.inactive_tenants).into(),
         format: data_format(args.format, args.compression).into(),
+        tags: args.tags,
     };
+    if let Some(age) = args.if_older_than
+        && let Some(young) = younger_than(age, &request.collections, session).await?
+    {
+        if session.options.json {
+            return session.print_json(&json::Backup::from(&young));
+        }
+        let made = format::time(young.end_time.as_ref());
+        return session
+            .terminal
+            .print(&format!("nothing to do: backup {} of {made} is young enough", young.id));
+    }
     run_job(Call::Backup(request), args.detach, session).await
+}
+
+/// The newest whole backup that holds these collections (all, if none is named, whatever they are), if it is young enough.
+async fn younger_than(
+    age: Duration,
+    collections: &[String],
+    session: &mut Session<'_, '_>,
+) -> Result<Option<Backup>, Failure> {
+    let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+    let request = ListBackupsRequest {
+        repository: session.options.repository(),
+        kind: BackupKind::Full.into(),
+        // What is read from another one is no reason not to read this one.
+        cluster: session.options.cluster.clone().unwrap_or_else(|| "default".to_owned()),
+        since: Some(oldest.into()),
+        ..ListBackupsRequest::default()
+    };
+    let mut service = session.server.backups();
+    let young = session.answer(service.list_backups(request)).await?.backups;
+    let holds = |backup: &Backup| {
+        collections.iter().all(|name| backup.collections.iter().any(|one| one.name == *name))
+    };
+    Ok(young.into_iter().find(holds))
 }
 
 #[cfg(test)]

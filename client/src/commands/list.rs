@@ -2,7 +2,9 @@
 
 mod incomplete;
 
-use selvedge_proto::v1::{Backup, ListBackupsRequest, ListBackupsResponse};
+use std::time::{Duration, SystemTime};
+
+use selvedge_proto::v1::{Backup, BackupKind, ListBackupsRequest, ListBackupsResponse};
 
 use super::Session;
 use crate::failure::Failure;
@@ -17,18 +19,90 @@ type Unreadable = (String, String);
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// List what is no backup, or not yet, instead: what jobs have begun and not finished.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["collection", "kind", "tag", "newer_than", "older_than", "latest"])]
     pub incomplete: bool,
+    /// Only backups that hold this collection.
+    #[arg(long, value_name = "COLLECTION")]
+    pub collection: Option<String>,
+    /// Only backups of this kind.
+    #[arg(long, value_enum)]
+    pub kind: Option<Kind>,
+    /// Only backups that have this tag.
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// Only backups that were made since (20h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub newer_than: Option<Duration>,
+    /// Only backups that were made before (20h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub older_than: Option<Duration>,
+    /// Only the newest of them.
+    #[arg(long)]
+    pub latest: bool,
+}
+
+/// How much of its collections a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// All objects.
+    Full,
+    /// Schemas only.
+    Schema,
+    /// Some tenants, or objects without vectors, as was asked for.
+    Subset,
+    /// Less than was asked for.
+    Partial,
+}
+
+impl From<Kind> for BackupKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Full => Self::Full,
+            Kind::Schema => Self::Schema,
+            Kind::Subset => Self::Subset,
+            Kind::Partial => Self::Partial,
+        }
+    }
+}
+
+impl Args {
+    fn request(&self, session: &Session<'_, '_>) -> ListBackupsRequest {
+        let ago = |span: Option<Duration>| {
+            let time = span.map(|span| SystemTime::now().checked_sub(span).unwrap_or(SystemTime::UNIX_EPOCH));
+            time.map(Into::into)
+        };
+        ListBackupsRequest {
+            repository: session.options.repository(),
+            page_size: u32::from(self.latest),
+            incomplete: self.incomplete,
+            cluster: session.options.cluster(),
+            collection: self.collection.clone().unwrap_or_default(),
+            kind: self.kind.map_or(BackupKind::Unspecified, BackupKind::from).into(),
+            tag: self.tag.clone().unwrap_or_default(),
+            since: ago(self.newer_than),
+            before: ago(self.older_than),
+            page_token: String::new(),
+        }
+    }
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    if args.incomplete { incomplete::run(session).await } else { committed(session).await }
+    let request = args.request(session);
+    if args.incomplete {
+        incomplete::run(request, session).await
+    } else {
+        committed(&args, request, session).await
+    }
 }
 
-async fn committed(session: &mut Session<'_, '_>) -> Result<(), Failure> {
+async fn committed(
+    args: &Args,
+    request: ListBackupsRequest,
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
     let mut backups = Vec::new();
     let mut unreadable: Vec<Unreadable> = Vec::new();
-    for page in pages(session, false).await? {
+    for page in pages(request, args.latest, session).await? {
         backups.extend(page.backups);
         unreadable.extend(page.unreadable);
     }
@@ -37,15 +111,19 @@ async fn committed(session: &mut Session<'_, '_>) -> Result<(), Failure> {
     damaged(&unreadable, backups.len())
 }
 
-async fn pages(session: &mut Session<'_, '_>, incomplete: bool) -> Result<Vec<ListBackupsResponse>, Failure> {
+/// All pages, or only the first.
+async fn pages(
+    request: ListBackupsRequest,
+    first_only: bool,
+    session: &mut Session<'_, '_>,
+) -> Result<Vec<ListBackupsResponse>, Failure> {
     let mut pages: Vec<ListBackupsResponse> = Vec::new();
     loop {
         let page_token = pages.last().map(|page| page.next_page_token.clone()).unwrap_or_default();
-        let repository = session.options.repository();
-        let request = ListBackupsRequest { repository, page_size: 0, page_token, incomplete };
+        let request = ListBackupsRequest { page_token, ..request.clone() };
         let mut service = session.server.backups();
         let page = session.answer(service.list_backups(request)).await?;
-        let is_last = page.next_page_token.is_empty();
+        let is_last = page.next_page_token.is_empty() || first_only;
         pages.push(page);
         if is_last {
             return Ok(pages);
@@ -95,6 +173,7 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
         ("COLLECTIONS", Align::Right),
         ("OBJECTS", Align::Right),
         ("SIZE", Align::Right),
+        ("TAGS", Align::Left),
     ]);
     for backup in backups {
         table.row([
@@ -104,13 +183,21 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
             format::count(backup.collections.len() as u64),
             format::count(backup.objects),
             format::bytes(backup.bytes),
+            tags(backup),
         ]);
     }
     for (id, _) in unreadable {
         let unknown = || "-".to_owned();
-        table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown()]);
+        table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown(), unknown()]);
     }
     table.render()
+}
+
+/// That it is held is like a tag, and what people look for there.
+pub fn tags(backup: &Backup) -> String {
+    let held = backup.held.then_some("(held)");
+    let words: Vec<_> = backup.tags.iter().map(String::as_str).chain(held).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,15 +1,45 @@
 //! `selvedge prune`
 
-use selvedge_proto::v1::{PruneBackupsRequest, PruneBackupsResponse};
+use std::time::Duration;
+
+use selvedge_proto::v1::{PruneBackupsRequest, PruneBackupsResponse, RetentionDecision, RetentionPolicy};
 
 use super::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{ExitCode, format, json};
 
-/// Remove what jobs left behind that nobody needs any more; never a backup.
+/// Remove what jobs left behind that nobody needs any more, and backups that a policy does not keep.
+///
+/// Without any --keep option no backup is removed. With one, backups of the same cluster, kind and collections are a series,
+/// and of each series those stay that any of the options keeps. Of hours, days and so on (of UTC) the newest backup counts. What
+/// is held, or needed by a job, stays.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
+    /// Keep the newest N.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_last: u32,
+    /// Keep one for each of the newest N hours that have any.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_hourly: u32,
+    /// The same of days.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_daily: u32,
+    /// The same of weeks.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_weekly: u32,
+    /// The same of months.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_monthly: u32,
+    /// The same of years.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_yearly: u32,
+    /// Keep all that are no more than this older than the newest (36h, 14d).
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub keep_within: Option<Duration>,
+    /// Keep all that have this tag; may be repeated.
+    #[arg(long = "keep-tag", value_name = "TAG")]
+    pub keep_tags: Vec<String>,
     /// Only show what would be removed.
     #[arg(long)]
     pub dry_run: bool,
@@ -18,20 +48,41 @@ pub struct Args {
     pub yes: bool,
 }
 
+impl Args {
+    fn policy(&self) -> Option<RetentionPolicy> {
+        let policy = RetentionPolicy {
+            keep_last: self.keep_last,
+            keep_hourly: self.keep_hourly,
+            keep_daily: self.keep_daily,
+            keep_weekly: self.keep_weekly,
+            keep_monthly: self.keep_monthly,
+            keep_yearly: self.keep_yearly,
+            keep_within: self.keep_within.and_then(|within| within.try_into().ok()),
+            keep_tags: self.keep_tags.clone(),
+        };
+        (policy != RetentionPolicy::default()).then_some(policy)
+    }
+}
+
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if args.dry_run || !args.yes {
-        let plan = prune(true, session).await?;
-        if args.dry_run || plan.pruned.is_empty() {
+        let plan = prune(&args, true, session).await?;
+        if args.dry_run || (plan.pruned.is_empty() && going(&plan).next().is_none()) {
             return print(&plan, true, session);
         }
         confirm(&plan, session).await?;
     }
-    let done = prune(false, session).await?;
+    let done = prune(&args, false, session).await?;
     print(&done, false, session)
 }
 
-async fn prune(dry_run: bool, session: &mut Session<'_, '_>) -> Result<PruneBackupsResponse, Failure> {
-    let request = PruneBackupsRequest { repository: session.options.repository(), dry_run };
+async fn prune(
+    args: &Args,
+    dry_run: bool,
+    session: &mut Session<'_, '_>,
+) -> Result<PruneBackupsResponse, Failure> {
+    let request =
+        PruneBackupsRequest { repository: session.options.repository(), dry_run, policy: args.policy() };
     let mut service = session.server.backups();
     session.answer(service.prune_backups(request)).await
 }
@@ -68,11 +119,15 @@ fn print(
 /// One row for each leftover; below it what stays, and all together.
 fn render(response: &PruneBackupsResponse, dry_run: bool) -> String {
     let mut lines = Vec::new();
+    if !response.decisions.is_empty() {
+        lines.push(decisions(response, dry_run));
+    }
     if !response.pruned.is_empty() {
         lines.push(table(response));
     }
     lines.extend(response.kept.iter().map(|kept| format!("kept: {kept}")));
-    lines.push(match (response.pruned.is_empty(), dry_run) {
+    let is_nothing = response.pruned.is_empty() && going(response).next().is_none();
+    lines.push(match (is_nothing, dry_run) {
         (true, _) => "nothing to remove".to_owned(),
         (false, true) => format!("{} would be removed", totals(response)),
         (false, false) => format!("removed {}", totals(response)),
@@ -98,9 +153,46 @@ fn table(response: &PruneBackupsResponse) -> String {
     table.render()
 }
 
-/// `12 files, 45.2 MiB`
+/// Those that are not kept.
+fn going(response: &PruneBackupsResponse) -> impl Iterator<Item = &RetentionDecision> {
+    response.decisions.iter().filter(|decision| decision.reasons.is_empty())
+}
+
+/// One row for each backup, with why it stays or that it goes.
+fn decisions(response: &PruneBackupsResponse, dry_run: bool) -> String {
+    let mut table = Table::new([
+        ("BACKUP", Align::Left),
+        ("TIME", Align::Left),
+        ("SIZE", Align::Right),
+        ("WHY", Align::Left),
+    ]);
+    for decision in &response.decisions {
+        let backup = decision.backup.clone().unwrap_or_default();
+        let why = match (decision.reasons.is_empty(), dry_run) {
+            (false, _) => format!("stays: {}", decision.reasons.join("; ")),
+            (true, true) => "goes".to_owned(),
+            (true, false) => "removed".to_owned(),
+        };
+        table.row([backup.id, format::time(backup.end_time.as_ref()), format::bytes(backup.bytes), why]);
+    }
+    table.render()
+}
+
+/// `2 backups of 45.2 MiB; 12 files, 45.2 MiB`
 fn totals(response: &PruneBackupsResponse) -> String {
-    format!("{}, {}", format::quantity(response.files, "file"), format::bytes(response.bytes))
+    let leftovers =
+        format!("{}, {}", format::quantity(response.files, "file"), format::bytes(response.bytes));
+    let sizes: Vec<_> = going(response).flat_map(|one| &one.backup).map(|backup| backup.bytes).collect();
+    let of_backups = format!(
+        "{} of {}",
+        format::quantity(sizes.len() as u64, "backup"),
+        format::bytes(sizes.iter().sum())
+    );
+    match (sizes.is_empty(), response.pruned.is_empty()) {
+        (true, _) => leftovers,
+        (false, true) => of_backups,
+        (false, false) => format!("{of_backups}; {leftovers}"),
+    }
 }
 
 #[cfg(test)]

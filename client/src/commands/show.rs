@@ -38,7 +38,8 @@ fn render(backup: &Backup) -> String {
          read      {} to {} ({took})\n\
          from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
-         holds     {}, {}\n\n{}",
+         holds     {}, {}\n\
+         tags      {}\n\n{}",
         backup.id,
         format::time(start),
         format::time(end),
@@ -48,6 +49,7 @@ fn render(backup: &Backup) -> String {
         words::data_format(backup.format()),
         format::quantity(backup.objects, "object"),
         format::bytes(backup.bytes),
+        super::list::tags(backup),
         collections(backup),
     )
 }

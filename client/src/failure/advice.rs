@@ -111,6 +111,8 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | RepositoryFull
         | Cancelled
         | ServerStopped
+        | BackupHeld
+        | BackupInUse
         | CallerUnknown
         | CallerNotAllowed
         | Internal => Advice::Nothing,

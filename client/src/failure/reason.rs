@@ -21,6 +21,8 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | TooManyJobs
         | ReferenceTargetMissing
         | JobNotResumable
+        | BackupHeld
+        | BackupInUse
         | CallerUnknown
         | CallerNotAllowed => ExitCode::Refused,
 
@@ -86,6 +88,8 @@ pub fn hint(reason: FailureReason) -> &'static str {
         BackupIncomplete => "the warnings say what is missing",
         RestoreIncomplete => "the warnings say what could not be brought back",
         DifferencesFound => "restore what differs; the job keeps the findings",
+        BackupHeld => "release it first, if it need not stay any more",
+        BackupInUse => "wait for the job, or cancel it",
         CallerUnknown => "send a token that the server knows: --token-file, or SELVEDGE_TOKEN",
         CallerNotAllowed => "call with a token whose role is enough",
         ReferenceTargetMissing => "restore the collection it points to as well, or leave references out",

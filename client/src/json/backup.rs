@@ -24,6 +24,8 @@ pub struct Backup {
     /// The gaps and the notes once more, with what programs can act on.
     remarks: Vec<Remark>,
     collections: Vec<BackupCollection>,
+    tags: Vec<String>,
+    held: bool,
 }
 
 impl From<&v1::Backup> for Backup {
@@ -45,6 +47,8 @@ impl From<&v1::Backup> for Backup {
             notes: owned(remarks::notes(&backup.remarks)),
             remarks: backup.remarks.iter().map(Remark::from).collect(),
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
+            tags: backup.tags.clone(),
+            held: backup.held,
         }
     }
 }

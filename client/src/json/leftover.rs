@@ -37,6 +37,31 @@ pub struct Prune {
     files: u64,
     bytes: u64,
     kept: Vec<String>,
+    /// With a policy: what it says of each backup.
+    decisions: Vec<Decision>,
+}
+
+#[derive(Serialize)]
+struct Decision {
+    backup_id: String,
+    end_time: Option<String>,
+    bytes: u64,
+    /// Why it stays; empty if it goes.
+    reasons: Vec<String>,
+    removed: bool,
+}
+
+impl From<&v1::RetentionDecision> for Decision {
+    fn from(decision: &v1::RetentionDecision) -> Self {
+        let backup = decision.backup.clone().unwrap_or_default();
+        Self {
+            backup_id: backup.id,
+            end_time: format::rfc3339(backup.end_time.as_ref()),
+            bytes: backup.bytes,
+            reasons: decision.reasons.clone(),
+            removed: decision.removed,
+        }
+    }
 }
 
 impl Prune {
@@ -47,6 +72,7 @@ impl Prune {
             files: response.files,
             bytes: response.bytes,
             kept: response.kept.clone(),
+            decisions: response.decisions.iter().map(Decision::from).collect(),
         }
     }
 }

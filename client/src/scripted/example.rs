@@ -233,6 +233,8 @@ pub fn backup() -> Backup {
     }];
     author.complete = false;
     Backup {
+        tags: vec!["nightly".to_owned()],
+        held: true,
         id: "20261123-160000-0a1b".to_owned(),
         kind: BackupKind::Partial.into(),
         start_time: at(0),

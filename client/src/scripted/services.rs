@@ -61,6 +61,27 @@ impl BackupService for Scripted {
         Err(Status::unimplemented(""))
     }
 
+    async fn delete_backup(
+        &self,
+        _: Request<DeleteBackupRequest>,
+    ) -> Result<Response<DeleteBackupResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn hold_backup(
+        &self,
+        _: Request<HoldBackupRequest>,
+    ) -> Result<Response<HoldBackupResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn release_backup(
+        &self,
+        _: Request<ReleaseBackupRequest>,
+    ) -> Result<Response<ReleaseBackupResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn verify_backup(
         &self,
         request: Request<VerifyBackupRequest>,

@@ -38,6 +38,25 @@ pub fn manifest(id: &BackupId) -> Path {
     backup_dir(id).join("backup.json")
 }
 
+/// All in one folder, so that one list tells which backups are held.
+pub fn hold(id: &BackupId) -> Path {
+    holds_dir().join(format!("{id}.json"))
+}
+
+pub fn holds_dir() -> Path {
+    Path::from("holds")
+}
+
+/// Beside the manifest, and no part of the backup.
+pub fn dooms_dir(id: &BackupId) -> Path {
+    backup_dir(id).join("doomed")
+}
+
+/// One for each removal.
+pub fn doom(id: &BackupId, removal: uuid::Uuid) -> Path {
+    dooms_dir(id).join(format!("{removal}.json"))
+}
+
 pub fn collections_dir(id: &BackupId) -> Path {
     backup_dir(id).join("collections")
 }

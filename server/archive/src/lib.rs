@@ -18,6 +18,10 @@
 //! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
 //!                                                `collections` and of itself; created last, create-only
 //!
+//! doomed/<uuid>.json                             only while it is being removed
+//!
+//! holds/<backup-id>.json                         only while somebody wants the backup to stay
+//!
 //! jobs/<job-id>/job.json                         what was asked for; created first, create-only
 //! jobs/<job-id>/attempts/<n>.json                which process tries it; create-only, so no two are both n
 //! jobs/<job-id>/alive/<n>.json                   rewritten every few seconds while attempt n lasts: how far it is
@@ -41,6 +45,7 @@ mod data_file;
 mod examine;
 mod folder;
 mod format;
+mod keep;
 mod layout;
 mod lines;
 mod list;
@@ -62,8 +67,9 @@ pub use data_file::{DataFile, TenantRecord};
 pub use examine::Examination;
 pub use folder::{FileInfo, JsonFolder};
 pub use format::{DataFormat, Rows, Select};
+pub use keep::Hold;
 pub use lines::LineReader;
-pub use list::{BackupPage, Page, Uncommitted};
+pub use list::{BackupPage, Page, Uncommitted, Wanted};
 pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
 pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Modified};
 pub use repository::Repository;

@@ -1,13 +1,47 @@
 //! Which backups there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 
-use crate::{BackupId, FileInfo, Manifest, Repository, layout};
-use selvedge_model::error::{Error, Kind, Result};
+use crate::{BackupId, BackupKind, FileInfo, Manifest, Repository, layout};
+use selvedge_model::Selection;
+use selvedge_model::error::{Error, Kind, Result, listed};
+
+/// Which backups. The default is all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// By its name when they were made.
+    pub cluster: Option<String>,
+    pub collection: Option<String>,
+    pub kind: Option<BackupKind>,
+    pub tag: Option<String>,
+    pub since: Option<DateTime<Utc>>,
+    pub before: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    fn is_everything(&self) -> bool {
+        let Self { cluster, collection, kind, tag, since, before } = self;
+        let texts = cluster.is_none() && collection.is_none() && tag.is_none();
+        texts && kind.is_none() && since.is_none() && before.is_none()
+    }
+
+    fn takes_time(&self, made: DateTime<Utc>) -> bool {
+        self.since.is_none_or(|since| made >= since) && self.before.is_none_or(|before| made < before)
+    }
+
+    fn takes(&self, manifest: &Manifest) -> bool {
+        let Self { cluster, collection, kind, tag, since: _, before: _ } = self;
+        let holds = |name: &String| manifest.collections.iter().any(|collection| collection.name == *name);
+        cluster.as_ref().is_none_or(|cluster| manifest.cluster.name == *cluster)
+            && collection.as_ref().is_none_or(holds)
+            && kind.is_none_or(|kind| manifest.kind == kind)
+            && tag.as_ref().is_none_or(|tag| manifest.options.tags.contains(tag))
+    }
+}
 
 /// Which part of a list.
 #[derive(Debug, Clone)]
@@ -21,6 +55,8 @@ pub struct Page {
 /// A part of the list of backups.
 #[derive(Debug)]
 pub struct BackupPage {
+    /// Ids of all backups that are held, on whichever page.
+    pub held: BTreeSet<BackupId>,
     /// Newest first.
     pub backups: Vec<Manifest>,
     /// Ids of backups whose manifest cannot be read, each with the reason.
@@ -47,31 +83,74 @@ pub type Times = BTreeMap<BackupId, (ObjectMeta, DateTime<Utc>)>;
 
 impl Repository {
     /// Lists committed backups by the time they were made.
-    pub async fn list_backups(&self, page: Page) -> Result<BackupPage> {
+    pub async fn list_backups(&self, page: Page, wanted: &Wanted) -> Result<BackupPage> {
         let before = page.token.as_deref().map(Position::parse).transpose()?;
         let mut all = self.positions().await?;
+        all.retain(|position| wanted.takes_time(position.made));
         all.sort_unstable_by(|a, b| b.cmp(a));
         let start = before.map_or(0, |last| all.partition_point(|position| *position >= last));
-        let rest = &all[start..];
-        let (chosen, later) = rest.split_at(page.size.max(1).min(rest.len()));
-        let next = if later.is_empty() { None } else { chosen.last().map(Position::token) };
-
-        let ids: Vec<BackupId> = chosen.iter().map(|position| position.id.clone()).collect();
-        let reads = stream::iter(ids).map(async |id| (self.manifest(&id).await, id));
-        let mut reads = reads.buffered(CONCURRENCY);
-        let mut found = BackupPage { backups: Vec::new(), unreadable: BTreeMap::new(), next };
-        while let Some((read, id)) = reads.next().await {
-            match read {
-                Ok(manifest) => found.backups.push(manifest),
-                // Deleted since it was listed.
-                Err(error) if error.kind() == Kind::BackupNotFound => {}
-                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
-                Err(error) => {
-                    found.unreadable.insert(id.to_string(), error.to_string());
+        let size = page.size.max(1);
+        let mut found = BackupPage {
+            held: self.all_held().await?,
+            backups: Vec::new(),
+            unreadable: BTreeMap::new(),
+            next: None,
+        };
+        // What is not wanted takes no place on the page.
+        for some in all[start..].chunks(size) {
+            let ids: Vec<BackupId> = some.iter().map(|position| position.id.clone()).collect();
+            let reads = stream::iter(ids).map(async |id| (self.manifest(&id).await, id));
+            let mut reads = reads.buffered(CONCURRENCY);
+            let mut positions = some.iter();
+            while let (Some((read, id)), Some(position)) = (reads.next().await, positions.next()) {
+                if found.backups.len() + found.unreadable.len() == size {
+                    return Ok(found);
                 }
+                match read {
+                    Ok(manifest) if wanted.takes(&manifest) => found.backups.push(manifest),
+                    Ok(_) => {}
+                    // Deleted since it was listed.
+                    Err(error) if error.kind() == Kind::BackupNotFound => {}
+                    Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
+                    Err(error) if wanted.is_everything() => {
+                        found.unreadable.insert(id.to_string(), error.to_string());
+                    }
+                    // Nobody knows what it is.
+                    Err(_) => {}
+                }
+                found.next = (all.last() != Some(position)).then(|| position.token());
+            }
+            if found.next.is_none() {
+                break;
             }
         }
         Ok(found)
+    }
+
+    /// The newest backup that is whole and holds what is selected.
+    pub async fn latest(&self, selection: &Selection) -> Result<BackupId> {
+        let wanted = Wanted { kind: Some(BackupKind::Full), ..Wanted::default() };
+        let mut page = Page { size: CONCURRENCY, token: None };
+        loop {
+            let found = self.list_backups(page.clone(), &wanted).await?;
+            let whole = |manifest: &&Manifest| {
+                let names = manifest.collections.iter().map(|collection| collection.name.as_str());
+                manifest.collections.iter().all(|collection| collection.complete)
+                    && selection.apply(names, "in the backup").is_ok()
+            };
+            if let Some(manifest) = found.backups.iter().find(whole) {
+                return Ok(manifest.id.clone());
+            }
+            match found.next {
+                None => break,
+                next => page.token = next,
+            }
+        }
+        let place = self.store().place();
+        let chosen = selection.included();
+        let of = if chosen.is_empty() { String::new() } else { format!(" of {}", listed(&chosen)) };
+        Err(Error::new(Kind::BackupNotFound, format!("there is no whole backup{of} in {place}"))
+            .hint("list the backups of the repository, and name one"))
     }
 
     /// All committed backups; folders without a `backup.json` are none.

@@ -81,6 +81,9 @@ pub struct BackupOptions {
     pub without_vectors: bool,
     /// Empty for all.
     pub tenants: Vec<String>,
+    /// For people, and for what is to be kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     #[serde(skip_serializing_if = "DataFormat::is_default")]
     pub format: DataFormat,
 }

@@ -8,6 +8,7 @@ use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
+use crate::keep::being_removed;
 use crate::list::Times;
 use crate::location::Location;
 use crate::marker::NO_REPOSITORY_HINT;
@@ -159,7 +160,11 @@ impl Repository {
     }
 
     pub async fn open_backup(&self, id: &BackupId) -> Result<BackupReader> {
-        Ok(BackupReader::new(self.store.clone(), self.manifest(id).await?))
+        let manifest = self.manifest(id).await?;
+        if self.is_doomed(id).await? {
+            return Err(being_removed(id));
+        }
+        Ok(BackupReader::new(self.store.clone(), manifest))
     }
 
     /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.

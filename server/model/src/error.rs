@@ -54,6 +54,8 @@ pub enum Kind {
     JobNotResumable,
     JobSuperseded,
     ObjectConflict,
+    BackupHeld,
+    BackupInUse,
     CallerUnknown,
     CallerNotAllowed,
     Internal,

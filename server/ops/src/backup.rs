@@ -53,6 +53,7 @@ impl BackupRequest {
             without_vectors: self.without_vectors,
             format: self.format,
             tenants: self.tenants.clone(),
+            tags: self.tags.clone(),
         }
     }
 }

@@ -52,8 +52,8 @@ pub use progress::{
     ProgressSnapshot, Warning,
 };
 pub use request::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
-    Request, RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
+    Operation, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;

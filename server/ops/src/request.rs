@@ -61,8 +61,13 @@ impl Operation {
         }
     }
 
-    /// What was left open is decided, once and for all who carry it out.
-    pub fn decided(mut self) -> Self {
+    /// What was left open is decided, once and for all who carry it out. `latest` is the backup that [`LATEST`] means now.
+    pub fn decided(mut self, latest: Option<BackupId>) -> Self {
+        match (&mut self, latest) {
+            (Self::Restore(request), Some(latest)) => request.backup_id = latest,
+            (Self::Verify(request), Some(latest)) => request.backup_id = latest,
+            _ => {}
+        }
         match &mut self {
             Self::Backup(request) => {
                 request.backup_id.get_or_insert_with(BackupId::generate);
@@ -73,6 +78,9 @@ impl Operation {
         self
     }
 }
+
+/// What stands for the newest whole backup where the id of a backup is asked for.
+pub const LATEST: &str = "latest";
 
 /// What to back up. The default is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +95,8 @@ pub struct BackupRequest {
     pub without_vectors: bool,
     pub format: DataFormat,
     pub inactive_tenants: InactiveTenants,
+    /// For people, and for what is to be kept.
+    pub tags: Vec<String>,
     pub dry_run: bool,
 }
 
@@ -358,8 +368,10 @@ mod tests {
             allow_partial: true,
             ..RestoreRequest::new(backup_id)
         };
-        let operations =
-            [Operation::Backup(BackupRequest::default()).decided(), Operation::Restore(Box::new(restore))];
+        let operations = [
+            Operation::Backup(BackupRequest::default()).decided(None),
+            Operation::Restore(Box::new(restore)),
+        ];
         for operation in operations {
             let request = Request { cluster: "c".to_owned(), repository: "r".to_owned(), operation };
             let json = serde_json::to_string(&request).unwrap();

@@ -13,7 +13,7 @@ pub enum Role {
     Read,
     /// Back up, restore beside what is there and merge into it, verify, export, import; cancel and resume such jobs.
     Operate,
-    /// Clear, replace, delete and prune.
+    /// Clear, replace, delete, prune, and release what is held.
     Destroy,
 }
 
@@ -83,7 +83,7 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         | ("selvedge.v1.BackupService", "ListBackups" | "GetBackup")
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob" | "ListFailures") => Some(Role::Read),
         ("selvedge.v1.CollectionService", "Backup" | "Restore")
-        | ("selvedge.v1.BackupService", "VerifyBackup" | "ExportBackup" | "ImportBackup")
+        | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "ImportBackup")
         | ("selvedge.v1.ServerService", "Check")
         | ("selvedge.v1.JobService", "CancelJob" | "ResumeJob") => Some(Role::Operate),
         _ => Some(Role::Destroy),
@@ -135,15 +135,18 @@ mod tests {
                 "CancelJob operate",
                 "Check operate",
                 "Clear destroy",
+                "DeleteBackup destroy",
                 "ExportBackup operate",
                 "GetBackup read",
                 "GetJob read",
+                "HoldBackup operate",
                 "ImportBackup operate",
                 "ListBackups read",
                 "ListCollections read",
                 "ListFailures read",
                 "ListJobs read",
                 "PruneBackups destroy",
+                "ReleaseBackup destroy",
                 "Restore operate",
                 "ResumeJob operate",
                 "VerifyBackup operate",

@@ -10,9 +10,10 @@ mod page;
 mod remark;
 mod request;
 mod reshape;
+mod retention;
 mod settings;
 
-pub use backup::{backup, backups, incomplete, pruned};
+pub use backup::{backup, backups, incomplete, pruned, wanted};
 pub use check::checked;
 pub use collection::collections;
 pub use import::import_header;
@@ -21,6 +22,7 @@ pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{
     Call, backup_call, backup_id, clear_call, restore_call, selection, tenant_names, verify_call,
 };
+pub use retention::policy;
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;

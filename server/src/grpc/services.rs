@@ -25,8 +25,9 @@ use super::watch::{Watch, watch};
 use super::{Health, convert};
 use crate::access::{Caller, role_of};
 use crate::jobs::{Asking, Registry, Shown};
+use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Result};
-use selvedge_ops::Places;
+use selvedge_ops::{LATEST, Operation, Places};
 
 /// All services, and the handle with which the server says whether it takes calls.
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {
@@ -87,8 +88,9 @@ impl Desk {
         {
             return self.registry.show(&id.to_string()).await;
         }
+        let latest = latest(&places, &request).await?;
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
-        let asking = Asking { request_id: call.request_id, caller: caller.name };
+        let asking = Asking { request_id: call.request_id, caller: caller.name, latest };
         self.registry.start(asking, request, work).map(Shown::Here)
     }
 
@@ -112,4 +114,19 @@ impl Desk {
 fn caller<T>(request: &Request<T>) -> std::result::Result<Caller, Status> {
     let found = request.extensions().get::<Caller>().cloned();
     found.ok_or_else(|| refusal(Error::internal("a call has come in past the gate")))
+}
+
+/// The backup that a request means by "latest"; None if it names another one.
+async fn latest(places: &Places, request: &selvedge_ops::Request) -> Result<Option<BackupId>> {
+    let (id, selection) = match &request.operation {
+        Operation::Restore(restore) => (&restore.backup_id, &restore.wanted.collections),
+        Operation::Verify(verify) => (&verify.backup_id, &verify.collections),
+        Operation::Backup(_) | Operation::Clear(_) => return Ok(None),
+    };
+    if id.as_str() != LATEST {
+        return Ok(None);
+    }
+    let repository = places.repository(&request.repository)?;
+    repository.check().await?;
+    repository.latest(selection).await.map(Some)
 }

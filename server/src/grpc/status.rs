@@ -61,6 +61,8 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::JobNotResumable => (Code::FailedPrecondition, Reason::JobNotResumable),
         Kind::JobSuperseded => (Code::Aborted, Reason::JobSuperseded),
         Kind::ObjectConflict => (Code::AlreadyExists, Reason::ObjectConflict),
+        Kind::BackupHeld => (Code::FailedPrecondition, Reason::BackupHeld),
+        Kind::BackupInUse => (Code::Aborted, Reason::BackupInUse),
         Kind::CallerUnknown => (Code::Unauthenticated, Reason::CallerUnknown),
         Kind::CallerNotAllowed => (Code::PermissionDenied, Reason::CallerNotAllowed),
         Kind::Internal => (Code::Internal, Reason::Internal),
@@ -135,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 45] = [
+    const KINDS: [Kind; 47] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -178,6 +180,8 @@ mod tests {
         Kind::JobNotResumable,
         Kind::JobSuperseded,
         Kind::ObjectConflict,
+        Kind::BackupHeld,
+        Kind::BackupInUse,
         Kind::CallerUnknown,
         Kind::CallerNotAllowed,
         Kind::Internal,

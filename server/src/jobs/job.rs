@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Snapshot;
 use super::journal::JobJson;
 use super::rate::{Rate, RateWindow};
+use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Kind};
 use selvedge_ops::{Failure, Outcome, Progress, Report, Request, Stop};
 
@@ -57,6 +58,8 @@ pub struct Asking {
     pub request_id: Option<String>,
     /// None if nobody has to say.
     pub caller: Option<String>,
+    /// The backup that "latest" means, if that was asked for.
+    pub latest: Option<BackupId>,
 }
 
 /// A job, running or ended.
@@ -83,7 +86,8 @@ pub struct Job {
 
 impl Job {
     pub(super) fn new(asked: Request, asking: Asking) -> Self {
-        let request = Request { operation: asked.operation.clone().decided(), ..asked.clone() };
+        let request =
+            Request { operation: asked.operation.clone().decided(asking.latest.clone()), ..asked.clone() };
         Self::of(Uuid::now_v7(), asked, request, asking, Utc::now())
     }
 
@@ -91,11 +95,11 @@ impl Job {
     pub(super) fn again(written: JobJson, repository: &str) -> Self {
         let JobJson { id, asked, request, request_id, caller, created, process: _, address: _ } = written;
         let request = Request { repository: repository.to_owned(), ..request };
-        Self::of(id, asked, request, Asking { request_id, caller }, created)
+        Self::of(id, asked, request, Asking { request_id, caller, latest: None }, created)
     }
 
     fn of(id: Uuid, asked: Request, request: Request, asking: Asking, created: DateTime<Utc>) -> Self {
-        let Asking { request_id, caller } = asking;
+        let Asking { request_id, caller, latest: _ } = asking;
         let lifecycle = Lifecycle {
             state: State::Pending,
             started: None,

@@ -1,5 +1,6 @@
 //! What is left of jobs and needed by nobody.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -70,6 +71,9 @@ impl Registry {
         if Uuid::try_parse(job_id).is_err() {
             return Ok(Owner::Unknown);
         }
+        if self.is_settled(repository, job_id) {
+            return Ok(Owner::Gone);
+        }
         let written = match Written::read(repository, job_id).await {
             Ok(Some(written)) => written,
             Ok(None) => return Ok(Owner::Unknown),
@@ -81,7 +85,23 @@ impl Registry {
             return Ok(Owner::Runs);
         }
         let snapshot = self.told(repository, &written).await?;
-        Ok(if snapshot.resumable { Owner::Resumable } else { Owner::Gone })
+        Ok(if snapshot.resumable {
+            Owner::Resumable
+        } else {
+            self.settle(repository, job_id);
+            Owner::Gone
+        })
+    }
+
+    pub(super) fn is_settled(&self, repository: &Repository, job_id: &str) -> bool {
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.contains(&(repository.name().to_owned(), job_id.to_owned()))
+    }
+
+    /// Remembers that a job has ended for good.
+    pub(super) fn settle(&self, repository: &Repository, job_id: &str) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.insert((repository.name().to_owned(), job_id.to_owned()));
     }
 
     /// Ids that are taken, and no backups.
@@ -134,7 +154,11 @@ impl Registry {
                 }
                 IncompleteState::Garbage => {
                     if !dry_run {
-                        repository.remove_uncommitted(&id).await?;
+                        match repository.remove_uncommitted(&id).await {
+                            // Its job was about to commit it when it was looked at.
+                            Err(error) if error.kind() == Kind::BackupExists => continue,
+                            removed => removed?,
+                        }
                     }
                     let why = format!("of a backup that job {job_id} has not made and will not");
                     pruned.leftovers.push(PrunedLeftover {

@@ -58,6 +58,8 @@ pub struct Registry {
     locks: Mutex<HashMap<String, LockTable>>,
     /// Jobs of which is being finished what their servers were in the middle of.
     pub(super) finishing: Mutex<BTreeSet<String>>,
+    /// Jobs, by their repository, that have ended for good: nothing more becomes of them, so they are not looked at again.
+    pub(super) settled: Mutex<BTreeSet<(String, String)>>,
     /// For looks at what is written down, of which there can be very many.
     pub(super) looking: Semaphore,
     tasks: TaskTracker,
@@ -78,6 +80,7 @@ impl Registry {
             book: Mutex::default(),
             locks: Mutex::default(),
             finishing: Mutex::default(),
+            settled: Mutex::default(),
             looking: Semaphore::new(READS),
             tasks: TaskTracker::new(),
             uncut: TaskTracker::new(),

@@ -1,14 +1,14 @@
 //! `selvedge list --incomplete`
 
-use selvedge_proto::v1::IncompleteBackup;
+use selvedge_proto::v1::{IncompleteBackup, ListBackupsRequest};
 
 use crate::commands::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{format, json, words};
 
-pub async fn run(session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let pages = super::pages(session, true).await?;
+pub async fn run(request: ListBackupsRequest, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let pages = super::pages(request, false, session).await?;
     let backups: Vec<_> = pages.into_iter().flat_map(|page| page.incomplete).collect();
     if session.options.json {
         return backups

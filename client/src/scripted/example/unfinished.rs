@@ -43,6 +43,7 @@ pub fn prunable() -> PruneBackupsResponse {
         bytes,
     };
     PruneBackupsResponse {
+        decisions: Vec::new(),
         pruned: vec![
             leftover("backups/nightly", "job 0193-0001 was cancelled", 12, 47_396_000),
             leftover("backups/odd", "nobody knows its job", 1, 17),

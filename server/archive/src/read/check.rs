@@ -45,7 +45,7 @@ impl BackupReader {
     pub async fn extra_files(&self, readers: &[CollectionReader]) -> Result<Vec<Damage>> {
         let id = &self.manifest().id;
         let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id)]);
-        let mut unknown = Vec::new();
+        let mut unknown = vec![layout::dooms_dir(id)];
         for collection in &self.manifest().collections {
             let files = collection.blake3.keys();
             listed.extend(files.map(|name| layout::collection_file(id, &collection.name, name)));

@@ -3,14 +3,18 @@
 use selvedge_proto::v1;
 
 use super::remark::remark;
+use super::retention::decision;
 use super::timestamp;
-use crate::jobs::{Incomplete, IncompleteState, Pruned, PrunedLeftover};
-use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest};
+use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
+use chrono::DateTime;
+use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Wanted};
+use selvedge_model::error::{Error, Result};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
-    let BackupPage { backups, unreadable, next } = page;
+    let BackupPage { backups, held, unreadable, next } = page;
+    let shown = |manifest: &Manifest| v1::Backup { held: held.contains(&manifest.id), ..backup(manifest) };
     v1::ListBackupsResponse {
-        backups: backups.iter().map(backup).collect(),
+        backups: backups.iter().map(shown).collect(),
         next_page_token: next.unwrap_or_default(),
         unreadable: unreadable.into_iter().collect(),
         incomplete: Vec::new(),
@@ -32,9 +36,10 @@ pub fn incomplete(found: Vec<Incomplete>) -> v1::ListBackupsResponse {
     v1::ListBackupsResponse { incomplete: incomplete.collect(), ..v1::ListBackupsResponse::default() }
 }
 
-pub fn pruned(pruned: Pruned) -> v1::PruneBackupsResponse {
+pub fn pruned(pruned: Pruned, decisions: &[Decision]) -> v1::PruneBackupsResponse {
     let Pruned { leftovers, kept } = pruned;
     v1::PruneBackupsResponse {
+        decisions: decisions.iter().map(decision).collect(),
         files: leftovers.iter().map(|one| one.files).sum(),
         bytes: leftovers.iter().map(|one| one.bytes).sum(),
         pruned: leftovers
@@ -61,7 +66,40 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         bytes: manifest.bytes(),
         collections: manifest.collections.iter().map(collection).collect(),
         remarks: manifest.remarks.iter().map(remark).collect(),
+        tags: manifest.options.tags.clone(),
+        held: false,
     }
+}
+
+/// Which backups a list is to have.
+pub fn wanted(request: &v1::ListBackupsRequest) -> Result<Wanted> {
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let time = |field, time: &Option<prost_types::Timestamp>| {
+        let time = time.as_ref().map(|time| {
+            let nanos = u32::try_from(time.nanos).ok();
+            let time = nanos.and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos));
+            time.ok_or_else(|| Error::invalid(field, format!("`{field}` is no time")))
+        });
+        time.transpose()
+    };
+    let kind = match v1::BackupKind::try_from(request.kind) {
+        Ok(v1::BackupKind::Unspecified) => None,
+        Ok(v1::BackupKind::Full) => Some(BackupKind::Full),
+        Ok(v1::BackupKind::Schema) => Some(BackupKind::Schema),
+        Ok(v1::BackupKind::Subset) => Some(BackupKind::Subset),
+        Ok(v1::BackupKind::Partial) => Some(BackupKind::Partial),
+        Err(_) => {
+            return Err(Error::invalid("kind", format!("`kind` is {}, which is not known", request.kind)));
+        }
+    };
+    Ok(Wanted {
+        cluster: text(&request.cluster),
+        collection: text(&request.collection),
+        kind,
+        tag: text(&request.tag),
+        since: time("since", &request.since)?,
+        before: time("before", &request.before)?,
+    })
 }
 
 fn data_format(format: DataFormat) -> v1::DataFormat {

@@ -8,8 +8,8 @@ use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
-    Request, RestoreRequest, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
+    Operation, Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
 use super::names::{check_name, check_names, check_pairs};
@@ -39,6 +39,7 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     check_names("collections", &wire.collections)?;
     check_names("exclude", &wire.exclude)?;
     check_names("tenants", &wire.tenants)?;
+    check_names("tags", &wire.tags)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
     let inactive_tenants = match known("inactive_tenants", wire.inactive_tenants)? {
@@ -54,8 +55,13 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         without_vectors: wire.without_vectors,
         format: data_format(wire.format)?,
         inactive_tenants,
+        tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
+    if request.backup_id.as_ref().is_some_and(|id| id.as_str() == LATEST) {
+        let text = format!("`backup_id` is \"{LATEST}\", which stands for the newest whole backup");
+        return Err(Error::invalid("backup_id", text).hint("choose another id"));
+    }
     Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id)
 }
 

@@ -10,9 +10,11 @@ use super::{Desk, caller};
 use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
-use selvedge_archive::{Page, Repository};
+use chrono::Utc;
+use selvedge_archive::{BackupId, Hold, Page, Repository, Wanted};
+use selvedge_model::Selection;
 use selvedge_model::error::{self, Kind};
-use selvedge_ops::Import;
+use selvedge_ops::{Import, LATEST};
 
 pub struct Backups(pub Desk);
 
@@ -24,6 +26,7 @@ impl BackupService for Backups {
     ) -> Result<Response<v1::ListBackupsResponse>, Status> {
         let request = request.into_inner();
         let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
+        let wanted = convert::wanted(&request).map_err(refusal)?;
         let token = Some(request.page_token).filter(|token| !token.is_empty());
         let page = Page { size: convert::page_size(request.page_size), token };
         repository.check().await.map_err(refusal)?;
@@ -31,7 +34,7 @@ impl BackupService for Backups {
             let found = self.0.registry.incomplete(&repository).await.map_err(refusal)?;
             return Ok(Response::new(convert::incomplete(found)));
         }
-        list(&repository, page).await.map(Response::new).map_err(refusal)
+        list(&repository, page, &wanted).await.map(Response::new).map_err(refusal)
     }
 
     async fn prune_backups(
@@ -41,8 +44,48 @@ impl BackupService for Backups {
         let request = request.into_inner();
         let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
         repository.check().await.map_err(refusal)?;
-        let pruned = self.0.registry.prune(&repository, request.dry_run).await.map_err(refusal)?;
-        Ok(Response::new(convert::pruned(pruned)))
+        let policy = convert::policy(request.policy).map_err(refusal)?;
+        let registry = &self.0.registry;
+        let decisions = registry.retain(&repository, &policy, request.dry_run).await.map_err(refusal)?;
+        let pruned = registry.prune(&repository, request.dry_run).await.map_err(refusal)?;
+        Ok(Response::new(convert::pruned(pruned, &decisions)))
+    }
+
+    async fn delete_backup(
+        &self,
+        request: Request<v1::DeleteBackupRequest>,
+    ) -> Result<Response<v1::DeleteBackupResponse>, Status> {
+        let v1::DeleteBackupRequest { repository, backup_id, confirm } = request.into_inner();
+        let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
+        if confirm != backup_id {
+            let text = format!("`confirm` does not repeat \"{id}\": the backup was not deleted");
+            let error = error::Error::new(Kind::ConfirmationRequired, text);
+            return Err(refusal(error.hint("set `confirm` to the id if that is what you want")));
+        }
+        let (files, bytes) = self.0.registry.remove_backup(&repository, &id).await.map_err(refusal)?;
+        Ok(Response::new(v1::DeleteBackupResponse { files, bytes }))
+    }
+
+    async fn hold_backup(
+        &self,
+        request: Request<v1::HoldBackupRequest>,
+    ) -> Result<Response<v1::HoldBackupResponse>, Status> {
+        let caller = caller(&request)?.name;
+        let v1::HoldBackupRequest { repository, backup_id, reason } = request.into_inner();
+        let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
+        let hold = Hold { reason, caller, time: Utc::now() };
+        let hold = repository.hold(&id, &hold).await.map_err(refusal)?;
+        Ok(Response::new(v1::HoldBackupResponse { reason: hold.reason }))
+    }
+
+    async fn release_backup(
+        &self,
+        request: Request<v1::ReleaseBackupRequest>,
+    ) -> Result<Response<v1::ReleaseBackupResponse>, Status> {
+        let v1::ReleaseBackupRequest { repository, backup_id } = request.into_inner();
+        let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
+        let was_held = repository.release(&id).await.map_err(refusal)?;
+        Ok(Response::new(v1::ReleaseBackupResponse { was_held }))
     }
 
     async fn get_backup(
@@ -51,10 +94,15 @@ impl BackupService for Backups {
     ) -> Result<Response<v1::GetBackupResponse>, Status> {
         let request = request.into_inner();
         let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
-        let id = convert::backup_id(&request.backup_id).map_err(refusal)?;
+        let mut id = convert::backup_id(&request.backup_id).map_err(refusal)?;
         repository.check().await.map_err(refusal)?;
+        if id.as_str() == LATEST {
+            id = repository.latest(&Selection::default()).await.map_err(refusal)?;
+        }
         let manifest = repository.manifest(&id).await.map_err(refusal)?;
-        Ok(Response::new(v1::GetBackupResponse { backup: Some(convert::backup(&manifest)) }))
+        let held = repository.held(&id).await.map_err(refusal)?.is_some();
+        let backup = v1::Backup { held, ..convert::backup(&manifest) };
+        Ok(Response::new(v1::GetBackupResponse { backup: Some(backup) }))
     }
 
     type VerifyBackupStream = Watch<v1::VerifyBackupResponse>;
@@ -141,6 +189,14 @@ fn lines(parts: Streaming<v1::ImportBackupRequest>) -> impl Stream<Item = error:
 }
 
 impl Backups {
+    /// A repository that is there, and the id of a backup in it that may be.
+    async fn backup(&self, repository: &str, id: &str) -> error::Result<(Repository, BackupId)> {
+        let repository = self.0.places.repository(repository)?;
+        let id = convert::backup_id(id)?;
+        repository.check().await?;
+        Ok((repository, id))
+    }
+
     /// With the schema that is sent, or that of the cluster.
     async fn import(&self, header: v1::ImportBackupHeader) -> error::Result<Import> {
         let (header, given) = convert::import_header(header)?;
@@ -176,9 +232,13 @@ fn in_parts(mut lines: Bytes) -> impl Iterator<Item = v1::ExportBackupResponse> 
 }
 
 /// A page, shorter than was asked for if it would be too large for a message.
-async fn list(repository: &Repository, mut page: Page) -> error::Result<v1::ListBackupsResponse> {
+async fn list(
+    repository: &Repository,
+    mut page: Page,
+    wanted: &Wanted,
+) -> error::Result<v1::ListBackupsResponse> {
     loop {
-        let response = convert::backups(repository.list_backups(page.clone()).await?);
+        let response = convert::backups(repository.list_backups(page.clone(), wanted).await?);
         if page.size == 1 || convert::fits_in_a_message(&response) {
             return Ok(response);
         }

@@ -217,7 +217,7 @@ async fn more_jobs_than_may_run_wait_for_their_turn() {
 }
 
 fn named(request_id: Option<String>) -> Asking {
-    Asking { request_id, caller: None }
+    Asking { request_id, ..Asking::default() }
 }
 
 /// A registry whose jobs are written down in memory, and the journal of one of them.

@@ -1,0 +1,89 @@
+//! `selvedge delete`, `selvedge hold`, `selvedge release`
+
+use selvedge_proto::v1::{DeleteBackupRequest, HoldBackupRequest, ReleaseBackupRequest};
+
+use super::Session;
+use crate::failure::Failure;
+use crate::{ExitCode, format};
+
+/// Delete a backup; never one that is held, or that a job needs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DeleteArgs {
+    /// The id of the backup.
+    pub backup: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Hold a backup: nothing removes it until it is released.
+#[derive(Clone, Debug, clap::Args)]
+pub struct HoldArgs {
+    /// The id of the backup.
+    pub backup: String,
+    /// Why it has to stay.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+}
+
+/// Release a backup that is held.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReleaseArgs {
+    /// The id of the backup.
+    pub backup: String,
+}
+
+pub async fn delete(args: DeleteArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let DeleteArgs { backup, yes } = args;
+    if !yes {
+        let text = format!("deleting backup {backup} needs to be confirmed");
+        if !session.terminal.interactive {
+            return Err(Failure::new(ExitCode::Refused, text)
+                .hint("repeat the command with --yes if that is what you want"));
+        }
+        let question = format!("Delete backup {backup} for good? Type its id to go on:");
+        let answer = session.terminal.ask(&question).await?.unwrap_or_default();
+        if answer != backup {
+            return Err(Failure::new(ExitCode::Refused, "that is not the id; nothing was deleted"));
+        }
+    }
+    let repository = session.options.repository();
+    let request = DeleteBackupRequest { repository, confirm: backup.clone(), backup_id: backup };
+    let mut service = session.server.backups();
+    let done = session.answer(service.delete_backup(request.clone())).await?;
+    if session.options.json {
+        let line = serde_json::json!({"id": request.backup_id, "files": done.files, "bytes": done.bytes});
+        return session.print_json(&line);
+    }
+    let (id, files, bytes) =
+        (request.backup_id, format::quantity(done.files, "file"), format::bytes(done.bytes));
+    session.terminal.print(&format!("deleted backup {id}: {files}, {bytes}"))
+}
+
+pub async fn hold(args: HoldArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let HoldArgs { backup, reason } = args;
+    let request =
+        HoldBackupRequest { repository: session.options.repository(), backup_id: backup.clone(), reason };
+    let mut service = session.server.backups();
+    let held = session.answer(service.hold_backup(request)).await?;
+    if session.options.json {
+        return session.print_json(&serde_json::json!({"id": backup, "held": true, "reason": held.reason}));
+    }
+    session.terminal.print(&format!("backup {backup} is held until it is released"))
+}
+
+pub async fn release(args: ReleaseArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let backup = args.backup;
+    let request =
+        ReleaseBackupRequest { repository: session.options.repository(), backup_id: backup.clone() };
+    let mut service = session.server.backups();
+    let released = session.answer(service.release_backup(request)).await?;
+    if session.options.json {
+        return session
+            .print_json(&serde_json::json!({"id": backup, "held": false, "was_held": released.was_held}));
+    }
+    session.terminal.print(&match released.was_held {
+        true => format!("backup {backup} is no longer held"),
+        false => format!("backup {backup} was not held"),
+    })
+}

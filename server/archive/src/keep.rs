@@ -1,0 +1,128 @@
+//! Backups that stay, and backups that go.
+//!
+//! Who removes a backup and who uses it each write down first that they do, and look for the other after: at least one of two
+//! that come at once sees the other. A removal writes `doomed/<uuid>.json` beside the manifest, of its own, so that another removal
+//! that finds the backup needed takes nothing of it back; a job is written down before it opens a backup.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::store::Created;
+use crate::{BackupId, Repository, layout};
+use selvedge_model::error::{Error, Kind, Result};
+
+/// `holds/<backup-id>.json`: why a backup must stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub reason: String,
+    /// Who wants it. None if nobody has to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    pub time: DateTime<Utc>,
+}
+
+/// A backup that is being removed: nobody begins to use it any more.
+#[derive(Debug)]
+pub struct Doomed {
+    path: Path,
+    since: Instant,
+}
+
+/// What is left of a removal that broke off does not count for longer, by the store's clock.
+const DOOMED_FOR: TimeDelta = TimeDelta::hours(1);
+/// A removal that has taken longer to make sure is given up: others may have begun to use the backup again.
+const SURE_WITHIN: Duration = Duration::from_secs(30 * 60);
+
+impl Repository {
+    /// Holds a backup, unless it is held already; then its hold stays as it is.
+    pub async fn hold(&self, id: &BackupId, hold: &Hold) -> Result<Hold> {
+        self.manifest(id).await?;
+        let json = to_json(hold)?;
+        let held = match self.store().create(&layout::hold(id), json.into()).await? {
+            Created::Done => hold.clone(),
+            Created::Taken(found) => read(&found).unwrap_or_else(|| hold.clone()),
+        };
+        // A removal that came first does not see the hold any more.
+        if self.is_doomed(id).await? {
+            self.store().delete(vec![layout::hold(id)]).await?;
+            return Err(being_removed(id));
+        }
+        Ok(held)
+    }
+
+    /// What is not held is none the worse for it. Says whether it was.
+    pub async fn release(&self, id: &BackupId) -> Result<bool> {
+        self.manifest(id).await?;
+        Ok(self.store().delete(vec![layout::hold(id)]).await? > 0)
+    }
+
+    pub async fn held(&self, id: &BackupId) -> Result<Option<Hold>> {
+        let found = self.store().get(&layout::hold(id)).await?;
+        // One that cannot be read is still one.
+        let unreadable = || Hold { reason: String::new(), caller: None, time: DateTime::UNIX_EPOCH };
+        Ok(found.map(|bytes| read(&bytes).unwrap_or_else(unreadable)))
+    }
+
+    /// All that are held.
+    pub async fn all_held(&self) -> Result<BTreeSet<BackupId>> {
+        let holds = self.store().list(&layout::holds_dir()).await?;
+        let id = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
+        Ok(holds.iter().filter_map(id).collect())
+    }
+
+    pub async fn is_doomed(&self, id: &BackupId) -> Result<bool> {
+        let dooms = self.store().list_with_sizes(&layout::dooms_dir(id)).await?;
+        let Some(newest) = dooms.iter().map(|meta| meta.last_modified).max() else { return Ok(false) };
+        Ok(self.now().await? - newest < DOOMED_FOR)
+    }
+
+    /// From now on, nobody begins to use it.
+    pub async fn doom(&self, id: &BackupId) -> Result<Doomed> {
+        let doomed = Doomed { path: layout::doom(id, Uuid::new_v4()), since: Instant::now() };
+        self.store().put(&doomed.path, to_json(&Utc::now())?.into()).await?;
+        Ok(doomed)
+    }
+
+    /// It stays after all, as far as this removal goes.
+    pub async fn spare(&self, doomed: Doomed) -> Result<()> {
+        self.store().delete(vec![doomed.path]).await.map(drop)
+    }
+
+    /// Deletes a backup of which it is known that nobody needs it: the manifest first, so that it is none from then on, and the
+    /// id last. Says how many files and bytes there were.
+    pub async fn delete_doomed(&self, id: &BackupId, doomed: Doomed) -> Result<(u64, u64)> {
+        if doomed.since.elapsed() > SURE_WITHIN {
+            self.spare(doomed).await?;
+            let text =
+                format!("backup {id} was not deleted: it took too long to find out whether a job needs it");
+            return Err(Error::new(Kind::RepositoryUnavailable, text).hint("try again"));
+        }
+        let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
+        let bytes = files.iter().map(|file| file.size).sum();
+        self.store().delete(vec![layout::manifest(id)]).await?;
+        let claim = layout::claim(id);
+        let rest = files.iter().map(|file| file.location.clone()).filter(|path| *path != claim);
+        self.store().delete(rest.collect()).await?;
+        self.store().delete(vec![claim]).await?;
+        self.store().remove_remains(&layout::backup_dir(id)).await?;
+        Ok((files.len() as u64, bytes))
+    }
+}
+
+pub fn being_removed(id: &BackupId) -> Error {
+    Error::new(Kind::BackupNotFound, format!("backup {id} is being removed")).hint("use another backup")
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::internal("a note on a backup cannot be written as JSON").caused_by(error))
+}
+
+fn read(bytes: &[u8]) -> Option<Hold> {
+    serde_json::from_slice(bytes).ok()
+}
