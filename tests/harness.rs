@@ -11,5 +11,6 @@ pub mod raw_codec;
 pub mod rest;
 pub mod seed;
 pub mod stage;
+pub mod tls_front;
 pub mod weaviate;
 pub mod world;

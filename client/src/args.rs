@@ -21,7 +21,7 @@ pub struct Args {
 impl Args {
     /// With what the environment holds and no option may.
     pub fn with_environment(mut self) -> Self {
-        self.options.trust = self.options.trust.from_environment();
+        self.options.trust = self.options.trust.with_environment();
         self
     }
 }

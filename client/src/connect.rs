@@ -84,7 +84,7 @@ const TOKEN_VARIABLE: &str = "SELVEDGE_TOKEN";
 
 impl Trust {
     /// With the token of the environment, which is not the command line's to read.
-    pub fn from_environment(self) -> Self {
+    pub fn with_environment(self) -> Self {
         Self { token: std::env::var(TOKEN_VARIABLE).ok(), ..self }
     }
 

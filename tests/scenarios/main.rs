@@ -261,6 +261,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(catalog::pruning_at_random_takes_nothing_that_is_needed).long(),
         both!(places::a_check_tells_what_is_not_as_jobs_need_it),
         process!(places::back_up_from_one_and_restore_to_another),
+        process!(places::an_own_authority_is_trusted),
         process!(places::a_token_is_asked_for_and_renewed),
         stand_in!(security::each_role_may_do_what_it_may),
         stand_in!(security::no_token_no_call),

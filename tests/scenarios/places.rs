@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use axum::extract::State;
 use axum::routing::post;
+use selvedge_tests::harness::authority::Authority;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::object_server::{ObjectServer, SECRET_KEY, StoreKind};
 use selvedge_tests::harness::programs::ServerProcess;
 use selvedge_tests::harness::seed;
+use selvedge_tests::harness::tls_front::TlsFront;
 use selvedge_tests::harness::weaviate::{Weaviate, WeaviateOptions};
 use selvedge_tests::harness::world::{World, run_client};
 use selvedge_tests::stand_in::faults::Call;
@@ -192,5 +194,45 @@ pub async fn a_check_tells_what_is_not_as_jobs_need_it(world: &mut World) -> any
         ensure!(ran.out.contains("fail  connection:") && ran.out.contains("next:"), "{}", ran.out);
         stand_in.faults().up();
     }
+    Ok(())
+}
+
+/// One that no system knows, before the cluster and before the object store.
+pub async fn an_own_authority_is_trusted(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 100).await?;
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new(folder.path(), "ours")?;
+    let certificate = authority.sign(&["localhost"])?;
+    let bucket = ObjectServer::start(StoreKind::S3, folder.path()).await?;
+    let options = bucket.repository().options;
+    let endpoint = options.iter().find(|option| option.key == "aws_endpoint").context("an endpoint")?;
+    let rest = TlsFront::start(&certificate, "http/1.1", &world.weaviate.rest_url()).await?;
+    let grpc = TlsFront::start(&certificate, "h2", &world.weaviate.grpc_url()).await?;
+    let store = TlsFront::start(&certificate, "http/1.1", &endpoint.value).await?;
+    let file = |trust: &str| {
+        let keys = options.iter().filter(|option| option.key != "aws_endpoint");
+        let keys: Vec<_> = keys.map(|option| format!("{} = \"{}\"", option.key, option.value)).collect();
+        format!(
+            "[clusters.default]\nurl = \"{}\"\ngrpc_url = \"{}\"\n{trust}\n\
+             [repositories.default]\nurl = \"s3://selvedge\"\nendpoint = \"{}\"\ncreate = true\n{}\n{trust}\n",
+            rest.url(),
+            grpc.url(),
+            store.url(),
+            keys.join("\n"),
+        )
+    };
+    let config = folder.path().join("selvedge.toml");
+    std::fs::write(&config, file(&format!("ca_file = \"{}\"", authority.file().display())))?;
+    let log = folder.path().join("server.log");
+    let server = ServerProcess::of_file(programs().await?, &config, &log).await?;
+    for arguments in [&["backup", "--id", "b"][..], &["verify", "b", "--against-live"], &["check"]] {
+        let ran = run_client(&server.url, arguments, None).await;
+        ensure!(ran.code == 0, "{arguments:?}: {ran:?}\n{}", server.log_tail());
+    }
+    drop(server);
+    std::fs::write(&config, file(""))?;
+    let refused = ServerProcess::of_file(programs().await?, &config, &log).await.err();
+    let refused = refused.context("an authority that nobody knows was trusted")?.to_string();
+    ensure!(refused.contains("certificate") && refused.contains("ca_file"), "{refused}");
     Ok(())
 }

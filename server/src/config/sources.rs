@@ -145,7 +145,7 @@ impl Display for Shown {
             match line {
                 Line::Section(name) => writeln!(f, "\n[{name}]")?,
                 Line::Setting { key, value, origin } => {
-                    writeln!(f, "{:<40} # {origin}", format!("{key} = {value}"))?
+                    writeln!(f, "{:<40} # {origin}", format!("{key} = {value}"))?;
                 }
             }
         }
