@@ -182,7 +182,8 @@ impl Server {
 pub fn parse_url(text: &str) -> Result<String, String> {
     let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
     match (uri.scheme_str(), uri.host()) {
-        (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
+        // In small letters, whatever was typed: what may be sent depends on it.
+        (Some(scheme @ ("http" | "https")), Some(_)) => Ok(format!("{scheme}{}", &text[scheme.len()..])),
         _ => Err("it must look like http://127.0.0.1:50071 or https://backups.example.org".to_owned()),
     }
 }

@@ -23,7 +23,7 @@ use crate::jobs::{Limits, Registry};
 use crate::listener::{self, Connection};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::Places;
+use selvedge_ops::{DEFAULT_NAME, Places};
 use selvedge_weaviate::ClusterConfig;
 
 pub use signals::shutdown_signal;
@@ -169,10 +169,14 @@ async fn open(place: &RepositoryPlace) -> Result<Repository> {
     Ok(repository)
 }
 
-/// Makes the repositories that the configuration names, those that are there excepted, and says where they are.
+/// Makes the repository that is the default, or the only one, and those whose section says so; those that are there excepted.
+/// Says where they are.
 pub async fn init(config: &Config) -> Result<Vec<String>> {
     let mut made = Vec::new();
-    for place in &config.repositories {
+    let is_only = config.repositories.len() == 1;
+    let chosen =
+        |place: &&RepositoryPlace| is_only || place.config.name == DEFAULT_NAME || place.make == Make::Always;
+    for place in config.repositories.iter().filter(chosen) {
         let place = RepositoryPlace { make: Make::Always, ..place.clone() };
         let repository = open(&place).await?;
         made.push(repository.url().to_owned());
@@ -187,6 +191,7 @@ async fn transport(
     stop: impl Future<Output = ()>,
 ) -> std::result::Result<(), tonic::transport::Error> {
     Server::builder()
+        // The gate finds out who calls.
         .trace_fn(|request| tracing::info_span!("call", path = request.uri().path(), caller = field::Empty))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

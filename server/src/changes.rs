@@ -1,18 +1,23 @@
 //! Whether files have changed since somebody looked.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Files that are read again when they change: certificates, tokens. Whoever rotates them replaces them.
 #[derive(Debug)]
 pub struct Changes {
     files: Vec<PathBuf>,
-    seen: Vec<Option<(SystemTime, u64)>>,
+    seen: Vec<Option<Seen>>,
     looked: Instant,
 }
 
 /// They are not looked at more often.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Inode, length, and the times of its contents and of the rest: one of them changes also with a file that is replaced by one of
+/// the same length and time.
+type Seen = (u64, u64, i64, i64, i64);
 
 impl Changes {
     /// Since now.
@@ -33,9 +38,14 @@ impl Changes {
         self.seen = now;
         changed
     }
+
+    /// What has come could not be read: it counts as a change until it can.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
 }
 
-fn seen(file: &Path) -> Option<(SystemTime, u64)> {
+fn seen(file: &Path) -> Option<Seen> {
     let meta = std::fs::metadata(file).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.ctime(), meta.ctime_nsec()))
 }

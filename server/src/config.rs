@@ -10,6 +10,7 @@ mod repositories;
 mod security;
 mod sources;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -97,7 +98,10 @@ impl Default for Options {
 impl Config {
     /// Checks what was said, and reads the files that it names.
     pub fn load(sources: &Sources) -> Result<Self> {
-        let environment: Vec<_> = std::env::vars().collect();
+        // What is not text is for somebody else.
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let environment: Vec<_> = std::env::vars_os().filter_map(text).collect();
         Self::resolve(sources, &environment)
     }
 
@@ -286,7 +290,12 @@ mod tests {
 
     #[test]
     fn a_file_names_several_of_each() {
-        let config = load_file(TWO, &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_REGION", "x")], &[]).unwrap();
+        let config = load_file(
+            TWO,
+            &[("AWS_CONNECT_TIMEOUT", "5s"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_REGION", "x")],
+            &[],
+        )
+        .unwrap();
         assert_eq!(config.options.max_jobs, 2);
         assert!(config.options.resume_on_start);
         let names: Vec<_> = config.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
@@ -299,13 +308,13 @@ mod tests {
         let options: Vec<_> =
             bucket.config.options.iter().map(|option| (option.key.as_str(), option.value.as_str())).collect();
         let expected =
-            [("aws_access_key_id", "id"), ("region", "eu-central-1"), ("secret_access_key", "hunter3")];
+            [("aws_connect_timeout", "5s"), ("region", "eu-central-1"), ("secret_access_key", "hunter3")];
         assert_eq!(options, expected);
     }
 
     #[test]
     fn what_is_shown_says_where_it_is_from_and_no_secret() {
-        let environment = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SESSION_TOKEN", "hunter6")];
+        let environment = [("AWS_CONNECT_TIMEOUT", "5s"), ("AWS_PROXY_URL", "http://me:hunter6@proxy")];
         let config = load_file(TWO, &environment, &["--max-jobs", "3", "--log", "warn"]).unwrap();
         let shown = config.to_string();
         assert!(!format!("{shown}{config:?}").contains("hunter"), "{shown} {config:?}");
@@ -316,8 +325,8 @@ mod tests {
         assert!(line("max_jobs = 3").ends_with("# --max-jobs"));
         assert!(line("resume_on_start = true").ends_with("selvedge.toml"));
         assert!(line("job_history = 1000").ends_with("# default"));
-        assert!(line("aws_access_key_id = \"id\"").ends_with("# AWS_ACCESS_KEY_ID"));
-        assert!(line("aws_session_token = \"(set, not shown)\"").ends_with("# AWS_SESSION_TOKEN"));
+        assert!(line("aws_connect_timeout = \"5s\"").ends_with("# AWS_CONNECT_TIMEOUT"));
+        assert!(line("aws_proxy_url = \"(set, not shown)\"").ends_with("# AWS_PROXY_URL"));
         assert!(line("api_key = \"(set, not shown)\"").ends_with("selvedge.toml"));
         // It can be read again.
         let table: toml::Table = shown.parse().unwrap();

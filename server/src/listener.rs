@@ -16,6 +16,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -77,6 +78,7 @@ impl Certificates {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the certificates have changed and cannot be used: they stay as they were");
+                    now.0.forget();
                 }
             }
         }
@@ -171,7 +173,8 @@ async fn accept(
                     match tokio::time::timeout(HANDSHAKE, certificates.acceptor().accept(stream)).await {
                         Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
                         Ok(Err(error)) => {
-                            tracing::info!(from = %address, %error, "no TLS with this client");
+                            // Whoever scans ports fills no log.
+                            tracing::debug!(from = %address, %error, "no TLS with this client");
                             return;
                         }
                         Err(_) => return,
@@ -179,7 +182,8 @@ async fn accept(
                 }
             };
             // If nobody takes it any more, the server has stopped.
-            let _ = ready.send(Ok(Connection { stream, address, _place: place })).await;
+            let silence = Some(Silence { until: Box::pin(sleep(HANDSHAKE)), bytes: 0 });
+            let _ = ready.send(Ok(Connection { stream, address, silence, _place: place })).await;
         });
     }
 }
@@ -188,7 +192,39 @@ async fn accept(
 pub struct Connection {
     stream: Stream,
     address: SocketAddr,
+    /// None when it has begun to talk.
+    silence: Option<Silence>,
     _place: OwnedSemaphorePermit,
+}
+
+/// Who connects and says nothing must not keep a place for ever.
+struct Silence {
+    until: Pin<Box<Sleep>>,
+    bytes: usize,
+}
+
+/// Of what every HTTP/2 connection begins with (RFC 9113, section 3.4).
+const PREFACE: usize = 24;
+
+impl Connection {
+    /// Fails if it has been silent for too long.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let is_over =
+            self.silence.as_mut().is_some_and(|silence| silence.until.as_mut().poll(context).is_ready());
+        if is_over {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the client has not begun to talk"));
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, bytes: usize) {
+        if let Some(silence) = &mut self.silence {
+            silence.bytes += bytes;
+            if silence.bytes >= PREFACE {
+                self.silence = None;
+            }
+        }
+    }
 }
 
 enum Stream {
@@ -217,10 +253,18 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let connection = self.get_mut();
+        let before = buffer.filled().len();
+        let read = match &mut connection.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        match read {
+            Poll::Ready(Ok(())) => connection.hear(buffer.filled().len() - before),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => connection.poll_silence(context)?,
         }
+        read
     }
 }
 

@@ -163,7 +163,7 @@ pub async fn a_check_tells_what_is_not_as_jobs_need_it(world: &mut World) -> any
     let ran = world.succeed(&["check"]).await?;
     for line in [
         "connection: Weaviate",
-        "permissions: the key sees all 1",
+        "permissions: the key sees everything: 1 collection",
         "page size:",
         "write:",
         "create:",

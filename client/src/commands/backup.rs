@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use selvedge_proto::v1::{
     Backup, BackupKind, BackupRequest, DataFormat, InactiveTenants, ListBackupsRequest,
+    ListCollectionsRequest,
 };
 
 use super::{Session, run_job};
@@ -46,7 +47,7 @@ pub struct Args {
     pub tags: Vec<String>,
     /// Do nothing if there is a whole backup of the cluster that is younger than this (20h, 7d) and holds the collections. Name
     /// the cluster with --cluster if its name is not "default".
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["exclude", "tenants"])]
     pub if_older_than: Option<Duration>,
     /// Only show what would be done.
     #[arg(long)]
@@ -134,14 +135,18 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     run_job(Call::Backup(request), args.detach, session).await
 }
 
-/// The newest whole backup that holds these collections (all, if none is named, whatever they are), if it is young enough.
+/// The newest whole backup that holds these collections, or if none is named all that there are now, if it is young enough.
 async fn younger_than(
     age: Duration,
     collections: &[String],
     session: &mut Session<'_, '_>,
 ) -> Result<Option<Backup>, Failure> {
+    let cluster = session.options.cluster();
+    let request = ListCollectionsRequest { cluster, collections: collections.to_vec() };
+    let mut service = session.server.collections();
+    let wanted = session.answer(service.list_collections(request)).await?.collections;
     let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-    let request = ListBackupsRequest {
+    let mut request = ListBackupsRequest {
         repository: session.options.repository(),
         kind: BackupKind::Full.into(),
         // What is read from another one is no reason not to read this one.
@@ -149,12 +154,20 @@ async fn younger_than(
         since: Some(oldest.into()),
         ..ListBackupsRequest::default()
     };
-    let mut service = session.server.backups();
-    let young = session.answer(service.list_backups(request)).await?.backups;
-    let holds = |backup: &Backup| {
-        collections.iter().all(|name| backup.collections.iter().any(|one| one.name == *name))
-    };
-    Ok(young.into_iter().find(holds))
+    loop {
+        let mut service = session.server.backups();
+        let page = session.answer(service.list_backups(request.clone())).await?;
+        let holds = |backup: &Backup| {
+            wanted.iter().all(|one| backup.collections.iter().any(|held| held.name == one.name))
+        };
+        if let Some(young) = page.backups.into_iter().find(holds) {
+            return Ok(Some(young));
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(None);
+        }
+        request.page_token = page.next_page_token;
+    }
 }
 
 #[cfg(test)]

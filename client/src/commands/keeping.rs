@@ -62,10 +62,10 @@ pub async fn delete(args: DeleteArgs, session: &mut Session<'_, '_>) -> Result<(
 
 pub async fn hold(args: HoldArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let HoldArgs { backup, reason } = args;
-    let request =
-        HoldBackupRequest { repository: session.options.repository(), backup_id: backup.clone(), reason };
+    let request = HoldBackupRequest { repository: session.options.repository(), backup_id: backup, reason };
     let mut service = session.server.backups();
     let held = session.answer(service.hold_backup(request)).await?;
+    let backup = held.backup_id;
     if session.options.json {
         return session.print_json(&serde_json::json!({"id": backup, "held": true, "reason": held.reason}));
     }
@@ -73,11 +73,10 @@ pub async fn hold(args: HoldArgs, session: &mut Session<'_, '_>) -> Result<(), F
 }
 
 pub async fn release(args: ReleaseArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let backup = args.backup;
-    let request =
-        ReleaseBackupRequest { repository: session.options.repository(), backup_id: backup.clone() };
+    let request = ReleaseBackupRequest { repository: session.options.repository(), backup_id: args.backup };
     let mut service = session.server.backups();
     let released = session.answer(service.release_backup(request)).await?;
+    let backup = released.backup_id;
     if session.options.json {
         return session
             .print_json(&serde_json::json!({"id": backup, "held": false, "was_held": released.was_held}));

@@ -11,8 +11,8 @@ use crate::{ExitCode, format, json};
 
 /// Remove what jobs left behind that nobody needs any more, and backups that a policy does not keep.
 ///
-/// Without any --keep option no backup is removed. With one, backups of the same cluster, kind and collections are a series,
-/// and of each series those stay that any of the options keeps. Of hours, days and so on (of UTC) the newest backup counts. What
+/// Without any --keep option no backup is removed. With one, backups of the same cluster, kind, collections and chosen tenants
+/// are a series, and of each series those stay that any of the options keeps. Of hours, days and so on (of UTC) the newest backup counts. What
 /// is held, or needed by a job, stays.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {

@@ -44,17 +44,28 @@ impl RepositoryConfig {
     }
 
     /// With what the provider's usual variables say (`AWS_REGION`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME`…),
-    /// where its own options say nothing.
+    /// where its own options say nothing. Keys, roles and endpoints go together: if it has any of its own, none of the environment
+    /// counts.
     pub fn with_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let Ok(Location::Bucket { provider, .. }) = Location::parse(&self) else { return self };
         let found = variables.into_iter().filter_map(|(variable, value)| {
             let key = provider.key_of_variable(&variable)?;
-            let is_given = self.options.iter().any(|option| provider.mean_the_same(&option.key, &key));
+            // Those of two identities would be mixed, and one's secret sent to the other's store.
+            let is_given = self.options.iter().any(|option| {
+                provider.mean_the_same(&option.key, &key)
+                    || (provider.is_identity(&option.key) && provider.is_identity(&key))
+            });
             (!is_given && !value.is_empty()).then_some(StoreOption { key, value, variable: Some(variable) })
         });
         let found: Vec<_> = found.collect();
         self.options.splice(0..0, found);
         self
+    }
+
+    /// Whether a setting is the name of a file already.
+    pub fn is_file_name(key: &str) -> bool {
+        let names = ["service_account", "service_account_path", "application_credentials"];
+        names.contains(&key.trim_start_matches("google_"))
     }
 
     /// Whether an object store at its URL has a setting of this name.

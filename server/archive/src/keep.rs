@@ -43,16 +43,16 @@ impl Repository {
     pub async fn hold(&self, id: &BackupId, hold: &Hold) -> Result<Hold> {
         self.manifest(id).await?;
         let json = to_json(hold)?;
-        let held = match self.store().create(&layout::hold(id), json.into()).await? {
-            Created::Done => hold.clone(),
-            Created::Taken(found) => read(&found).unwrap_or_else(|| hold.clone()),
-        };
-        // A removal that came first does not see the hold any more.
-        if self.is_doomed(id).await? {
+        if let Created::Taken(found) = self.store().create(&layout::hold(id), json.into()).await? {
+            // A removal sees that one, if not this.
+            return Ok(read(&found).unwrap_or_else(|| hold.clone()));
+        }
+        // A removal that came first may not have seen the hold; one that has ended has left nothing to hold.
+        if self.is_doomed(id).await? || !self.is_committed(id).await? {
             self.store().delete(vec![layout::hold(id)]).await?;
             return Err(being_removed(id));
         }
-        Ok(held)
+        Ok(hold.clone())
     }
 
     /// What is not held is none the worse for it. Says whether it was.
@@ -108,8 +108,9 @@ impl Repository {
         let claim = layout::claim(id);
         let rest = files.iter().map(|file| file.location.clone()).filter(|path| *path != claim);
         self.store().delete(rest.collect()).await?;
+        self.store().remove_remains(&layout::collections_dir(id)).await?;
+        // From then on the id is free, and whatever comes there is another backup's.
         self.store().delete(vec![claim]).await?;
-        self.store().remove_remains(&layout::backup_dir(id)).await?;
         Ok((files.len() as u64, bytes))
     }
 }

@@ -23,12 +23,6 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn is_everything(&self) -> bool {
-        let Self { cluster, collection, kind, tag, since, before } = self;
-        let texts = cluster.is_none() && collection.is_none() && tag.is_none();
-        texts && kind.is_none() && since.is_none() && before.is_none()
-    }
-
     fn takes_time(&self, made: DateTime<Utc>) -> bool {
         self.since.is_none_or(|since| made >= since) && self.before.is_none_or(|before| made < before)
     }
@@ -112,11 +106,10 @@ impl Repository {
                     // Deleted since it was listed.
                     Err(error) if error.kind() == Kind::BackupNotFound => {}
                     Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
-                    Err(error) if wanted.is_everything() => {
+                    // Nobody knows what it is: it may be what is wanted.
+                    Err(error) => {
                         found.unreadable.insert(id.to_string(), error.to_string());
                     }
-                    // Nobody knows what it is.
-                    Err(_) => {}
                 }
                 found.next = (all.last() != Some(position)).then(|| position.token());
             }
@@ -127,7 +120,7 @@ impl Repository {
         Ok(found)
     }
 
-    /// The newest backup that is whole and holds what is selected.
+    /// The newest backup of any cluster that is whole and holds what is selected.
     pub async fn latest(&self, selection: &Selection) -> Result<BackupId> {
         let wanted = Wanted { kind: Some(BackupKind::Full), ..Wanted::default() };
         let mut page = Page { size: CONCURRENCY, token: None };
@@ -135,7 +128,9 @@ impl Repository {
             let found = self.list_backups(page.clone(), &wanted).await?;
             let whole = |manifest: &&Manifest| {
                 let names = manifest.collections.iter().map(|collection| collection.name.as_str());
-                manifest.collections.iter().all(|collection| collection.complete)
+                // What was imported is of no cluster, and may be anything.
+                !manifest.cluster.name.is_empty()
+                    && manifest.collections.iter().all(|collection| collection.complete)
                     && selection.apply(names, "in the backup").is_ok()
             };
             if let Some(manifest) = found.backups.iter().find(whole) {

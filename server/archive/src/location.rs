@@ -53,6 +53,14 @@ impl Location {
                 "write it as {scheme}://bucket or {scheme}://bucket/folder; keys, regions and endpoints are settings of their own"
             )));
         }
+        if prefix.contains(['?', '#', '@']) {
+            let text = format!(
+                "repository \"{name}\": {scheme}://{bucket}/… has more than a folder after the bucket"
+            );
+            return Err(Error::invalid("repository", text).hint(
+                "keys, regions and endpoints are settings of their own, and do not belong into the URL",
+            ));
+        }
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| {
             let text = format!("repository \"{name}\": \"{prefix}\" cannot be a folder in a bucket");
             Error::invalid("repository", text).caused_by(error)
@@ -113,6 +121,24 @@ impl Provider {
         }
     }
 
+    /// Whether a setting says who we are, or where: of those, a repository has all its own or none.
+    pub fn is_identity(self, key: &str) -> bool {
+        let words = [
+            "key",
+            "secret",
+            "token",
+            "role",
+            "sas",
+            "client",
+            "account",
+            "credential",
+            "identity",
+            "msi",
+            "endpoint",
+        ];
+        self.knows(key) && words.iter().any(|word| key.contains(word)) && !key.contains("sse_")
+    }
+
     /// The setting that a variable of the environment is for.
     pub fn key_of_variable(self, variable: &str) -> Option<String> {
         let key = variable.to_ascii_lowercase();
@@ -167,7 +193,9 @@ fn same<K: std::str::FromStr + PartialEq>(a: &str, b: &str) -> bool {
 }
 
 fn malformed(name: &str, url: &str) -> Error {
-    let text = format!("repository \"{name}\": \"{url}\" is not the URL of a repository");
+    // It may hold a key.
+    let shown = if url.contains(['@', '?']) { "what is given" } else { url };
+    let text = format!("repository \"{name}\": \"{shown}\" is not the URL of a repository");
     let error = Error::invalid("repository", text);
     let path = url.strip_prefix("file://").or(url.strip_prefix("file:")).unwrap_or(url);
     match std::path::absolute(path) {
@@ -200,7 +228,7 @@ mod tests {
         assert_eq!(parse("s3://b"), bucket(Provider::S3, "b", ""));
         assert_eq!(parse("gs://b.c/"), bucket(Provider::Google, "b.c", ""));
         assert_eq!(parse("az://b/c/d/"), bucket(Provider::Azure, "b", "c/d"));
-        for bad in ["s3://", "s3:///x", "s3://key:secret@b", "file://x", "http://x", "x"] {
+        for bad in ["s3://", "s3:///x", "s3://key:secret@b", "file://x", "http://x", "x", "az://b/c?sig=x"] {
             assert!(Location::parse(&config(bad, &[])).is_err(), "{bad}");
         }
     }
@@ -224,10 +252,14 @@ mod tests {
             ("AZURE_TENANT_ID", "x"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = config("s3://b", &[("endpoint", "own")]).with_environment(variables);
+        let own = config("s3://b", &[("endpoint", "own")]).with_environment(variables);
         let options: Vec<_> =
-            config.options.iter().map(|option| (option.key.as_str(), option.value.as_str())).collect();
+            own.options.iter().map(|option| (option.key.as_str(), option.value.as_str())).collect();
         assert_eq!(options, [("aws_region", "env"), ("endpoint", "own")]);
+        // Not half of one identity and half of another.
+        let token = ("AWS_SESSION_TOKEN".to_owned(), "env".to_owned());
+        let own = config("s3://b", &[("access_key_id", "own")]).with_environment([token]);
+        assert_eq!(own.options.len(), 1);
     }
 
     #[test]

@@ -88,7 +88,12 @@ impl Store {
         let path = layout::marker();
         Error::new(
             Kind::RepositoryNotFound,
-            format!("there is no repository at {}: no {path} is there; is it mounted?", self.place()),
+            match self.is_bucket() {
+                true => format!("there is no repository in {}: no {path} is there", self.place()),
+                false => {
+                    format!("there is no repository at {}: no {path} is there; is it mounted?", self.place())
+                }
+            },
         )
         .hint(NO_REPOSITORY_HINT)
     }

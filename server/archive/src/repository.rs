@@ -151,6 +151,11 @@ impl Repository {
         &self.store
     }
 
+    /// Whether there is a backup, in whatever shape.
+    pub async fn is_committed(&self, id: &BackupId) -> Result<bool> {
+        Ok(self.store.head(&layout::manifest(id)).await?.is_some())
+    }
+
     /// What a committed backup says of itself.
     pub async fn manifest(&self, id: &BackupId) -> Result<Manifest> {
         match self.store.get(&layout::manifest(id)).await? {
@@ -160,10 +165,11 @@ impl Repository {
     }
 
     pub async fn open_backup(&self, id: &BackupId) -> Result<BackupReader> {
-        let manifest = self.manifest(id).await?;
+        // First: a removal that has begun may have ended before the manifest is read.
         if self.is_doomed(id).await? {
             return Err(being_removed(id));
         }
+        let manifest = self.manifest(id).await?;
         Ok(BackupReader::new(self.store.clone(), manifest))
     }
 

@@ -133,6 +133,10 @@ impl Store {
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
+    pub fn is_bucket(&self) -> bool {
+        self.bucket.is_some()
+    }
+
     /// Whether only this server is said to write there, and nothing else keeps two from creating the same.
     pub fn is_exclusive(&self) -> bool {
         matches!(self.creation, Creation::Alone(_))

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Where the backup's id is written down, so that all attempts mean the same.
-const FIRST: &str = "first.json";
+/// The file of a job in which the id of its first backup is.
+pub const FIRST_BACKUP: &str = "first.json";
 /// What is below this name in the journal is of the backup.
 const PART: &str = "first";
 /// Findings that a refusal names.
@@ -103,17 +104,17 @@ fn uncovered(failure: Failure, made: Option<BackupId>) -> Failure {
 
 /// The backup that the job has made of what it destroys, if it has come to that.
 pub async fn made(job: &Context, repository: &Repository) -> Result<Option<BackupId>> {
-    let Some(id) = job.journal().read::<BackupId>(FIRST).await? else { return Ok(None) };
+    let Some(id) = job.journal().read::<BackupId>(FIRST_BACKUP).await? else { return Ok(None) };
     Ok(repository.made_by(&id, &job.job_id).await?.map(|_| id))
 }
 
 /// The same for all attempts.
 async fn id(job: &Context) -> Result<BackupId> {
-    if let Some(id) = job.journal().read(FIRST).await? {
+    if let Some(id) = job.journal().read(FIRST_BACKUP).await? {
         return Ok(id);
     }
     let id = BackupId::generate();
-    job.journal().write(FIRST, &id).await?;
+    job.journal().write(FIRST_BACKUP, &id).await?;
     Ok(id)
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::Places;
 use selvedge_archive::{Examination, Repository};
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Result, counted};
 use selvedge_weaviate::Cluster;
 
 /// One thing that was tried.
@@ -167,7 +167,10 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
         hidden.push("aliases");
     }
     match hidden.is_empty() {
-        true => lines.ok("permissions", format!("the key sees all {} collections there are", names.len())),
+        true => lines.ok(
+            "permissions",
+            format!("the key sees everything: {}", counted(names.len() as u64, "collection")),
+        ),
         false => lines.warn(
             "permissions",
             format!("the key may not see all {}: a backup of everything would be refused", hidden.join(", ")),

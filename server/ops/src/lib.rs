@@ -34,6 +34,7 @@ mod restore;
 mod same_backup;
 mod verify;
 
+pub use backup_first::FIRST_BACKUP;
 pub use check::{CheckLine, CheckOutcome, check};
 pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};
 pub use engine::Budget;

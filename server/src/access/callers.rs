@@ -36,6 +36,7 @@ enum Kind {
     AnyCertificate,
     Listed {
         file: PathBuf,
+        has_authority: bool,
         now: Mutex<(Changes, Arc<List>)>,
     },
 }
@@ -78,8 +79,12 @@ impl Callers {
             return Ok(Self(Arc::new(if has_authority { Kind::AnyCertificate } else { Kind::Anybody })));
         };
         let changes = Changes::of([file]);
-        let list = Arc::new(List::read(file)?);
-        Ok(Self(Arc::new(Kind::Listed { file: file.to_owned(), now: Mutex::new((changes, list)) })))
+        let list = Arc::new(List::read(file, has_authority)?);
+        Ok(Self(Arc::new(Kind::Listed {
+            file: file.to_owned(),
+            has_authority,
+            now: Mutex::new((changes, list)),
+        })))
     }
 
     /// Whoever reaches the server.
@@ -91,13 +96,9 @@ impl Callers {
         matches!(&*self.0, Kind::Anybody)
     }
 
-    /// Whether a certificate will do, and nothing else.
+    /// Whether who has no certificate cannot be anybody. Of those in a list the gate decides: the list may change.
     pub fn need_certificates(&self) -> bool {
-        match &*self.0 {
-            Kind::Anybody => false,
-            Kind::AnyCertificate => true,
-            Kind::Listed { .. } => self.list().is_some_and(|list| list.tokens.is_empty()),
-        }
+        matches!(&*self.0, Kind::AnyCertificate)
     }
 
     /// Who shows this; None if nobody who may call does. The certificate is one that the authority has signed.
@@ -117,16 +118,17 @@ impl Callers {
 
     /// As the file has it now; as it was, if it cannot be read any more.
     fn list(&self) -> Option<Arc<List>> {
-        let Kind::Listed { file, now } = &*self.0 else { return None };
+        let Kind::Listed { file, has_authority, now } = &*self.0 else { return None };
         let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
         if now.0.have_come() {
-            match List::read(file) {
+            match List::read(file, *has_authority) {
                 Ok(list) => {
                     tracing::info!(file = %file.display(), "the file of callers has changed and was read anew");
                     now.1 = Arc::new(list);
                 }
                 Err(error) => {
                     tracing::error!(%error, "the file of callers has changed and cannot be used: it stays as it was");
+                    now.0.forget();
                 }
             }
         }
@@ -135,7 +137,7 @@ impl Callers {
 }
 
 impl List {
-    fn read(file: &Path) -> Result<Self> {
+    fn read(file: &Path, has_authority: bool) -> Result<Self> {
         let bad = |what: String| {
             Error::invalid("callers", format!("{}: {what}", file.display()))
                 .hint("see the example in the documentation; `selvedge-server token NAME` makes an entry")
@@ -165,6 +167,10 @@ impl List {
             tokens: tokens.into_iter().map(token).collect::<Result<_>>()?,
             certificates: certificates.into_iter().map(certificate).collect::<Result<_>>()?,
         };
+        if !list.certificates.is_empty() && !has_authority {
+            let text = "there are certificates in it, and no authority whose certificates are taken";
+            return Err(bad(text.to_owned()).also("name the authority with --tls-client-ca"));
+        }
         if list.tokens.is_empty() && list.certificates.is_empty() {
             return Err(bad("nobody is in it, so that nobody could call".to_owned()));
         }
@@ -201,7 +207,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("callers.toml");
         std::fs::write(&file, text).unwrap();
-        let callers = Callers::load(Some(&file), false);
+        let callers = Callers::load(Some(&file), true);
         (dir, callers)
     }
 

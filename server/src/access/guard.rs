@@ -25,8 +25,9 @@ pub struct Guard {
 }
 
 /// So that whoever guesses fills no log.
+#[derive(Default)]
 struct Refusals {
-    logged: Instant,
+    logged: Option<Instant>,
     since: u64,
 }
 
@@ -34,8 +35,7 @@ const LOG_PAUSE: Duration = Duration::from_secs(10);
 
 impl Guard {
     pub fn new(callers: Callers) -> Self {
-        let refusals = Refusals { logged: Instant::now(), since: 0 };
-        Self { callers, refusals: Arc::new(Mutex::new(refusals)) }
+        Self { callers, refusals: Arc::default() }
     }
 
     fn admit<B>(&self, request: &Request<B>) -> Result<Caller> {
@@ -48,7 +48,6 @@ impl Guard {
         match self.callers.find(token, certificate) {
             Some(caller) => {
                 let method = path.rsplit('/').next().unwrap_or(path);
-                tracing::Span::current().record("caller", caller.name.as_deref());
                 caller.check(needed, &format!("call {method}"))?;
                 Ok(caller)
             }
@@ -72,14 +71,14 @@ impl Guard {
     fn note(&self, peer: Option<&Peer>) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.since += 1;
-        if refusals.since == 1 || refusals.logged.elapsed() >= LOG_PAUSE {
+        if refusals.logged.is_none_or(|logged| logged.elapsed() >= LOG_PAUSE) {
             let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
             tracing::warn!(
                 calls = refusals.since,
                 from = address,
                 "calls of nobody who is known were refused"
             );
-            *refusals = Refusals { logged: Instant::now(), since: 0 };
+            *refusals = Refusals { logged: Some(Instant::now()), since: 0 };
         }
     }
 }
@@ -114,13 +113,16 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.guard.admit(&request) {
             Ok(caller) => {
+                let name = caller.name.clone();
                 request.extensions_mut().insert(caller);
-                Box::pin(self.inner.call(request))
+                let call = self.inner.call(request);
+                // Only within the future are we in the span of the call.
+                Box::pin(async move {
+                    tracing::Span::current().record("caller", name);
+                    call.await
+                })
             }
-            Err(error) => {
-                let response = refusal(error).into_http();
-                Box::pin(std::future::ready(Ok(response)))
-            }
+            Err(error) => Box::pin(async move { Ok(refusal(error).into_http()) }),
         }
     }
 }

@@ -4,16 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{IfExists, Operation};
+use selvedge_ops::{IfExists, OnConflict, Operation};
 
 /// Each may do what the one before may, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
-    /// See what there is: collections, backups, jobs. No contents of objects.
+    /// See what there is: collections, backups, jobs.
     Read,
     /// Back up, restore beside what is there and merge into it, verify, export, import; cancel and resume such jobs.
     Operate,
-    /// Clear, replace, delete, prune, and release what is held.
+    /// Clear, replace, overwrite, delete, prune, and release what is held.
     Destroy,
 }
 
@@ -81,11 +81,12 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         }
         ("selvedge.v1.CollectionService", "ListCollections")
         | ("selvedge.v1.BackupService", "ListBackups" | "GetBackup")
-        | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob" | "ListFailures") => Some(Role::Read),
+        | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob") => Some(Role::Read),
         ("selvedge.v1.CollectionService", "Backup" | "Restore")
         | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "ImportBackup")
         | ("selvedge.v1.ServerService", "Check")
-        | ("selvedge.v1.JobService", "CancelJob" | "ResumeJob") => Some(Role::Operate),
+        // Its reasons are Weaviate's, which quote values.
+        | ("selvedge.v1.JobService", "CancelJob" | "ListFailures" | "ResumeJob") => Some(Role::Operate),
         _ => Some(Role::Destroy),
     }
 }
@@ -101,6 +102,9 @@ pub fn role_of(operation: &Operation) -> (Role, &'static str) {
             if restore.behind_alias.as_ref().is_some_and(|behind| behind.drop_previous.is_some()) =>
         {
             (Role::Destroy, "drop the collection behind an alias")
+        }
+        Operation::Restore(restore) if restore.on_conflict == OnConflict::Overwrite => {
+            (Role::Destroy, "overwrite objects")
         }
         Operation::Backup(_) => (Role::Operate, "make backups"),
         Operation::Restore(_) => (Role::Operate, "restore"),
@@ -143,7 +147,7 @@ mod tests {
                 "ImportBackup operate",
                 "ListBackups read",
                 "ListCollections read",
-                "ListFailures read",
+                "ListFailures operate",
                 "ListJobs read",
                 "PruneBackups destroy",
                 "ReleaseBackup destroy",

@@ -16,18 +16,20 @@ pub fn repositories(
     let sections = &sources.file.repositories;
     let is_named = sources.flags.repository.is_some();
     if is_named || sections.is_empty() {
-        places.push((of_flags(sources)?, sources.origin("repository")));
+        let origins = (sources.origin("repository"), sources.origin("retry_budget"));
+        places.push((of_flags(sources)?, origins));
     }
     for (name, section) in sections {
         // Whoever names another place does not want the settings of the file for it.
         if !(is_named && name == DEFAULT_NAME) {
-            places.push((of_section(sources, name, section.clone())?, sources.file.name.clone()));
+            let (place, budget) = of_section(sources, name, section.clone())?;
+            places.push((place, (sources.file.name.clone(), budget)));
         }
     }
-    let place = |(place, origin): (RepositoryPlace, String)| {
+    let place = |(place, (origin, budget)): (RepositoryPlace, (String, String))| {
         let config = place.config.with_environment(environment.iter().cloned());
         config.check().map_err(|error| error.context(&origin))?;
-        show(&config, &origin, shown);
+        show(&config, &origin, &budget, shown);
         Ok(RepositoryPlace { config, ..place })
     };
     places.into_iter().map(place).collect()
@@ -47,7 +49,7 @@ fn of_flags(sources: &Sources) -> Result<RepositoryPlace> {
     Ok(RepositoryPlace { config, make })
 }
 
-fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<RepositoryPlace> {
+fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<(RepositoryPlace, String)> {
     let place = section.place().to_owned();
     let missing = || {
         Error::invalid("config", format!("{place} has no url"))
@@ -55,19 +57,19 @@ fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<Rep
     };
     let url = address::repository_url("url", &section.text("url")?.ok_or_else(missing)?)
         .map_err(|error| error.context(&place))?;
-    let create = section.is_set("create")? || sources.flags.create_repository;
+    let create = section.is_set("create")? || (sources.flags.create_repository && name == DEFAULT_NAME);
     let exclusive = section.is_set("exclusive")?;
     let ca_file = section.text("ca_file")?.map(Into::into);
-    let (retry_budget, _) = clusters::budget(sources, &mut section)?;
+    let (retry_budget, budget) = clusters::budget(sources, &mut section)?;
     let config = RepositoryConfig { ca_file, exclusive, retry_budget, ..RepositoryConfig::new(name, url) };
-    let options = section.rest(|key| config.knows(key))?;
+    let options = section.rest(|key| config.knows(key) && !RepositoryConfig::is_file_name(key))?;
     let options = options.into_iter().map(|(key, value)| StoreOption::new(key, value)).collect();
     let make = if create { Make::Always } else { Make::Never };
-    Ok(RepositoryPlace { config: RepositoryConfig { options, ..config }, make })
+    Ok((RepositoryPlace { config: RepositoryConfig { options, ..config }, make }, budget))
 }
 
 /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
-fn show(config: &RepositoryConfig, origin: &str, shown: &mut Shown) {
+fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Shown) {
     let RepositoryConfig { name, url, options, ca_file, exclusive, retry_budget } = config;
     shown.section(format!("repositories.{name}"));
     shown.text("url", url, origin);
@@ -85,6 +87,6 @@ fn show(config: &RepositoryConfig, origin: &str, shown: &mut Shown) {
         shown.bare("exclusive", exclusive, origin);
     }
     if !options.is_empty() {
-        shown.text("retry_budget", humantime::format_duration(*retry_budget), origin);
+        shown.text("retry_budget", humantime::format_duration(*retry_budget), budget);
     }
 }

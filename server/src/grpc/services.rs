@@ -88,18 +88,28 @@ impl Desk {
         {
             return self.registry.show(&id.to_string()).await;
         }
+        if let Some(request_id) = &call.request_id
+            && let Some(job) = self.registry.started_here(request_id, &request)?
+        {
+            return Ok(Shown::Here(job));
+        }
         let latest = latest(&places, &request).await?;
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
         let asking = Asking { request_id: call.request_id, caller: caller.name, latest };
         self.registry.start(asking, request, work).map(Shown::Here)
     }
 
-    async fn resume(&self, caller: &Caller, id: &str) -> Result<Shown> {
+    /// Whether the caller could have started this job.
+    async fn check_job(&self, caller: &Caller, id: &str) -> Result<()> {
         let (needed, what) = match self.registry.show(id).await? {
             Shown::Here(job) => role_of(&job.request.operation),
             Shown::Written(job) => role_of(&job.request.operation),
         };
-        caller.check(needed, what)?;
+        caller.check(needed, what)
+    }
+
+    async fn resume(&self, caller: &Caller, id: &str) -> Result<Shown> {
+        self.check_job(caller, id).await?;
         let places = Arc::clone(&self.places);
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
         self.registry.resume(id, work).await.map(Shown::Here)

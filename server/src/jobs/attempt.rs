@@ -13,7 +13,7 @@ use super::Job;
 use super::journal::{
     AliveJson, AttemptJson, CANCEL, EndJson, JOB, JobJson, alive_file, attempt_file, end_file,
 };
-use super::liveness::{BEAT, LONGEST_ABSENCE};
+use super::liveness::{BEAT, LONGEST_ABSENCE, LONGEST_LOOK};
 use super::process::Process;
 
 /// An attempt of this process at a job. While there is it, others see that it lives.
@@ -174,10 +174,10 @@ async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Jo
     loop {
         tokio::time::sleep(BEAT).await;
         let alive = AliveJson { progress: job.progress.snapshot() };
-        if let Err(error) = folder.jot(&alive_file(number), &alive).await {
+        if let Err(error) = soon(folder.jot(&alive_file(number), &alive)).await {
             tracing::warn!(id = %job.id, %error, "cannot write down that the job goes on");
         }
-        match look(&folder, number, &held).await {
+        match soon(look(&folder, number, &held)).await {
             Ok(None) => reached = Instant::now(),
             Ok(Some(cause)) => job.request_stop(cause),
             Err(error) if reached.elapsed() > LONGEST_ABSENCE => {
@@ -187,6 +187,13 @@ async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Jo
             Err(_) => {}
         }
     }
+}
+
+/// A store may be waited for much longer than others wait for a sign of life.
+async fn soon<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(LONGEST_LOOK, call).await.unwrap_or_else(|_| {
+        Err(Error::new(Kind::RepositoryUnavailable, "the repository does not answer in time"))
+    })
 }
 
 /// Why the attempt is to stop, if it is.

@@ -88,7 +88,7 @@ impl Registry {
         Ok(if snapshot.resumable {
             Owner::Resumable
         } else {
-            self.settle(repository, job_id);
+            self.settle(repository, &written);
             Owner::Gone
         })
     }
@@ -98,10 +98,12 @@ impl Registry {
         settled.contains(&(repository.name().to_owned(), job_id.to_owned()))
     }
 
-    /// Remembers that a job has ended for good.
-    pub(super) fn settle(&self, repository: &Repository, job_id: &str) {
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        settled.insert((repository.name().to_owned(), job_id.to_owned()));
+    /// Remembers of a job that it has ended for good. One that was given up may still end in a way that it can be resumed from.
+    pub(super) fn settle(&self, repository: &Repository, written: &Written) {
+        if written.end.as_ref().is_some_and(|end| !end.report.resumable) {
+            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            settled.insert((repository.name().to_owned(), written.job.id.to_string()));
+        }
     }
 
     /// Ids that are taken, and no backups.

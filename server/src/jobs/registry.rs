@@ -103,6 +103,11 @@ impl Registry {
         self.add(&mut book, Job::new(request, asking), None, work)
     }
 
+    /// The job that the same request with the same id has started on this server.
+    pub fn started_here(&self, request_id: &str, request: &Request) -> Result<Option<Arc<Job>>> {
+        Ok(self.book().same_request(request_id, request)?.map(Arc::clone))
+    }
+
     /// The job that the same request with the same id has started on a server before this one.
     pub fn started_before(&self, request_id: &str, request: &Request) -> Result<Option<Uuid>> {
         self.book().remembered(request_id, request)

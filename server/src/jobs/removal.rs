@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use selvedge_archive::{BackupId, BackupPage, Manifest, Page, Repository, Wanted};
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_ops::FIRST_BACKUP;
 
 use super::Registry;
 use super::journal::Written;
@@ -37,15 +38,18 @@ impl Registry {
                 // Of a newer version, perhaps: what it needs is not known, so nothing is removed.
                 Err(error) => return Err(error.context(format!("job {id}, which may need a backup"))),
             };
-            let Some(backup) = written.job.request.operation.backup_id() else { continue };
-            let alive = self.liveness(repository, &written).await? == Liveness::Alive;
-            if alive {
-                uses.insert(backup.clone(), format!("job {id} uses it"));
+            let why = if self.liveness(repository, &written).await? == Liveness::Alive {
+                format!("job {id} uses it")
             } else if self.told(repository, &written).await?.resumable {
-                uses.insert(backup.clone(), format!("job {id} can be resumed, and needs it"));
+                format!("job {id} can be resumed, and needs it")
             } else {
-                self.settle(repository, &id);
-            }
+                self.settle(repository, &written);
+                continue;
+            };
+            // What it reads or makes, and what it has made of what it is to destroy.
+            let first = repository.job(&id).read_whole::<BackupId>(FIRST_BACKUP).await?;
+            let backup = written.job.request.operation.backup_id().cloned();
+            uses.extend(backup.into_iter().chain(first).map(|backup| (backup, why.clone())));
         }
         // Those that are not written down, such as dry runs.
         for job in self.active_jobs() {
@@ -61,7 +65,10 @@ impl Registry {
 
     /// Removes a backup, unless it is held or a job needs it: then it says so.
     pub async fn remove_backup(&self, repository: &Repository, id: &BackupId) -> Result<(u64, u64)> {
-        repository.manifest(id).await?;
+        // One that is damaged has to be got rid of, too.
+        if !repository.is_committed(id).await? {
+            repository.manifest(id).await?;
+        }
         self.refuse_needed(repository, id).await?;
         let doomed = repository.doom(id).await?;
         // Who has begun to use it since has written that down before looking whether it is doomed.

@@ -1,10 +1,10 @@
-//! Which backups a policy keeps. Backups of the same cluster, kind and collections are a series, and each series is looked at
-//! alone: a backup of one collection must not take the place of one of all.
+//! Which backups a policy keeps. Backups that were asked for in the same way are a series, and each series is looked at alone: a
+//! backup of one collection must not take the place of one of all, nor that of one tenant the place of another's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use selvedge_archive::{BackupId, BackupKind, Manifest};
+use selvedge_archive::{BackupId, BackupKind, BackupOptions, ClusterIdentity, Manifest};
 
 /// How many backups of a series are kept. Of each hour, day and so on (of UTC) it is the newest one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +41,14 @@ pub fn judge(policy: &Policy, manifests: &[Manifest]) -> Vec<Verdict> {
     let mut series: BTreeMap<_, Vec<&Manifest>> = BTreeMap::new();
     for manifest in manifests {
         let collections: BTreeSet<_> = manifest.collections.iter().map(|one| one.name.as_str()).collect();
-        let key = (manifest.cluster.name.as_str(), kind(manifest.kind), collections);
+        let ClusterIdentity { name, address } = &manifest.cluster;
+        // Imported lines are of nowhere, and of anything.
+        let import = name.is_empty().then_some(&manifest.id);
+        let BackupOptions { schema_only: _, without_vectors, tenants, tags: _, format: _ } =
+            &manifest.options;
+        let tenants: BTreeSet<_> = tenants.iter().collect();
+        let asked = (*without_vectors, tenants);
+        let key = ((name.as_str(), address.as_str(), import), kind(manifest.kind), collections, asked);
         series.entry(key).or_default().push(manifest);
     }
     let judged = series.into_values().flat_map(|mut backups| {
@@ -138,6 +145,26 @@ mod tests {
             backup("a-3", (1, 3, 1), &["A"], &[]),
         ];
         assert_eq!(kept(Policy { last: 1, ..Policy::default() }, &backups), ["a-3", "all-2"]);
+    }
+
+    #[test]
+    fn what_was_asked_for_in_another_way_is_another_series() {
+        let one = |id: &str, change: fn(&mut Manifest)| {
+            let mut manifest = backup(id, (1, 1, 1), &["A"], &[]);
+            change(&mut manifest);
+            manifest
+        };
+        let backups = [
+            one("plain", |_| {}),
+            one("acme", |manifest| manifest.options.tenants = vec!["acme".to_owned()]),
+            one("beta", |manifest| manifest.options.tenants = vec!["beta".to_owned()]),
+            one("bare", |manifest| manifest.options.without_vectors = true),
+            one("staging", |manifest| manifest.cluster.address = "http://staging".to_owned()),
+            one("partial", |manifest| manifest.kind = BackupKind::Partial),
+            one("import-1", |manifest| manifest.cluster = ClusterIdentity::default()),
+            one("import-2", |manifest| manifest.cluster = ClusterIdentity::default()),
+        ];
+        assert_eq!(kept(Policy { last: 1, ..Policy::default() }, &backups).len(), backups.len());
     }
 
     #[test]

@@ -92,8 +92,8 @@ const FRESH: Duration = Duration::from_secs(10);
 const PROVIDER_LIMIT: Duration = Duration::from_secs(15);
 
 impl Bearer {
-    /// `client` is for the provider, and Weaviate's word of it.
-    pub fn new(config: &ClusterConfig, client: Client) -> Result<Self> {
+    /// `client` makes one for the provider, and Weaviate's word of it.
+    pub fn new(config: &ClusterConfig, client: impl FnOnce() -> Result<Client>) -> Result<Self> {
         let source = match &config.credentials {
             None => return Ok(Self(None)),
             Some(Credentials::ApiKey(key)) => Source::Fixed(header(key).ok_or_else(|| {
@@ -105,7 +105,7 @@ impl Bearer {
             Some(Credentials::Oidc(credentials)) => Source::Oidc(Tokens {
                 credentials: credentials.clone(),
                 rest_url: config.rest_url.trim_end_matches('/').to_owned(),
-                client,
+                client: client()?,
                 current: Mutex::default(),
             }),
         };
@@ -126,8 +126,8 @@ impl Bearer {
     pub async fn is_renewed(&self, refused: Option<&HeaderValue>) -> bool {
         let (Some(Source::Oidc(tokens)), Some(refused)) = (self.0.as_deref(), refused) else { return false };
         let mut current = tokens.current.lock().await;
-        // Somebody else was refused, and has another one already.
-        if current.token.as_ref().is_some_and(|token| token.header != *refused) {
+        // Somebody else was refused with the same one, and another one is there or will be asked for.
+        if current.token.as_ref().is_none_or(|token| token.header != *refused) {
             return true;
         }
         let is_final = current.refused.is_some_and(|before| before.elapsed() < FRESH);

@@ -149,7 +149,8 @@ impl Cluster {
         let headers = headers(&config)?;
         let client = rest::client(&config.rest_url, authorities.as_deref(), headers.clone())?;
         // The provider of identities may be anywhere.
-        let bearer = Bearer::new(&config, rest::client("https:", authorities.as_deref(), HeaderMap::new())?)?;
+        let provider = || rest::client("https:", authorities.as_deref(), HeaderMap::new());
+        let bearer = Bearer::new(&config, provider)?;
         Ok(Self {
             rest: Rest::new(&config.rest_url, client, bearer.clone(), patience.call_limit())?,
             line: Line::new(&config.grpc_url, authorities.as_deref())?,
@@ -265,11 +266,16 @@ impl Cluster {
     where
         F: Future<Output = std::result::Result<Response<T>, Status>>,
     {
-        let bearer = self.bearer.header().await.map_err(status_of)?;
+        let limit = retry::clipped(self.patience.call_limit());
+        let bearer = tokio::time::timeout(limit, self.bearer.header());
+        let bearer = match until_cancelled(&self.cut, Effect::Reads, bearer).await {
+            Ok(Ok(bearer)) => bearer.map_err(status_of)?,
+            Ok(Err(_)) => return Err(failure::unanswered(limit)),
+            Err(Cut) => return Err(Cut::status()),
+        };
         let connection = self.line.connection();
         let authorize = Authorize { bearer: bearer.clone(), headers: Arc::clone(&self.headers) };
         let line = InterceptedService::new(connection.channel.clone(), authorize);
-        let limit = retry::clipped(self.patience.call_limit());
         // Of its own: calls are made deep inside of jobs, whose futures would have all of it in them.
         let call = tokio::time::timeout(limit, Box::pin(call(line)));
         match until_cancelled(&self.cut, effect, call).await {

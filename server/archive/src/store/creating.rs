@@ -98,22 +98,26 @@ impl Store {
         let path = layout::probe(Uuid::new_v4());
         let failed = |error| self.error("create", &path, error);
         let put = async |bytes: &'static str| {
-            self.prompt().put_opts(&path, bytes.into(), PutMode::Create.into()).await
+            self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await
         };
         // Nobody else has this name: what is there is our own, whose answer was lost.
-        match put("1").await {
-            Err(error) if !is_taken(&error) => return Err(failed(error)),
-            _ => {}
-        }
-        let second = put("2").await;
-        self.delete(vec![path.clone()]).await?;
+        let first = match put("1").await {
+            Err(error) if !is_taken(&error) => Err(error),
+            _ => Ok(()),
+        };
+        let second = match first {
+            Ok(()) => put("2").await.map(drop),
+            Err(error) => Err(error),
+        };
+        let deleted = self.delete(vec![path.clone()]).await;
         match second {
-            Err(error) if is_taken(&error) => Ok(()),
-            Err(error) => Err(failed(error)),
-            Ok(_) => {
+            Err(error) if is_taken(&error) => deleted.map(drop),
+            Err(error) if !is_not_known(&error) => Err(failed(error)),
+            // Replaced, or refused for being asked so.
+            Ok(()) | Err(_) => {
                 let text = format!(
-                    "{} is not safe to write to: asked to create an object only where there is none, the store has replaced \
-                     one, so two servers could take the same backup or the same collection at once",
+                    "{} is not safe to write to: asked to create an object only where there is none, the store replaces one or \
+                     does not know how, so two servers could take the same backup or the same collection at once",
                     self.place()
                 );
                 Err(Error::new(Kind::RepositoryUnavailable, text).hint(
@@ -131,4 +135,10 @@ fn is_taken(error: &object_store::Error) -> bool {
 
 fn is_unanswered(error: &object_store::Error) -> bool {
     Answer::of(error).is_some_and(|answer| answer.leaves_open())
+}
+
+/// Whether the store says that it does not know this condition.
+fn is_not_known(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotImplemented { .. })
+        || Answer::of(error).is_some_and(|answer| answer.is_not_implemented())
 }

@@ -55,6 +55,11 @@ impl Answer {
         matches!(self, Self::None { kind: Timeout | Interrupted | Request | Unknown, .. })
     }
 
+    /// Whether the store does not know what it was asked to do.
+    pub fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Refused { status: 501, .. })
+    }
+
     fn refused(status: u16, body: &str) -> Self {
         let code = element(body, "Code").unwrap_or_default().to_owned();
         let message = element(body, "Message").unwrap_or_default();
@@ -100,6 +105,10 @@ impl Answer {
                 "it has not answered in time or has broken off: check the endpoint, its load and the network, then try again",
             ),
             Self::Refused { status, code, .. } => match (code.as_str(), status) {
+                ("NoSuchUpload", _) => (
+                    RepositoryUnavailable,
+                    "the store has given up an upload: look for rules of the bucket that abort uploads",
+                ),
                 ("NoSuchBucket" | "ContainerNotFound" | "InvalidBucketName", _) | (_, 404) => (
                     RepositoryNotFound,
                     "there is no such bucket: check its name, the endpoint and the region; Selvedge does not make buckets",

@@ -115,9 +115,8 @@ impl BackupWriter {
         paths.retain(|path| *path != claim);
         // The claim goes last: as long as there is something, the id is taken.
         let data = self.store.delete(paths).await?;
-        let deleted = data + self.store.delete(vec![claim]).await?;
-        self.store.remove_remains(&layout::backup_dir(&self.id)).await?;
-        Ok(deleted)
+        self.store.remove_remains(&layout::collections_dir(&self.id)).await?;
+        Ok(data + self.store.delete(vec![claim]).await?)
     }
 
     async fn refuse_committed(&self) -> Result<()> {

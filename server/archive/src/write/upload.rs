@@ -8,7 +8,7 @@ use object_store::{MultipartUpload, PutPayload, PutPayloadMut};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::destination::Destination;
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 
 /// Bytes that become one object: held until they are too many for a single put, then sent in parts.
 pub struct Upload {
@@ -79,10 +79,18 @@ impl Upload {
         let Self { destination, path, parts, .. } = &mut self;
         let completed = match parts {
             Some(parts) => parts.complete().await,
-            None => Ok(()),
+            None => Ok(false),
         };
         match completed {
-            Ok(()) => Ok(()),
+            Ok(false) => Ok(()),
+            // Nobody else has a file of this name; whether it is whole is for its checksum to say.
+            Ok(true) if destination.store.head(path).await?.is_some() => Ok(()),
+            Ok(true) => {
+                let text =
+                    format!("an upload of {path} to {} was given up by the store", destination.store.place());
+                Err(Error::new(Kind::RepositoryUnavailable, text)
+                    .hint("look for rules of the bucket that abort uploads"))
+            }
             Err(error) => {
                 let error = destination.store.error("write", path, error);
                 // Some stores cannot abort what failed when it was completed, and say so instead of why it failed. What is
@@ -135,8 +143,13 @@ impl Parts {
         }
     }
 
-    async fn complete(&mut self) -> object_store::Result<()> {
+    /// True if there is no such upload any more: the answer to an attempt before this one may have been lost.
+    async fn complete(&mut self) -> object_store::Result<bool> {
         self.settle().await?;
-        self.upload.complete().await.map(drop)
+        match self.upload.complete().await {
+            Ok(_) => Ok(false),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -7,7 +7,7 @@ use selvedge_proto::v1;
 use serde_json::Value;
 
 use super::names::check_name;
-use super::request::{backup_id, data_format};
+use super::request::{data_format, new_backup_id};
 
 /// What lines are to become, and the schema that was sent with it.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub fn import_header(wire: v1::ImportBackupHeader) -> Result<(ImportHeader, Opti
             Error::invalid("collection", text).hint("use letters, digits and _, the first one a capital")
         );
     }
-    let backup_id = if id.is_empty() { BackupId::generate() } else { backup_id(&id)? };
+    let backup_id = if id.is_empty() { BackupId::generate() } else { new_backup_id(&id)? };
     let format = data_format(format)?;
     let given = (!schema.is_empty()).then(|| given_schema(&schema, &collection)).transpose()?;
     Ok((ImportHeader { cluster, backup_id, collection, format }, given))

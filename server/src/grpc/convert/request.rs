@@ -50,7 +50,7 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     let request = BackupRequest {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         tenants: distinct("tenants", wire.tenants)?,
-        backup_id: if wire.backup_id.is_empty() { None } else { Some(backup_id(&wire.backup_id)?) },
+        backup_id: if wire.backup_id.is_empty() { None } else { Some(new_backup_id(&wire.backup_id)?) },
         schema_only: wire.schema_only,
         without_vectors: wire.without_vectors,
         format: data_format(wire.format)?,
@@ -58,10 +58,6 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
-    if request.backup_id.as_ref().is_some_and(|id| id.as_str() == LATEST) {
-        let text = format!("`backup_id` is \"{LATEST}\", which stands for the newest whole backup");
-        return Err(Error::invalid("backup_id", text).hint("choose another id"));
-    }
     Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id)
 }
 
@@ -257,6 +253,15 @@ pub fn backup_id(text: &str) -> Result<BackupId> {
             .hint("give the id of a backup of the repository"));
     }
     text.parse()
+}
+
+/// The id of a backup that is to be made.
+pub fn new_backup_id(text: &str) -> Result<BackupId> {
+    if text == LATEST {
+        let text = format!("`backup_id` is \"{LATEST}\", which stands for the newest whole backup");
+        return Err(Error::invalid("backup_id", text).hint("choose another id"));
+    }
+    backup_id(text)
 }
 
 /// An enum value that this version knows: what a newer client means by another one cannot be guessed.

@@ -57,7 +57,8 @@ impl BackupService for Backups {
     ) -> Result<Response<v1::DeleteBackupResponse>, Status> {
         let v1::DeleteBackupRequest { repository, backup_id, confirm } = request.into_inner();
         let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
-        if confirm != backup_id {
+        // Of what is destroyed, the name itself: "latest" may be another one by now.
+        if confirm != id.as_str() {
             let text = format!("`confirm` does not repeat \"{id}\": the backup was not deleted");
             let error = error::Error::new(Kind::ConfirmationRequired, text);
             return Err(refusal(error.hint("set `confirm` to the id if that is what you want")));
@@ -75,7 +76,7 @@ impl BackupService for Backups {
         let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
         let hold = Hold { reason, caller, time: Utc::now() };
         let hold = repository.hold(&id, &hold).await.map_err(refusal)?;
-        Ok(Response::new(v1::HoldBackupResponse { reason: hold.reason }))
+        Ok(Response::new(v1::HoldBackupResponse { reason: hold.reason, backup_id: id.to_string() }))
     }
 
     async fn release_backup(
@@ -85,7 +86,7 @@ impl BackupService for Backups {
         let v1::ReleaseBackupRequest { repository, backup_id } = request.into_inner();
         let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
         let was_held = repository.release(&id).await.map_err(refusal)?;
-        Ok(Response::new(v1::ReleaseBackupResponse { was_held }))
+        Ok(Response::new(v1::ReleaseBackupResponse { was_held, backup_id: id.to_string() }))
     }
 
     async fn get_backup(
@@ -93,12 +94,7 @@ impl BackupService for Backups {
         request: Request<v1::GetBackupRequest>,
     ) -> Result<Response<v1::GetBackupResponse>, Status> {
         let request = request.into_inner();
-        let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
-        let mut id = convert::backup_id(&request.backup_id).map_err(refusal)?;
-        repository.check().await.map_err(refusal)?;
-        if id.as_str() == LATEST {
-            id = repository.latest(&Selection::default()).await.map_err(refusal)?;
-        }
+        let (repository, id) = self.backup(&request.repository, &request.backup_id).await.map_err(refusal)?;
         let manifest = repository.manifest(&id).await.map_err(refusal)?;
         let held = repository.held(&id).await.map_err(refusal)?.is_some();
         let backup = v1::Backup { held, ..convert::backup(&manifest) };
@@ -194,7 +190,13 @@ impl Backups {
         let repository = self.0.places.repository(repository)?;
         let id = convert::backup_id(id)?;
         repository.check().await?;
-        Ok((repository, id))
+        match id.as_str() {
+            LATEST => {
+                let latest = repository.latest(&Selection::default()).await?;
+                Ok((repository, latest))
+            }
+            _ => Ok((repository, id)),
+        }
     }
 
     /// With the schema that is sent, or that of the cluster.

@@ -55,7 +55,10 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
-        let shown = self.0.registry.cancel(&request.into_inner().job_id).await.map_err(refusal)?;
+        let caller = caller(&request)?;
+        let id = request.into_inner().job_id;
+        self.0.check_job(&caller, &id).await.map_err(refusal)?;
+        let shown = self.0.registry.cancel(&id).await.map_err(refusal)?;
         Ok(Response::new(v1::CancelJobResponse { job: self.now(shown) }))
     }
 

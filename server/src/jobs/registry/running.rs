@@ -94,7 +94,7 @@ impl Registry {
         }
         tracing::info!(
             summary = %job.request,
-            caller = job.caller,
+            caller = job.caller.as_deref(),
             dry_run = job.request.operation.is_dry_run(),
             attempt = job.attempt(),
             "job started"
