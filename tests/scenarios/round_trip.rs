@@ -216,7 +216,7 @@ pub async fn ids_in_the_order_of_time_are_read_side_by_side(world: &mut World) -
     world.rest.write(&(0..OBJECTS).map(object).collect::<Vec<_>>()).await?;
     if let Some(stand_in) = world.weaviate.stand_in() {
         // One lane could be done before another has begun.
-        stand_in.faults().on(Call::grpc("Search")).always().delay(Duration::from_millis(20));
+        stand_in.faults().on(Call::grpc("Search")).always().delay(Duration::from_millis(100));
     }
     world.succeed(&["backup", "--id", "b"]).await?;
     ensure!(world.data_files("b", "Timed")?.len() > 1, "one lane has read everything");

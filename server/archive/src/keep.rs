@@ -57,7 +57,10 @@ impl Repository {
 
     /// What is not held is none the worse for it. Says whether it was.
     pub async fn release(&self, id: &BackupId) -> Result<bool> {
-        self.manifest(id).await?;
+        // One that is damaged can be released, too.
+        if !self.is_committed(id).await? {
+            self.manifest(id).await?;
+        }
         Ok(self.store().delete(vec![layout::hold(id)]).await? > 0)
     }
 
