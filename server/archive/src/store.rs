@@ -1,11 +1,13 @@
 //! The object store with its failures put into words.
 
 mod bucket;
+mod connector;
 mod creating;
 mod haste;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,7 +22,7 @@ use self::creating::Creation;
 pub use self::haste::{Folder, Haste};
 use crate::checksum::Checksum;
 use crate::layout::BACKUPS;
-use crate::store_error::store_error;
+use crate::store_error::{Answer, store_error};
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::{Error, Result};
 
@@ -221,8 +223,8 @@ impl Store {
 
     /// The names of the folders in a folder.
     pub async fn folder_names(&self, dir: &Path) -> Result<Vec<String>> {
-        let listed = self.objects.list_with_delimiter(Some(dir)).await;
-        let listed = listed.map_err(|error| self.error("list", dir, error))?;
+        let list = || self.objects.list_with_delimiter(Some(dir));
+        let listed = listed_again(list).await.map_err(|error| self.error("list", dir, error))?;
         Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
@@ -233,8 +235,8 @@ impl Store {
 
     /// Everything below `dir`, with its size and its time.
     pub async fn list_with_sizes(&self, dir: &Path) -> Result<Vec<ObjectMeta>> {
-        let listed = self.objects.list(Some(dir));
-        listed.try_collect().await.map_err(|error| self.error("list", dir, error))
+        let list = || self.objects.list(Some(dir)).try_collect();
+        listed_again(list).await.map_err(|error| self.error("list", dir, error))
     }
 
     /// Deletes as many as it can, and says how many there were. What is gone already is no failure.
@@ -297,4 +299,28 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+/// Between the tries of a list.
+const LIST_AGAIN: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1500),
+    Duration::from_secs(5),
+];
+
+/// A list whose text breaks off is not asked for again by the client, as that of an object is.
+async fn listed_again<T, F>(list: impl Fn() -> F) -> object_store::Result<T>
+where
+    F: Future<Output = object_store::Result<T>>,
+{
+    for pause in LIST_AGAIN {
+        match list().await {
+            Err(error) if Answer::of(&error).is_some_and(|answer| answer.leaves_open()) => {
+                tokio::time::sleep(pause).await;
+            }
+            listed => return listed,
+        }
+    }
+    list().await
 }

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 
+use super::connector::Connector;
 use crate::RepositoryConfig;
 use crate::location::Provider;
 use selvedge_model::error::{Error, Result};
@@ -79,7 +80,10 @@ fn connect(
     /// Providers differ in their types only.
     macro_rules! build {
         ($builder:ty) => {{
-            let builder = <$builder>::new().with_client_options(client).with_retry(retry);
+            let builder = <$builder>::new()
+                .with_http_connector(Connector)
+                .with_client_options(client)
+                .with_retry(retry);
             let with_option = |builder: $builder, option: &crate::StoreOption| match option.key.parse() {
                 Ok(key) => builder.with_config(key, &option.value),
                 // Was refused before.
