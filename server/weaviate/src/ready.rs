@@ -26,8 +26,10 @@ impl Whole {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seen_now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// Of several looks, the last one to be asked for counts.
+    fn seen_since(&self, asked: Instant) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = last.max(Some(asked));
     }
 }
 
@@ -98,8 +100,10 @@ impl Cluster {
 
     /// Fails, in a way that passes, while Weaviate is starting.
     pub(super) async fn check_whole(&self) -> Result<()> {
+        // Not when the answer is looked at: on a busy machine Weaviate may have been started again since it was given.
+        let asked = Instant::now();
         self.ask_whether_whole().await?;
-        self.whole.seen_now();
+        self.whole.seen_since(asked);
         Ok(())
     }
 
