@@ -28,7 +28,7 @@ mod auth;
 mod contents;
 pub(crate) mod door;
 pub mod faults;
-mod gate;
+pub(crate) mod gate;
 mod graphql;
 mod grpc;
 mod json;

@@ -1,4 +1,4 @@
-//! One module for each command: its arguments, its call, its output.
+//! A module for each command, or for a few that belong together: arguments, call, output.
 
 pub mod backup;
 pub mod check;

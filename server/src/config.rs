@@ -29,7 +29,7 @@ pub use sources::Sources;
 
 use clusters::clusters;
 use repositories::repositories;
-use sources::Shown;
+use sources::Printout;
 
 /// Where backups are kept if nobody says where.
 const DEFAULT_REPOSITORY: &str = "backups";
@@ -43,7 +43,7 @@ pub struct Config {
     pub repositories: Vec<RepositoryPlace>,
     pub options: Options,
     pub log: Log,
-    shown: Shown,
+    shown: Printout,
 }
 
 /// A repository to be opened.
@@ -106,9 +106,9 @@ impl Config {
     }
 
     fn resolve(sources: &Sources, environment: &[(String, String)]) -> Result<Self> {
-        let (flags, mut shown) = (&sources.flags, Shown::default());
+        let (flags, mut shown) = (&sources.flags, Printout::default());
         let key = environment.iter().find(|(name, _)| name == key::VARIABLE).map(|(_, key)| key.clone());
-        let mut shielded = Shown::default();
+        let mut shielded = Printout::default();
         let security = Security::load(sources, &mut shielded)?;
         let listen = address::listen(&flags.listen, security.is_tight() || flags.allow_insecure)?;
         let options = Options {
@@ -134,7 +134,7 @@ impl Config {
 
 impl Options {
     /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
-    fn show(&self, sources: &Sources, shown: &mut Shown) {
+    fn show(&self, sources: &Sources, shown: &mut Printout) {
         let Self { max_jobs, max_queued, history, memory_budget, shutdown_deadline, resume_on_start } = self;
         shown.bare("max_jobs", max_jobs, sources.origin("max_jobs"));
         shown.bare("max_queued", max_queued, sources.origin("max_queued"));

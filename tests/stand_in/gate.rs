@@ -76,7 +76,7 @@ fn plain(status: u16, body: String) -> Response {
 }
 
 /// Never returns: the connection goes, and with it the task that asks.
-async fn cut(way_out: &WayOut) -> Response {
+pub(crate) async fn cut(way_out: &WayOut) -> Response {
     way_out.cut();
     std::future::pending().await
 }

@@ -18,7 +18,7 @@ use selvedge_model::error::{Error, Kind, Result};
 
 /// `holds/<backup-id>.json`: why a backup must stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct BackupHold {
     pub reason: String,
     /// Who wants it. None if nobody has to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,8 +40,8 @@ const SURE_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 impl Repository {
     /// Holds a backup, unless it is held already; then its hold stays as it is.
-    pub async fn hold(&self, id: &BackupId, hold: &Hold) -> Result<Hold> {
-        self.manifest(id).await?;
+    pub async fn hold(&self, id: &BackupId, hold: &BackupHold) -> Result<BackupHold> {
+        self.find(id).await?;
         let json = to_json(hold)?;
         if let Created::Taken(found) = self.store().create(&layout::hold(id), json.into()).await? {
             // A removal sees that one, if not this.
@@ -57,17 +57,14 @@ impl Repository {
 
     /// What is not held is none the worse for it. Says whether it was.
     pub async fn release(&self, id: &BackupId) -> Result<bool> {
-        // One that is damaged can be released, too.
-        if !self.is_committed(id).await? {
-            self.manifest(id).await?;
-        }
+        self.find(id).await?;
         Ok(self.store().delete(vec![layout::hold(id)]).await? > 0)
     }
 
-    pub async fn held(&self, id: &BackupId) -> Result<Option<Hold>> {
+    pub async fn held(&self, id: &BackupId) -> Result<Option<BackupHold>> {
         let found = self.store().get(&layout::hold(id)).await?;
         // One that cannot be read is still one.
-        let unreadable = || Hold { reason: String::new(), caller: None, time: DateTime::UNIX_EPOCH };
+        let unreadable = || BackupHold { reason: String::new(), caller: None, time: DateTime::UNIX_EPOCH };
         Ok(found.map(|bytes| read(&bytes).unwrap_or_else(unreadable)))
     }
 
@@ -127,6 +124,6 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal("a note on a backup cannot be written as JSON").caused_by(error))
 }
 
-fn read(bytes: &[u8]) -> Option<Hold> {
+fn read(bytes: &[u8]) -> Option<BackupHold> {
     serde_json::from_slice(bytes).ok()
 }

@@ -12,7 +12,7 @@ use selvedge_model::error::{Error, Kind, Result, listed};
 
 /// Which backups. The default is all of them.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct BackupFilter {
     /// By its name when they were made.
     pub cluster: Option<String>,
     pub collection: Option<String>,
@@ -22,7 +22,7 @@ pub struct Wanted {
     pub before: Option<DateTime<Utc>>,
 }
 
-impl Wanted {
+impl BackupFilter {
     fn takes_time(&self, made: DateTime<Utc>) -> bool {
         self.since.is_none_or(|since| made >= since) && self.before.is_none_or(|before| made < before)
     }
@@ -77,7 +77,7 @@ pub type Times = BTreeMap<BackupId, (ObjectMeta, DateTime<Utc>)>;
 
 impl Repository {
     /// Lists committed backups by the time they were made.
-    pub async fn list_backups(&self, page: Page, wanted: &Wanted) -> Result<BackupPage> {
+    pub async fn list_backups(&self, page: Page, wanted: &BackupFilter) -> Result<BackupPage> {
         let before = page.token.as_deref().map(Position::parse).transpose()?;
         let mut all = self.positions().await?;
         all.retain(|position| wanted.takes_time(position.made));
@@ -122,7 +122,7 @@ impl Repository {
 
     /// The newest backup of any cluster that is whole and holds what is selected.
     pub async fn latest(&self, selection: &Selection) -> Result<BackupId> {
-        let wanted = Wanted { kind: Some(BackupKind::Full), ..Wanted::default() };
+        let wanted = BackupFilter { kind: Some(BackupKind::Full), ..BackupFilter::default() };
         let mut page = Page { size: CONCURRENCY, token: None };
         loop {
             let found = self.list_backups(page.clone(), &wanted).await?;

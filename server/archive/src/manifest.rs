@@ -51,7 +51,7 @@ pub struct Manifest {
 }
 
 /// How much of its collections a backup holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub enum BackupKind {
     /// All objects.

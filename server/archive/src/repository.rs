@@ -152,8 +152,13 @@ impl Repository {
     }
 
     /// Whether there is a backup, in whatever shape.
-    pub async fn is_committed(&self, id: &BackupId) -> Result<bool> {
+    pub(crate) async fn is_committed(&self, id: &BackupId) -> Result<bool> {
         Ok(self.store.head(&layout::manifest(id)).await?.is_some())
+    }
+
+    /// Fails unless there is a backup, in whatever shape.
+    pub async fn find(&self, id: &BackupId) -> Result<()> {
+        if self.is_committed(id).await? { Ok(()) } else { Err(self.not_found(id).await) }
     }
 
     /// What a committed backup says of itself.

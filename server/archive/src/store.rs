@@ -125,13 +125,16 @@ impl Store {
 
     /// Replaces what is there. Durable when it returns.
     pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        let put = self.objects.put(path, payload).await;
-        put.map(drop).map_err(|error| self.error("write", path, error))
+        self.put_by(&self.objects, path, payload).await
     }
 
     /// As [`Store::put`], for somebody who waits.
     pub async fn put_promptly(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        let put = self.prompt().put(path, payload).await;
+        self.put_by(self.prompt(), path, payload).await
+    }
+
+    async fn put_by(&self, client: &Arc<dyn ObjectStore>, path: &Path, payload: PutPayload) -> Result<()> {
+        let put = client.put(path, payload).await;
         put.map(drop).map_err(|error| self.error("write", path, error))
     }
 
@@ -152,27 +155,28 @@ impl Store {
 
     /// As [`Store::put`], but only as durable as the machine is: for what is lost without harm.
     pub async fn jot(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        let objects = self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty);
-        let put = objects.put(path, payload).await;
-        put.map(drop).map_err(|error| self.error("write", path, error))
+        let client = self.folder.as_ref().map_or(&self.objects, |folder| &folder.hasty);
+        self.put_by(client, path, payload).await
     }
 
     /// As [`Store::put`], but durable only after [`Store::settle`].
     pub async fn put_hastily(&self, haste: &Haste, path: &Path, payload: PutPayload) -> Result<()> {
         self.begin_put(haste, path, payload.content_length())?;
-        let put = self.hasty(haste).put(path, payload).await;
-        put.map(drop).map_err(|error| self.error("write", path, error))
+        self.put_by(self.hasty(haste), path, payload).await
     }
 
     /// None if there is no such object.
     pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
-        let read = async { self.objects.get(path).await?.bytes().await };
-        self.found("read", path, read.await)
+        self.get_by(&self.objects, path).await
     }
 
     /// As [`Store::get`], for somebody who waits.
     pub async fn get_promptly(&self, path: &Path) -> Result<Option<Bytes>> {
-        let read = async { self.prompt().get(path).await?.bytes().await };
+        self.get_by(self.prompt(), path).await
+    }
+
+    async fn get_by(&self, client: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Bytes>> {
+        let read = async { client.get(path).await?.bytes().await };
         self.found("read", path, read.await)
     }
 

@@ -26,10 +26,10 @@ use webpki::EndEntityCert;
 
 /// Everybody who may call. Read anew when the file changes. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Callers(Arc<Kind>);
+pub struct Callers(Arc<Admission>);
 
 #[derive(Debug)]
-enum Kind {
+enum Admission {
     /// Whoever reaches the server.
     Anybody,
     /// Whoever has a certificate that the server's authority has signed.
@@ -76,11 +76,15 @@ impl Callers {
     /// Without a file: everybody, or whoever has a certificate if they are asked for.
     pub fn load(file: Option<&Path>, has_authority: bool) -> Result<Self> {
         let Some(file) = file else {
-            return Ok(Self(Arc::new(if has_authority { Kind::AnyCertificate } else { Kind::Anybody })));
+            return Ok(Self(Arc::new(if has_authority {
+                Admission::AnyCertificate
+            } else {
+                Admission::Anybody
+            })));
         };
         let changes = Changes::of([file]);
         let list = Arc::new(List::read(file, has_authority)?);
-        Ok(Self(Arc::new(Kind::Listed {
+        Ok(Self(Arc::new(Admission::Listed {
             file: file.to_owned(),
             has_authority,
             now: Mutex::new((changes, list)),
@@ -89,27 +93,27 @@ impl Callers {
 
     /// Whoever reaches the server.
     pub fn anybody() -> Self {
-        Self(Arc::new(Kind::Anybody))
+        Self(Arc::new(Admission::Anybody))
     }
 
     pub fn are_anybody(&self) -> bool {
-        matches!(&*self.0, Kind::Anybody)
+        matches!(&*self.0, Admission::Anybody)
     }
 
     /// Whether who has no certificate cannot be anybody. Of those in a list the gate decides: the list may change.
     pub fn need_certificates(&self) -> bool {
-        matches!(&*self.0, Kind::AnyCertificate)
+        matches!(&*self.0, Admission::AnyCertificate)
     }
 
     /// Who shows this; None if nobody who may call does. The certificate is one that the authority has signed.
     pub fn find(&self, token: Option<&str>, certificate: Option<&CertificateDer<'_>>) -> Option<Caller> {
         match &*self.0 {
-            Kind::Anybody => Some(Caller::ANYBODY),
-            Kind::AnyCertificate => {
+            Admission::Anybody => Some(Caller::ANYBODY),
+            Admission::AnyCertificate => {
                 let names = certificate.map(dns_names)?;
                 Some(Caller { name: names.into_iter().next(), role: Role::Destroy })
             }
-            Kind::Listed { .. } => {
+            Admission::Listed { .. } => {
                 let list = self.list()?;
                 token.and_then(|token| list.of_token(token)).or_else(|| list.of_certificate(certificate?))
             }
@@ -118,7 +122,7 @@ impl Callers {
 
     /// As the file has it now; as it was, if it cannot be read any more.
     fn list(&self) -> Option<Arc<List>> {
-        let Kind::Listed { file, has_authority, now } = &*self.0 else { return None };
+        let Admission::Listed { file, has_authority, now } = &*self.0 else { return None };
         let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
         if now.0.have_come() {
             match List::read(file, *has_authority) {

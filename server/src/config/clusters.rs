@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::file::Section;
-use super::sources::{Shown, Sources};
+use super::sources::{Printout, Sources};
 use super::{address, key};
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::DEFAULT_NAME;
@@ -15,7 +15,7 @@ use selvedge_weaviate::{ClientCredentials, ClusterConfig, Credentials};
 pub fn clusters(
     sources: &Sources,
     variable: Option<String>,
-    shown: &mut Shown,
+    shown: &mut Printout,
 ) -> Result<Vec<ClusterConfig>> {
     let mut clusters = Vec::new();
     let sections = &sources.file.clusters;
@@ -36,7 +36,7 @@ pub fn clusters(
     Ok(clusters)
 }
 
-fn of_flags(sources: &Sources, variable: Option<String>, shown: &mut Shown) -> Result<ClusterConfig> {
+fn of_flags(sources: &Sources, variable: Option<String>, shown: &mut Printout) -> Result<ClusterConfig> {
     let flags = &sources.flags;
     shown.section(format!("clusters.{DEFAULT_NAME}"));
     let url = address::weaviate_url("--weaviate-url", &flags.weaviate_url)?;
@@ -69,7 +69,7 @@ fn grpc_origin(sources: &Sources) -> String {
 fn key_of_flags(
     sources: &Sources,
     variable: Option<String>,
-    shown: &mut Shown,
+    shown: &mut Printout,
 ) -> Result<Option<Credentials>> {
     let file = sources.flags.weaviate_api_key_file.as_deref();
     let found = key::load(file, variable)?;
@@ -86,7 +86,7 @@ fn of_section(
     name: &str,
     mut section: Section,
     variable: Option<String>,
-    shown: &mut Shown,
+    shown: &mut Printout,
 ) -> Result<ClusterConfig> {
     let (flags, file) = (&sources.flags, sources.file.name.as_str());
     let place = section.place().to_owned();
@@ -152,7 +152,7 @@ fn credentials(
     section: &mut Section,
     file: &str,
     is_wanted: bool,
-    shown: &mut Shown,
+    shown: &mut Printout,
 ) -> Result<Option<Credentials>> {
     let place = section.place().to_owned();
     let key = section.secret("api_key", "api_key_file")?;

@@ -1,7 +1,7 @@
 //! Which repositories there are: the default one of the flags, and those of the file.
 
 use super::file::Section;
-use super::sources::{Shown, Sources};
+use super::sources::{Printout, Sources};
 use super::{DEFAULT_REPOSITORY, Make, RepositoryPlace, address, clusters};
 use selvedge_archive::{RepositoryConfig, StoreOption};
 use selvedge_model::error::{Error, Result};
@@ -10,7 +10,7 @@ use selvedge_ops::DEFAULT_NAME;
 pub fn repositories(
     sources: &Sources,
     environment: &[(String, String)],
-    shown: &mut Shown,
+    shown: &mut Printout,
 ) -> Result<Vec<RepositoryPlace>> {
     let mut places = Vec::new();
     let sections = &sources.file.repositories;
@@ -69,7 +69,7 @@ fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<(Re
 }
 
 /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
-fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Shown) {
+fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Printout) {
     let RepositoryConfig { name, url, options, ca_file, exclusive, retry_budget } = config;
     shown.section(format!("repositories.{name}"));
     shown.text("url", url, origin);

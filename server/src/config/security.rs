@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::flags::Flags;
-use super::sources::{Shown, Sources};
+use super::sources::{Printout, Sources};
 use crate::access::Callers;
 use crate::listener::{Certificates, Tls};
 use selvedge_model::error::{Error, Result};
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Security {
 }
 
 impl Security {
-    pub fn load(sources: &Sources, shown: &mut Shown) -> Result<Self> {
+    pub fn load(sources: &Sources, shown: &mut Printout) -> Result<Self> {
         let Flags { tls_cert, tls_key, tls_client_ca, callers, .. } = &sources.flags;
         let files = [
             ("tls_cert", tls_cert),

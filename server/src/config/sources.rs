@@ -108,7 +108,7 @@ impl Sources {
 
 /// The configuration as `--print-config` shows it, in the format of the file. Secrets never get here.
 #[derive(Debug, Clone, Default)]
-pub struct Shown(Vec<Line>);
+pub struct Printout(Vec<Line>);
 
 #[derive(Debug, Clone)]
 enum Line {
@@ -116,7 +116,7 @@ enum Line {
     Setting { key: String, value: String, origin: String },
 }
 
-impl Shown {
+impl Printout {
     pub fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -139,7 +139,7 @@ impl Shown {
     }
 }
 
-impl Display for Shown {
+impl Display for Printout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.0 {
             match line {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_archive::{BackupId, BackupPage, Manifest, Page, Repository, Wanted};
+use selvedge_archive::{BackupFilter, BackupId, BackupPage, Manifest, Page, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::FIRST_BACKUP;
 
@@ -65,10 +65,7 @@ impl Registry {
 
     /// Removes a backup, unless it is held or a job needs it: then it says so.
     pub async fn remove_backup(&self, repository: &Repository, id: &BackupId) -> Result<(u64, u64)> {
-        // One that is damaged has to be got rid of, too.
-        if !repository.is_committed(id).await? {
-            repository.manifest(id).await?;
-        }
+        repository.find(id).await?;
         self.refuse_needed(repository, id).await?;
         let doomed = repository.doom(id).await?;
         // Who has begun to use it since has written that down before looking whether it is doomed.
@@ -93,7 +90,7 @@ impl Registry {
         }
     }
 
-    /// What a policy says of all backups; without `dry_run`, what it does not keep is removed. `None` removes none.
+    /// What a policy says of all backups; without `dry_run`, what it does not keep is removed. An empty policy has no say.
     pub async fn retain(
         &self,
         repository: &Repository,
@@ -142,7 +139,7 @@ async fn all(repository: &Repository) -> Result<Vec<Manifest>> {
     let (mut all, mut token) = (Vec::new(), None);
     loop {
         let BackupPage { backups, next, .. } =
-            repository.list_backups(Page { size: PAGE, token }, &Wanted::default()).await?;
+            repository.list_backups(Page { size: PAGE, token }, &BackupFilter::default()).await?;
         all.extend(backups);
         match next {
             None => return Ok(all),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use selvedge_archive::{BackupId, BackupKind, BackupOptions, ClusterIdentity, Manifest};
+use selvedge_archive::{BackupId, BackupOptions, ClusterIdentity, Manifest};
 
 /// How many backups of a series are kept. Of each hour, day and so on (of UTC) it is the newest one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn judge(policy: &Policy, manifests: &[Manifest]) -> Vec<Verdict> {
             &manifest.options;
         let tenants: BTreeSet<_> = tenants.iter().collect();
         let asked = (*without_vectors, tenants);
-        let key = ((name.as_str(), address.as_str(), import), kind(manifest.kind), collections, asked);
+        let key = ((name.as_str(), address.as_str(), import), manifest.kind, collections, asked);
         series.entry(key).or_default().push(manifest);
     }
     let judged = series.into_values().flat_map(|mut backups| {
@@ -56,15 +56,6 @@ pub fn judge(policy: &Policy, manifests: &[Manifest]) -> Vec<Verdict> {
         judge_series(policy, &backups)
     });
     judged.collect()
-}
-
-fn kind(kind: BackupKind) -> u8 {
-    match kind {
-        BackupKind::Full => 0,
-        BackupKind::Subset => 1,
-        BackupKind::Schema => 2,
-        BackupKind::Partial => 3,
-    }
 }
 
 /// Of a time: which of the policy's periods it is in.
@@ -111,6 +102,7 @@ fn judge_series(policy: &Policy, newest_first: &[&Manifest]) -> Vec<Verdict> {
 mod tests {
     use super::*;
     use chrono::TimeZone;
+    use selvedge_archive::BackupKind;
 
     fn backup(id: &str, time: (u32, u32, u32), collections: &[&str], tags: &[&str]) -> Manifest {
         let (month, day, hour) = time;

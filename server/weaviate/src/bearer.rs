@@ -35,9 +35,9 @@ pub struct ClientCredentials {
 
 /// Clones share the token.
 #[derive(Clone)]
-pub struct Bearer(Option<Arc<Source>>);
+pub struct Bearer(Option<Arc<Proof>>);
 
-enum Source {
+enum Proof {
     Fixed(HeaderValue),
     Oidc(Tokens),
 }
@@ -96,13 +96,13 @@ impl Bearer {
     pub fn new(config: &ClusterConfig, client: impl FnOnce() -> Result<Client>) -> Result<Self> {
         let source = match &config.credentials {
             None => return Ok(Self(None)),
-            Some(Credentials::ApiKey(key)) => Source::Fixed(header(key).ok_or_else(|| {
+            Some(Credentials::ApiKey(key)) => Proof::Fixed(header(key).ok_or_else(|| {
                 Error::new(
                     Kind::WeaviateUnauthenticated,
                     "Weaviate's key has characters that no key can have",
                 )
             })?),
-            Some(Credentials::Oidc(credentials)) => Source::Oidc(Tokens {
+            Some(Credentials::Oidc(credentials)) => Proof::Oidc(Tokens {
                 credentials: credentials.clone(),
                 rest_url: config.rest_url.trim_end_matches('/').to_owned(),
                 client: client()?,
@@ -116,15 +116,15 @@ impl Bearer {
     pub async fn header(&self) -> Result<Option<HeaderValue>> {
         match self.0.as_deref() {
             None => Ok(None),
-            Some(Source::Fixed(header)) => Ok(Some(header.clone())),
+            Some(Proof::Fixed(header)) => Ok(Some(header.clone())),
             // Of its own, so that not every call has the room in it for what few of them do.
-            Some(Source::Oidc(tokens)) => Box::pin(tokens.header()).await.map(Some),
+            Some(Proof::Oidc(tokens)) => Box::pin(tokens.header()).await.map(Some),
         }
     }
 
     /// To be called when Weaviate has refused it. Whether it is worth trying another one.
     pub async fn is_renewed(&self, refused: Option<&HeaderValue>) -> bool {
-        let (Some(Source::Oidc(tokens)), Some(refused)) = (self.0.as_deref(), refused) else { return false };
+        let (Some(Proof::Oidc(tokens)), Some(refused)) = (self.0.as_deref(), refused) else { return false };
         let mut current = tokens.current.lock().await;
         // Somebody else was refused with the same one, and another one is there or will be asked for.
         if current.token.as_ref().is_none_or(|token| token.header != *refused) {

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::{ACCESS_KEY, SECRET_KEY};
 use crate::stand_in::door::{Door, WayOut};
 use crate::stand_in::faults::{Action, Call, Faults};
+use crate::stand_in::gate::cut;
 
 /// Whose protocol it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,10 +154,4 @@ fn from_google(mut request: Request) -> Request {
     let path = request.uri().to_string().replace("%2F", "/");
     *request.uri_mut() = Uri::try_from(path).expect("a slash does not spoil a path");
     request
-}
-
-/// Never returns: the connection goes, and with it the task that asks.
-async fn cut(way_out: &WayOut) -> Response {
-    way_out.cut();
-    std::future::pending().await
 }

@@ -5,7 +5,7 @@ use object_store::ObjectStore;
 
 use super::faulty_store::FaultyStore;
 use super::samples::{batch, collection, id, memory, small, summary, write_backup, write_rows};
-use crate::{Page, Repository, RepositoryConfig, Wanted};
+use crate::{BackupFilter, Page, Repository, RepositoryConfig};
 use selvedge_model::error::Kind;
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_disk_that_fills_up_at_any_write_leaves_no_backup_and_no_garbage() {
         let repository = Repository::with_store("test", "memory://", store.clone()).with_limits(small());
         let result = write_backup(&repository, &id("b"), &collection, 200).await;
         let listed =
-            repository.list_backups(Page { size: 10, token: None }, &Wanted::default()).await.unwrap();
+            repository.list_backups(Page { size: 10, token: None }, &BackupFilter::default()).await.unwrap();
         if !store.has_failed() {
             assert!(result.is_ok() && listed.backups.len() == 1 && fail_at > 20, "{fail_at} writes");
             return;

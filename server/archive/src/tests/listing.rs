@@ -3,7 +3,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
 use super::samples::{collection, id, small, write_backup};
-use crate::{Page, Repository, RepositoryConfig, Wanted, layout};
+use crate::{BackupFilter, Page, Repository, RepositoryConfig, layout};
 use selvedge_model::error::Kind;
 
 fn page(size: usize, token: Option<String>) -> Page {
@@ -16,7 +16,14 @@ async fn the_newest_come_first_page_by_page() {
     let disk =
         Repository::open(&RepositoryConfig::new("disk", format!("file://{}", dir.path().display()))).unwrap();
     for repository in [Repository::open(&RepositoryConfig::new("memory", "memory://")).unwrap(), disk] {
-        assert!(repository.list_backups(page(5, None), &Wanted::default()).await.unwrap().backups.is_empty());
+        assert!(
+            repository
+                .list_backups(page(5, None), &BackupFilter::default())
+                .await
+                .unwrap()
+                .backups
+                .is_empty()
+        );
         let names = ["m", "a", "z", "k", "0"];
         for name in names {
             write_backup(&repository, &id(name), &collection("Article", false), 3).await.unwrap();
@@ -25,7 +32,8 @@ async fn the_newest_come_first_page_by_page() {
         for size in 1..=6 {
             let (mut found, mut token) = (Vec::new(), None);
             loop {
-                let listed = repository.list_backups(page(size, token), &Wanted::default()).await.unwrap();
+                let listed =
+                    repository.list_backups(page(size, token), &BackupFilter::default()).await.unwrap();
                 assert!(listed.backups.len() <= size && listed.unreadable.is_empty());
                 found.extend(listed.backups.iter().map(|manifest| manifest.id.to_string()));
                 token = listed.next;
@@ -39,10 +47,10 @@ async fn the_newest_come_first_page_by_page() {
         let path = layout::manifest(&id("a"));
         let manifest = repository.store().get(&path).await.unwrap().unwrap();
         repository.store().put(&path, manifest.into()).await.unwrap();
-        let listed = repository.list_backups(page(9, None), &Wanted::default()).await.unwrap();
+        let listed = repository.list_backups(page(9, None), &BackupFilter::default()).await.unwrap();
         assert_eq!(listed.backups[3].id.as_str(), "a");
         let error = repository
-            .list_backups(page(1, Some("rubbish".to_owned())), &Wanted::default())
+            .list_backups(page(1, Some("rubbish".to_owned())), &BackupFilter::default())
             .await
             .unwrap_err();
         assert_eq!(error.field(), Some("page_token"));
@@ -63,7 +71,7 @@ async fn a_broken_backup_does_not_hide_the_sound_ones_and_an_uncommitted_one_is_
     let manifest = store.get(&path).await.unwrap().bytes().await.unwrap();
     store.put(&path, manifest.slice(..manifest.len() / 2).into()).await.unwrap();
 
-    let listed = repository.list_backups(page(10, None), &Wanted::default()).await.unwrap();
+    let listed = repository.list_backups(page(10, None), &BackupFilter::default()).await.unwrap();
     assert_eq!(listed.backups.iter().map(|manifest| manifest.id.as_str()).collect::<Vec<_>>(), ["two"]);
     assert_eq!(listed.unreadable.len(), 1);
     assert!(listed.unreadable["one"].contains("backup.json is cut off"), "{:?}", listed.unreadable);

@@ -7,7 +7,7 @@ use super::retention::decision;
 use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
-use selvedge_archive::{BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Wanted};
+use selvedge_archive::{BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest};
 use selvedge_model::error::{Error, Result};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
@@ -72,7 +72,7 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
 }
 
 /// Which backups a list is to have.
-pub fn wanted(request: &v1::ListBackupsRequest) -> Result<Wanted> {
+pub fn wanted(request: &v1::ListBackupsRequest) -> Result<BackupFilter> {
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let time = |field, time: &Option<prost_types::Timestamp>| {
         let time = time.as_ref().map(|time| {
@@ -92,7 +92,7 @@ pub fn wanted(request: &v1::ListBackupsRequest) -> Result<Wanted> {
             return Err(Error::invalid("kind", format!("`kind` is {}, which is not known", request.kind)));
         }
     };
-    Ok(Wanted {
+    Ok(BackupFilter {
         cluster: text(&request.cluster),
         collection: text(&request.collection),
         kind,

@@ -11,7 +11,7 @@ use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
 use chrono::Utc;
-use selvedge_archive::{BackupId, Hold, Page, Repository, Wanted};
+use selvedge_archive::{BackupFilter, BackupHold, BackupId, Page, Repository};
 use selvedge_model::Selection;
 use selvedge_model::error::{self, Kind};
 use selvedge_ops::{Import, LATEST};
@@ -74,7 +74,7 @@ impl BackupService for Backups {
         let caller = caller(&request)?.name;
         let v1::HoldBackupRequest { repository, backup_id, reason } = request.into_inner();
         let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
-        let hold = Hold { reason, caller, time: Utc::now() };
+        let hold = BackupHold { reason, caller, time: Utc::now() };
         let hold = repository.hold(&id, &hold).await.map_err(refusal)?;
         Ok(Response::new(v1::HoldBackupResponse { reason: hold.reason, backup_id: id.to_string() }))
     }
@@ -237,7 +237,7 @@ fn in_parts(mut lines: Bytes) -> impl Iterator<Item = v1::ExportBackupResponse> 
 async fn list(
     repository: &Repository,
     mut page: Page,
-    wanted: &Wanted,
+    wanted: &BackupFilter,
 ) -> error::Result<v1::ListBackupsResponse> {
     loop {
         let response = convert::backups(repository.list_backups(page.clone(), wanted).await?);
