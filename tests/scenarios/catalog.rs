@@ -43,6 +43,22 @@ pub async fn what_is_held_or_used_is_not_removed(world: &mut World) -> anyhow::R
     world.succeed(&["backup", "--id", "b"]).await.map(drop)
 }
 
+/// What is cleared is nowhere else.
+pub async fn the_backup_made_first_is_not_removed(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 50).await?;
+    let dropping = world.stand_in().faults().on(Call::rest("DELETE", "/v1/schema/Article")).hold();
+    let id = start(world, &["clear", "Article", "--backup-first", "--yes"]).await?;
+    dropping.reached().await;
+    let first = world.backup_ids().await?.pop().context("no backup was made first")?;
+    world.refuse(&["delete", &first, "--yes"], 4, &format!("job {id} uses it")).await?;
+    world.succeed(&["prune", "--keep-tag", "none", "--yes"]).await?;
+    dropping.release();
+    world.succeed(&["jobs", "watch", &id]).await?;
+    world.succeed(&["verify", &first, "--level", "rows"]).await?;
+    // It has done what it was for.
+    world.succeed(&["delete", &first, "--yes"]).await.map(drop)
+}
+
 pub async fn a_policy_keeps_what_it_says(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 20).await?;
     seed::every_type(&world.rest, "Author", 20).await?;

@@ -88,6 +88,8 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
     let mut guarded = World::new(Arc::new(weaviate)).await?;
     guarded.serve_again(None, Some(CONFINED)).await?;
 
+    let checked = guarded.succeed(&["check"]).await?.out;
+    ensure!(checked.contains("warn  permissions: the key may not see all collections, tenants"), "{checked}");
     // What it sees of all there is.
     let ran = guarded.refuse(&["backup", "--id", "all"], 5, "may not read all").await?;
     ensure!(ran.err.contains("read_collections on \"Book*\", \"Customer\""), "{}", ran.err);

@@ -37,6 +37,8 @@ pub async fn a_server_that_gives_small_pages(world: &mut World) -> anyhow::Resul
     own.rest.write(&(0..350).map(object).collect::<Vec<_>>()).await?;
     let names = ["Many", "Customer", "Capital"];
     let before = Census::take(&own.rest, &names).await?;
+    let checked = own.succeed(&["check"]).await?.out;
+    ensure!(checked.contains("warn  page size: pages may have 100 objects only"), "{checked}");
     own.succeed(&["backup", "--id", "b"]).await?;
     own.succeed(&["verify", "b", "--against-live"]).await?;
     own.rest.drop_all().await?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use prost_reflect::DescriptorPool;
@@ -14,6 +15,8 @@ use selvedge_tests::harness::raw_codec::RawCodec;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::{Ran, Serving, World};
 use selvedge_tests::stand_in::faults::Call;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request};
@@ -75,6 +78,14 @@ pub async fn each_role_may_do_what_it_may(world: &mut World) -> anyhow::Result<(
             ran(role, arguments, 4).await?;
         }
     }
+    // What it may not begin, it may not end either.
+    let dropping = world.stand_in().faults().on(Call::rest("DELETE", "/v1/schema/Copy")).hold();
+    let started = ran("destroy", &["--json", "clear", "Copy", "--yes", "--detach"], 0).await?;
+    let id = job_id(&started)?;
+    dropping.reached().await;
+    ran("operate", &["jobs", "cancel", &id], 4).await?;
+    dropping.release();
+    ran("destroy", &["jobs", "watch", &id], 0).await?;
     ran("destroy", replace, 0).await?;
     ran("destroy", &["clear", "Copy", "--yes"], 0).await?;
     ran("destroy", &["prune", "--yes"], 0).await.map(drop)
@@ -226,15 +237,33 @@ pub async fn certificates_are_checked(world: &mut World) -> anyhow::Result<()> {
     let whole = std::fs::read_to_string(&cert)?;
     std::fs::write(&cert, &whole[..whole.len() / 2])?;
     ensure!(Certificates::load(tls, true).is_err(), "a cut certificate was taken");
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let ran = run(&ca, Some(&board), &["list"]).await;
     ensure!(ran.code == 0, "after a bad rotation: {ran:?}");
     // Another authority's: whoever trusts that one is served, without a restart.
     let rotated = other.sign(&host)?;
     std::fs::copy(&rotated.key, &key)?;
     std::fs::copy(&rotated.cert, &cert)?;
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let ran = run(&other_ca, Some(&board), &["list"]).await;
     ensure!(ran.code == 0, "after a rotation: {ran:?}");
+    Ok(())
+}
+
+/// A place that somebody keeps who does not talk is lost to everybody else.
+pub async fn who_says_nothing_is_sent_away(world: &mut World) -> anyhow::Result<()> {
+    let address = world.server_url().trim_start_matches("http://").to_owned();
+    let mut silent = TcpStream::connect(&address).await?;
+    let mut talking = world.jobs().await?;
+    let closed = tokio::time::timeout(Duration::from_secs(20), silent.read_u8()).await;
+    // Whatever it reads before, such as the server's own settings, ends.
+    let closed = closed.context("a silent connection is kept")?;
+    if closed.is_ok() {
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
+        ended.context("a silent connection is kept")?.ok();
+    }
+    // Who has talked before may be silent now.
+    talking.list_jobs(selvedge_proto::v1::ListJobsRequest::default()).await?;
     Ok(())
 }

@@ -145,6 +145,19 @@ pub async fn one_that_replaces_what_it_should_create_is_refused(world: &mut Worl
     world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
 }
 
+/// The end of an upload is asked for again, and then there is no such upload any more.
+pub async fn an_upload_whose_end_is_not_answered_is_whole(world: &mut World) -> anyhow::Result<()> {
+    seed::wide(&world.rest, "Heavy", 1, 12, 256 << 10).await?;
+    let faults = in_process(world)?.faults().clone();
+    // The first POST begins the upload, the second one ends it.
+    let post = Call::rest("POST", "/selvedge/backups/b/collections/Heavy/data/**");
+    faults.on(post.clone()).from(2).lose_answer();
+    world.succeed(&["backup", "--id", "b"]).await?;
+    ensure!(faults.count(&post) > 2, "the end of the upload was not asked for again");
+    world.succeed(&["verify", "b", "--level", "rows"]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}
+
 /// They are not among the objects, and are paid for.
 pub async fn nothing_is_left_of_an_upload_that_was_stopped(world: &mut World) -> anyhow::Result<()> {
     seed::wide(&world.rest, "Heavy", 1, 24, 256 << 10).await?;

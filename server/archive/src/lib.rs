@@ -64,7 +64,7 @@ mod write;
 pub use backup_id::BackupId;
 pub use config::{RepositoryConfig, StoreOption};
 pub use data_file::{DataFile, TenantRecord};
-pub use examine::Examination;
+pub use examine::{Examination, Trial};
 pub use folder::{FileInfo, JsonFolder};
 pub use format::{DataFormat, Rows, Select};
 pub use keep::BackupHold;

@@ -90,32 +90,27 @@ impl Repository {
             unreadable: BTreeMap::new(),
             next: None,
         };
-        // What is not wanted takes no place on the page.
-        for some in all[start..].chunks(size) {
-            let ids: Vec<BackupId> = some.iter().map(|position| position.id.clone()).collect();
-            let reads = stream::iter(ids).map(async |id| (self.manifest(&id).await, id));
-            let mut reads = reads.buffered(CONCURRENCY);
-            let mut positions = some.iter();
-            while let (Some((read, id)), Some(position)) = (reads.next().await, positions.next()) {
-                if found.backups.len() + found.unreadable.len() == size {
-                    return Ok(found);
-                }
-                match read {
-                    Ok(manifest) if wanted.takes(&manifest) => found.backups.push(manifest),
-                    Ok(_) => {}
-                    // Deleted since it was listed.
-                    Err(error) if error.kind() == Kind::BackupNotFound => {}
-                    Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
-                    // Nobody knows what it is: it may be what is wanted.
-                    Err(error) => {
-                        found.unreadable.insert(id.to_string(), error.to_string());
-                    }
-                }
-                found.next = (all.last() != Some(position)).then(|| position.token());
-            }
-            if found.next.is_none() {
+        let rest = all.split_off(start);
+        let last = rest.last().cloned();
+        let reads = stream::iter(rest).map(async |position| (self.manifest(&position.id).await, position));
+        let mut reads = reads.buffered(CONCURRENCY);
+        while let Some((read, position)) = reads.next().await {
+            // What is not wanted takes no place on the page.
+            if found.backups.len() + found.unreadable.len() == size {
                 break;
             }
+            match read {
+                Ok(manifest) if wanted.takes(&manifest) => found.backups.push(manifest),
+                Ok(_) => {}
+                // Deleted since it was listed.
+                Err(error) if error.kind() == Kind::BackupNotFound => {}
+                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
+                // Nobody knows what it is: it may be what is wanted.
+                Err(error) => {
+                    found.unreadable.insert(position.id.to_string(), error.to_string());
+                }
+            }
+            found.next = (last.as_ref() != Some(&position)).then(|| position.token());
         }
         Ok(found)
     }
@@ -199,7 +194,7 @@ impl Repository {
 }
 
 /// A committed backup's place in the list.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     made: DateTime<Utc>,
     id: BackupId,

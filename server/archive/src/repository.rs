@@ -143,10 +143,6 @@ impl Repository {
         &self.store.url
     }
 
-    pub(crate) fn space(&self) -> Option<(u64, u64)> {
-        self.store.space()
-    }
-
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
     }

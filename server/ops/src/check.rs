@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 
 use crate::Places;
-use selvedge_archive::{Examination, Repository};
+use selvedge_archive::{Examination, Repository, Trial};
 use selvedge_model::error::{Error, Result, counted};
 use selvedge_weaviate::Cluster;
 
@@ -173,7 +173,7 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
         ),
         false => lines.warn(
             "permissions",
-            format!("the key may not see all {}: a backup of everything would be refused", hidden.join(", ")),
+            format!("the key may not see all {}: a backup of everything would be partial", hidden.join(", ")),
             HINT,
         ),
     }
@@ -181,37 +181,28 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
 
 async fn check_repository(repository: &Repository) -> Vec<CheckLine> {
     let mut lines = Lines::of(format!("repository \"{}\"", repository.name()));
-    let Examination { is_there, write, read, list, create, delete, clock, space } =
-        repository.examine().await;
-    let mut tell = |name: &'static str, result: &Result<()>, text: &str| match result {
-        Ok(()) => lines.ok(name, text),
-        Err(error) => lines.fail(name, error),
-    };
-    tell("repository", &is_there, &format!("{} is a repository", repository.url()));
-    let tried = [
-        ("write", &write, "objects can be written"),
-        ("read", &read, "they can be read"),
-        ("list", &list, "they are listed"),
-    ];
-    for (name, result, text) in tried {
-        if let Some(result) = result {
-            tell(name, result, text);
+    let Examination { trials, clock, space } = repository.examine().await;
+    let there = format!("{} is a repository", repository.url());
+    for (trial, result) in &trials {
+        let (name, well) = match trial {
+            Trial::Find => ("repository", there.as_str()),
+            Trial::Write => ("write", "objects can be written"),
+            Trial::Read => ("read", "they can be read"),
+            Trial::List => ("list", "they are listed"),
+            Trial::Create => ("create", "an object is created only where there is none"),
+            Trial::Delete => ("delete", "objects can be deleted"),
+        };
+        match result {
+            Ok(()) => lines.ok(name, well),
+            Err(error) => lines.fail(name, error),
         }
     }
-    match create {
-        None => {}
-        Some(Ok(Some(()))) => lines.ok("create", "an object is created only where there is none"),
-        Some(Ok(None)) => lines.warn(
+    if repository.is_exclusive() {
+        lines.warn(
             "create",
             "nobody checks that an object is created only where there is none",
             "make sure that no other server uses this repository, or leave out exclusive",
-        ),
-        Some(Err(error)) => lines.fail("create", &error),
-    }
-    match delete {
-        None => {}
-        Some(Ok(())) => lines.ok("delete", "objects can be deleted"),
-        Some(Err(error)) => lines.fail("delete", &error),
+        );
     }
     if let Some((theirs, ours)) = clock {
         lines.clock(theirs - ours);

@@ -17,53 +17,16 @@ pub fn clusters(
     variable: Option<String>,
     shown: &mut Printout,
 ) -> Result<Vec<ClusterConfig>> {
-    let mut clusters = Vec::new();
-    let sections = &sources.file.clusters;
+    let mut sections = sources.file.clusters.clone();
     // Whoever names another address does not want the key of the file sent there.
-    let is_named = sources.is_given("weaviate_url");
-    if is_named || sections.is_empty() {
-        clusters.push(of_flags(sources, variable.clone(), shown)?);
+    if sources.is_given("weaviate_url") || sections.is_empty() {
+        sections.insert(DEFAULT_NAME.to_owned(), Section::empty());
     }
-    for (name, section) in sections {
-        match name == DEFAULT_NAME {
-            true if is_named => {}
-            is_default => {
-                let variable = variable.clone().filter(|_| is_default);
-                clusters.push(of_section(sources, name, section.clone(), variable, shown)?);
-            }
-        }
-    }
-    Ok(clusters)
-}
-
-fn of_flags(sources: &Sources, variable: Option<String>, shown: &mut Printout) -> Result<ClusterConfig> {
-    let flags = &sources.flags;
-    shown.section(format!("clusters.{DEFAULT_NAME}"));
-    let url = address::weaviate_url("--weaviate-url", &flags.weaviate_url)?;
-    shown.text("url", address::text(&url), sources.origin("weaviate_url"));
-    let grpc_url = match flags.weaviate_grpc_url.as_deref().filter(|url| !url.is_empty()) {
-        Some(grpc) => address::weaviate_url("--weaviate-grpc-url", grpc)?,
-        None => address::default_grpc_url(&url),
+    let cluster = |(name, section): (String, Section)| {
+        let variable = variable.clone().filter(|_| name == DEFAULT_NAME);
+        cluster(sources, &name, section, variable, shown)
     };
-    shown.text("grpc_url", address::text(&grpc_url), grpc_origin(sources));
-    shown.text("retry_budget", flags.retry_budget, sources.origin("retry_budget"));
-    Ok(ClusterConfig {
-        name: DEFAULT_NAME.to_owned(),
-        rest_url: address::text(&url),
-        grpc_url: address::text(&grpc_url),
-        credentials: key_of_flags(sources, variable, shown)?,
-        ca_file: None,
-        headers: Vec::new(),
-        retry_budget: *flags.retry_budget,
-    })
-}
-
-fn grpc_origin(sources: &Sources) -> String {
-    if sources.is_given("weaviate_grpc_url") {
-        sources.origin("weaviate_grpc_url")
-    } else {
-        "from url".to_owned()
-    }
+    sections.into_iter().map(cluster).collect()
 }
 
 fn key_of_flags(
@@ -81,7 +44,8 @@ fn key_of_flags(
     Ok(found.map(Credentials::ApiKey))
 }
 
-fn of_section(
+/// What its section says, and of the default one what flags and variables say over it.
+fn cluster(
     sources: &Sources,
     name: &str,
     mut section: Section,
@@ -90,20 +54,27 @@ fn of_section(
 ) -> Result<ClusterConfig> {
     let (flags, file) = (&sources.flags, sources.file.name.as_str());
     let place = section.place().to_owned();
-    let missing =
-        || Error::invalid("config", format!("{place} has no url")).hint("url = \"http://localhost:8080\"");
-    shown.section(format!("clusters.{name}"));
-    let url = address::weaviate_url("url", &section.text("url")?.ok_or_else(missing)?)
-        .map_err(|error| error.context(&place))?;
-    shown.text("url", address::text(&url), file);
+    let of_file = |key, url: &str| address::weaviate_url(key, url).map_err(|error| error.context(&place));
     let is_default = name == DEFAULT_NAME;
+    shown.section(format!("clusters.{name}"));
+    let (url, origin) = match section.text("url")? {
+        Some(url) => (of_file("url", &url)?, file.to_owned()),
+        None if place.is_empty() => {
+            let url = address::weaviate_url("--weaviate-url", &flags.weaviate_url)?;
+            (url, sources.origin("weaviate_url"))
+        }
+        None => {
+            let text = format!("{place} has no url");
+            return Err(Error::invalid("config", text).hint("url = \"http://localhost:8080\""));
+        }
+    };
+    shown.text("url", address::text(&url), origin);
     let grpc_of_flags = flags.weaviate_grpc_url.as_deref().filter(|url| is_default && !url.is_empty());
     let (grpc_url, origin) = match (grpc_of_flags, section.text("grpc_url")?) {
-        (Some(grpc), _) => (address::weaviate_url("--weaviate-grpc-url", grpc)?, grpc_origin(sources)),
-        (None, Some(grpc)) => {
-            let grpc = address::weaviate_url("grpc_url", &grpc).map_err(|error| error.context(&place))?;
-            (grpc, file.to_owned())
+        (Some(grpc), _) => {
+            (address::weaviate_url("--weaviate-grpc-url", grpc)?, sources.origin("weaviate_grpc_url"))
         }
+        (None, Some(grpc)) => (of_file("grpc_url", &grpc)?, file.to_owned()),
         (None, None) => (address::default_grpc_url(&url), "from url".to_owned()),
     };
     shown.text("grpc_url", address::text(&grpc_url), origin);

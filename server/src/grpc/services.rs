@@ -84,14 +84,9 @@ impl Desk {
         let (needed, what) = role_of(&request.operation);
         caller.check(needed, what)?;
         if let Some(request_id) = &call.request_id
-            && let Some(id) = self.registry.started_before(request_id, &request)?
+            && let Some(shown) = self.registry.started(request_id, &request).await?
         {
-            return self.registry.show(&id.to_string()).await;
-        }
-        if let Some(request_id) = &call.request_id
-            && let Some(job) = self.registry.started_here(request_id, &request)?
-        {
-            return Ok(Shown::Here(job));
+            return Ok(shown);
         }
         let latest = latest(&places, &request).await?;
         let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
@@ -101,10 +96,7 @@ impl Desk {
 
     /// Whether the caller could have started this job.
     async fn check_job(&self, caller: &Caller, id: &str) -> Result<()> {
-        let (needed, what) = match self.registry.show(id).await? {
-            Shown::Here(job) => role_of(&job.request.operation),
-            Shown::Written(job) => role_of(&job.request.operation),
-        };
+        let (needed, what) = role_of(&self.registry.show(id).await?.request().operation);
         caller.check(needed, what)
     }
 

@@ -103,14 +103,19 @@ impl Registry {
         self.add(&mut book, Job::new(request, asking), None, work)
     }
 
-    /// The job that the same request with the same id has started on this server.
-    pub fn started_here(&self, request_id: &str, request: &Request) -> Result<Option<Arc<Job>>> {
-        Ok(self.book().same_request(request_id, request)?.map(Arc::clone))
-    }
-
-    /// The job that the same request with the same id has started on a server before this one.
-    pub fn started_before(&self, request_id: &str, request: &Request) -> Result<Option<Uuid>> {
-        self.book().remembered(request_id, request)
+    /// The job that the same request with the same id has started, on this server or on one before it.
+    pub async fn started(&self, request_id: &str, request: &Request) -> Result<Option<Shown>> {
+        let before = {
+            let book = self.book();
+            if let Some(job) = book.same_request(request_id, request)? {
+                return Ok(Some(Shown::Here(Arc::clone(job))));
+            }
+            book.remembered(request_id, request)?
+        };
+        match before {
+            Some(id) => self.show(&id.to_string()).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Whoever did not hear that its call has started a job may repeat it when the server is back. To be called before any is

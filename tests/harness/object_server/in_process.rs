@@ -124,6 +124,14 @@ impl Shared {
             let body = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
             return (StatusCode::NOT_FOUND, body).into_response();
         }
+        // It would say that this is not allowed.
+        let query = request.uri().query().unwrap_or_default();
+        if let Some(upload) = query.split('&').find_map(|pair| pair.strip_prefix("uploadId="))
+            && !self.folder.join(format!(".upload-{upload}.json")).exists()
+        {
+            let body = "<Error><Code>NoSuchUpload</Code><Message>The specified upload does not exist</Message></Error>";
+            return (StatusCode::NOT_FOUND, body).into_response();
+        }
         let is_creating = request.headers().contains_key(IF_NONE_MATCH);
         let creating = if is_creating { Some(self.creating.lock().await) } else { None };
         if is_creating && self.is_careless.load(Ordering::Relaxed) {

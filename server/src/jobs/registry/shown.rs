@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{FailurePage, list_failures};
+use selvedge_ops::{FailurePage, Request, list_failures};
 use uuid::Uuid;
 
 use super::{READS, Registry};
@@ -20,6 +20,15 @@ pub enum Shown {
     Here(Arc<Job>),
     /// It is told by what another process has written down.
     Written(Box<Snapshot>),
+}
+
+impl Shown {
+    pub fn request(&self) -> &Request {
+        match self {
+            Self::Here(job) => &job.request,
+            Self::Written(snapshot) => &snapshot.request,
+        }
+    }
 }
 
 impl Registry {
