@@ -1,6 +1,7 @@
 //! Bytes on their way to the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -17,6 +18,9 @@ pub struct Upload {
     held: PutPayloadMut,
     parts: Option<Parts>,
 }
+
+/// A part that is on its way may arrive after its upload was aborted, and would be left behind. For so long it may arrive before.
+const LAST_PART: Duration = Duration::from_secs(5);
 
 /// Parts of an object that is being sent, one after the other.
 struct Parts {
@@ -106,7 +110,8 @@ impl Upload {
     /// Leaves nothing of it.
     pub async fn abort(self) -> Result<()> {
         let Some(mut parts) = self.parts else { return Ok(()) };
-        drop(parts.on_its_way.take());
+        // What became of it does not matter any more.
+        tokio::time::timeout(LAST_PART, parts.settle()).await.ok();
         match parts.upload.abort().await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.destination.store.error("clean up", &self.path, error)),
