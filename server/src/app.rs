@@ -1,5 +1,6 @@
 //! The composition root: builds everything, serves, and ends in good order.
 
+pub mod keys;
 mod signals;
 
 use std::future::Future;

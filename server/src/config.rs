@@ -2,6 +2,7 @@
 
 mod address;
 mod clusters;
+mod encryption;
 mod file;
 mod flags;
 mod key;
@@ -22,7 +23,7 @@ use selvedge_model::error::{Error, Result};
 use selvedge_ops::Budget;
 use selvedge_weaviate::ClusterConfig;
 
-pub use flags::{Command, Flags};
+pub use flags::{Command, Flags, KeyCommand};
 pub use log::{Log, LogFormat};
 pub use security::Security;
 pub use sources::Sources;

@@ -2,14 +2,17 @@
 
 mod allocator;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::fs::Mode;
-use selvedge_model::error::{Error, Kind, Result};
+use secrecy::ExposeSecret;
+use selvedge_archive::new_identity;
+use selvedge_model::error::{Error, Kind, Result, counted};
 use selvedge_server::access::{Role, Token};
 use selvedge_server::app::{self, App, shutdown_signal};
-use selvedge_server::config::{Command, Config, Sources};
+use selvedge_server::config::{Command, Config, KeyCommand, Sources};
 use tokio::net::TcpListener;
 
 /// Threads for file access and for encoding and decoding data files: the lanes of a job, and one on which the system writes to
@@ -47,6 +50,10 @@ async fn start() -> ExitCode {
             token(&name, role);
             Ok(())
         }
+        Some(Command::Key(command)) => keys(&config, command).await,
+        Some(Command::Rekey { name, new_passphrase_file }) => {
+            rekey(&config, &name, new_passphrase_file.as_deref()).await
+        }
         None => {
             config.log.init();
             run(config).await
@@ -77,6 +84,46 @@ fn token(name: &str, role: Role) {
         std::io::stdout(),
         "{reveal}\n\n# for the file of --callers:\n[[tokens]]\nname = \"{name}\"\nrole = \"{role}\"\nblake3 = \"{hash}\""
     );
+}
+
+/// Keys go to standard output.
+async fn keys(config: &Config, command: KeyCommand) -> Result<()> {
+    let mut out = std::io::stdout();
+    // Whoever does not read it does not want to have it.
+    let _ = match command {
+        KeyCommand::New => {
+            let (identity, recipient) = new_identity();
+            writeln!(out, "# recipient: {recipient}\n{}", identity.expose_secret())
+        }
+        KeyCommand::Show { backup, name, reveal } => {
+            if out.is_terminal() && !reveal {
+                let text = "keys are not shown on a terminal unasked";
+                return Err(
+                    Error::invalid("reveal", text).hint("send the output to a program, or say --reveal")
+                );
+            }
+            let keys = app::keys::show(config, &name, &backup).await?;
+            let json = serde_json::to_string_pretty(&keys)
+                .map_err(|error| Error::internal("keys cannot be written as JSON").caused_by(error))?;
+            writeln!(out, "{json}")
+        }
+    };
+    Ok(())
+}
+
+async fn rekey(config: &Config, name: &str, new_passphrase_file: Option<&Path>) -> Result<()> {
+    let done = app::keys::rewrap(config, name, new_passphrase_file).await?;
+    let Some(first) = done.closed.first() else {
+        let what = match new_passphrase_file {
+            Some(_) => "the identity of the repository".to_owned(),
+            None => counted(done.keys, "key"),
+        };
+        let _ = writeln!(std::io::stdout(), "encrypted anew: {what}");
+        return Ok(());
+    };
+    let (closed, done) = (counted(done.closed.len() as u64, "key"), counted(done.keys, "key"));
+    let text = format!("{done} encrypted anew, and {closed} not: nothing here opens that of {first}");
+    Err(Error::new(Kind::KeyMissing, text).hint("add an identity that does, and repeat the command"))
 }
 
 async fn run(config: Config) -> Result<()> {

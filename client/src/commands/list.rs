@@ -175,19 +175,21 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
         ("SIZE", Align::Right),
         ("TAGS", Align::Left),
     ]);
+    let unknown = || "-".to_owned();
     for backup in backups {
+        let known = |text: String| if backup.sealed { unknown() } else { text };
+        let kind = words::backup_kind(backup.kind());
         table.row([
             backup.id.clone(),
             format::time(backup.end_time.as_ref()),
-            words::backup_kind(backup.kind()),
-            format::count(backup.collections.len() as u64),
-            format::count(backup.objects),
+            if backup.sealed { "encrypted".to_owned() } else { kind },
+            known(format::count(backup.collections.len() as u64)),
+            known(format::count(backup.objects)),
             format::bytes(backup.bytes),
             tags(backup),
         ]);
     }
     for (id, _) in unreadable {
-        let unknown = || "-".to_owned();
         table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown(), unknown()]);
     }
     table.render()
@@ -208,6 +210,8 @@ mod tests {
     #[test]
     fn a_table_of_backups() {
         let damaged = ("broken".to_owned(), "backup.json is cut off".to_owned());
-        snapshot("list", table(&[example::backup()], &[damaged]));
+        let (id, end_time) = ("sealed".to_owned(), example::backup().end_time);
+        let sealed = Backup { id, end_time, bytes: 1, sealed: true, ..Backup::default() };
+        snapshot("list", table(&[example::backup(), sealed], &[damaged]));
     }
 }

@@ -25,16 +25,20 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     if session.options.json {
         return session.print_json(&json::Backup::from(&backup));
     }
+    if backup.sealed {
+        return session.terminal.print(&sealed(&backup));
+    }
     session.terminal.print(&render(&backup))
 }
 
 fn render(backup: &Backup) -> String {
     let kind = words::backup_kind(backup.kind());
     let vectors = if backup.without_vectors { ", without vectors" } else { "" };
+    let encrypted = if backup.encrypted { ", encrypted" } else { "" };
     let (start, end) = (backup.start_time.as_ref(), backup.end_time.as_ref());
     let took = format::seconds_between(start, end).map_or_else(|| "-".to_owned(), format::duration);
     format!(
-        "backup    {} ({kind}{vectors})\n\
+        "backup    {} ({kind}{vectors}{encrypted})\n\
          read      {} to {} ({took})\n\
          from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
@@ -51,6 +55,22 @@ fn render(backup: &Backup) -> String {
         format::bytes(backup.bytes),
         super::list::tags(backup),
         collections(backup),
+    )
+}
+
+/// All that is known of it.
+fn sealed(backup: &Backup) -> String {
+    format!(
+        "backup    {} (encrypted: the server has no identity for it)\n\
+         read      {} to {}\n\
+         written   by Selvedge {}, format {}\n\
+         holds     {}",
+        backup.id,
+        format::time(backup.start_time.as_ref()),
+        format::time(backup.end_time.as_ref()),
+        backup.selvedge_version,
+        backup.format_version,
+        format::bytes(backup.bytes),
     )
 }
 

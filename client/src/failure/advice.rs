@@ -115,6 +115,7 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | BackupInUse
         | CallerUnknown
         | CallerNotAllowed
+        | KeyMissing
         | Internal => Advice::Nothing,
     }
 }

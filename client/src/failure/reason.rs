@@ -24,7 +24,8 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | BackupHeld
         | BackupInUse
         | CallerUnknown
-        | CallerNotAllowed => ExitCode::Refused,
+        | CallerNotAllowed
+        | KeyMissing => ExitCode::Refused,
 
         ObjectsRefused | BackupIncomplete | RestoreIncomplete => ExitCode::Partial,
 
@@ -91,6 +92,7 @@ pub fn hint(reason: FailureReason) -> &'static str {
         BackupHeld => "release it first, if it need not stay any more",
         BackupInUse => "wait for the job, or cancel it",
         CallerUnknown => "send a token that the server knows: --token-file, or SELVEDGE_TOKEN",
+        KeyMissing => "let a server do it that has the identity or the passphrase",
         CallerNotAllowed => "call with a token whose role is enough",
         ReferenceTargetMissing => "restore the collection it points to as well, or leave references out",
         Unspecified

@@ -26,6 +26,8 @@ pub struct Backup {
     collections: Vec<BackupCollection>,
     tags: Vec<String>,
     held: bool,
+    encrypted: bool,
+    sealed: bool,
 }
 
 impl From<&v1::Backup> for Backup {
@@ -49,6 +51,8 @@ impl From<&v1::Backup> for Backup {
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
             tags: backup.tags.clone(),
             held: backup.held,
+            encrypted: backup.encrypted,
+            sealed: backup.sealed,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::location::Location;
+use crate::sealing::{Encryption, Keys};
 use selvedge_model::error::Result;
 
 /// Where a repository is, and how to be let in.
@@ -21,6 +22,8 @@ pub struct RepositoryConfig {
     pub ca_file: Option<std::path::PathBuf>,
     /// No other server uses it. Says that it is safe although the store cannot create objects conditionally.
     pub exclusive: bool,
+    /// What is written there is sealed.
+    pub encryption: Option<Encryption>,
     /// How long a request to an object store is tried again, from the first try to the last.
     pub retry_budget: Duration,
 }
@@ -39,8 +42,8 @@ impl RepositoryConfig {
 
     pub fn new(name: &str, url: impl Into<String>) -> Self {
         let (name, url) = (name.to_owned(), url.into());
-        let (options, ca_file, exclusive) = (Vec::new(), None, false);
-        Self { name, url, options, ca_file, exclusive, retry_budget: Self::RETRY_BUDGET }
+        let (options, ca_file, exclusive, encryption) = (Vec::new(), None, false, None);
+        Self { name, url, options, ca_file, exclusive, encryption, retry_budget: Self::RETRY_BUDGET }
     }
 
     /// With what the provider's usual variables say (`AWS_REGION`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME`…),
@@ -75,7 +78,12 @@ impl RepositoryConfig {
 
     /// Fails if it cannot be right, whatever is there.
     pub fn check(&self) -> Result<()> {
-        Location::parse(self)?.check(self)
+        Location::parse(self)?.check(self)?;
+        self.keys().map(drop)
+    }
+
+    pub(crate) fn keys(&self) -> Result<Keys> {
+        Keys::new(self.encryption.as_ref(), &format!("repository \"{}\"", self.name))
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{Repository, layout};
+use crate::{BackupFilter, Page, Repository, layout};
 use selvedge_model::error::{Error, Result};
 
 /// What was tried.
@@ -17,6 +17,8 @@ pub enum Trial {
     /// Whether an object is created only where there is none.
     Create,
     Delete,
+    /// Whether the newest backup can be opened. Only where what is written is encrypted.
+    Open,
 }
 
 /// What became of each try. What needs another one that failed was not tried.
@@ -27,6 +29,8 @@ pub struct Examination {
     pub clock: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Of the disk that a folder is on: bytes that are free, and all.
     pub space: Option<(u64, u64)>,
+    /// What is written is encrypted, and this server has no identity to read it by.
+    pub only_writes: bool,
 }
 
 impl Examination {
@@ -69,7 +73,25 @@ impl Repository {
             found.note(Trial::Create, store.show_creation().await);
         }
         found.note(Trial::Delete, store.delete(vec![path.clone()]).await.map(drop));
+        found.only_writes = store.keys.are_wanted() && !store.keys.can_open();
+        if store.keys.can_open() {
+            found.note(Trial::Open, self.open_newest().await);
+        }
         found
+    }
+
+    /// By an identity, and not by what is known of it already.
+    async fn open_newest(&self) -> Result<()> {
+        let page = Page { size: 1, token: None };
+        let newest = self.list_backups(page, &BackupFilter::default()).await?.backups.pop();
+        match newest {
+            None => self.store().keyring().await.map(drop),
+            Some(found) => {
+                let id = found.cover().id;
+                self.store().keys.forget(&layout::backup_dir(&id));
+                self.open_backup(&id).await.map(drop)
+            }
+        }
     }
 
     /// Whether only this server is said to write there, and nothing else keeps two from creating the same.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
@@ -9,16 +11,26 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::layout;
+use crate::sealing::{Covered, Opened, Seal, Wrapped};
 use crate::store::{Created, Store};
 use crate::{BackupId, Repository};
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 
 /// A folder of a repository with JSON files in it. Clones share it.
 #[derive(Debug, Clone)]
 pub struct JsonFolder {
     store: Arc<Store>,
     path: Path,
+    /// What stays in the open where the rest is sealed: names of files or folders. None if everything does.
+    open: Option<&'static [&'static str]>,
 }
+
+/// Of a job: what has no names in it, and what has to be finished by whichever server comes next.
+const OPEN: &[&str] =
+    &["attempts", "cancel.json", "first.json", "clearing.json", "cleared", "woken", "key.age"];
+
+/// What the name of a folder begins with that is not what it was called. No collection's does.
+const HIDDEN: char = '_';
 
 /// A file in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +45,7 @@ pub struct FileInfo {
 impl Repository {
     /// `jobs/<job-id>`.
     pub fn job(&self, job_id: &str) -> JsonFolder {
-        self.json_folder(layout::jobs_dir().join(job_id))
+        JsonFolder { open: Some(OPEN), ..self.json_folder(layout::jobs_dir().join(job_id)) }
     }
 
     /// `locks/<cluster>`: what jobs hold of a cluster, by its address.
@@ -67,51 +79,101 @@ impl Repository {
     }
 
     fn json_folder(&self, path: Path) -> JsonFolder {
-        JsonFolder { store: Arc::clone(self.store()), path }
+        JsonFolder { store: Arc::clone(self.store()), path, open: None }
     }
 }
 
 impl JsonFolder {
     /// Writes a file that must not be there yet; durable when it returns. False if there is another one of this name.
     pub async fn create(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<bool> {
-        let created = self.store.create(&self.file(name), self.json(name, value)?).await?;
-        Ok(matches!(created, Created::Done))
+        let (path, bytes) = self.sealed(name, value).await?;
+        Ok(matches!(self.store.create(&path, bytes).await?, Created::Done))
+    }
+
+    /// As [`JsonFolder::create`], with the cover of the value in the open if the rest is sealed.
+    pub async fn create_covered<T: Covered>(&self, name: &str, value: &T) -> Result<bool> {
+        let (path, json) = (self.find(name).await?, self.json(name, value)?);
+        let bytes = match self.seal(name).await? {
+            None => json,
+            Some(key) => {
+                let sealed = STANDARD.encode(key.file(&path).seal(json)?);
+                self.json(name, &Wrapped { cover: value.cover(), sealed })?
+            }
+        };
+        Ok(matches!(self.store.create(&path, bytes.into()).await?, Created::Done))
+    }
+
+    /// From now on what is written here is sealed, if the repository is encrypted. To be called before there is anything: what
+    /// has begun in the open goes on so.
+    pub async fn begin(&self) -> Result<()> {
+        self.store.make_key(&self.path).await.map(drop)
     }
 
     /// Writes or replaces a file; durable when it returns.
     pub async fn put(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<()> {
-        self.store.put(&self.file(name), self.json(name, value)?.into()).await
+        let (path, bytes) = self.sealed(name, value).await?;
+        self.store.put(&path, bytes.into()).await
     }
 
     /// Writes or replaces a file that outlives the process, but not always the machine.
     pub async fn jot(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<()> {
-        self.store.jot(&self.file(name), self.json(name, value)?.into()).await
+        let (path, bytes) = self.sealed(name, value).await?;
+        self.store.jot(&path, bytes.into()).await
     }
 
     /// None if there is no such file.
     pub async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        let Some(bytes) = self.store.get(&self.file(name)).await? else { return Ok(None) };
-        let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|error| {
+        let path = self.find(name).await?;
+        let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
+        let bytes = self.store.opened(&self.path, &path, bytes).await?;
+        self.understood(name, &bytes).map(Some)
+    }
+
+    /// As [`JsonFolder::read`]; of what is sealed and cannot be opened, the cover.
+    pub async fn read_covered<T: Covered>(&self, name: &str) -> Result<Option<Opened<T>>> {
+        let path = self.file(name);
+        let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
+        let Ok(Wrapped::<T::Cover> { cover, sealed }) = serde_json::from_slice(&bytes) else {
+            return self.understood(name, &bytes).map(Opened::Whole).map(Some);
+        };
+        let sealed = STANDARD.decode(sealed).map_err(|error| {
+            Error::internal(format!("{} cannot be understood", self.place(name))).caused_by(error)
+        })?;
+        match self.store.opened(&self.path, &path, sealed.into()).await {
+            Ok(bytes) => self.understood(name, &bytes).map(Opened::Whole).map(Some),
+            Err(error) if error.kind() == Kind::KeyMissing => Ok(Some(Opened::Cover(cover))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn understood<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| {
             Error::internal(format!("{} cannot be understood", self.place(name))).caused_by(error)
         })
     }
 
     /// As [`JsonFolder::read`], of what a crash may have cut off: then it is as if it was not there.
     pub async fn read_whole<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        let bytes = self.store.get(&self.file(name)).await?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        let path = self.find(name).await?;
+        let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
+        match self.store.opened(&self.path, &path, bytes).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == Kind::BackupCorrupt => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// When a file was written last, by the clock of the store. None if there is no such file.
     pub async fn modified(&self, name: &str) -> Result<Option<DateTime<Utc>>> {
-        let meta = self.store.head(&self.file(name)).await?;
+        let meta = self.store.head(&self.find(name).await?).await?;
         Ok(meta.map(|meta| meta.last_modified))
     }
 
-    /// All files whose name begins with `below`, a folder in this one; empty for all.
+    /// All files whose name begins with `below`, a folder in this one; empty for all. In names of what is sealed, folders are not
+    /// called as they are elsewhere; these names can be used all the same.
     pub async fn list(&self, below: &str) -> Result<Vec<FileInfo>> {
-        let listed = self.store.list_with_sizes(&self.file(below)).await?;
+        let dir = self.find(&format!("{below}/")).await?;
+        let listed = self.store.list_with_sizes(&dir).await?;
         let info = |meta: object_store::ObjectMeta| {
             let name: Vec<_> =
                 meta.location.prefix_match(&self.path)?.map(|part| part.as_ref().to_owned()).collect();
@@ -122,7 +184,11 @@ impl JsonFolder {
 
     /// What is gone already is no failure.
     pub async fn delete(&self, names: &[impl AsRef<str>]) -> Result<()> {
-        self.store.delete(names.iter().map(|name| self.file(name.as_ref())).collect()).await.map(drop)
+        let mut paths = Vec::with_capacity(names.len());
+        for name in names {
+            paths.push(self.find(name.as_ref()).await?);
+        }
+        self.store.delete(paths).await.map(drop)
     }
 
     /// How messages call a file of it.
@@ -134,8 +200,45 @@ impl JsonFolder {
         name.split('/').filter(|part| !part.is_empty()).fold(self.path.clone(), |path, part| path.join(part))
     }
 
-    fn json(&self, name: &str, value: &impl Serialize) -> Result<Bytes> {
-        serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
+    /// What a file is sealed with, if it is.
+    async fn seal(&self, name: &str) -> Result<Seal> {
+        let starts = |open: &&str| {
+            let rest = name.strip_prefix(*open);
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
+        };
+        match self.open {
+            Some(open) if !open.iter().any(starts) => self.store.key_if_any(&self.path).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Where a file is. What is sealed is in folders whose names tell nothing, but for the first, which says what it is.
+    async fn find(&self, name: &str) -> Result<Path> {
+        let mut parts: Vec<_> = name.split('/').map(str::to_owned).collect();
+        let last = parts.len() - 1;
+        let named = parts.iter_mut().take(last).skip(1).filter(|part| !part.starts_with(HIDDEN));
+        let mut named: Vec<_> = named.collect();
+        if named.is_empty() {
+            return Ok(self.file(name));
+        }
+        let Some(key) = self.seal(name).await? else { return Ok(self.file(name)) };
+        for part in &mut named {
+            **part = format!("{HIDDEN}{}", key.folder(part));
+        }
+        Ok(self.file(&parts.join("/")))
+    }
+
+    async fn sealed(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<(Path, Bytes)> {
+        let (path, json) = (self.find(name).await?, self.json(name, value)?);
+        let bytes = match self.seal(name).await? {
+            None => json.into(),
+            Some(key) => key.file(&path).seal(json)?,
+        };
+        Ok((path, bytes))
+    }
+
+    fn json(&self, name: &str, value: &impl Serialize) -> Result<Vec<u8>> {
+        serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("{} cannot be written as JSON", self.place(name))).caused_by(error)
         })
     }

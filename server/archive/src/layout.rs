@@ -3,6 +3,7 @@
 use object_store::path::Path;
 
 use crate::backup_id::BackupId;
+use crate::sealing::Seal;
 
 pub const BACKUPS: &str = "backups";
 pub const SCHEMA: &str = "schema.json";
@@ -20,6 +21,24 @@ pub fn probe(id: uuid::Uuid) -> Path {
 
 pub fn probes_dir() -> Path {
     Path::from("probes")
+}
+
+/// In the folder that it is for.
+pub const KEY: &str = "key.age";
+
+/// The key of what is sealed in a folder.
+pub fn key(dir: &Path) -> Path {
+    dir.clone().join(KEY)
+}
+
+/// There once what is written is encrypted: who does not know of it must not write there in the open.
+pub fn encrypted() -> Path {
+    Path::from("encrypted.json")
+}
+
+/// The identity that a passphrase opens.
+pub fn identity() -> Path {
+    Path::from("identity.age")
 }
 
 pub fn backups_dir() -> Path {
@@ -61,21 +80,25 @@ pub fn collections_dir(id: &BackupId) -> Path {
     backup_dir(id).join("collections")
 }
 
-pub fn collection_dir(id: &BackupId, collection: &str) -> Path {
-    collections_dir(id).join(collection)
+/// Its name, which a sealed backup does not show.
+pub fn collection_dir(id: &BackupId, collection: &str, seal: &Seal) -> Path {
+    match seal {
+        None => collections_dir(id).join(collection),
+        Some(key) => collections_dir(id).join(key.folder(collection)),
+    }
 }
 
-/// `name` is [`SCHEMA`], [`FILES`] or [`TENANTS`].
-pub fn collection_file(id: &BackupId, collection: &str, name: &str) -> Path {
-    collection_dir(id, collection).join(name)
+/// Below the folder of a collection: `name` is [`SCHEMA`], [`FILES`] or [`TENANTS`].
+pub fn collection_file(collection_dir: &Path, name: &str) -> Path {
+    collection_dir.clone().join(name)
 }
 
-pub fn data_file(id: &BackupId, collection: &str, name: &str) -> Path {
-    data_dir(id, collection).join(name)
+pub fn data_file(collection_dir: &Path, name: &str) -> Path {
+    data_dir(collection_dir).join(name)
 }
 
-pub fn data_dir(id: &BackupId, collection: &str) -> Path {
-    collection_dir(id, collection).join("data")
+pub fn data_dir(collection_dir: &Path) -> Path {
+    collection_dir.clone().join("data")
 }
 
 pub fn jobs_dir() -> Path {

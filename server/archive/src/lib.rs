@@ -54,6 +54,7 @@ mod manifest;
 mod marker;
 mod read;
 mod repository;
+mod sealing;
 mod store;
 mod store_error;
 #[cfg(test)]
@@ -70,7 +71,10 @@ pub use format::{DataFormat, Rows, Select};
 pub use keep::BackupHold;
 pub use lines::LineReader;
 pub use list::{BackupFilter, BackupPage, Page, Uncommitted};
-pub use manifest::{BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest};
+pub use manifest::{
+    BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest, ManifestCover,
+};
 pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Modified};
 pub use repository::Repository;
+pub use sealing::{Covered, Encryption, Opened, Rewrapped, new_identity};
 pub use write::{BackupWriter, CollectionWriter, FileWriter, Written};

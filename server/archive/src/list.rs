@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 
-use crate::{BackupId, BackupKind, FileInfo, Manifest, Repository, layout};
+use crate::{BackupId, BackupKind, FileInfo, Manifest, Opened, Repository, layout};
 use selvedge_model::Selection;
 use selvedge_model::error::{Error, Kind, Result, listed};
 
@@ -27,7 +27,9 @@ impl BackupFilter {
         self.since.is_none_or(|since| made >= since) && self.before.is_none_or(|before| made < before)
     }
 
-    fn takes(&self, manifest: &Manifest) -> bool {
+    /// What is sealed may be what is wanted.
+    fn takes(&self, found: &Opened<Manifest>) -> bool {
+        let Some(manifest) = found.whole() else { return true };
         let Self { cluster, collection, kind, tag, since: _, before: _ } = self;
         let holds = |name: &String| manifest.collections.iter().any(|collection| collection.name == *name);
         cluster.as_ref().is_none_or(|cluster| manifest.cluster.name == *cluster)
@@ -52,7 +54,7 @@ pub struct BackupPage {
     /// Ids of all backups that are held, on whichever page.
     pub held: BTreeSet<BackupId>,
     /// Newest first.
-    pub backups: Vec<Manifest>,
+    pub backups: Vec<Opened<Manifest>>,
     /// Ids of backups whose manifest cannot be read, each with the reason.
     pub unreadable: BTreeMap<String, String>,
     /// None on the last page.
@@ -92,7 +94,7 @@ impl Repository {
         };
         let rest = all.split_off(start);
         let last = rest.last().cloned();
-        let reads = stream::iter(rest).map(async |position| (self.manifest(&position.id).await, position));
+        let reads = stream::iter(rest).map(async |position| (self.look_at(&position.id).await, position));
         let mut reads = reads.buffered(CONCURRENCY);
         while let Some((read, position)) = reads.next().await {
             // What is not wanted takes no place on the page.
@@ -128,7 +130,7 @@ impl Repository {
                     && manifest.collections.iter().all(|collection| collection.complete)
                     && selection.apply(names, "in the backup").is_ok()
             };
-            if let Some(manifest) = found.backups.iter().find(whole) {
+            if let Some(manifest) = found.backups.iter().filter_map(Opened::whole).find(whole) {
                 return Ok(manifest.id.clone());
             }
             match found.next {
@@ -181,8 +183,8 @@ impl Repository {
         let Some(meta) = self.store().head(&layout::manifest(&id)).await? else { return Ok(None) };
         let made = match known.get(&id) {
             Some((same, made)) if *same == meta => *made,
-            _ => match self.manifest(&id).await {
-                Ok(manifest) => manifest.end_time,
+            _ => match self.look_at(&id).await {
+                Ok(found) => found.cover().end_time,
                 Err(error) if error.kind() == Kind::BackupNotFound => return Ok(None),
                 Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
                 // One that cannot be read cannot say when it was made.

@@ -70,7 +70,8 @@ impl Location {
 
     /// Whether the settings fit.
     pub fn check(&self, config: &RepositoryConfig) -> Result<()> {
-        let RepositoryConfig { name, url, options, ca_file, exclusive: _, retry_budget: _ } = config;
+        let RepositoryConfig { name, url, options, ca_file, exclusive: _, encryption: _, retry_budget: _ } =
+            config;
         let Self::Bucket { provider, .. } = self else {
             let given = options.first().map(|option| option.key.as_str());
             return match given.or(ca_file.as_ref().map(|_| "ca_file")) {

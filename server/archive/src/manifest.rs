@@ -1,6 +1,6 @@
 //! `backup.json`: what makes a folder of files a backup.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -9,18 +9,24 @@ use serde::{Deserialize, Serialize};
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::format::DataFormat;
+use crate::sealing::Seal;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Digest, Remark, gaps};
 
 mod format_1;
+mod sealed;
+
+pub use self::sealed::{ManifestCover, SealedManifest};
 
 /// The version of the format that this Selvedge writes. Fields may be added without raising it.
 pub const FORMAT_VERSION: u32 = 2;
 /// That of what only those can read who know of other files than Parquet.
 const FORMAT_WITH_LINES: u32 = 3;
+/// That of one that is encrypted, whatever its files are.
+const FORMAT_SEALED: u32 = 4;
 /// The last one that is read.
-const NEWEST: u32 = FORMAT_WITH_LINES;
+const NEWEST: u32 = FORMAT_SEALED;
 
 /// The first one, which is read too.
 const FORMAT_1: u32 = 1;
@@ -139,15 +145,17 @@ impl Manifest {
         claim: Checksum,
         summary: CommitSummary,
         mut collections: Vec<CollectionManifest>,
+        seal: &Seal,
     ) -> Self {
         // There may be more remarks than when it was written down.
         for collection in &mut collections {
             collection.complete = gaps(&collection.remarks).next().is_none();
         }
         Self {
-            format_version: match summary.options.format {
-                DataFormat::Parquet => FORMAT_VERSION,
-                DataFormat::JsonLines | DataFormat::JsonLinesZstd => FORMAT_WITH_LINES,
+            format_version: match (seal, summary.options.format) {
+                (Some(_), _) => FORMAT_SEALED,
+                (None, DataFormat::Parquet) => FORMAT_VERSION,
+                (None, DataFormat::JsonLines | DataFormat::JsonLinesZstd) => FORMAT_WITH_LINES,
             },
             id,
             kind: summary.kind,
@@ -164,6 +172,10 @@ impl Manifest {
         }
     }
 
+    pub fn is_encrypted(&self) -> bool {
+        self.format_version == FORMAT_SEALED
+    }
+
     /// In all collections together.
     pub fn objects(&self) -> u64 {
         self.collections.iter().map(|collection| collection.objects).sum()
@@ -174,17 +186,31 @@ impl Manifest {
         self.collections.iter().map(|collection| collection.bytes).sum()
     }
 
-    /// The text of `backup.json`, sealed: its field `blake3` is the hash of the text with zeros in the hash's own
-    /// place.
-    pub(crate) fn to_json(&self) -> Result<Bytes> {
-        let sealed = Sealed { manifest: self, blake3: UNSEALED };
-        let text = serde_json::to_string_pretty(&sealed)
-            .map_err(|error| Error::internal("a manifest cannot be written as JSON").caused_by(error))?;
-        let seal = Checksum::of(text.as_bytes()).to_string();
-        Ok(replace_last(&text, UNSEALED, &seal).into())
+    /// Of backups of the same cluster that were asked for in the same way, and are as whole: one of them can take the place of
+    /// an older one.
+    pub fn series(&self) -> Checksum {
+        let BackupOptions { schema_only: _, without_vectors, tenants, tags: _, format: _ } = &self.options;
+        let ClusterIdentity { name, address } = &self.cluster;
+        // Imported lines are of nowhere, and of anything.
+        let import = name.is_empty().then_some(&self.id);
+        let collections: BTreeSet<_> = self.collections.iter().map(|one| one.name.as_str()).collect();
+        let tenants: BTreeSet<_> = tenants.iter().collect();
+        let same =
+            serde_json::json!([name, address, import, self.kind, collections, without_vectors, tenants]);
+        Checksum::of(same.to_string().as_bytes())
     }
 
-    pub(crate) fn from_json(id: &BackupId, bytes: &[u8]) -> Result<Self> {
+    /// The text of `backup.json`.
+    pub(crate) fn to_json(&self, seal: &Seal) -> Result<Bytes> {
+        let text = match seal {
+            None => with_checksum(self),
+            Some(key) => SealedManifest::text_of(self, key),
+        };
+        text.map(Bytes::from)
+    }
+
+    /// What is in a `backup.json`, which may be sealed.
+    pub(crate) fn parse(id: &BackupId, bytes: &[u8]) -> Result<Parsed> {
         let broken = |error: serde_json::Error| {
             let what = if error.is_eof() { "is cut off" } else { "is not valid" };
             corrupt(id, format_args!("backup.json {what}")).caused_by(error)
@@ -193,18 +219,41 @@ impl Manifest {
         if !(FORMAT_1..=NEWEST).contains(&outline.format_version) {
             return Err(unknown_format(id, &outline));
         }
-        if !outline.is_seal_of(bytes) {
+        if !outline.is_checksum_of(bytes) {
             return Err(corrupt(id, "backup.json was altered: its checksum does not hold"));
+        }
+        if outline.format_version == FORMAT_SEALED {
+            let sealed: SealedManifest = serde_json::from_slice(bytes).map_err(broken)?;
+            return of_its_own(id, &sealed.cover.id).map(|()| Parsed::Sealed(sealed));
         }
         let mut manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
         if outline.format_version == FORMAT_1 {
             format_1::tell(&mut manifest, bytes).map_err(broken)?;
         }
-        if manifest.id != *id {
-            return Err(corrupt(id, format_args!("its backup.json belongs to backup {}", manifest.id)));
-        }
-        Ok(manifest)
+        of_its_own(id, &manifest.id).map(|()| Parsed::Open(manifest))
     }
+}
+
+/// A `backup.json` whose bytes are as they were written.
+pub(crate) enum Parsed {
+    Open(Manifest),
+    Sealed(SealedManifest),
+}
+
+fn of_its_own(id: &BackupId, found: &BackupId) -> Result<()> {
+    if found == id {
+        return Ok(());
+    }
+    Err(corrupt(id, format_args!("its backup.json belongs to backup {found}")))
+}
+
+/// Its field `blake3` is the hash of the text with zeros in the hash's own place.
+fn with_checksum(value: &impl Serialize) -> Result<String> {
+    let checked = Checked { value, blake3: UNCHECKED };
+    let text = serde_json::to_string_pretty(&checked)
+        .map_err(|error| Error::internal("a manifest cannot be written as JSON").caused_by(error))?;
+    let checksum = Checksum::of(text.as_bytes()).to_string();
+    Ok(replace_last(&text, UNCHECKED, &checksum))
 }
 
 fn unknown_format(id: &BackupId, outline: &Outline) -> Error {
@@ -219,12 +268,12 @@ fn unknown_format(id: &BackupId, outline: &Outline) -> Error {
 }
 
 /// As long as a checksum in hex.
-const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+const UNCHECKED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 #[derive(Serialize)]
-struct Sealed<'a> {
+struct Checked<'a, T> {
     #[serde(flatten)]
-    manifest: &'a Manifest,
+    value: &'a T,
     blake3: &'a str,
 }
 
@@ -237,9 +286,9 @@ struct Outline {
 }
 
 impl Outline {
-    fn is_seal_of(&self, bytes: &[u8]) -> bool {
-        let (Some(seal), Ok(text)) = (self.blake3, str::from_utf8(bytes)) else { return false };
-        Checksum::of(replace_last(text, &seal.to_string(), UNSEALED).as_bytes()) == seal
+    fn is_checksum_of(&self, bytes: &[u8]) -> bool {
+        let (Some(checksum), Ok(text)) = (self.blake3, str::from_utf8(bytes)) else { return false };
+        Checksum::of(replace_last(text, &checksum.to_string(), UNCHECKED).as_bytes()) == checksum
     }
 }
 
@@ -253,28 +302,43 @@ fn replace_last(text: &str, old: &str, new: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::sealing::{Covered, Key};
     use crate::tests::samples::summary;
 
     fn manifest() -> Manifest {
-        Manifest::new("b".parse().unwrap(), "job".to_owned(), Checksum::of(b"{}"), summary(), Vec::new())
+        Manifest::new(
+            "b".parse().unwrap(),
+            "job".to_owned(),
+            Checksum::of(b"{}"),
+            summary(),
+            Vec::new(),
+            &None,
+        )
     }
 
     fn read(text: &str) -> Result<Manifest> {
-        Manifest::from_json(&"b".parse().unwrap(), text.as_bytes())
+        match Manifest::parse(&"b".parse().unwrap(), text.as_bytes())? {
+            Parsed::Open(manifest) => Ok(manifest),
+            Parsed::Sealed(_) => panic!("it is sealed"),
+        }
     }
 
     #[test]
     fn it_comes_back_and_no_altered_or_shortened_text_passes() {
-        let text = String::from_utf8(manifest().to_json().unwrap().to_vec()).unwrap();
-        assert_eq!(read(&text).unwrap().to_json().unwrap(), text);
+        let text = String::from_utf8(manifest().to_json(&None).unwrap().to_vec()).unwrap();
+        assert_eq!(read(&text).unwrap().to_json(&None).unwrap(), text);
         for end in 0..text.len() {
             assert_eq!(read(&text[..end]).unwrap_err().kind(), Kind::BackupCorrupt, "cut at {end}");
         }
         for at in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[at] ^= 1;
-            let error = Manifest::from_json(&"b".parse().unwrap(), &bytes).unwrap_err();
+            let Err(error) = Manifest::parse(&"b".parse().unwrap(), &bytes) else {
+                panic!("altered at {at}")
+            };
             assert!(
                 matches!(error.kind(), Kind::BackupCorrupt | Kind::BackupFormatUnknown),
                 "at {at}: {error}"
@@ -283,19 +347,32 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_one_shows_its_cover_and_opens_with_its_key() {
+        let (key, manifest) = (Arc::new(Key::random().unwrap()), manifest());
+        let text = manifest.to_json(&Some(key.clone())).unwrap();
+        let Parsed::Sealed(sealed) = Manifest::parse(&manifest.id, &text).unwrap() else {
+            panic!("it is open")
+        };
+        assert_eq!(sealed.cover, manifest.cover());
+        assert_eq!(sealed.open(&key).unwrap(), manifest);
+        assert_eq!(sealed.open(&Key::random().unwrap()).unwrap_err().kind(), Kind::BackupCorrupt);
+        assert!(!String::from_utf8(text.to_vec()).unwrap().contains(&manifest.cluster.name));
+    }
+
+    #[test]
     fn fields_of_the_future_are_tolerated_and_formats_of_the_future_are_not() {
-        let text = String::from_utf8(manifest().to_json().unwrap().to_vec()).unwrap();
-        let seal = serde_json::from_str::<Outline>(&text).unwrap().blake3.unwrap().to_string();
-        let unsealed = text.replace(&seal, UNSEALED).replacen('{', "{\"novelty\": [1], ", 1);
-        let resealed = unsealed.replace(UNSEALED, &Checksum::of(unsealed.as_bytes()).to_string());
-        assert!(read(&resealed).is_ok());
+        let text = String::from_utf8(manifest().to_json(&None).unwrap().to_vec()).unwrap();
+        let checksum = serde_json::from_str::<Outline>(&text).unwrap().blake3.unwrap().to_string();
+        let blank = text.replace(&checksum, UNCHECKED).replacen('{', "{\"novelty\": [1], ", 1);
+        let checked = blank.replace(UNCHECKED, &Checksum::of(blank.as_bytes()).to_string());
+        assert!(read(&checked).is_ok());
 
         let newer = text.replace("\"format_version\": 2", "\"format_version\": 7");
         let error = read(&newer).unwrap_err();
         assert_eq!(error.kind(), Kind::BackupFormatUnknown);
         assert_eq!(
             error.to_string(),
-            "backup b has format version 7, and this Selvedge reads versions 1 to 3"
+            "backup b has format version 7, and this Selvedge reads versions 1 to 4"
         );
         assert!(error.hint_text().unwrap().contains("use Selvedge 0."));
     }

@@ -11,7 +11,9 @@ use crate::checksum::Checksum;
 use crate::keep::being_removed;
 use crate::list::Times;
 use crate::location::Location;
+use crate::manifest::Parsed;
 use crate::marker::NO_REPOSITORY_HINT;
+use crate::sealing::{Keys, Opened, Seal};
 use crate::store::{Bucket, Created, Folder, Haste, Store};
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
@@ -45,8 +47,11 @@ impl Repository {
         let location = Location::parse(config)?;
         location.check(config)?;
         let RepositoryConfig { name, url, exclusive, .. } = config;
+        let keys = config.keys()?;
         match location {
-            Location::Memory => Ok(Self::with_store(name, url, Arc::new(InMemory::new()))),
+            Location::Memory => {
+                Ok(Self::on(Store::new(name, url, Arc::new(InMemory::new())).with_keys(keys)))
+            }
             Location::Folder(path) if !path.is_dir() => Err(Error::new(
                 Kind::RepositoryNotFound,
                 format!(
@@ -54,10 +59,10 @@ impl Repository {
                 ),
             )
             .hint(NO_REPOSITORY_HINT)),
-            Location::Folder(path) => Self::in_folder(name, url, path),
+            Location::Folder(path) => Self::in_folder(name, url, path, keys),
             Location::Bucket { provider, bucket, prefix } => {
                 let bucket = Bucket::open(config, provider, &bucket, &prefix)?;
-                Ok(Self::on(Store::in_bucket(name, url, bucket, *exclusive)))
+                Ok(Self::on(Store::in_bucket(name, url, bucket, *exclusive).with_keys(keys)))
             }
         }
     }
@@ -88,7 +93,7 @@ impl Repository {
         }
     }
 
-    fn in_folder(name: &str, url: &str, path: PathBuf) -> Result<Self> {
+    fn in_folder(name: &str, url: &str, path: PathBuf, keys: Keys) -> Result<Self> {
         // Cleaning up removes the folders of a backup with the last of its files.
         let open = || LocalFileSystem::new_with_prefix(&path).map(|store| store.with_automatic_cleanup(true));
         let (hasty, store) = (open(), open());
@@ -96,7 +101,7 @@ impl Repository {
             .and_then(|hasty| Ok((hasty.with_fsync(false), store?.with_fsync(true))))
             .map_err(|error| unusable(name, &path, error.into()))?;
         let folder = Folder::new(path, Arc::new(hasty));
-        let mut repository = Self::on(Store::in_folder(name, url, folder, Arc::new(store)));
+        let mut repository = Self::on(Store::in_folder(name, url, folder, Arc::new(store)).with_keys(keys));
         // There is no least size for parts here, and the smaller they are the less is held in memory.
         repository.limits.part_bytes = PART_IN_FOLDER;
         Ok(repository)
@@ -159,8 +164,50 @@ impl Repository {
 
     /// What a committed backup says of itself.
     pub async fn manifest(&self, id: &BackupId) -> Result<Manifest> {
+        Ok(self.read_manifest(id).await?.0)
+    }
+
+    async fn read_manifest(&self, id: &BackupId) -> Result<(Manifest, Seal)> {
         match self.store.get(&layout::manifest(id)).await? {
-            Some(bytes) => Manifest::from_json(id, &bytes),
+            Some(bytes) => self.open_manifest(id, &bytes).await,
+            None => Err(self.not_found(id).await),
+        }
+    }
+
+    /// What is in a `backup.json`, and what the backup is sealed with.
+    async fn open_manifest(&self, id: &BackupId, bytes: &[u8]) -> Result<(Manifest, Seal)> {
+        let sealed = match Manifest::parse(id, bytes)? {
+            Parsed::Open(manifest) => return Ok((manifest, None)),
+            Parsed::Sealed(sealed) => sealed,
+        };
+        let dir = layout::backup_dir(id);
+        let key = self.store.key(&dir).await?;
+        match sealed.open(&key) {
+            Ok(manifest) => Ok((manifest, Some(key))),
+            // Another server may have removed the backup that the key is known of, and made one of the same id.
+            Err(_) => {
+                self.store.keys.forget(&dir);
+                let key = self.store.key(&dir).await?;
+                sealed.open(&key).map(|manifest| (manifest, Some(key)))
+            }
+        }
+    }
+
+    /// As much of a `backup.json` as this server may read.
+    pub(crate) async fn look_at_manifest(&self, id: &BackupId, bytes: &[u8]) -> Result<Opened<Manifest>> {
+        match self.open_manifest(id, bytes).await {
+            Err(error) if error.kind() == Kind::KeyMissing => match Manifest::parse(id, bytes)? {
+                Parsed::Open(manifest) => Ok(Opened::Whole(manifest)),
+                Parsed::Sealed(sealed) => Ok(Opened::Cover(sealed.cover)),
+            },
+            opened => opened.map(|(manifest, _)| Opened::Whole(manifest)),
+        }
+    }
+
+    /// What everybody may read of a backup.
+    pub async fn look_at(&self, id: &BackupId) -> Result<Opened<Manifest>> {
+        match self.store.get(&layout::manifest(id)).await? {
+            Some(bytes) => self.look_at_manifest(id, &bytes).await,
             None => Err(self.not_found(id).await),
         }
     }
@@ -170,13 +217,14 @@ impl Repository {
         if self.is_doomed(id).await? {
             return Err(being_removed(id));
         }
-        let manifest = self.manifest(id).await?;
-        Ok(BackupReader::new(self.store.clone(), manifest))
+        let (manifest, seal) = self.read_manifest(id).await?;
+        Ok(BackupReader::new(self.store.clone(), manifest, seal))
     }
 
     /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.
     pub async fn create_backup(&self, id: &BackupId, job_id: &str) -> Result<BackupWriter> {
         self.refuse_existing(id).await?;
+        self.store.refuse_in_the_open().await?;
         let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&claim)
             .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
@@ -189,8 +237,9 @@ impl Repository {
             }
             checksum = Checksum::of(&found);
         }
+        let seal = self.store.make_key(&layout::backup_dir(id)).await?;
         let (store, id, job_id) = (self.store.clone(), id.clone(), job_id.to_owned());
-        Ok(BackupWriter::new(store, haste, id, job_id, checksum, self.limits))
+        Ok(BackupWriter::new(store, haste, id, job_id, checksum, self.limits, seal))
     }
 
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
@@ -206,7 +255,8 @@ impl Repository {
     /// The backup of this id, if the job has made it.
     pub async fn made_by(&self, id: &BackupId, job_id: &str) -> Result<Option<Manifest>> {
         let Some(bytes) = self.store.get(&layout::manifest(id)).await? else { return Ok(None) };
-        Ok(Some(Manifest::from_json(id, &bytes)?).filter(|manifest| manifest.job_id == job_id))
+        let (manifest, _) = self.open_manifest(id, &bytes).await?;
+        Ok(Some(manifest).filter(|manifest| manifest.job_id == job_id))
     }
 
     /// The job that has taken an id, and when. None if nobody has, or if it cannot be told.
@@ -220,7 +270,7 @@ impl Repository {
     pub async fn remove_uncommitted(&self, id: &BackupId) -> Result<()> {
         let (store, claim) = (self.store.clone(), Checksum::of(b""));
         let writer =
-            BackupWriter::new(store, Haste::default(), id.clone(), String::new(), claim, self.limits);
+            BackupWriter::new(store, Haste::default(), id.clone(), String::new(), claim, self.limits, None);
         writer.discard().await.map(drop)
     }
 
@@ -248,11 +298,13 @@ impl Repository {
 
     /// What is there is never to be deleted for the sake of its id.
     fn exists(&self, id: &BackupId, manifest: &[u8]) -> Error {
-        let what = match Manifest::from_json(id, manifest) {
-            Ok(manifest) => {
+        let of = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S UTC");
+        let what = match Manifest::parse(id, manifest) {
+            Ok(Parsed::Open(manifest)) => {
                 let collections = counted(manifest.collections.len() as u64, "collection");
-                format!(" (of {}, {collections})", manifest.end_time.format("%Y-%m-%d %H:%M:%S UTC"))
+                format!(" (of {}, {collections})", of(manifest.end_time))
             }
+            Ok(Parsed::Sealed(sealed)) => format!(" (of {}, encrypted)", of(sealed.cover.end_time)),
             Err(_) => String::new(),
         };
         let text = format!("backup {id} exists already in {}{what}", self.store.place());

@@ -22,6 +22,7 @@ use self::creating::Creation;
 pub use self::haste::{Folder, Haste};
 use crate::checksum::Checksum;
 use crate::layout::BACKUPS;
+use crate::sealing::Keys;
 use crate::store_error::{Answer, store_error};
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct Store {
     pub url: String,
     /// The id of the repository that was found first: another one in its place is not it.
     pub(super) known: OnceLock<Uuid>,
+    /// Of what is sealed in it.
+    pub keys: Keys,
     objects: Arc<dyn ObjectStore>,
     /// Where it is, if it is a folder of this machine.
     folder: Option<Folder>,
@@ -48,7 +51,12 @@ impl Store {
     pub fn new(name: &str, url: &str, objects: Arc<dyn ObjectStore>) -> Self {
         let (known, folder, bucket) = (OnceLock::new(), None, None);
         let (name, url) = (name.to_owned(), url.to_owned());
-        Self { name, url, known, objects, folder, bucket, creation: Creation::Known }
+        Self { name, url, known, keys: Keys::default(), objects, folder, bucket, creation: Creation::Known }
+    }
+
+    /// What is written from now on is sealed, if the keys are for that.
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
     }
 
     /// A store that is a folder of this machine.

@@ -3,6 +3,7 @@
 
 mod commit;
 mod damage;
+mod encryption;
 mod faulty_store;
 mod listing;
 mod marker;

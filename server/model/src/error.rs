@@ -58,6 +58,7 @@ pub enum Kind {
     BackupInUse,
     CallerUnknown,
     CallerNotAllowed,
+    KeyMissing,
     Internal,
 }
 

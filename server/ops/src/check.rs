@@ -181,7 +181,7 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
 
 async fn check_repository(repository: &Repository) -> Vec<CheckLine> {
     let mut lines = Lines::of(format!("repository \"{}\"", repository.name()));
-    let Examination { trials, clock, space } = repository.examine().await;
+    let Examination { trials, clock, space, only_writes } = repository.examine().await;
     let there = format!("{} is a repository", repository.url());
     for (trial, result) in &trials {
         let (name, well) = match trial {
@@ -191,11 +191,18 @@ async fn check_repository(repository: &Repository) -> Vec<CheckLine> {
             Trial::List => ("list", "they are listed"),
             Trial::Create => ("create", "an object is created only where there is none"),
             Trial::Delete => ("delete", "objects can be deleted"),
+            Trial::Open => ("encryption", "the newest backup can be opened"),
         };
         match result {
             Ok(()) => lines.ok(name, well),
             Err(error) => lines.fail(name, error),
         }
+    }
+    if only_writes {
+        lines.ok(
+            "encryption",
+            "backups are encrypted, and this server has no identity to read them by".to_owned(),
+        );
     }
     if repository.is_exclusive() {
         lines.warn(

@@ -206,7 +206,7 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-fn read_secret(place: &str, key: &str, file: &str) -> Result<String> {
+pub fn read_secret(place: &str, key: &str, file: &str) -> Result<String> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::invalid("config", format!("{key} in {place}: {file} cannot be read")).caused_by(error)
     })?;

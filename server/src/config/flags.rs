@@ -49,6 +49,26 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_CREATE_REPOSITORY", value_parser = clap::builder::BoolishValueParser::new())]
     pub create_repository: bool,
 
+    /// Encrypt what is written to --repository, for whoever has an identity of this recipient of age (age1…); can be repeated.
+    /// Without --identity-file the server can make backups and read none.
+    #[arg(
+        long = "recipient",
+        global = true,
+        env = "SELVEDGE_RECIPIENTS",
+        value_name = "RECIPIENT",
+        value_delimiter = ','
+    )]
+    pub recipients: Vec<String>,
+
+    /// The identities of age that open what is in --repository.
+    #[arg(long, global = true, env = "SELVEDGE_IDENTITY_FILE", value_name = "FILE")]
+    pub identity_file: Option<PathBuf>,
+
+    /// Encrypt what is written to --repository with the passphrase in this file, or in the variable SELVEDGE_PASSPHRASE, instead
+    /// of for recipients.
+    #[arg(long, global = true, env = "SELVEDGE_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+
     /// The server's certificate, a PEM file with those of its authorities after it. Read again when it changes.
     #[arg(long, env = "SELVEDGE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -128,5 +148,37 @@ pub enum Command {
         /// What its holder may do.
         #[arg(long, value_enum)]
         role: Role,
+    },
+    /// Make identities, and show keys of encrypted backups.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Encrypt the key of each encrypted backup anew, for the recipients that are configured now, or for another passphrase, and
+    /// exit. Data stays as it is. Needs an identity that opens them.
+    Rekey {
+        /// The repository, by its name in the configuration.
+        #[arg(long, value_name = "NAME", default_value = selvedge_ops::DEFAULT_NAME)]
+        name: String,
+        /// The passphrase from now on, where there is one.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+}
+
+/// What to do with keys. They never go over the network.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum KeyCommand {
+    /// Make an identity, print it with its recipient, and exit. The identity is kept nowhere: without it, or another one of the
+    /// recipients', nobody can read the backups.
+    New,
+    /// Print the keys of a backup's data files as JSON, for programs that read Parquet.
+    Show {
+        /// The id of the backup.
+        backup: String,
+        /// The repository, by its name in the configuration.
+        #[arg(long, value_name = "NAME", default_value = selvedge_ops::DEFAULT_NAME)]
+        name: String,
+        /// Print them although that is to a terminal.
+        #[arg(long)]
+        reveal: bool,
     },
 }

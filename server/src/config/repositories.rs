@@ -2,7 +2,7 @@
 
 use super::file::Section;
 use super::sources::{Printout, Sources};
-use super::{DEFAULT_REPOSITORY, Make, RepositoryPlace, address, clusters};
+use super::{DEFAULT_REPOSITORY, Make, RepositoryPlace, address, clusters, encryption};
 use selvedge_archive::{RepositoryConfig, StoreOption};
 use selvedge_model::error::{Error, Result};
 use selvedge_ops::DEFAULT_NAME;
@@ -17,12 +17,20 @@ pub fn repositories(
     let is_named = sources.flags.repository.is_some();
     if is_named || sections.is_empty() {
         let origins = (sources.origin("repository"), sources.origin("retry_budget"));
-        places.push((of_flags(sources)?, origins));
+        places.push((of_flags(sources, environment)?, origins));
+    } else if encryption::of_flags(sources, environment)?.is_some() {
+        let text = format!(
+            "--recipient, --identity-file and passphrases of the environment are for --repository, and {} has repositories of its own",
+            sources.file.name
+        );
+        return Err(
+            Error::invalid("encryption", text).hint("write them under [repositories.NAME.encryption] there")
+        );
     }
     for (name, section) in sections {
         // Whoever names another place does not want the settings of the file for it.
         if !(is_named && name == DEFAULT_NAME) {
-            let (place, budget) = of_section(sources, name, section.clone())?;
+            let (place, budget) = of_section(sources, name, section.clone(), environment)?;
             places.push((place, (sources.file.name.clone(), budget)));
         }
     }
@@ -35,7 +43,7 @@ pub fn repositories(
     places.into_iter().map(place).collect()
 }
 
-fn of_flags(sources: &Sources) -> Result<RepositoryPlace> {
+fn of_flags(sources: &Sources, environment: &[(String, String)]) -> Result<RepositoryPlace> {
     let flags = &sources.flags;
     let named = flags.repository.as_deref();
     let url = address::repository_url("--repository", named.unwrap_or(DEFAULT_REPOSITORY))?;
@@ -44,12 +52,17 @@ fn of_flags(sources: &Sources) -> Result<RepositoryPlace> {
         Some(_) => Make::Never,
         None => Make::IfVacant,
     };
-    let config =
-        RepositoryConfig { retry_budget: *flags.retry_budget, ..RepositoryConfig::new(DEFAULT_NAME, url) };
+    let (retry_budget, encryption) = (*flags.retry_budget, encryption::of_flags(sources, environment)?);
+    let config = RepositoryConfig { retry_budget, encryption, ..RepositoryConfig::new(DEFAULT_NAME, url) };
     Ok(RepositoryPlace { config, make })
 }
 
-fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<(RepositoryPlace, String)> {
+fn of_section(
+    sources: &Sources,
+    name: &str,
+    mut section: Section,
+    environment: &[(String, String)],
+) -> Result<(RepositoryPlace, String)> {
     let place = section.place().to_owned();
     let missing = || {
         Error::invalid("config", format!("{place} has no url"))
@@ -61,7 +74,10 @@ fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<(Re
     let exclusive = section.is_set("exclusive")?;
     let ca_file = section.text("ca_file")?.map(Into::into);
     let (retry_budget, budget) = clusters::budget(sources, &mut section)?;
-    let config = RepositoryConfig { ca_file, exclusive, retry_budget, ..RepositoryConfig::new(name, url) };
+    let encryption = section.section("encryption")?;
+    let encryption = encryption.map(|section| encryption::of_section(section, environment)).transpose()?;
+    let config =
+        RepositoryConfig { ca_file, exclusive, encryption, retry_budget, ..RepositoryConfig::new(name, url) };
     let options = section.rest(|key| config.knows(key) && !RepositoryConfig::is_file_name(key))?;
     let options = options.into_iter().map(|(key, value)| StoreOption::new(key, value)).collect();
     let make = if create { Make::Always } else { Make::Never };
@@ -70,7 +86,7 @@ fn of_section(sources: &Sources, name: &str, mut section: Section) -> Result<(Re
 
 /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
 fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Printout) {
-    let RepositoryConfig { name, url, options, ca_file, exclusive, retry_budget } = config;
+    let RepositoryConfig { name, url, options, ca_file, exclusive, encryption, retry_budget } = config;
     shown.section(format!("repositories.{name}"));
     shown.text("url", url, origin);
     for option in options {
@@ -85,6 +101,9 @@ fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Print
     }
     if *exclusive {
         shown.bare("exclusive", exclusive, origin);
+    }
+    if let Some(encryption) = encryption {
+        encryption::show(encryption, origin, shown);
     }
     if !options.is_empty() {
         shown.text("retry_budget", humantime::format_duration(*retry_budget), budget);

@@ -13,7 +13,7 @@ mod reshape;
 mod retention;
 mod settings;
 
-pub use backup::{backup, backups, incomplete, pruned, wanted};
+pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, wanted};
 pub use check::checked;
 pub use collection::collections;
 pub use import::import_header;

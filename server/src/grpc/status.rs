@@ -65,6 +65,7 @@ pub fn table(kind: Kind) -> (Code, Reason) {
         Kind::BackupInUse => (Code::Aborted, Reason::BackupInUse),
         Kind::CallerUnknown => (Code::Unauthenticated, Reason::CallerUnknown),
         Kind::CallerNotAllowed => (Code::PermissionDenied, Reason::CallerNotAllowed),
+        Kind::KeyMissing => (Code::FailedPrecondition, Reason::KeyMissing),
         Kind::Internal => (Code::Internal, Reason::Internal),
     }
 }
@@ -137,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 47] = [
+    const KINDS: [Kind; 48] = [
         Kind::InvalidRequest,
         Kind::CollectionNotFound,
         Kind::TenantNotFound,
@@ -181,6 +182,7 @@ mod tests {
         Kind::JobSuperseded,
         Kind::ObjectConflict,
         Kind::BackupHeld,
+        Kind::KeyMissing,
         Kind::BackupInUse,
         Kind::CallerUnknown,
         Kind::CallerNotAllowed,

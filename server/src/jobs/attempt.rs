@@ -69,7 +69,8 @@ pub async fn register(
     // A file system that is not mounted looks like an empty folder.
     repository.check().await?;
     let folder = repository.job(&job.id.to_string());
-    folder.create(JOB, &written).await?;
+    folder.begin().await?;
+    folder.create_covered(JOB, &written).await?;
     let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job)));
     Ok(Waiting { _beat: AbortOnDropHandle::new(beat) })
 }
@@ -141,7 +142,7 @@ impl Ending {
     /// Writes down how it ended, and takes away what nobody needs any more. Can be called again if it fails.
     pub async fn write(&self, end: &EndJson) -> Result<()> {
         let Self { folder, number, held } = self;
-        if !folder.create(&end_file(*number), end).await? {
+        if !folder.create_covered(&end_file(*number), end).await? {
             // Only the answer of an earlier call can have been lost, and that is no other end.
             let text = format!("attempt {number} at the job has ended in another way already");
             return Err(Error::internal(text));

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{JsonFolder, Repository};
+use selvedge_archive::{BackupId, Covered, JsonFolder, Opened, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{ATTEMPTS, ProgressSnapshot, Report, Request, newest_attempt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::liveness::Liveness;
 use super::process::Process;
 use super::{Lifecycle, State};
 
@@ -38,6 +39,35 @@ pub struct JobJson {
     pub process: Process,
 }
 
+/// What everybody may know of a job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobCover {
+    pub id: Uuid,
+    pub cluster: String,
+    /// That it reads or makes.
+    pub backup: Option<BackupId>,
+    pub address: String,
+    pub caller: Option<String>,
+    pub created: DateTime<Utc>,
+    pub process: Process,
+}
+
+impl Covered for JobJson {
+    type Cover = JobCover;
+
+    fn cover(&self) -> JobCover {
+        JobCover {
+            id: self.id,
+            cluster: self.request.cluster.clone(),
+            backup: self.request.operation.backup_id().cloned(),
+            address: self.address.clone(),
+            caller: self.caller.clone(),
+            created: self.created,
+            process: self.process.clone(),
+        }
+    }
+}
+
 /// `attempts/<n>.json`: who tries it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AttemptJson {
@@ -62,6 +92,24 @@ pub struct EndJson {
     pub failure: Option<FailureJson>,
     pub report: Report,
     pub progress: ProgressSnapshot,
+}
+
+/// What everybody may know of an end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndCover {
+    pub state: State,
+    pub started: Option<DateTime<Utc>>,
+    pub ended: DateTime<Utc>,
+    pub resumable: bool,
+}
+
+impl Covered for EndJson {
+    type Cover = EndCover;
+
+    fn cover(&self) -> EndCover {
+        let Self { state, started, ended, report, .. } = self;
+        EndCover { state: *state, started: *started, ended: *ended, resumable: report.resumable }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -129,10 +177,12 @@ pub fn end_file(number: u32) -> String {
 #[derive(Debug)]
 pub struct Written {
     pub folder: JsonFolder,
-    pub job: JobJson,
+    pub job: JobCover,
+    /// None if it is sealed, and this server has no key for it.
+    whole: Option<JobJson>,
     /// The newest attempt; None if none has begun.
     pub attempt: Option<(u32, AttemptJson)>,
-    pub end: Option<EndJson>,
+    pub end: Option<Opened<EndJson>>,
     /// When its process was last heard of, by the clock of the store.
     pub heard_of: Option<DateTime<Utc>>,
     /// Whether it is to stop, or if nobody is at it, will not be gone on with.
@@ -143,13 +193,14 @@ impl Written {
     /// None if there is no such job. One that cannot be understood is an error.
     pub async fn read(repository: &Repository, job_id: &str) -> Result<Option<Self>> {
         let folder = repository.job(job_id);
-        let Some(job) = folder.read::<JobJson>(JOB).await? else { return Ok(None) };
+        let Some(opened) = folder.read_covered::<JobJson>(JOB).await? else { return Ok(None) };
+        let (job, whole) = (opened.cover(), opened.whole().cloned());
         let number = newest_attempt(&folder).await?;
         let attempt = match number {
             0 => None,
             number => folder.read(&attempt_file(number)).await?.map(|attempt| (number, attempt)),
         };
-        let end = folder.read(&end_file(number)).await?;
+        let end = folder.read_covered(&end_file(number)).await?;
         let mut heard_of = None;
         for name in [alive_file(number), attempt_file(number), JOB.to_owned()] {
             if heard_of.is_none() {
@@ -157,7 +208,24 @@ impl Written {
             }
         }
         let is_given_up = folder.modified(CANCEL).await?.is_some();
-        Ok(Some(Self { folder, job, attempt, end, heard_of, is_given_up }))
+        Ok(Some(Self { folder, job, whole, attempt, end, heard_of, is_given_up }))
+    }
+
+    /// All of what was asked for.
+    pub fn whole(&self) -> Result<&JobJson> {
+        self.whole.as_ref().ok_or_else(|| {
+            let text = format!("job {} is encrypted, and this server has no identity for it", self.job.id);
+            Error::new(Kind::KeyMissing, text).hint("ask a server that has one, or that runs the job")
+        })
+    }
+
+    /// Whether it can be resumed.
+    pub fn can_go_on(&self, liveness: Liveness) -> bool {
+        let left_off = match &self.end {
+            Some(end) => end.cover().resumable,
+            None => liveness == Liveness::Dead,
+        };
+        left_off && !self.is_given_up
     }
 
     pub fn number(&self) -> u32 {
@@ -170,7 +238,7 @@ impl Written {
     }
 
     pub async fn progress(&self) -> Result<ProgressSnapshot> {
-        if let Some(end) = &self.end {
+        if let Some(end) = self.end.as_ref().and_then(Opened::whole) {
             return Ok(end.progress.clone());
         }
         // It is rewritten, and so may be cut off after a crash.

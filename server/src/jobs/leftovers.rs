@@ -84,10 +84,12 @@ impl Registry {
             return Ok(Look::Again);
         }
         self.finish_all(repository, id).await;
-        let Some(written) = written.filter(|_| resume) else { return Ok(Look::Done) };
+        let Some(written) = written.filter(|written| resume && written.whole().is_ok()) else {
+            return Ok(Look::Done);
+        };
         let snapshot = self.told(repository, &written).await?;
         let is_ours = self.places.clusters().any(|cluster| {
-            cluster.name() == written.job.request.cluster && cluster.rest_url() == written.job.address
+            cluster.name() == written.job.cluster && cluster.rest_url() == written.job.address
         });
         if snapshot.resumable && snapshot.lifecycle.state == State::Interrupted && is_ours {
             let places = Arc::clone(&self.places);

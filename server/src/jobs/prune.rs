@@ -81,11 +81,11 @@ impl Registry {
             Err(error) if error.kind() == Kind::Internal => return Ok(Owner::Unreadable),
             Err(error) => return Err(error),
         };
-        if self.liveness(repository, &written).await? == Liveness::Alive {
+        let liveness = self.liveness(repository, &written).await?;
+        if liveness == Liveness::Alive {
             return Ok(Owner::Runs);
         }
-        let snapshot = self.told(repository, &written).await?;
-        Ok(if snapshot.resumable {
+        Ok(if written.can_go_on(liveness) {
             Owner::Resumable
         } else {
             self.settle(repository, &written);
@@ -100,7 +100,7 @@ impl Registry {
 
     /// Remembers of a job that it has ended for good. One that was given up may still end in a way that it can be resumed from.
     pub(super) fn settle(&self, repository: &Repository, written: &Written) {
-        if written.end.as_ref().is_some_and(|end| !end.report.resumable) {
+        if written.end.as_ref().is_some_and(|end| !end.cover().resumable) {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
             settled.insert((repository.name().to_owned(), written.job.id.to_string()));
         }

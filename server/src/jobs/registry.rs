@@ -21,7 +21,7 @@ use super::liveness::Liveness;
 use super::locks::LockTable;
 use super::process::Process;
 use super::{Asking, Job, Snapshot};
-use selvedge_archive::Repository;
+use selvedge_archive::{Opened, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Budget, Context, Failure, Outcome, Places, Request};
 pub use shown::Shown;
@@ -130,11 +130,13 @@ impl Registry {
                 }
             };
             let newest = ids.into_iter().rev().take(REMEMBERED);
-            let read = newest.map(async |id| repository.job(&id).read_whole::<JobJson>(JOB).await);
+            let read = newest.map(async |id| repository.job(&id).read_covered::<JobJson>(JOB).await);
             let mut read = stream::iter(read).buffered(READS);
             while let Some(written) = read.next().await {
                 // One that cannot be read has no caller any more.
-                if let Ok(Some(JobJson { id, asked, request_id: Some(request_id), .. })) = written {
+                if let Ok(Some(Opened::Whole(JobJson { id, asked, request_id: Some(request_id), .. }))) =
+                    written
+                {
                     self.book().remember(request_id, id, asked);
                 }
             }
@@ -156,7 +158,12 @@ impl Registry {
         let mut book = self.book();
         match book.get(written.job.id) {
             Some(job) if !job.state().is_terminal() => Ok(Arc::clone(job)),
-            _ => self.add(&mut book, Job::again(written.job, repository.name()), Some(before), work),
+            _ => self.add(
+                &mut book,
+                Job::again(written.whole()?.clone(), repository.name()),
+                Some(before),
+                work,
+            ),
         }
     }
 
@@ -169,6 +176,7 @@ impl Registry {
         if liveness == Liveness::Alive {
             return refused(format!("it runs ({})", written.process()));
         }
+        written.whole()?;
         if written.is_given_up {
             return refused("it was given up".to_owned());
         }
@@ -177,7 +185,7 @@ impl Registry {
             let state = format!("{:?}", snapshot.lifecycle.state).to_lowercase();
             return refused(format!("it has ended ({state}), and left nothing to go on from"));
         }
-        let cluster = self.places.cluster(&written.job.request.cluster)?;
+        let cluster = self.places.cluster(&written.job.cluster)?;
         if cluster.rest_url() != written.job.address {
             let (name, here, there) = (cluster.name(), cluster.rest_url(), &written.job.address);
             return refused(format!("it is for {there}, and cluster \"{name}\" of this server is {here}"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_archive::{BackupFilter, BackupId, BackupPage, Manifest, Page, Repository};
+use selvedge_archive::{BackupFilter, BackupId, BackupPage, Manifest, Opened, Page, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::FIRST_BACKUP;
 
@@ -14,7 +14,7 @@ use super::retention::{Policy, Verdict, judge};
 /// What becomes, or has become, of a backup.
 #[derive(Debug)]
 pub struct Decision {
-    pub backup: Manifest,
+    pub backup: Opened<Manifest>,
     /// Why it stays. Empty if it goes.
     pub reasons: Vec<String>,
     /// Whether it is gone now.
@@ -38,9 +38,10 @@ impl Registry {
                 // Of a newer version, perhaps: what it needs is not known, so nothing is removed.
                 Err(error) => return Err(error.context(format!("job {id}, which may need a backup"))),
             };
-            let why = if self.liveness(repository, &written).await? == Liveness::Alive {
+            let liveness = self.liveness(repository, &written).await?;
+            let why = if liveness == Liveness::Alive {
                 format!("job {id} uses it")
-            } else if self.told(repository, &written).await?.resumable {
+            } else if written.can_go_on(liveness) {
                 format!("job {id} can be resumed, and needs it")
             } else {
                 self.settle(repository, &written);
@@ -48,8 +49,7 @@ impl Registry {
             };
             // What it reads or makes, and what it has made of what it is to destroy.
             let first = repository.job(&id).read_whole::<BackupId>(FIRST_BACKUP).await?;
-            let backup = written.job.request.operation.backup_id().cloned();
-            uses.extend(backup.into_iter().chain(first).map(|backup| (backup, why.clone())));
+            uses.extend(written.job.backup.into_iter().chain(first).map(|backup| (backup, why.clone())));
         }
         // Those that are not written down, such as dry runs.
         for job in self.active_jobs() {
@@ -104,7 +104,7 @@ impl Registry {
         let (uses, held) = (self.uses(repository).await?, repository.all_held().await?);
         let mut decisions = Vec::new();
         for Verdict { id, mut reasons } in judge(policy, &manifests) {
-            let Some(at) = manifests.iter().position(|manifest| manifest.id == id) else { continue };
+            let Some(at) = manifests.iter().position(|found| found.cover().id == id) else { continue };
             let backup = manifests.swap_remove(at);
             if held.contains(&id) {
                 reasons.push("held".to_owned());
@@ -116,7 +116,7 @@ impl Registry {
             return Ok(decisions);
         }
         for decision in decisions.iter_mut().filter(|decision| decision.reasons.is_empty()) {
-            match self.remove_backup(repository, &decision.backup.id).await {
+            match self.remove_backup(repository, &decision.backup.cover().id).await {
                 Ok(_) => decision.removed = true,
                 // Since it was looked at.
                 Err(error) if matches!(error.kind(), Kind::BackupHeld | Kind::BackupInUse) => {
@@ -135,7 +135,7 @@ fn why(reason: &str) -> String {
 }
 
 /// Those that cannot be read are not among them, and so are never removed.
-async fn all(repository: &Repository) -> Result<Vec<Manifest>> {
+async fn all(repository: &Repository) -> Result<Vec<Opened<Manifest>>> {
     let (mut all, mut token) = (Vec::new(), None);
     loop {
         let BackupPage { backups, next, .. } =

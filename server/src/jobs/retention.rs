@@ -1,10 +1,10 @@
 //! Which backups a policy keeps. Backups that were asked for in the same way are a series, and each series is looked at alone: a
 //! backup of one collection must not take the place of one of all, nor that of one tenant the place of another's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use selvedge_archive::{BackupId, BackupOptions, ClusterIdentity, Manifest};
+use selvedge_archive::{BackupId, Manifest, ManifestCover, Opened};
 
 /// How many backups of a series are kept. Of each hour, day and so on (of UTC) it is the newest one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,32 +36,26 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// In the order of series, newest first.
-pub fn judge(policy: &Policy, manifests: &[Manifest]) -> Vec<Verdict> {
-    let mut series: BTreeMap<_, Vec<&Manifest>> = BTreeMap::new();
-    for manifest in manifests {
-        let collections: BTreeSet<_> = manifest.collections.iter().map(|one| one.name.as_str()).collect();
-        let ClusterIdentity { name, address } = &manifest.cluster;
-        // Imported lines are of nowhere, and of anything.
-        let import = name.is_empty().then_some(&manifest.id);
-        let BackupOptions { schema_only: _, without_vectors, tenants, tags: _, format: _ } =
-            &manifest.options;
-        let tenants: BTreeSet<_> = tenants.iter().collect();
-        let asked = (*without_vectors, tenants);
-        let key = ((name.as_str(), address.as_str(), import), manifest.kind, collections, asked);
-        series.entry(key).or_default().push(manifest);
+/// A series after the other, each of them and they themselves with the newest first.
+pub fn judge(policy: &Policy, backups: &[Opened<Manifest>]) -> Vec<Verdict> {
+    let mut series: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for backup in backups {
+        let cover = backup.cover();
+        series.entry(cover.series.to_string()).or_default().push((cover, backup.whole()));
     }
-    let judged = series.into_values().flat_map(|mut backups| {
-        backups.sort_by(|a, b| (b.end_time, &b.id).cmp(&(a.end_time, &a.id)));
-        judge_series(policy, &backups)
-    });
-    judged.collect()
+    let newest_first = |(a, _): &(ManifestCover, _), (b, _): &(ManifestCover, _)| {
+        (b.end_time, &b.id).cmp(&(a.end_time, &a.id))
+    };
+    let mut series: Vec<_> = series.into_values().collect();
+    series.iter_mut().for_each(|backups| backups.sort_by(newest_first));
+    series.sort_by(|a, b| newest_first(&a[0], &b[0]));
+    series.iter().flat_map(|backups| judge_series(policy, backups)).collect()
 }
 
 /// Of a time: which of the policy's periods it is in.
 type Period = fn(DateTime<Utc>) -> String;
 
-fn judge_series(policy: &Policy, newest_first: &[&Manifest]) -> Vec<Verdict> {
+fn judge_series(policy: &Policy, newest_first: &[(ManifestCover, Option<&Manifest>)]) -> Vec<Verdict> {
     let periods: [(&str, u32, Period); 5] = [
         ("hourly", policy.hourly, |time| time.format("%Y-%m-%d %H h").to_string()),
         ("daily", policy.daily, |time| time.format("%Y-%m-%d").to_string()),
@@ -73,27 +67,33 @@ fn judge_series(policy: &Policy, newest_first: &[&Manifest]) -> Vec<Verdict> {
         ("yearly", policy.yearly, |time| time.format("%Y").to_string()),
     ];
     let mut taken: [Vec<String>; 5] = Default::default();
-    let newest = newest_first.first().map(|manifest| manifest.end_time);
-    let verdict = |(place, manifest): (usize, &&Manifest)| {
+    let newest = newest_first.first().map(|(cover, _)| cover.end_time);
+    let verdict = |(place, (cover, manifest)): (usize, &(ManifestCover, Option<&Manifest>))| {
         let mut reasons = Vec::new();
         if place < policy.last as usize {
             reasons.push(format!("last {} of {}", place + 1, policy.last));
         }
         for ((name, most, period), taken) in periods.iter().zip(&mut taken) {
-            let period = period(manifest.end_time);
+            let period = period(cover.end_time);
             if taken.len() < *most as usize && taken.last() != Some(&period) {
                 reasons.push(format!("{name} {period}"));
                 taken.push(period);
             }
         }
         if let (Some(within), Some(newest)) = (policy.within, newest)
-            && newest - manifest.end_time <= within
+            && newest - cover.end_time <= within
         {
             reasons.push("young enough".to_owned());
         }
-        let tags = manifest.options.tags.iter().filter(|tag| policy.tags.contains(tag));
-        reasons.extend(tags.map(|tag| format!("tag {tag}")));
-        Verdict { id: manifest.id.clone(), reasons }
+        match manifest {
+            Some(manifest) => {
+                let tags = manifest.options.tags.iter().filter(|tag| policy.tags.contains(tag));
+                reasons.extend(tags.map(|tag| format!("tag {tag}")));
+            }
+            None if policy.tags.is_empty() => {}
+            None => reasons.push("encrypted: it may have the tag".to_owned()),
+        }
+        Verdict { id: cover.id.clone(), reasons }
     };
     newest_first.iter().enumerate().map(verdict).collect()
 }
@@ -102,7 +102,7 @@ fn judge_series(policy: &Policy, newest_first: &[&Manifest]) -> Vec<Verdict> {
 mod tests {
     use super::*;
     use chrono::TimeZone;
-    use selvedge_archive::BackupKind;
+    use selvedge_archive::{BackupKind, ClusterIdentity, Covered};
 
     fn backup(id: &str, time: (u32, u32, u32), collections: &[&str], tags: &[&str]) -> Manifest {
         let (month, day, hour) = time;
@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn kept(policy: Policy, backups: &[Manifest]) -> Vec<String> {
-        let kept = judge(&policy, backups).into_iter().filter(|verdict| !verdict.reasons.is_empty());
+        let backups: Vec<_> = backups.iter().cloned().map(Opened::Whole).collect();
+        let kept = judge(&policy, &backups).into_iter().filter(|verdict| !verdict.reasons.is_empty());
         kept.map(|verdict| verdict.id.to_string()).collect()
     }
 
@@ -157,6 +158,17 @@ mod tests {
             one("import-2", |manifest| manifest.cluster = ClusterIdentity::default()),
         ];
         assert_eq!(kept(Policy { last: 1, ..Policy::default() }, &backups).len(), backups.len());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_in_its_series_all_the_same() {
+        let [old, new] =
+            [(1, 1, 1), (1, 2, 1)].map(|time| backup(&format!("b-{}", time.1), time, &["A"], &["legal"]));
+        let backups = [Opened::Cover(old.cover()), Opened::Whole(new)];
+        let verdicts = |policy: Policy| judge(&policy, &backups);
+        assert!(verdicts(Policy { last: 1, ..Policy::default() })[1].reasons.is_empty());
+        let tagged = Policy { tags: vec!["other".to_owned()], ..Policy::default() };
+        assert_eq!(verdicts(tagged)[1].reasons, ["encrypted: it may have the tag"]);
     }
 
     #[test]

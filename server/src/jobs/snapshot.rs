@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use selvedge_archive::Opened;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{ProgressSnapshot, Report, Request};
 use uuid::Uuid;
@@ -33,19 +34,20 @@ pub struct Snapshot {
 impl Snapshot {
     /// A job of another process, as its journal tells of it.
     pub async fn written(written: &Written, liveness: Liveness) -> Result<Self> {
-        let (lifecycle, can_go_on) = match &written.end {
-            Some(end) => (end.lifecycle(), end.report.resumable),
-            None => (unended(written, liveness), liveness == Liveness::Dead),
+        let request = written.whole()?.request.clone();
+        let lifecycle = match written.end.as_ref().map(Opened::whole) {
+            Some(Some(end)) => end.lifecycle(),
+            _ => unended(written, liveness),
         };
         Ok(Self {
             id: written.job.id,
-            request: written.job.request.clone(),
+            request,
             created: written.job.created,
             lifecycle,
             progress: written.progress().await?,
             rate: Rate::default(),
             attempts: written.number(),
-            resumable: can_go_on && !written.is_given_up,
+            resumable: written.can_go_on(liveness),
             jobs_ahead: 0,
             owner: written.process().to_string(),
             caller: written.job.caller.clone(),
@@ -63,7 +65,7 @@ fn unended(written: &Written, liveness: Liveness) -> Lifecycle {
         Liveness::Alive | Liveness::Ended => (State::Running, None),
     };
     let ended = written.heard_of.filter(|_| failure.is_some());
-    let backup_id = written.job.request.operation.backup_id().cloned();
+    let backup_id = written.job.backup.clone();
     let report = Arc::new(Report { backup_id, ..Report::default() });
     Lifecycle { state, started, ended, failure, report }
 }

@@ -11,6 +11,7 @@ use super::from_parquet::FromParquet;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
+use crate::sealing::FileKey;
 use selvedge_model::{Batch, Digester};
 
 /// How bytes become rows.
@@ -42,21 +43,23 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `writer` is of lines; `footer` is what comes after the last row group. The error says why it makes no sense.
+    /// `writer` is of lines; `footer` is what comes after the last row group; `key` is that of an encrypted file. The error says
+    /// why it makes no sense.
     pub fn new(
         columns: Arc<Columns>,
         format: DataFormat,
         writer: Writer,
         select: Select,
         footer: &Pieces,
+        key: Option<FileKey>,
     ) -> Result<Self, String> {
         let form: Arc<dyn Decode> = match format {
             DataFormat::Parquet => {
-                let form = FromParquet::new(Arc::clone(&columns), footer);
+                let form = FromParquet::new(Arc::clone(&columns), footer, key.as_ref());
                 Arc::new(form.map_err(|error| format!("is no Parquet file: {error}"))?)
             }
             DataFormat::JsonLines | DataFormat::JsonLinesZstd => {
-                Arc::new(FromLines::new(Arc::clone(&columns), format, writer))
+                Arc::new(FromLines::new(Arc::clone(&columns), format, writer).with_key(key))
             }
         };
         Ok(Self { columns, select, form })

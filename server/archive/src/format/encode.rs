@@ -12,6 +12,7 @@ use super::into_lines::IntoLines;
 use super::into_parquet::IntoParquet;
 use crate::checksum::Checksum;
 use crate::data_file::{Footer, RowGroup};
+use crate::sealing::FileKey;
 use selvedge_model::Batch;
 use selvedge_model::error::{Error, Kind, Result};
 
@@ -67,11 +68,12 @@ const SLICE_BYTES: usize = 256 << 10;
 pub type TenantBatch = (Option<Arc<str>>, Batch);
 
 impl Encoder {
-    pub fn new(columns: Arc<Columns>, format: DataFormat) -> Result<Self> {
+    /// With a key, it comes out encrypted.
+    pub fn new(columns: Arc<Columns>, format: DataFormat, key: Option<FileKey>) -> Result<Self> {
         let form: Box<dyn Encode> = match format {
-            DataFormat::Parquet => Box::new(IntoParquet::new(Arc::clone(&columns))?),
-            DataFormat::JsonLines => Box::new(IntoLines::new(Arc::clone(&columns), false)),
-            DataFormat::JsonLinesZstd => Box::new(IntoLines::new(Arc::clone(&columns), true)),
+            DataFormat::Parquet => Box::new(IntoParquet::new(Arc::clone(&columns), key.as_ref())?),
+            DataFormat::JsonLines => Box::new(IntoLines::new(Arc::clone(&columns), false, key)),
+            DataFormat::JsonLinesZstd => Box::new(IntoLines::new(Arc::clone(&columns), true, key)),
         };
         Ok(Self {
             columns,

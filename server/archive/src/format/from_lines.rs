@@ -12,6 +12,7 @@ use super::foreign;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
+use crate::sealing::FileKey;
 use selvedge_model::{Batch, RestObject};
 
 /// Who has written lines.
@@ -27,11 +28,17 @@ pub struct FromLines {
     columns: Arc<Columns>,
     compressed: bool,
     writer: Writer,
+    key: Option<FileKey>,
 }
 
 impl FromLines {
     pub fn new(columns: Arc<Columns>, format: DataFormat, writer: Writer) -> Self {
-        Self { columns, compressed: format == DataFormat::JsonLinesZstd, writer }
+        Self { columns, compressed: format == DataFormat::JsonLinesZstd, writer, key: None }
+    }
+
+    /// Of lines that are sealed.
+    pub fn with_key(self, key: Option<FileKey>) -> Self {
+        Self { key, ..self }
     }
 
     pub fn columns(&self) -> &Columns {
@@ -109,13 +116,17 @@ impl Decode for FromLines {
 
     fn decode(
         &self,
-        _index: usize,
+        index: usize,
         group: &RowGroup,
         pieces: Pieces,
         select: Select,
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<Vec<Rows>, String> {
-        let bytes = pieces.get(group.offset, group.bytes).ok_or("it is not there")?;
+        let mut bytes = pieces.get(group.offset, group.bytes).ok_or("it is not there")?;
+        if let Some(key) = &self.key {
+            let opened = key.open_part(index, &bytes).ok_or("it is not what was sealed")?;
+            bytes = opened.into();
+        }
         let text = self.unpack(group, &bytes)?;
         let text = str::from_utf8(&text).map_err(|error| error.to_string())?;
         let (mut all, mut rows): (Vec<Rows>, u64) = (Vec::new(), 0);

@@ -8,6 +8,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 
@@ -16,6 +17,7 @@ use super::decode::Decode;
 use super::pieces::Pieces;
 use super::rows::{self, Rows, Select};
 use crate::data_file::RowGroup;
+use crate::sealing::FileKey;
 
 #[derive(Debug)]
 pub struct FromParquet {
@@ -24,8 +26,15 @@ pub struct FromParquet {
 }
 
 impl FromParquet {
-    pub fn new(columns: Arc<Columns>, footer: &Pieces) -> Result<Self, ParquetError> {
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(footer)?;
+    pub fn new(columns: Arc<Columns>, footer: &Pieces, key: Option<&FileKey>) -> Result<Self, ParquetError> {
+        let decryption = key.map(|key| {
+            // What it is bound to is in the file, and nothing else is taken for it.
+            let properties = FileDecryptionProperties::builder(key.bytes().to_vec());
+            properties.with_aad_prefix(key.path().as_bytes().to_vec()).build()
+        });
+        let metadata = ParquetMetaDataReader::new()
+            .with_decryption_properties(decryption.transpose()?)
+            .parse_and_finish(footer)?;
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
         Ok(Self { columns, metadata })
     }

@@ -17,6 +17,7 @@ use super::columns::Columns;
 use super::encode::{Encode, Filled};
 use crate::checksum::Checksum;
 use crate::data_file::RowGroup;
+use crate::sealing::FileKey;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Vectors, parse_references};
 
@@ -25,13 +26,16 @@ const ZSTD_LEVEL: i32 = 3;
 pub struct IntoLines {
     columns: Arc<Columns>,
     compressed: bool,
+    key: Option<FileKey>,
+    /// Row groups that have ended.
+    groups: usize,
     open: Option<(Option<String>, Batch)>,
     lines: Vec<u8>,
 }
 
 impl IntoLines {
-    pub fn new(columns: Arc<Columns>, compressed: bool) -> Self {
-        Self { columns, compressed, open: None, lines: Vec::new() }
+    pub fn new(columns: Arc<Columns>, compressed: bool, key: Option<FileKey>) -> Self {
+        Self { columns, compressed, key, groups: 0, open: None, lines: Vec::new() }
     }
 }
 
@@ -71,7 +75,11 @@ impl Encode for IntoLines {
         } else {
             lines
         };
-        let bytes = Bytes::from(bytes);
+        let bytes = match &self.key {
+            Some(key) => key.seal_part(self.groups, bytes)?,
+            None => Bytes::from(bytes),
+        };
+        self.groups += 1;
         let group = RowGroup {
             offset: filled.offset,
             bytes: bytes.len() as u64,

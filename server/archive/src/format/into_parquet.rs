@@ -7,12 +7,14 @@ use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::encryption::encrypt::FileEncryptionProperties;
 
 use super::arrays::{cannot_encode, to_record};
 use super::columns::{Columns, REFERENCES, section_of};
 use super::encode::{Encode, Filled};
 use crate::checksum::Checksum;
 use crate::data_file::{RowGroup, Section, SectionKind};
+use crate::sealing::FileKey;
 use selvedge_model::Batch;
 use selvedge_model::error::{Error, Result};
 
@@ -26,9 +28,20 @@ pub struct IntoParquet {
 }
 
 impl IntoParquet {
-    pub fn new(columns: Arc<Columns>) -> Result<Self> {
+    pub fn new(columns: Arc<Columns>, key: Option<&FileKey>) -> Result<Self> {
+        let mut properties = columns.parquet.clone();
+        if let Some(key) = key {
+            // The footer too, which has names and statistics.
+            let encryption = FileEncryptionProperties::builder(key.bytes().to_vec())
+                .with_aad_prefix(key.path().as_bytes().to_vec())
+                // Other tools cannot guess it.
+                .with_aad_prefix_storage(true)
+                .build()
+                .map_err(cannot_encode)?;
+            properties = properties.into_builder().with_file_encryption_properties(encryption).build();
+        }
         let options = ArrowWriterOptions::new()
-            .with_properties(columns.parquet.clone())
+            .with_properties(properties)
             // Everything is said by Parquet's own types.
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), columns.schema.clone(), options)

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use object_store::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::collection::CollectionReader;
@@ -13,6 +15,7 @@ use crate::data_file::{FilesJson, SchemaJson, TenantsJson, WrittenSpace};
 use crate::format::Columns;
 use crate::layout;
 use crate::manifest::{CollectionManifest, Manifest};
+use crate::sealing::Seal;
 use crate::store::Store;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
@@ -23,11 +26,21 @@ use selvedge_model::{Buckets, Collection, VectorSpace};
 pub struct BackupReader {
     store: Arc<Store>,
     manifest: Arc<Manifest>,
+    seal: Seal,
 }
 
 impl BackupReader {
-    pub(crate) fn new(store: Arc<Store>, manifest: Manifest) -> Self {
-        Self { store, manifest: Arc::new(manifest) }
+    pub(crate) fn new(store: Arc<Store>, manifest: Manifest, seal: Seal) -> Self {
+        Self { store, manifest: Arc::new(manifest), seal }
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// The folder of one of its collections.
+    pub(super) fn dir(&self, collection: &str) -> Path {
+        layout::collection_dir(&self.manifest.id, collection, &self.seal)
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -76,6 +89,8 @@ impl BackupReader {
         Ok(CollectionReader::new(Stored {
             store: self.store.clone(),
             id: id.clone(),
+            dir: self.dir(name),
+            seal: self.seal.clone(),
             collection,
             aliases: schema.aliases,
             files: files.files,
@@ -101,7 +116,7 @@ impl BackupReader {
 
     async fn read_json<T: DeserializeOwned>(&self, collection: &CollectionManifest, name: &str) -> Result<T> {
         let id = &self.manifest.id;
-        let path = layout::collection_file(id, &collection.name, name);
+        let path = layout::collection_file(&self.dir(&collection.name), name);
         let bytes = self.store.get(&path).await?.ok_or_else(|| self.corrupt(&Damage::missing(&path)))?;
         let expected = collection.blake3.get(name);
         let expected =
@@ -109,6 +124,12 @@ impl BackupReader {
         if Checksum::of(&bytes) != *expected {
             return Err(self.corrupt(&Damage::altered(&path, "backup.json")));
         }
+        let bytes = match &self.seal {
+            Some(key) => key.file(&path).open(&bytes).map(Bytes::from).ok_or_else(|| {
+                corrupt(id, format_args!("{path} is not sealed with the key of the backup"))
+            })?,
+            None => bytes,
+        };
         serde_json::from_slice(&bytes)
             .map_err(|error| corrupt(id, format_args!("{path} is not valid")).caused_by(error))
     }

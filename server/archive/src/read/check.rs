@@ -17,7 +17,7 @@ impl BackupReader {
     pub async fn damaged_lists(&self, collection: &CollectionManifest) -> Result<Vec<Damage>> {
         let mut damages = Vec::new();
         for (name, checksum) in &collection.blake3 {
-            let path = layout::collection_file(&self.manifest().id, &collection.name, name);
+            let path = layout::collection_file(&self.dir(&collection.name), name);
             damages.extend(self.damaged(&path, *checksum).await?);
         }
         Ok(damages)
@@ -45,13 +45,14 @@ impl BackupReader {
     pub async fn extra_files(&self, readers: &[CollectionReader]) -> Result<Vec<Damage>> {
         let id = &self.manifest().id;
         let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id)]);
+        listed.extend(self.is_sealed().then(|| layout::key(&layout::backup_dir(id))));
         let mut unknown = vec![layout::dooms_dir(id)];
         for collection in &self.manifest().collections {
-            let files = collection.blake3.keys();
-            listed.extend(files.map(|name| layout::collection_file(id, &collection.name, name)));
+            let (files, dir) = (collection.blake3.keys(), self.dir(&collection.name));
+            listed.extend(files.map(|name| layout::collection_file(&dir, name)));
             match readers.iter().find(|reader| reader.collection().name == collection.name) {
                 Some(reader) => listed.extend(reader.files().iter().map(|file| reader.path(file))),
-                None => unknown.push(layout::collection_dir(id, &collection.name)),
+                None => unknown.push(dir),
             }
         }
         let there = self.store().list(&layout::backup_dir(id)).await?;

@@ -78,6 +78,17 @@ impl CollectionReader {
         })
     }
 
+    /// Of its data files, where each is in the repository and what it is encrypted with, in hex. Empty if they are not.
+    pub fn file_keys(&self) -> Vec<(&DataFile, String, String)> {
+        let Some(seal) = &self.stored.seal else { return Vec::new() };
+        let key = |file| {
+            let path = self.stored.path(file);
+            let hex = seal.file(&path).bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            (file, path.to_string(), hex)
+        };
+        self.files().iter().map(key).collect()
+    }
+
     /// Opens one of its files to read what is selected: reads and checks the footer.
     pub async fn open(&self, file: &DataFile, select: Select) -> Result<FileReader> {
         let index = self.files().iter().position(|known| known.name == file.name).ok_or_else(|| {
@@ -96,7 +107,7 @@ impl CollectionReader {
         damage.error(&self.stored.id)
     }
 
-    pub(super) fn path(&self, file: &DataFile) -> Path {
+    pub(crate) fn path(&self, file: &DataFile) -> Path {
         self.stored.path(file)
     }
 }

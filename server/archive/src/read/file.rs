@@ -31,8 +31,9 @@ impl FileReader {
         let format =
             DataFormat::of_file(&file.name).ok_or_else(|| unreadable("is of no known format".to_owned()))?;
         let writer = if stored.edited.contains(&file.name) { Writer::Others } else { Writer::Ourselves };
+        let key = stored.seal.as_ref().map(|key| key.file(&path));
         let decoder =
-            Decoder::new(stored.columns.clone(), format, writer, select, &footer).map_err(unreadable)?;
+            Decoder::new(stored.columns.clone(), format, writer, select, &footer, key).map_err(unreadable)?;
         if decoder.groups().is_some_and(|groups| groups != file.row_groups.len()) {
             let what = format_args!("{path} has not the row groups that files.json lists");
             return Err(corrupt(&stored.id, what));

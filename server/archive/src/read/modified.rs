@@ -40,7 +40,11 @@ impl CollectionReader {
         let mut modified = Vec::new();
         for (index, file) in self.files().iter().enumerate() {
             let is_line = DataFormat::of_file(&file.name).is_some_and(DataFormat::is_lines);
-            if is_line && !self.stored.store.holds(&self.path(file), file.bytes, file.blake3).await? {
+            // What is sealed nobody can have edited.
+            if is_line
+                && self.stored.seal.is_none()
+                && !self.stored.store.holds(&self.path(file), file.bytes, file.blake3).await?
+            {
                 modified.push(index);
             }
         }

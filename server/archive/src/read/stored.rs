@@ -11,6 +11,7 @@ use crate::checksum::Checksum;
 use crate::data_file::{DataFile, TenantRecord};
 use crate::format::{Columns, Pieces};
 use crate::layout;
+use crate::sealing::Seal;
 use crate::store::Store;
 use crate::store_error::corrupt;
 use crate::threads::off_the_async_threads;
@@ -22,6 +23,9 @@ use selvedge_model::{Buckets, Collection, DimensionCount};
 pub struct Stored {
     pub store: Arc<Store>,
     pub id: BackupId,
+    /// Its folder.
+    pub dir: Path,
+    pub seal: Seal,
     pub collection: Collection,
     pub aliases: Vec<String>,
     pub files: Vec<DataFile>,
@@ -43,7 +47,7 @@ pub struct Part {
 
 impl Stored {
     pub fn path(&self, file: &DataFile) -> Path {
-        layout::data_file(&self.id, &self.collection.name, &file.name)
+        layout::data_file(&self.dir, &file.name)
     }
 
     /// Fetches parts of a data file, which are in its order, and checks each of them.

@@ -49,7 +49,10 @@ impl Backup {
     }
 
     async fn first_file(&self) -> Path {
-        layout::data_file(&id("b"), "Article", &self.reader().await.unwrap().files()[0].name)
+        layout::data_file(
+            &layout::collection_dir(&id("b"), "Article", &None),
+            &self.reader().await.unwrap().files()[0].name,
+        )
     }
 }
 
@@ -149,7 +152,7 @@ async fn files_that_are_cut_longer_altered_or_gone_are_told_by_name_and_in_the_s
 async fn the_lists_of_a_collection_are_checked_before_they_are_used() {
     let backup = Backup::new().await;
     for name in [layout::SCHEMA, layout::FILES] {
-        let path = layout::collection_file(&id("b"), "Article", name);
+        let path = layout::collection_file(&layout::collection_dir(&id("b"), "Article", &None), name);
         let sound = backup.get(&path).await;
         let mut altered = sound.clone();
         altered[sound.len() / 2] ^= 1;

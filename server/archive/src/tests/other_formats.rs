@@ -25,12 +25,12 @@ impl Backup {
     }
 
     async fn list(&self, name: &str) -> Value {
-        let path = layout::collection_file(&id("b"), "Article", name);
+        let path = layout::collection_file(&layout::collection_dir(&id("b"), "Article", &None), name);
         serde_json::from_slice(&self.repository.store().get(&path).await.unwrap().unwrap()).unwrap()
     }
 
     async fn put_list(&mut self, name: &str, list: &Value) {
-        let path = layout::collection_file(&id("b"), "Article", name);
+        let path = layout::collection_file(&layout::collection_dir(&id("b"), "Article", &None), name);
         let bytes = list.to_string();
         self.manifest["collections"][0]["blake3"][name] = json!(Checksum::of(bytes.as_bytes()));
         self.repository.store().put(&path, bytes.into()).await.unwrap();
@@ -49,7 +49,10 @@ impl Backup {
     async fn age(&mut self) {
         let mut files = self.list(layout::FILES).await;
         for file in files["files"].as_array_mut().unwrap() {
-            let path = layout::data_file(&id("b"), "Article", file["name"].as_str().unwrap());
+            let path = layout::data_file(
+                &layout::collection_dir(&id("b"), "Article", &None),
+                file["name"].as_str().unwrap(),
+            );
             let data = self.repository.store().get(&path).await.unwrap().unwrap();
             file.as_object_mut().unwrap().remove("covers");
             for group in file["row_groups"].as_array_mut().unwrap() {

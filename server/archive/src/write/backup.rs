@@ -8,6 +8,7 @@ use crate::checksum::Checksum;
 use crate::format::{Columns, DataFormat};
 use crate::layout;
 use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
+use crate::sealing::Seal;
 use crate::store::{Created, Haste, Store};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, VectorSpace};
@@ -23,6 +24,7 @@ pub struct BackupWriter {
     claim: Checksum,
     limits: Limits,
     format: DataFormat,
+    seal: Seal,
 }
 
 impl BackupWriter {
@@ -33,8 +35,9 @@ impl BackupWriter {
         job_id: String,
         claim: Checksum,
         limits: Limits,
+        seal: Seal,
     ) -> Self {
-        Self { store, haste, id, job_id, claim, limits, format: DataFormat::default() }
+        Self { store, haste, id, job_id, claim, limits, format: DataFormat::default(), seal }
     }
 
     /// In which format objects are written from now on.
@@ -61,7 +64,8 @@ impl BackupWriter {
             columns: Arc::new(Columns::new(collection, spaces)?),
             format: self.format,
             collection: collection.name.clone(),
-            backup: self.id.clone(),
+            dir: layout::collection_dir(&self.id, &collection.name, &self.seal),
+            seal: self.seal.clone(),
         };
         CollectionWriter::create(destination, collection, aliases).await
     }
@@ -78,12 +82,13 @@ impl BackupWriter {
         if names.len() != collections.len() {
             return Err(Error::internal(format!("a collection is twice in backup {}", self.id)));
         }
-        let manifest = Manifest::new(self.id.clone(), self.job_id.clone(), self.claim, summary, collections);
+        let (id, job_id) = (self.id.clone(), self.job_id.clone());
+        let manifest = Manifest::new(id, job_id, self.claim, summary, collections, &self.seal);
         // What came off while the job ran would take the manifest onto the disk below.
         self.store.check_again().await?;
         self.store.settle(&self.haste).await?;
         at_last.await?;
-        match self.store.create(&layout::manifest(&self.id), manifest.to_json()?).await? {
+        match self.store.create(&layout::manifest(&self.id), manifest.to_json(&self.seal)?).await? {
             Created::Done => Ok(manifest),
             Created::Taken(_) => {
                 let place = self.store.place();
@@ -99,8 +104,9 @@ impl BackupWriter {
     /// Deletes what an earlier attempt wrote of collections that are not among these.
     pub async fn sweep(&self, collections: &[CollectionManifest]) -> Result<()> {
         self.refuse_committed().await?;
-        let folders: BTreeSet<_> =
-            collections.iter().map(|collection| layout::collection_dir(&self.id, &collection.name)).collect();
+        let folder =
+            |collection: &CollectionManifest| layout::collection_dir(&self.id, &collection.name, &self.seal);
+        let folders: BTreeSet<_> = collections.iter().map(folder).collect();
         let mut there = self.store.list(&layout::collections_dir(&self.id)).await?;
         there.retain(|path| !folders.iter().any(|folder| path.prefix_matches(folder)));
         self.store.delete(there).await.map(drop)

@@ -45,9 +45,9 @@ impl CollectionWriter {
 
     /// Deletes data files that are not among these: what an attempt that died was writing. No file writer may be at work.
     pub async fn sweep(&self, files: &[DataFile]) -> Result<()> {
-        let Destination { store, backup, collection, .. } = &*self.destination;
+        let Destination { store, dir, .. } = &*self.destination;
         let listed: BTreeSet<_> = files.iter().map(|file| self.destination.data_file(&file.name)).collect();
-        let dir = layout::data_dir(backup, collection);
+        let dir = layout::data_dir(dir);
         let mut there = store.list(&dir).await?;
         there.retain(|path| !listed.contains(path));
         store.delete(there).await?;

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use object_store::path::Path;
 use serde::Serialize;
 
-use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::format::{Columns, DataFormat};
 use crate::layout;
+use crate::sealing::Seal;
 use crate::store::{Haste, Store};
 use selvedge_model::error::{Error, Result};
 
@@ -46,24 +46,31 @@ pub struct Destination {
     pub columns: Arc<Columns>,
     pub format: DataFormat,
     pub collection: String,
-    pub backup: BackupId,
+    /// Its folder.
+    pub dir: Path,
+    pub seal: Seal,
 }
 
 impl Destination {
     pub fn data_file(&self, name: &str) -> Path {
-        layout::data_file(&self.backup, &self.collection, name)
+        layout::data_file(&self.dir, name)
     }
 
     /// `name` is one of those in [`layout`].
     pub fn list(&self, name: &str) -> Path {
-        layout::collection_file(&self.backup, &self.collection, name)
+        layout::collection_file(&self.dir, name)
     }
 
     pub async fn put_list(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<Checksum> {
         let bytes = serde_json::to_vec(value)
             .map_err(|error| Error::internal(format!("{name} cannot be written as JSON")).caused_by(error))?;
+        let path = self.list(name);
+        let bytes = match &self.seal {
+            Some(key) => key.file(&path).seal(bytes)?,
+            None => bytes.into(),
+        };
         let checksum = Checksum::of(&bytes);
-        self.store.put_hastily(&self.haste, &self.list(name), bytes.into()).await?;
+        self.store.put_hastily(&self.haste, &path, bytes.into()).await?;
         Ok(checksum)
     }
 }

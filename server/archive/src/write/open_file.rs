@@ -35,8 +35,10 @@ impl OpenFile {
     pub fn new(destination: &Arc<Destination>, written: Arc<AtomicU64>) -> Result<Self> {
         // Never used before, also not by an attempt that failed.
         let name = format!("{}{}", Uuid::now_v7().simple(), destination.format.extension());
-        let encoder = Box::new(Encoder::new(destination.columns.clone(), destination.format)?);
-        let upload = Upload::new(destination.clone(), destination.data_file(&name));
+        let path = destination.data_file(&name);
+        let key = destination.seal.as_ref().map(|key| key.file(&path));
+        let encoder = Box::new(Encoder::new(destination.columns.clone(), destination.format, key)?);
+        let upload = Upload::new(destination.clone(), path);
         Ok(Self { name, encoder, upload, written })
     }
 

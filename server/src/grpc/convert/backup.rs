@@ -7,12 +7,17 @@ use super::retention::decision;
 use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
-use selvedge_archive::{BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest};
+use selvedge_archive::{
+    BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Opened,
+};
 use selvedge_model::error::{Error, Result};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
     let BackupPage { backups, held, unreadable, next } = page;
-    let shown = |manifest: &Manifest| v1::Backup { held: held.contains(&manifest.id), ..backup(manifest) };
+    let shown = |found: &Opened<Manifest>| v1::Backup {
+        held: held.contains(&found.cover().id),
+        ..as_far_as_known(found)
+    };
     v1::ListBackupsResponse {
         backups: backups.iter().map(shown).collect(),
         next_page_token: next.unwrap_or_default(),
@@ -50,6 +55,24 @@ pub fn pruned(pruned: Pruned, decisions: &[Decision]) -> v1::PruneBackupsRespons
     }
 }
 
+pub fn as_far_as_known(found: &Opened<Manifest>) -> v1::Backup {
+    let cover = match found {
+        Opened::Whole(manifest) => return backup(manifest),
+        Opened::Cover(cover) => cover,
+    };
+    v1::Backup {
+        id: cover.id.to_string(),
+        start_time: Some(timestamp(cover.start_time)),
+        end_time: Some(timestamp(cover.end_time)),
+        selvedge_version: cover.selvedge_version.clone(),
+        format_version: cover.format_version,
+        bytes: cover.bytes,
+        encrypted: true,
+        sealed: true,
+        ..v1::Backup::default()
+    }
+}
+
 pub fn backup(manifest: &Manifest) -> v1::Backup {
     v1::Backup {
         id: manifest.id.to_string(),
@@ -67,6 +90,8 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         collections: manifest.collections.iter().map(collection).collect(),
         remarks: manifest.remarks.iter().map(remark).collect(),
         tags: manifest.options.tags.clone(),
+        encrypted: manifest.is_encrypted(),
+        sealed: false,
         held: false,
     }
 }

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use selvedge_proto::v1;
 
 use super::names::check_names;
-use crate::grpc::convert::backup;
+use crate::grpc::convert::as_far_as_known;
 use crate::jobs::{Decision, Policy};
 use selvedge_model::error::{Error, Result};
 
@@ -39,6 +39,10 @@ pub fn policy(wire: Option<v1::RetentionPolicy>) -> Result<Policy> {
 }
 
 pub fn decision(decision: &Decision) -> v1::RetentionDecision {
-    let Decision { backup: manifest, reasons, removed } = decision;
-    v1::RetentionDecision { backup: Some(backup(manifest)), reasons: reasons.clone(), removed: *removed }
+    let Decision { backup, reasons, removed } = decision;
+    v1::RetentionDecision {
+        backup: Some(as_far_as_known(backup)),
+        reasons: reasons.clone(),
+        removed: *removed,
+    }
 }

@@ -95,9 +95,9 @@ impl BackupService for Backups {
     ) -> Result<Response<v1::GetBackupResponse>, Status> {
         let request = request.into_inner();
         let (repository, id) = self.backup(&request.repository, &request.backup_id).await.map_err(refusal)?;
-        let manifest = repository.manifest(&id).await.map_err(refusal)?;
+        let found = repository.look_at(&id).await.map_err(refusal)?;
         let held = repository.held(&id).await.map_err(refusal)?.is_some();
-        let backup = v1::Backup { held, ..convert::backup(&manifest) };
+        let backup = v1::Backup { held, ..convert::as_far_as_known(&found) };
         Ok(Response::new(v1::GetBackupResponse { backup: Some(backup) }))
     }
 

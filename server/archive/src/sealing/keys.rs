@@ -1,0 +1,223 @@
+//! The keys of what is sealed in a repository.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use age::secrecy::SecretString;
+use bytes::Bytes;
+use object_store::path::Path;
+use tokio::sync::OnceCell;
+
+use super::key::is_sealed;
+use super::keyring::{new_identity, unwrap_identity, wrong_passphrase};
+use super::{Encryption, Key, Keyring, Seal};
+use crate::layout;
+use crate::store::{Created, Store};
+use crate::threads::off_the_async_threads;
+use selvedge_model::error::{Error, Kind, Result};
+
+/// Who may open what a repository holds, and the keys that are known already.
+#[derive(Debug, Default)]
+pub struct Keys {
+    holder: Option<Holder>,
+    /// By the folder that each is for; None for one that has none. A key that was made here stays known, so a server without an
+    /// identity can go on with its own jobs.
+    known: Mutex<HashMap<Path, Option<Known>>>,
+    /// That backups are encrypted here.
+    noted: OnceCell<()>,
+}
+
+/// A key, and what is in its `key.age`.
+type Known = (Bytes, Arc<Key>);
+
+#[derive(Debug)]
+enum Holder {
+    Keyring(Keyring),
+    /// Opens the identity that is in the repository. That takes a second, so it is done once.
+    Passphrase(SecretString, OnceCell<Keyring>),
+}
+
+impl Keys {
+    /// `of` is how messages call what it is for.
+    pub fn new(encryption: Option<&Encryption>, of: &str) -> Result<Self> {
+        let holder = match encryption {
+            None => None,
+            Some(Encryption { passphrase: Some(passphrase), .. }) => {
+                Some(Holder::Passphrase(passphrase.clone(), OnceCell::new()))
+            }
+            Some(encryption) => Some(Holder::Keyring(Keyring::new(encryption, of)?)),
+        };
+        Ok(Self { holder, ..Self::default() })
+    }
+
+    /// Whether what is written is sealed.
+    pub fn are_wanted(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// Whether anything that others have sealed can be opened.
+    pub fn can_open(&self) -> bool {
+        match &self.holder {
+            None => false,
+            Some(Holder::Keyring(keyring)) => keyring.opens(),
+            Some(Holder::Passphrase(..)) => true,
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Path, Option<Known>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That of a folder, if it is known.
+    pub fn of(&self, dir: &Path) -> Seal {
+        self.known().get(dir).and_then(|known| Some(known.as_ref()?.1.clone()))
+    }
+
+    fn remember(&self, dir: &Path, wrapped: Bytes, key: Key) -> Arc<Key> {
+        let key = Arc::new(key);
+        self.known().insert(dir.clone(), Some((wrapped, key.clone())));
+        key
+    }
+
+    /// The folder may have become another's since, of the same name.
+    pub fn forget(&self, dir: &Path) {
+        self.known().remove(dir);
+    }
+}
+
+impl Store {
+    /// The key for what is about to be written into a folder; made if there is none. None if nothing is to be sealed here.
+    pub async fn make_key(&self, dir: &Path) -> Result<Seal> {
+        let Some(keyring) = self.keyring().await? else { return Ok(None) };
+        let (path, key) = (layout::key(dir), Key::random()?);
+        let wrapped = Bytes::from(keyring.wrap(&key)?);
+        let found = match self.create(&path, wrapped.clone()).await? {
+            Created::Done => return Ok(Some(self.keys.remember(dir, wrapped, key))),
+            Created::Taken(found) => found,
+        };
+        let known = self.keys.known().get(dir).cloned().flatten().filter(|(known, _)| *known == found);
+        match known {
+            Some((_, key)) => Ok(Some(key)),
+            None => {
+                let key = self.unwrap(keyring, &path, &found)?;
+                Ok(Some(self.keys.remember(dir, found, key)))
+            }
+        }
+    }
+
+    /// What is in a folder is sealed with; None if nothing is. Of a folder of whose name there will never be another.
+    pub async fn key_if_any(&self, dir: &Path) -> Result<Seal> {
+        if !self.keys.are_wanted() {
+            return Ok(None);
+        }
+        if let Some(known) = self.keys.known().get(dir) {
+            return Ok(known.as_ref().map(|(_, key)| key.clone()));
+        }
+        if self.head(&layout::key(dir)).await?.is_some() {
+            return self.key(dir).await.map(Some);
+        }
+        self.keys.known().insert(dir.clone(), None);
+        Ok(None)
+    }
+
+    /// Fails if backups are made here that are encrypted, and this server would make one that is not: somebody has forgotten to
+    /// configure it.
+    pub async fn refuse_in_the_open(&self) -> Result<()> {
+        let path = layout::encrypted();
+        if self.keys.are_wanted() {
+            let note = || async { self.create(&path, Bytes::from_static(b"{}")).await.map(drop) };
+            return self.keys.noted.get_or_try_init(note).await.map(drop);
+        }
+        if self.head(&path).await?.is_none() {
+            return Ok(());
+        }
+        let text =
+            format!("backups in {} are encrypted, and this server is not configured for that", self.place());
+        Err(Error::new(Kind::KeyMissing, text).hint(format!(
+            "name its recipients in the configuration; if backups in the open are wanted there from now on, delete {path}"
+        )))
+    }
+
+    /// The key of what is sealed in a folder.
+    pub async fn key(&self, dir: &Path) -> Result<Arc<Key>> {
+        if let Some(key) = self.keys.of(dir) {
+            return Ok(key);
+        }
+        let path = layout::key(dir);
+        let Some(keyring) = self.keyring().await? else { return Err(self.no_key(&path)) };
+        let Some(wrapped) = self.get(&path).await? else {
+            let text =
+                format!("{path} in {} is missing: what is sealed with it cannot be read", self.place());
+            return Err(
+                Error::new(Kind::BackupCorrupt, text).hint("bring it back from a copy of the repository")
+            );
+        };
+        let key = self.unwrap(keyring, &path, &wrapped)?;
+        Ok(self.keys.remember(dir, wrapped, key))
+    }
+
+    /// What is in a file of a folder, whether or not it is sealed.
+    pub async fn opened(&self, dir: &Path, path: &Path, bytes: Bytes) -> Result<Bytes> {
+        if !is_sealed(&bytes) {
+            return Ok(bytes);
+        }
+        let key = self.key(dir).await?;
+        key.file(path).open(&bytes).map(Bytes::from).ok_or_else(|| {
+            let text = format!("{path} in {} is not what was sealed: it was altered, or moved", self.place());
+            Error::new(Kind::BackupCorrupt, text).hint("bring it back from a copy of the repository")
+        })
+    }
+
+    fn unwrap(&self, keyring: &Keyring, path: &Path, wrapped: &[u8]) -> Result<Key> {
+        match keyring.open(wrapped) {
+            Ok(Some(key)) => Ok(key),
+            Ok(None) => Err(self.no_key(path)),
+            Err(why) => {
+                let text = format!("{path} in {} is damaged: {why}", self.place());
+                Err(Error::new(Kind::BackupCorrupt, text).hint("bring it back from a copy of the repository"))
+            }
+        }
+    }
+
+    fn no_key(&self, path: &Path) -> Error {
+        let what = path.as_ref().trim_end_matches(layout::KEY).trim_end_matches('/');
+        let text = format!("{what} in {} is encrypted, and this server has no identity for it", self.place());
+        Error::new(Kind::KeyMissing, text)
+            .hint("let a server read it that has an identity of one of its recipients, or its passphrase")
+    }
+
+    /// None if nothing is to be sealed here.
+    pub async fn keyring(&self) -> Result<Option<&Keyring>> {
+        match &self.keys.holder {
+            None => Ok(None),
+            Some(Holder::Keyring(keyring)) => Ok(Some(keyring)),
+            Some(Holder::Passphrase(passphrase, opened)) => {
+                opened.get_or_try_init(|| self.open_identity(passphrase)).await.map(Some)
+            }
+        }
+    }
+
+    /// The identity in the repository, which is made if there is none.
+    async fn open_identity(&self, passphrase: &SecretString) -> Result<Keyring> {
+        let path = layout::identity();
+        let wrapped = match self.get(&path).await? {
+            Some(wrapped) => wrapped,
+            None => {
+                let passphrase = passphrase.clone();
+                let new: Bytes = off_the_async_threads(move || new_identity(&passphrase)).await?.into();
+                match self.create(&path, new.clone()).await? {
+                    Created::Done => new,
+                    Created::Taken(other) => other,
+                }
+            }
+        };
+        let (passphrase, place) = (passphrase.clone(), self.place());
+        off_the_async_threads(move || {
+            let opened = unwrap_identity(&wrapped, &passphrase);
+            let identity = opened.map_err(|error| wrong_passphrase(&place, error))?;
+            let encryption = Encryption { identity: Some(identity), ..Encryption::default() };
+            Keyring::new(&encryption, &place)
+        })
+        .await
+    }
+}

@@ -1,0 +1,80 @@
+//! Keys that get other recipients, while what they are for stays as it is.
+
+use age::secrecy::SecretString;
+use bytes::Bytes;
+use object_store::path::Path;
+
+use super::keyring::{unwrap_identity, wrap_identity, wrong_passphrase};
+use crate::store::Store;
+use crate::threads::off_the_async_threads;
+use crate::{Repository, layout};
+use selvedge_model::error::{Error, Kind, Result};
+
+/// What became of the keys of a repository.
+#[derive(Debug, Default)]
+pub struct Rewrapped {
+    /// For how many backups and jobs.
+    pub keys: u64,
+    /// What no identity here opens, and so stays as it was: backups and jobs, by their folders.
+    pub closed: Vec<String>,
+}
+
+impl Repository {
+    /// Encrypts the key of each backup and job for the recipients that are configured now. What is cut off can be repeated.
+    pub async fn rewrap_keys(&self) -> Result<Rewrapped> {
+        let mut done = Rewrapped::default();
+        for dir in self.sealed_folders().await? {
+            match self.store().rewrap_key(&dir).await {
+                Ok(true) => done.keys += 1,
+                Ok(false) => {}
+                Err(error) if error.kind() == Kind::KeyMissing => done.closed.push(dir.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Encrypts the identity of the repository with another passphrase, so that none of its keys has to be.
+    pub async fn change_passphrase(&self, old: &SecretString, new: &SecretString) -> Result<()> {
+        let (path, place) = (layout::identity(), self.store().place());
+        let wrapped = self.store().get(&path).await?.ok_or_else(|| {
+            Error::new(
+                Kind::KeyMissing,
+                format!("{place} has no {path}: nothing was encrypted there with a passphrase"),
+            )
+        })?;
+        let (old, new) = (old.clone(), new.clone());
+        let again = off_the_async_threads(move || {
+            let identity =
+                unwrap_identity(&wrapped, &old).map_err(|error| wrong_passphrase(&place, error))?;
+            wrap_identity(&identity, &new)
+        });
+        self.store().put(&path, Bytes::from(again.await?).into()).await
+    }
+
+    async fn sealed_folders(&self) -> Result<Vec<Path>> {
+        let mut dirs = Vec::new();
+        for parent in [layout::backups_dir(), layout::jobs_dir()] {
+            let names = self.store().folder_names(&parent).await?;
+            dirs.extend(names.into_iter().map(|name| parent.clone().join(name)));
+        }
+        Ok(dirs)
+    }
+}
+
+impl Store {
+    /// False if there is no key.
+    async fn rewrap_key(&self, dir: &Path) -> Result<bool> {
+        let path = layout::key(dir);
+        if self.head(&path).await?.is_none() {
+            return Ok(false);
+        }
+        // By an identity, and not by what is known already.
+        self.keys.forget(dir);
+        let key = self.key(dir).await?;
+        let Some(keyring) = self.keyring().await? else { return Ok(false) };
+        self.put(&path, Bytes::from(keyring.wrap(&key)?).into()).await?;
+        self.keys.forget(dir);
+        Ok(true)
+    }
+}
