@@ -1,5 +1,5 @@
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
@@ -7,9 +7,9 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Memory;
 use crate::checksum::Checksum;
 use crate::keep::being_removed;
-use crate::list::Times;
 use crate::location::Location;
 use crate::marker::NO_REPOSITORY_HINT;
 use crate::store::{Bucket, Created, Folder, Haste, Store};
@@ -22,7 +22,7 @@ use selvedge_model::error::{Error, Kind, Result, counted};
 pub struct Repository {
     store: Arc<Store>,
     limits: Limits,
-    times: Arc<Mutex<Times>>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// Of a file that is written in parts into a folder.
@@ -107,15 +107,12 @@ impl Repository {
     }
 
     fn on(store: Store) -> Self {
-        Self { store: Arc::new(store), limits: Limits::default(), times: Arc::default() }
+        Self { store: Arc::new(store), limits: Limits::default(), memory: Arc::default() }
     }
 
-    pub(crate) fn times(&self) -> Times {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn set_times(&self, times: Times) {
-        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
+    /// What is known of its backups. Not to be held for long.
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the place a repository, unless it is one. What is in it stays.

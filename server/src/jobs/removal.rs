@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_archive::{BackupFilter, BackupId, BackupPage, Manifest, Page, Repository};
+use selvedge_archive::{BackupId, Manifest, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::FIRST_BACKUP;
 
@@ -20,9 +20,6 @@ pub struct Decision {
     /// Whether it is gone now.
     pub removed: bool,
 }
-
-/// Manifests are read so many at a time.
-const PAGE: usize = 100;
 
 impl Registry {
     /// Which jobs need which backups, and why.
@@ -100,7 +97,8 @@ impl Registry {
         if policy.is_empty() {
             return Ok(Vec::new());
         }
-        let mut manifests = all(repository).await?;
+        // Those that cannot be read are not among them, and so are never removed.
+        let mut manifests = repository.all_backups().await?;
         let (uses, held) = (self.uses(repository).await?, repository.all_held().await?);
         let mut decisions = Vec::new();
         for Verdict { id, mut reasons } in judge(policy, &manifests) {
@@ -132,18 +130,4 @@ impl Registry {
 
 fn why(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
-}
-
-/// Those that cannot be read are not among them, and so are never removed.
-async fn all(repository: &Repository) -> Result<Vec<Manifest>> {
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let BackupPage { backups, next, .. } =
-            repository.list_backups(Page { size: PAGE, token }, &BackupFilter::default()).await?;
-        all.extend(backups);
-        match next {
-            None => return Ok(all),
-            next => token = next,
-        }
-    }
 }
