@@ -224,6 +224,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(stores::nothing_is_left_of_an_upload_that_was_stopped).only_on(&[S3]),
         stand_in!(stores::an_upload_whose_end_is_not_answered_is_whole).only_on(&[S3]),
         stand_in!(stores::only_one_creates).only_on(&StoreKind::ALL),
+        stand_in!(stores::a_list_takes_few_requests).only_on(&[S3]),
         both!(jobs::hanging_up_does_not_stop_a_job),
         stand_in!(jobs::a_cancelled_backup_leaves_nothing),
         stand_in!(jobs::a_cancelled_restore_ends_after_its_last_write),

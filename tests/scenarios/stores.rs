@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use selvedge_archive::{Repository, RepositoryConfig, StoreOption};
+use chrono::Utc;
+use selvedge_archive::{
+    BackupKind, BackupOptions, ClusterIdentity, CommitSummary, Repository, RepositoryConfig, StoreOption,
+};
 use selvedge_model::error::{Error, Kind};
 use selvedge_tests::harness::object_server::{InProcess, ObjectServer, SECRET_KEY};
 use selvedge_tests::harness::world::{Serving, World};
@@ -192,5 +195,35 @@ pub async fn only_one_creates(world: &mut World) -> anyhow::Result<()> {
         }
         ensure!(winners == 1, "{winners} have created {name}");
     }
+    Ok(())
+}
+
+/// However many backups there are.
+pub async fn a_list_takes_few_requests(world: &mut World) -> anyhow::Result<()> {
+    const BACKUPS: usize = 30;
+    let repository = Repository::open(&server(world)?.repository())?;
+    for number in 0..BACKUPS {
+        let backup = repository.create_backup(&format!("b{number:02}").parse()?, "job").await?;
+        let summary = CommitSummary {
+            kind: BackupKind::Full,
+            weaviate_version: String::new(),
+            cluster: ClusterIdentity::default(),
+            start_time: Utc::now(),
+            end_time: Utc::now(),
+            options: BackupOptions::default(),
+            remarks: Vec::new(),
+        };
+        backup.commit(summary, Vec::new(), std::future::ready(Ok(()))).await?;
+    }
+    ensure!(world.backup_ids().await?.len() == BACKUPS);
+    // Another one knows only what is written down.
+    world.serve_with(Serving::default()).await?;
+    let faults = in_process(world)?.faults().clone();
+    let count = || (faults.calls().len(), faults.count(&Call::rest("*", "/selvedge/backups/**")));
+    let before = count();
+    ensure!(world.backup_ids().await?.len() == BACKUPS);
+    let after = count();
+    let (all, of_backups) = (after.0 - before.0, after.1 - before.1);
+    ensure!(of_backups <= 6 && all < BACKUPS, "{all} requests, of them {of_backups} for backups");
     Ok(())
 }

@@ -87,7 +87,7 @@ impl Repository {
         match newest {
             None => self.store().keyring().await.map(drop),
             Some(found) => {
-                let id = found.cover().id;
+                let id = found.id().clone();
                 self.store().keys.forget(&layout::backup_dir(&id));
                 self.open_backup(&id).await.map(drop)
             }

@@ -104,6 +104,8 @@ impl Repository {
         }
         let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
         let bytes = files.iter().map(|file| file.size).sum();
+        // From then on nobody believes an index that has it.
+        self.store().put(&layout::removal(id, Uuid::new_v4()), to_json(&Utc::now())?.into()).await?;
         self.store().delete(vec![layout::manifest(id)]).await?;
         let claim = layout::claim(id);
         let rest = files.iter().map(|file| file.location.clone()).filter(|path| *path != claim);

@@ -76,6 +76,23 @@ pub fn doom(id: &BackupId, removal: uuid::Uuid) -> Path {
     dooms_dir(id).join(format!("{removal}.json"))
 }
 
+pub fn catalog_dir() -> Path {
+    Path::from("catalog")
+}
+
+pub fn index() -> Path {
+    catalog_dir().join("index.jsonl")
+}
+
+pub fn removals_dir() -> Path {
+    catalog_dir().join("removed")
+}
+
+/// One for each removal, and not beside the manifest: one list tells of all, and it outlives the backup.
+pub fn removal(id: &BackupId, removal: uuid::Uuid) -> Path {
+    removals_dir().join(id.as_str()).join(format!("{removal}.json"))
+}
+
 pub fn collections_dir(id: &BackupId) -> Path {
     backup_dir(id).join("collections")
 }

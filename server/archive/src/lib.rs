@@ -22,6 +22,10 @@
 //!
 //! holds/<backup-id>.json                         only while somebody wants the backup to stay
 //!
+//! catalog/index.jsonl                            what every backup.json says, so that a list need not read them; may be
+//!                                                deleted at any time, and is written again by the next list
+//! catalog/removed/<backup-id>/<uuid>.json        this backup was removed: what an index says of it may be from before
+//!
 //! jobs/<job-id>/job.json                         what was asked for; created first, create-only
 //! jobs/<job-id>/attempts/<n>.json                which process tries it; create-only, so no two are both n
 //! jobs/<job-id>/alive/<n>.json                   rewritten every few seconds while attempt n lasts: how far it is
@@ -39,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod backup_id;
+mod catalog;
 mod checksum;
 mod config;
 mod data_file;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::ObjectMeta;
 
+use crate::catalog::{CONCURRENCY, Catalog};
 use crate::{BackupId, BackupKind, FileInfo, Manifest, Opened, Repository, layout};
 use selvedge_model::Selection;
 use selvedge_model::error::{Error, Kind, Result, listed};
@@ -70,51 +70,65 @@ pub struct Uncommitted {
     pub files: Vec<FileInfo>,
 }
 
-/// Requests in flight while listing.
-const CONCURRENCY: usize = 16;
+/// So many of the first on a page are read again, if only remembered: what is decided by a list is decided by its first.
+const SURE: usize = 3;
 
-/// When backups were made, by their own account: what the store says of files is as old as the last copy of them. A manifest
-/// is never changed, so it is read once, as long as the store says that it is the same.
-pub type Times = BTreeMap<BackupId, (ObjectMeta, DateTime<Utc>)>;
+/// What there is to show of a backup.
+enum Shown {
+    Sound(Box<Opened<Manifest>>),
+    /// Why.
+    Unreadable(String),
+    /// Deleted since it was listed.
+    Gone,
+}
 
 impl Repository {
-    /// Lists committed backups by the time they were made.
+    /// Lists committed backups by the time they were made. One whose `backup.json` alone was deleted, and by hand, may stay
+    /// listed for a while, unless it is among the first.
     pub async fn list_backups(&self, page: Page, wanted: &BackupFilter) -> Result<BackupPage> {
         let before = page.token.as_deref().map(Position::parse).transpose()?;
-        let mut all = self.positions().await?;
-        all.retain(|position| wanted.takes_time(position.made));
-        all.sort_unstable_by(|a, b| b.cmp(a));
-        let start = before.map_or(0, |last| all.partition_point(|position| *position >= last));
-        let size = page.size.max(1);
-        let mut found = BackupPage {
-            held: self.all_held().await?,
-            backups: Vec::new(),
-            unreadable: BTreeMap::new(),
-            next: None,
-        };
-        let rest = all.split_off(start);
+        let (catalog, held) = tokio::try_join!(self.catalog(), self.all_held())?;
+        let mut rest = positions(&catalog);
+        rest.retain(|position| before.as_ref().is_none_or(|last| position < last));
+        rest.retain(|position| wanted.takes_time(position.made));
         let last = rest.last().cloned();
-        let reads = stream::iter(rest).map(async |position| (self.look_at(&position.id).await, position));
+        let (backups, unreadable) = (Vec::new(), BTreeMap::new());
+        let mut found = BackupPage { held, backups, unreadable, next: None };
+        let reads = stream::iter(rest)
+            .map(async |position: Position| (self.shown(&catalog, &position.id).await, position));
         let mut reads = reads.buffered(CONCURRENCY);
-        while let Some((read, position)) = reads.next().await {
+        while let Some((shown, position)) = reads.next().await {
             // What is not wanted takes no place on the page.
-            if found.backups.len() + found.unreadable.len() == size {
+            if found.backups.len() + found.unreadable.len() == page.size.max(1) {
                 break;
             }
-            match read {
-                Ok(manifest) if wanted.takes(&manifest) => found.backups.push(manifest),
-                Ok(_) => {}
-                // Deleted since it was listed.
-                Err(error) if error.kind() == Kind::BackupNotFound => {}
-                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
-                // Nobody knows what it is: it may be what is wanted.
-                Err(error) => {
-                    found.unreadable.insert(position.id.to_string(), error.to_string());
+            let mut shown = shown?;
+            let is_remembered = !catalog.asked.contains(&position.id);
+            if is_remembered && found.backups.len() < SURE && shown.is_wanted(wanted) {
+                shown = self.read(&position.id).await?;
+            }
+            match shown {
+                Shown::Sound(backup) if wanted.takes(&backup) => found.backups.push(*backup),
+                Shown::Unreadable(why) => {
+                    found.unreadable.insert(position.id.to_string(), why);
                 }
+                Shown::Sound(_) | Shown::Gone => {}
             }
             found.next = (last.as_ref() != Some(&position)).then(|| position.token());
         }
         Ok(found)
+    }
+
+    /// All committed backups that can be read, each of them read now: what is removed must not be decided by what is only
+    /// remembered to be there.
+    pub async fn all_backups(&self) -> Result<Vec<Opened<Manifest>>> {
+        let reads = stream::iter(self.taken_ids().await?).map(async |id: BackupId| self.read(&id).await);
+        let shown: Vec<_> = reads.buffered(CONCURRENCY).try_collect().await?;
+        let sound = |shown: Shown| match shown {
+            Shown::Sound(found) => Some(*found),
+            Shown::Unreadable(_) | Shown::Gone => None,
+        };
+        Ok(shown.into_iter().filter_map(sound).collect())
     }
 
     /// The newest backup of any cluster that is whole and holds what is selected.
@@ -123,15 +137,13 @@ impl Repository {
         let mut page = Page { size: CONCURRENCY, token: None };
         loop {
             let found = self.list_backups(page.clone(), &wanted).await?;
-            let whole = |manifest: &&Manifest| {
-                let names = manifest.collections.iter().map(|collection| collection.name.as_str());
-                // What was imported is of no cluster, and may be anything.
-                !manifest.cluster.name.is_empty()
-                    && manifest.collections.iter().all(|collection| collection.complete)
-                    && selection.apply(names, "in the backup").is_ok()
-            };
-            if let Some(manifest) = found.backups.iter().filter_map(Opened::whole).find(whole) {
-                return Ok(manifest.id.clone());
+            for manifest in found.backups.iter().filter_map(Opened::whole) {
+                if is_whole(manifest, selection)
+                    && let Shown::Sound(there) = self.read(&manifest.id).await?
+                    && there.whole().is_some_and(|there| is_whole(there, selection))
+                {
+                    return Ok(manifest.id.clone());
+                }
             }
             match found.next {
                 None => break,
@@ -145,24 +157,12 @@ impl Repository {
             .hint("list the backups of the repository, and name one"))
     }
 
-    /// All committed backups; folders without a `backup.json` are none.
-    async fn positions(&self) -> Result<Vec<Position>> {
-        let names = self.store().folder_names(&layout::backups_dir()).await?;
-        let ids: Vec<_> = names.into_iter().filter_map(|name| BackupId::try_from(name).ok()).collect();
-        let known = self.times();
-        let positions = stream::iter(ids).map(async |id| self.position(id, &known).await);
-        let positions = positions.buffer_unordered(CONCURRENCY);
-        let found: Vec<_> = positions.try_filter_map(|position| async { Ok(position) }).try_collect().await?;
-        let times = found.iter().map(|(position, meta)| (position.id.clone(), (meta.clone(), position.made)));
-        self.set_times(times.collect());
-        Ok(found.into_iter().map(|(position, _)| position).collect())
-    }
-
     /// What is no backup: ids that were taken and not committed, and what was written for them.
     pub async fn uncommitted(&self) -> Result<Vec<Uncommitted>> {
-        let names = self.store().folder_names(&layout::backups_dir()).await?;
-        let ids: Vec<_> = names.into_iter().filter_map(|name| BackupId::try_from(name).ok()).collect();
-        let found = stream::iter(ids).map(async |id| self.uncommitted_files(id).await).buffered(CONCURRENCY);
+        let Catalog { mut taken, sound, broken, asked: _ } = self.catalog().await?;
+        taken.retain(|id| !sound.contains_key(id) && !broken.contains_key(id));
+        let found = stream::iter(taken).map(async |id: BackupId| self.uncommitted_files(id).await);
+        let found = found.buffered(CONCURRENCY);
         found.try_filter_map(|found| async { Ok(found) }).try_collect().await
     }
 
@@ -179,20 +179,52 @@ impl Repository {
         Ok(Some(Uncommitted { id, claim, files }))
     }
 
-    async fn position(&self, id: BackupId, known: &Times) -> Result<Option<(Position, ObjectMeta)>> {
-        let Some(meta) = self.store().head(&layout::manifest(&id)).await? else { return Ok(None) };
-        let made = match known.get(&id) {
-            Some((same, made)) if *same == meta => *made,
-            _ => match self.look_at(&id).await {
-                Ok(found) => found.cover().end_time,
-                Err(error) if error.kind() == Kind::BackupNotFound => return Ok(None),
-                Err(error) if error.kind() == Kind::RepositoryUnavailable => return Err(error),
-                // One that cannot be read cannot say when it was made.
-                Err(_) => meta.last_modified,
-            },
-        };
-        Ok(Some((Position { made, id }, meta)))
+    /// What the catalog says of a backup; what it leaves out is read.
+    async fn shown(&self, catalog: &Catalog, id: &BackupId) -> Result<Shown> {
+        if let Some(broken) = catalog.broken.get(id) {
+            // Nobody knows what it is: it may be what is wanted.
+            return Ok(Shown::Unreadable(broken.why.clone()));
+        }
+        if let Some(text) = catalog.sound.get(id).and_then(|entry| entry.text.clone())
+            && let Ok(found) = self.look_at_manifest(id, text.into()).await
+        {
+            return Ok(Shown::Sound(Box::new(found)));
+        }
+        self.read(id).await
     }
+
+    async fn read(&self, id: &BackupId) -> Result<Shown> {
+        match self.look_at(id).await {
+            Ok(found) => Ok(Shown::Sound(Box::new(found))),
+            Err(error) if error.kind() == Kind::BackupNotFound => Ok(Shown::Gone),
+            Err(error) if error.kind() == Kind::RepositoryUnavailable => Err(error),
+            Err(error) => Ok(Shown::Unreadable(error.to_string())),
+        }
+    }
+}
+
+impl Shown {
+    fn is_wanted(&self, wanted: &BackupFilter) -> bool {
+        matches!(self, Self::Sound(found) if wanted.takes(found))
+    }
+}
+
+/// Whether it is of a cluster (what was imported is of none, and may be anything), lacks nothing, and holds what is selected.
+fn is_whole(manifest: &Manifest, selection: &Selection) -> bool {
+    let names = manifest.collections.iter().map(|collection| collection.name.as_str());
+    !manifest.cluster.name.is_empty()
+        && manifest.collections.iter().all(|collection| collection.complete)
+        && selection.apply(names, "in the backup").is_ok()
+}
+
+/// Newest first.
+fn positions(catalog: &Catalog) -> Vec<Position> {
+    let sound = catalog.sound.values().map(|entry| (entry.made, &entry.id));
+    let broken = catalog.broken.iter().map(|(id, broken)| (broken.made, id));
+    let positions = sound.chain(broken).map(|(made, id)| Position { made, id: id.clone() });
+    let mut positions: Vec<_> = positions.collect();
+    positions.sort_unstable_by(|a, b| b.cmp(a));
+    positions
 }
 
 /// A committed backup's place in the list.

@@ -240,6 +240,15 @@ pub(crate) enum Parsed {
     Sealed(SealedManifest),
 }
 
+impl Parsed {
+    pub(crate) fn end_time(&self) -> DateTime<Utc> {
+        match self {
+            Self::Open(manifest) => manifest.end_time,
+            Self::Sealed(sealed) => sealed.cover.end_time,
+        }
+    }
+}
+
 fn of_its_own(id: &BackupId, found: &BackupId) -> Result<()> {
     if found == id {
         return Ok(());

@@ -1,20 +1,22 @@
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Memory;
 use crate::checksum::Checksum;
 use crate::keep::being_removed;
-use crate::list::Times;
 use crate::location::Location;
 use crate::manifest::Parsed;
 use crate::marker::NO_REPOSITORY_HINT;
 use crate::sealing::{Keys, Opened, Seal};
 use crate::store::{Bucket, Created, Folder, Haste, Store};
+use crate::threads::off_the_async_threads;
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
@@ -24,7 +26,7 @@ use selvedge_model::error::{Error, Kind, Result, counted};
 pub struct Repository {
     store: Arc<Store>,
     limits: Limits,
-    times: Arc<Mutex<Times>>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// Of a file that is written in parts into a folder.
@@ -112,15 +114,12 @@ impl Repository {
     }
 
     fn on(store: Store) -> Self {
-        Self { store: Arc::new(store), limits: Limits::default(), times: Arc::default() }
+        Self { store: Arc::new(store), limits: Limits::default(), memory: Arc::default() }
     }
 
-    pub(crate) fn times(&self) -> Times {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn set_times(&self, times: Times) {
-        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
+    /// What is known of its backups. Not to be held for long.
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the place a repository, unless it is one. What is in it stays.
@@ -169,14 +168,14 @@ impl Repository {
 
     async fn read_manifest(&self, id: &BackupId) -> Result<(Manifest, Seal)> {
         match self.store.get(&layout::manifest(id)).await? {
-            Some(bytes) => self.open_manifest(id, &bytes).await,
+            Some(bytes) => self.open_manifest(id, bytes).await,
             None => Err(self.not_found(id).await),
         }
     }
 
     /// What is in a `backup.json`, and what the backup is sealed with.
-    async fn open_manifest(&self, id: &BackupId, bytes: &[u8]) -> Result<(Manifest, Seal)> {
-        let sealed = match Manifest::parse(id, bytes)? {
+    async fn open_manifest(&self, id: &BackupId, bytes: Bytes) -> Result<(Manifest, Seal)> {
+        let sealed = match self.parse_manifest(id, bytes).await? {
             Parsed::Open(manifest) => return Ok((manifest, None)),
             Parsed::Sealed(sealed) => sealed,
         };
@@ -193,10 +192,16 @@ impl Repository {
         }
     }
 
+    /// There may be very many collections in it.
+    async fn parse_manifest(&self, id: &BackupId, bytes: Bytes) -> Result<Parsed> {
+        let id = id.clone();
+        off_the_async_threads(move || Manifest::parse(&id, &bytes)).await
+    }
+
     /// As much of a `backup.json` as this server may read.
-    pub(crate) async fn look_at_manifest(&self, id: &BackupId, bytes: &[u8]) -> Result<Opened<Manifest>> {
-        match self.open_manifest(id, bytes).await {
-            Err(error) if error.kind() == Kind::KeyMissing => match Manifest::parse(id, bytes)? {
+    pub(crate) async fn look_at_manifest(&self, id: &BackupId, bytes: Bytes) -> Result<Opened<Manifest>> {
+        match self.open_manifest(id, bytes.clone()).await {
+            Err(error) if error.kind() == Kind::KeyMissing => match self.parse_manifest(id, bytes).await? {
                 Parsed::Open(manifest) => Ok(Opened::Whole(manifest)),
                 Parsed::Sealed(sealed) => Ok(Opened::Cover(sealed.cover)),
             },
@@ -207,7 +212,7 @@ impl Repository {
     /// What everybody may read of a backup.
     pub async fn look_at(&self, id: &BackupId) -> Result<Opened<Manifest>> {
         match self.store.get(&layout::manifest(id)).await? {
-            Some(bytes) => self.look_at_manifest(id, &bytes).await,
+            Some(bytes) => self.look_at_manifest(id, bytes).await,
             None => Err(self.not_found(id).await),
         }
     }
@@ -255,7 +260,7 @@ impl Repository {
     /// The backup of this id, if the job has made it.
     pub async fn made_by(&self, id: &BackupId, job_id: &str) -> Result<Option<Manifest>> {
         let Some(bytes) = self.store.get(&layout::manifest(id)).await? else { return Ok(None) };
-        let (manifest, _) = self.open_manifest(id, &bytes).await?;
+        let (manifest, _) = self.open_manifest(id, bytes).await?;
         Ok(Some(manifest).filter(|manifest| manifest.job_id == job_id))
     }
 

@@ -1,7 +1,9 @@
 //! What a repository promises: what comes back is what was written, what was damaged is told, what is not committed
 //! is not there.
 
+mod catalog;
 mod commit;
+mod counting_store;
 mod damage;
 mod encryption;
 mod faulty_store;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_archive::{BackupFilter, BackupId, BackupPage, Manifest, Opened, Page, Repository};
+use selvedge_archive::{BackupId, Manifest, Opened, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::FIRST_BACKUP;
 
@@ -20,9 +20,6 @@ pub struct Decision {
     /// Whether it is gone now.
     pub removed: bool,
 }
-
-/// Manifests are read so many at a time.
-const PAGE: usize = 100;
 
 impl Registry {
     /// Which jobs need which backups, and why.
@@ -100,12 +97,15 @@ impl Registry {
         if policy.is_empty() {
             return Ok(Vec::new());
         }
-        let mut manifests = all(repository).await?;
+        // Those that cannot be read are not among them, and so are never removed.
+        let backups = repository.all_backups().await?;
         let (uses, held) = (self.uses(repository).await?, repository.all_held().await?);
         let mut decisions = Vec::new();
-        for Verdict { id, mut reasons } in judge(policy, &manifests) {
-            let Some(at) = manifests.iter().position(|found| found.cover().id == id) else { continue };
-            let backup = manifests.swap_remove(at);
+        let verdicts = judge(policy, &backups);
+        let mut backups: BTreeMap<_, _> =
+            backups.into_iter().map(|backup| (backup.id().clone(), backup)).collect();
+        for Verdict { id, mut reasons } in verdicts {
+            let Some(backup) = backups.remove(&id) else { continue };
             if held.contains(&id) {
                 reasons.push("held".to_owned());
             }
@@ -116,7 +116,7 @@ impl Registry {
             return Ok(decisions);
         }
         for decision in decisions.iter_mut().filter(|decision| decision.reasons.is_empty()) {
-            match self.remove_backup(repository, &decision.backup.cover().id).await {
+            match self.remove_backup(repository, decision.backup.id()).await {
                 Ok(_) => decision.removed = true,
                 // Since it was looked at.
                 Err(error) if matches!(error.kind(), Kind::BackupHeld | Kind::BackupInUse) => {
@@ -132,18 +132,4 @@ impl Registry {
 
 fn why(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
-}
-
-/// Those that cannot be read are not among them, and so are never removed.
-async fn all(repository: &Repository) -> Result<Vec<Opened<Manifest>>> {
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let BackupPage { backups, next, .. } =
-            repository.list_backups(Page { size: PAGE, token }, &BackupFilter::default()).await?;
-        all.extend(backups);
-        match next {
-            None => return Ok(all),
-            next => token = next,
-        }
-    }
 }

@@ -9,7 +9,7 @@ use super::{FORMAT_SEALED, Manifest, with_checksum};
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::layout;
-use crate::sealing::{Covered, Key};
+use crate::sealing::{Covered, Key, Opened};
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Result};
 
@@ -49,6 +49,15 @@ impl Covered for Manifest {
             end_time: self.end_time,
             bytes: self.bytes(),
             series: self.series(),
+        }
+    }
+}
+
+impl Opened<Manifest> {
+    pub fn id(&self) -> &BackupId {
+        match self {
+            Self::Whole(manifest) => &manifest.id,
+            Self::Cover(cover) => &cover.id,
         }
     }
 }

@@ -35,7 +35,7 @@ async fn the_newest_come_first_page_by_page() {
                 let listed =
                     repository.list_backups(page(size, token), &BackupFilter::default()).await.unwrap();
                 assert!(listed.backups.len() <= size && listed.unreadable.is_empty());
-                found.extend(listed.backups.iter().map(|found| found.cover().id.to_string()));
+                found.extend(listed.backups.iter().map(|found| found.id().to_string()));
                 token = listed.next;
                 if token.is_none() {
                     break;
@@ -48,7 +48,7 @@ async fn the_newest_come_first_page_by_page() {
         let manifest = repository.store().get(&path).await.unwrap().unwrap();
         repository.store().put(&path, manifest.into()).await.unwrap();
         let listed = repository.list_backups(page(9, None), &BackupFilter::default()).await.unwrap();
-        assert_eq!(listed.backups[3].cover().id.as_str(), "a");
+        assert_eq!(listed.backups[3].id().as_str(), "a");
         let error = repository
             .list_backups(page(1, Some("rubbish".to_owned())), &BackupFilter::default())
             .await
@@ -72,7 +72,7 @@ async fn a_broken_backup_does_not_hide_the_sound_ones_and_an_uncommitted_one_is_
     store.put(&path, manifest.slice(..manifest.len() / 2).into()).await.unwrap();
 
     let listed = repository.list_backups(page(10, None), &BackupFilter::default()).await.unwrap();
-    assert_eq!(listed.backups.iter().map(|found| found.cover().id.to_string()).collect::<Vec<_>>(), ["two"]);
+    assert_eq!(listed.backups.iter().map(|found| found.id().to_string()).collect::<Vec<_>>(), ["two"]);
     assert_eq!(listed.unreadable.len(), 1);
     assert!(listed.unreadable["one"].contains("backup.json is cut off"), "{:?}", listed.unreadable);
     assert_eq!(repository.manifest(&id("one")).await.unwrap_err().kind(), Kind::BackupCorrupt);

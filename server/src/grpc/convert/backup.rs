@@ -14,10 +14,8 @@ use selvedge_model::error::{Error, Result};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
     let BackupPage { backups, held, unreadable, next } = page;
-    let shown = |found: &Opened<Manifest>| v1::Backup {
-        held: held.contains(&found.cover().id),
-        ..as_far_as_known(found)
-    };
+    let shown =
+        |found: &Opened<Manifest>| v1::Backup { held: held.contains(found.id()), ..as_far_as_known(found) };
     v1::ListBackupsResponse {
         backups: backups.iter().map(shown).collect(),
         next_page_token: next.unwrap_or_default(),
