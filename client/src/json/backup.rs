@@ -26,6 +26,8 @@ pub struct Backup {
     collections: Vec<BackupCollection>,
     tags: Vec<String>,
     held: bool,
+    /// Null if the backup does not have it.
+    access: Option<BackupAccess>,
 }
 
 impl From<&v1::Backup> for Backup {
@@ -49,7 +51,20 @@ impl From<&v1::Backup> for Backup {
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
             tags: backup.tags.clone(),
             held: backup.held,
+            access: backup.access.as_ref().map(BackupAccess::from),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct BackupAccess {
+    roles: u64,
+    holders: u64,
+}
+
+impl From<&v1::BackupAccess> for BackupAccess {
+    fn from(access: &v1::BackupAccess) -> Self {
+        Self { roles: access.roles, holders: access.holders }
     }
 }
 

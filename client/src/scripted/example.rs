@@ -235,6 +235,7 @@ pub fn backup() -> Backup {
     Backup {
         tags: vec!["nightly".to_owned()],
         held: true,
+        access: Some(BackupAccess { roles: 2, holders: 5 }),
         id: "20261123-160000-0a1b".to_owned(),
         kind: BackupKind::Partial.into(),
         start_time: at(0),

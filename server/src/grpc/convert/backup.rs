@@ -7,7 +7,9 @@ use super::retention::decision;
 use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
-use selvedge_archive::{BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest};
+use selvedge_archive::{
+    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest,
+};
 use selvedge_model::error::{Error, Result};
 
 pub fn backups(page: BackupPage) -> v1::ListBackupsResponse {
@@ -68,7 +70,13 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         remarks: manifest.remarks.iter().map(remark).collect(),
         tags: manifest.options.tags.clone(),
         held: false,
+        access: manifest.access.as_ref().map(access),
     }
+}
+
+fn access(manifest: &AccessManifest) -> v1::BackupAccess {
+    let AccessManifest { roles, holders, blake3: _ } = manifest;
+    v1::BackupAccess { roles: *roles, holders: *holders }
 }
 
 /// Which backups a list is to have.
