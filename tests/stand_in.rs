@@ -23,6 +23,8 @@
 //! * Objects expire, but nothing deletes them. A dropped vector index keeps its entry and its vectors until a test says
 //!   that the cleanup is done; the real one does it by itself after a while.
 //! * A confined key writes by REST only what it may write everywhere; a search asks for no right on referenced classes.
+//! * Roles that are made and given grant nothing: what a key may do is said when it starts. Nor does it ask whether who makes or
+//!   gives a role has all that it permits. There are users with keys of the environment, and no others.
 
 mod auth;
 mod contents;

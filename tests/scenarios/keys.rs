@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::round_trip::same;
 
-const ROOT: &str = "root-key";
-const CONFINED: &str = "confined-key";
+pub const ROOT: &str = "root-key";
+pub const CONFINED: &str = "confined-key";
 
-type Granted = (&'static str, &'static str, &'static str, &'static str);
+/// Action, domain, collection, and tenant or alias.
+pub type Granted = (&'static str, &'static str, &'static str, &'static str);
 
 /// All that Weaviate has, but no aliases.
 fn without_aliases() -> Vec<Granted> {
@@ -45,25 +46,41 @@ fn permissions() -> Vec<Granted> {
 
 /// A Weaviate with access control, a key that may do everything, and one that is confined.
 async fn guarded(flavour: Flavour, permissions: Vec<Granted>) -> anyhow::Result<(Weaviate, Rest)> {
+    guarded_with(flavour, permissions, &[]).await
+}
+
+/// The same, with more users, who may do nothing.
+pub async fn guarded_with(
+    flavour: Flavour,
+    permissions: Vec<Granted>,
+    others: &[&str],
+) -> anyhow::Result<(Weaviate, Rest)> {
     let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let confined = permissions
         .iter()
         .map(|(action, _, collection, part)| Permission::on(action, collection).tenant(part));
     let key = Key { key: CONFINED.into(), user: "confined".into(), permissions: confined.collect() };
+    let other = |user: &&str| {
+        let (key, user) = (format!("{user}-key"), (*user).to_owned());
+        Key { key, user, permissions: Vec::new() }
+    };
+    let keys: Vec<_> = [key].into_iter().chain(others.iter().map(other)).collect();
+    let users: Vec<_> = ["root"].into_iter().chain(keys.iter().map(|key| key.user.as_str())).collect();
+    let allowed: Vec<_> = [ROOT].into_iter().chain(keys.iter().map(|key| key.key.as_str())).collect();
     let options = WeaviateOptions {
         api_key: Some(ROOT.to_owned()),
         env: vec![
-            setting("AUTHENTICATION_APIKEY_ALLOWED_KEYS", &format!("{ROOT},{CONFINED}")),
-            setting("AUTHENTICATION_APIKEY_USERS", "root,confined"),
+            setting("AUTHENTICATION_APIKEY_ALLOWED_KEYS", &allowed.join(",")),
+            setting("AUTHENTICATION_APIKEY_USERS", &users.join(",")),
             setting("AUTHORIZATION_RBAC_ENABLED", "true"),
             setting("AUTHORIZATION_RBAC_ROOT_USERS", "root"),
         ],
-        stand_in: StandInOptions { keys: vec![key], ..StandInOptions::default() },
+        stand_in: StandInOptions { keys, ..StandInOptions::default() },
         ..WeaviateOptions::default()
     };
     let weaviate = Weaviate::start(flavour, options).await?;
     let rest = Rest::new(&weaviate.rest_url()).with_key(ROOT);
-    if flavour == Flavour::Real {
+    if flavour == Flavour::Real && !permissions.is_empty() {
         let permission = |(action, domain, collection, part): Granted| {
             let name = if domain == "aliases" { "alias" } else { "tenant" };
             json!({"action": action, domain: {"collection": collection, name: part}})

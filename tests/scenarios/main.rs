@@ -32,6 +32,7 @@ mod replacing;
 mod repository;
 mod reshaping;
 mod resuming;
+mod roles;
 mod round_trip;
 mod runner;
 mod security;
@@ -148,6 +149,11 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(verify::a_restore_that_is_not_what_it_should_be_fails),
         both!(keys::a_confined_key_never_makes_a_backup_that_looks_whole),
         both!(keys::a_key_without_aliases_never_makes_a_backup_that_looks_whole),
+        both!(roles::they_come_back_with_who_has_them),
+        both!(roles::what_is_there_is_left_as_it_is),
+        both!(roles::they_follow_a_rename),
+        both!(roles::a_key_that_may_not_read_them_says_so),
+        both!(roles::what_a_key_may_not_create_makes_the_job_partial),
         real!(clusters::three_nodes_and_one_that_dies),
         both!(clear::a_collection_is_empty_and_otherwise_the_same),
         both!(clear::tenants_are_empty_and_keep_their_status),

@@ -74,7 +74,9 @@ pub async fn each_role_may_do_what_it_may(world: &mut World) -> anyhow::Result<(
     let replace = &["restore", "b", "Article", "--if-exists", "replace", "--yes"][..];
     let overwrite = &["restore", "b", "--data-only", "--on-conflict", "overwrite"][..];
     for role in ["read", "operate"] {
-        for arguments in [overwrite, &["clear", "Article", "--yes"][..], replace, &["prune", "--yes"]] {
+        let roles = &["restore", "b", "--rename", "Article=Other", "--roles"][..];
+        for arguments in [overwrite, &["clear", "Article", "--yes"][..], replace, &["prune", "--yes"], roles]
+        {
             ran(role, arguments, 4).await?;
         }
     }

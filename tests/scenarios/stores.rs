@@ -211,6 +211,7 @@ pub async fn a_list_takes_few_requests(world: &mut World) -> anyhow::Result<()> 
             start_time: Utc::now(),
             end_time: Utc::now(),
             options: BackupOptions::default(),
+            access: None,
             remarks: Vec::new(),
         };
         backup.commit(summary, Vec::new(), std::future::ready(Ok(()))).await?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::faults::RefusedObjects;
 use super::objects::{Incoming, Object, put_all};
 use super::refusal::{Outcome, Refusal};
+use super::rights::Roles;
 use super::schema::{self, Fields, Property, class_name};
 use super::starting::Starting;
 use super::tenants::Status;
@@ -24,7 +25,8 @@ impl Contents {
     pub(crate) fn new(version: Version, options: &StandInOptions) -> Self {
         let (classes, aliases) = (BTreeMap::new(), BTreeMap::new());
         let (modules, ttl) = (options.modules.clone(), options.ttl);
-        let store = Store { version, modules, ttl, classes, aliases, starting: None };
+        let roles = Roles::new(options);
+        let store = Store { version, modules, ttl, classes, aliases, roles, starting: None };
         Self(Arc::new(Mutex::new(store)))
     }
 
@@ -150,6 +152,7 @@ pub(crate) struct Store {
     pub classes: BTreeMap<String, Class>,
     /// From alias to class.
     pub aliases: BTreeMap<String, String>,
+    pub roles: Roles,
     pub starting: Option<Starting>,
 }
 

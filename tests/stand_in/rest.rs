@@ -4,6 +4,7 @@ mod aliases;
 mod nodes;
 mod objects;
 mod references;
+mod roles;
 mod schema;
 mod tenants;
 
@@ -45,7 +46,7 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
         routes = routes.merge(aliases::routes());
     }
     if shared.version.has_own_info() {
-        routes = routes.route("/v1/users/own-info", get(own_info));
+        routes = routes.route("/v1/users/own-info", get(own_info)).merge(roles::routes(shared.version));
     }
     if shared.version.drops_vectors() {
         routes = routes.route("/v1/schema/{class}/vectors/{vector}/index", delete(schema::drop_vector));

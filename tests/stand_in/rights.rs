@@ -1,6 +1,7 @@
 //! What the holder of a key may do, as the server's access control has it.
 
 mod own_info;
+mod roles;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use axum::http::Method;
 
 use super::refusal::{Outcome, Refusal};
 use super::schema::class_name;
+pub(crate) use roles::{BUILT_IN, Roles, Subject};
 
 /// An API key that may do what its permissions say, and nothing else.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub struct Key {
 pub struct Permission {
     /// Such as `read_data`. `read_nodes` is for verbose output, and without a collection for minimal output.
     action: String,
+    /// Or a role, a user, a group.
     collection: String,
     /// Of data and tenants; of aliases, the alias.
     part: String,
@@ -56,6 +59,9 @@ pub(crate) enum Asked<'a> {
     Data(&'a str, &'a str, &'a str),
     /// Collection and alias.
     Alias(&'a str, &'a str),
+    Role(&'a str),
+    User(&'a str),
+    Group(&'a str),
     Cluster,
     MinimalNodes,
     /// With the shards of this collection.
@@ -67,6 +73,16 @@ impl Rights {
         Self { confined: Some(Arc::new(key.clone())) }
     }
 
+    /// Whether it may do everything.
+    pub fn is_root(&self) -> bool {
+        self.confined.is_none()
+    }
+
+    /// Whether it is this user who calls.
+    pub fn is_of(&self, user: &str) -> bool {
+        self.confined.as_ref().is_some_and(|key| key.user == user)
+    }
+
     pub fn may(&self, verb: &str, asked: Asked<'_>) -> bool {
         let Some(key) = &self.confined else { return true };
         let (domain, collection, part) = asked.scope();
@@ -74,6 +90,9 @@ impl Rights {
         key.permissions.iter().filter(|permission| permission.action == action).any(
             |permission| match asked {
                 Asked::MinimalNodes => permission.collection.is_empty(),
+                Asked::Role(name) | Asked::User(name) | Asked::Group(name) => {
+                    fits(&permission.collection, name)
+                }
                 _ => fits(&class_name(&permission.collection), collection) && fits(&permission.part, part),
             },
         )
@@ -84,10 +103,10 @@ impl Rights {
             Some(key) if !self.may(verb, asked) => Err(Refusal::Said(
                 403,
                 format!(
-                    "rbac: authorization, forbidden action: user '{}' has insufficient permissions to {verb}_{} [[{}]]",
+                    "rbac: authorization, forbidden action: user '{}' has insufficient permissions to {verb}_{} [{}]",
                     key.user,
                     asked.scope().0,
-                    asked.shown()
+                    asked.bracketed()
                 ),
             )),
             _ => Ok(()),
@@ -116,6 +135,8 @@ impl Rights {
                 self.demand(verb, Asked::Tenant(&class_name(class), "*"))
             }
             ["", "v1", "schema", class, ..] => self.demand("update", Asked::Collection(&class_name(class))),
+            // The same, or it is asked with the name in the path.
+            ["", "v1", "authz", ..] => Ok(()),
             ["", "v1", "aliases", ..] => self.demand(verb, Asked::Alias("*", "*")),
             _ => self.demand(verb, Asked::Data("*", "*", "*")),
         }
@@ -130,9 +151,20 @@ impl Asked<'_> {
             Self::Tenant(collection, tenant) => ("tenants", all(collection), all(tenant)),
             Self::Data(collection, tenant, _) => ("data", all(collection), all(tenant)),
             Self::Alias(collection, alias) => ("aliases", all(collection), all(alias)),
+            Self::Role(role) => ("roles", role, "*"),
+            Self::User(user) => ("users", user, "*"),
+            Self::Group(group) => ("groups", group, "*"),
             Self::Cluster => ("cluster", "*", "*"),
             Self::MinimalNodes => ("nodes", "*", "*"),
             Self::VerboseNodes(collection) => ("nodes", all(collection), "*"),
+        }
+    }
+
+    /// Of groups, the server says nothing.
+    fn bracketed(&self) -> String {
+        match self {
+            Self::Group(_) => String::new(),
+            _ => format!("[{}]", self.shown()),
         }
     }
 
@@ -149,6 +181,9 @@ impl Asked<'_> {
             Self::Data(_, _, object) => {
                 format!("Domain: {domain}, Collection: {collection}, Tenant: {part}, Object: {}", all(object))
             }
+            Self::Role(role) => format!("Domain: {domain}, Role: {role}"),
+            Self::User(user) => format!("Domain: {domain}, User: {user}"),
+            Self::Group(group) => format!("Domain: {domain}, Group: {group}"),
             Self::Alias(..) => format!("Domain: {domain}, Collection: {collection}, Alias: {part}"),
         }
     }

@@ -40,6 +40,11 @@ impl Version {
         self >= Self(1, 30, 0)
     }
 
+    /// Of a role, it tells the groups that have it.
+    pub fn tells_groups(self) -> bool {
+        self >= Self(1, 33, 0)
+    }
+
     /// Multi-vectors, rotational quantization, a legacy index beside named vectors: what 1.27 drops or refuses.
     pub fn is_recent(self) -> bool {
         self >= Self(1, 32, 0)

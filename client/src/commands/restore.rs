@@ -71,6 +71,9 @@ pub struct Args {
     /// In the end, wait until Weaviate has indexed all vectors, where it does that in the background.
     #[arg(long)]
     pub wait_indexed: bool,
+    /// In the end, create the roles of the backup that the cluster lacks, and give roles to those who had them.
+    #[arg(long)]
+    pub roles: bool,
     /// Succeed although the backup itself is partial; without this, restoring what is not whole in it ends partial.
     #[arg(long)]
     pub allow_partial: bool,
@@ -195,6 +198,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         wait_indexed: args.wait_indexed,
         backup_first: args.backup_first,
         allow_modified: args.allow_modified,
+        roles: args.roles,
     };
     if !asks {
         return run_job(Call::Restore(Box::new(request)), args.detach, session).await;
@@ -227,6 +231,7 @@ mod tests {
         assert_eq!(plain.check(), RestoreCheck::Digest);
         assert!(!plain.without_references && plain.settings.is_empty());
 
+        assert!(!plain.roles && requested("restore b --roles").await.roles);
         assert!(!plain.allow_partial && requested("restore b --allow-partial").await.allow_partial);
         let line = "restore b --verify count --without-references --set shards=3 --set vectorizer=none";
         let told = requested(line).await;

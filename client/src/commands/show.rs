@@ -43,7 +43,7 @@ fn render(backup: &Backup) -> String {
          from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
          holds     {}, {}\n\
-         tags      {}\n\n{}",
+         {}tags      {}\n\n{}",
         backup.id,
         format::time(start),
         format::time(end),
@@ -53,6 +53,7 @@ fn render(backup: &Backup) -> String {
         words::data_format(backup.format()),
         format::quantity(backup.objects, "object"),
         format::bytes(backup.bytes),
+        access(backup),
         super::list::tags(backup),
         collections(backup),
     )
@@ -79,6 +80,14 @@ fn from(backup: &Backup) -> String {
         "" => "imported lines".to_owned(),
         cluster => format!("cluster {cluster}, Weaviate {}", backup.weaviate_version),
     }
+}
+
+/// A line of its own, where there is something to say.
+fn access(backup: &Backup) -> String {
+    backup.access.as_ref().map_or_else(String::new, |access| {
+        let roles = format::quantity(access.roles, "role");
+        format!("access    {roles}, {}\n", format::quantity(access.holders, "role holder"))
+    })
 }
 
 fn collections(backup: &Backup) -> String {

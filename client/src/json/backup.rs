@@ -28,6 +28,8 @@ pub struct Backup {
     held: bool,
     encrypted: bool,
     sealed: bool,
+    /// Null if the backup does not have it.
+    access: Option<BackupAccess>,
 }
 
 impl From<&v1::Backup> for Backup {
@@ -53,7 +55,20 @@ impl From<&v1::Backup> for Backup {
             held: backup.held,
             encrypted: backup.encrypted,
             sealed: backup.sealed,
+            access: backup.access.as_ref().map(BackupAccess::from),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct BackupAccess {
+    roles: u64,
+    holders: u64,
+}
+
+impl From<&v1::BackupAccess> for BackupAccess {
+    fn from(access: &v1::BackupAccess) -> Self {
+        Self { roles: access.roles, holders: access.holders }
     }
 }
 

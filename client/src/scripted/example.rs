@@ -237,6 +237,7 @@ pub fn backup() -> Backup {
         held: true,
         encrypted: false,
         sealed: false,
+        access: Some(BackupAccess { roles: 2, holders: 5 }),
         id: "20261123-160000-0a1b".to_owned(),
         kind: BackupKind::Partial.into(),
         start_time: at(0),

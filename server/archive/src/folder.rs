@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::layout;
-use crate::sealing::{Covered, Opened, Seal, Wrapped};
+use crate::sealing::{self, Covered, Opened, Seal, Wrapped};
 use crate::store::{Created, Store};
 use crate::{BackupId, Repository};
 use selvedge_model::error::{Error, Kind, Result};
@@ -230,10 +230,7 @@ impl JsonFolder {
 
     async fn sealed(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<(Path, Bytes)> {
         let (path, json) = (self.find(name).await?, self.json(name, value)?);
-        let bytes = match self.seal(name).await? {
-            None => json.into(),
-            Some(key) => key.file(&path).seal(json)?,
-        };
+        let bytes = sealing::sealed(&self.seal(name).await?, &path, json)?;
         Ok((path, bytes))
     }
 

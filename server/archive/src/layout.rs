@@ -53,6 +53,10 @@ pub fn claim(id: &BackupId) -> Path {
     backup_dir(id).join("claim.json")
 }
 
+pub fn access(id: &BackupId) -> Path {
+    backup_dir(id).join("access.json")
+}
+
 pub fn manifest(id: &BackupId) -> Path {
     backup_dir(id).join("backup.json")
 }

@@ -15,8 +15,10 @@
 //!                                                row spans, content digests
 //! collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or
 //!                                                why it was left out
-//! backup.json                                    the commit: a summary with the BLAKE3 of the JSON files in
-//!                                                `collections` and of itself; created last, create-only
+//! access.json                                    only where there is access control that the key may read: roles with
+//!                                                their permissions as Weaviate returned them, and who has them
+//! backup.json                                    the commit: a summary with the BLAKE3 of the other JSON files and of
+//!                                                itself; created last, create-only
 //!
 //! doomed/<uuid>.json                             only while it is being removed
 //!
@@ -77,7 +79,8 @@ pub use keep::BackupHold;
 pub use lines::LineReader;
 pub use list::{BackupFilter, BackupPage, Page, Uncommitted};
 pub use manifest::{
-    BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest, ManifestCover,
+    AccessManifest, BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest,
+    ManifestCover,
 };
 pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Modified};
 pub use repository::Repository;

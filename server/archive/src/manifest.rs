@@ -12,7 +12,7 @@ use crate::format::DataFormat;
 use crate::sealing::Seal;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Digest, Remark, gaps};
+use selvedge_model::{Access, Digest, Remark, gaps};
 
 mod format_1;
 mod sealed;
@@ -45,6 +45,9 @@ pub struct Manifest {
     /// The checksum of `claim.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Checksum>,
+    /// None if the backup does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessManifest>,
     pub cluster: ClusterIdentity,
     /// What is in it was read between the two.
     pub start_time: DateTime<Utc>,
@@ -54,6 +57,16 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
     pub collections: Vec<CollectionManifest>,
+}
+
+/// `access.json`, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessManifest {
+    /// Those that somebody has made.
+    pub roles: u64,
+    /// Users and groups that have roles.
+    pub holders: u64,
+    pub blake3: Checksum,
 }
 
 /// How much of its collections a backup holds.
@@ -135,6 +148,8 @@ pub struct CommitSummary {
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
     pub options: BackupOptions,
+    /// Who may do what on the cluster, if it is to be in the backup.
+    pub access: Option<Access>,
     pub remarks: Vec<Remark>,
 }
 
@@ -163,6 +178,7 @@ impl Manifest {
             weaviate_version: summary.weaviate_version,
             job_id,
             claim: Some(claim),
+            access: None,
             cluster: summary.cluster,
             start_time: summary.start_time,
             end_time: summary.end_time,

@@ -10,6 +10,12 @@
 //! age does not say who has encrypted something. So this keeps what is in a backup from those who can read the store; it does
 //! not tell a backup from one that somebody who can write there has put in its place.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use selvedge_model::error::Result;
+
 mod config;
 mod covered;
 mod key;
@@ -26,4 +32,20 @@ pub use self::keys::Keys;
 pub use self::rewrap::Rewrapped;
 
 /// None where nothing is sealed.
-pub type Seal = Option<std::sync::Arc<Key>>;
+pub type Seal = Option<Arc<Key>>;
+
+/// What is to be written as a whole.
+pub fn sealed(seal: &Seal, path: &Path, bytes: Vec<u8>) -> Result<Bytes> {
+    match seal {
+        None => Ok(bytes.into()),
+        Some(key) => key.file(path).seal(bytes),
+    }
+}
+
+/// None if it is not what was sealed.
+pub fn opened(seal: &Seal, path: &Path, bytes: Bytes) -> Option<Bytes> {
+    match seal {
+        None => Some(bytes),
+        Some(key) => key.file(path).open(&bytes).map(Bytes::from),
+    }
+}

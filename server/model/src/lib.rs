@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod batch;
 mod collection;
 mod digest;
@@ -18,6 +19,7 @@ mod selection;
 mod tenant;
 mod vectors;
 
+pub use access::{Access, Assignment, Holder, HolderKind, Role};
 pub use batch::{Batch, TextColumn};
 pub use collection::{Collection, Property, ValueKind, VectorSpace};
 pub use digest::{BUCKETS, Buckets, Content, Digest, Digester, Unfit, bucket_of};

@@ -166,6 +166,18 @@ pub enum Reason {
     NothingExcluded {
         term: String,
     },
+    /// The key may not read roles, so that neither they are in the backup nor who has them.
+    AccessUnseen {
+        permission: String,
+    },
+    /// The key may not read all roles, or not all who have them.
+    AccessInPart {
+        permission: String,
+    },
+    /// Weaviate did not show the roles, or who has them, for another reason.
+    AccessUnread {
+        error: String,
+    },
     /// Only a text is known: from a backup of format 1, where there were no others, or of a newer Selvedge, which has
     /// other reasons.
     Told {
@@ -245,6 +257,9 @@ impl Reason {
             Self::ReadInAttempts { .. } => "read_in_attempts",
             Self::ProbeLeftOut { .. } => "probe_left_out",
             Self::NothingExcluded { .. } => "nothing_excluded",
+            Self::AccessUnseen { .. } => "access_unseen",
+            Self::AccessInPart { .. } => "access_in_part",
+            Self::AccessUnread { .. } => "access_unread",
             Self::Told { .. } => "told",
             Self::Unknown => "unknown",
         }
@@ -342,6 +357,17 @@ impl fmt::Display for Reason {
                  empty"
             ),
             Self::NothingExcluded { term } => write!(f, "nothing is left out by \"{term}\": there is no such collection"),
+            Self::AccessUnseen { permission } => write!(
+                f,
+                "roles and who has them are not in the backup: the server's key may not read them ({permission})"
+            ),
+            Self::AccessInPart { permission } => write!(
+                f,
+                "the server's key may not read all roles and who has them ({permission}), {MAY_LACK}"
+            ),
+            Self::AccessUnread { error } => {
+                write!(f, "roles and who has them are not in the backup: {error}")
+            }
             Self::Told { text } => f.write_str(text),
             Self::Unknown => f.write_str("the Selvedge that made it remarked what this one does not know"),
         }
@@ -371,6 +397,7 @@ mod tests {
             Reason::Told { text: "as it was".to_owned() },
             Reason::ReadAtOne,
             Reason::ReadInAttempts { attempts: 3 },
+            Reason::AccessUnseen { permission: "it has no read_roles".to_owned() },
         ];
         for reason in reasons {
             let remark = Remark::gap(reason);

@@ -1,9 +1,10 @@
 //! Backup: plan, read, check, commit.
 //!
 //! `subject` decides what is read, and what of it is known not to be whole; `copying` reads it, `settle` makes sure afterwards
-//! that all of it is there, `meanwhile` finds out what came and went. The backup exists from the moment its manifest is
-//! created, which is the last write.
+//! that all of it is there, `meanwhile` finds out what came and went, `access` reads who may do what. The backup exists from the
+//! moment its manifest is created, which is the last write.
 
+mod access;
 mod copying;
 mod coverage;
 mod decided;
@@ -164,6 +165,8 @@ async fn copy(
     let mut remarks = job.or_stop(meanwhile::look(job, cluster, request, selected, &mut copies)).await?;
     remarks.extend(gone.iter().map(|name| meanwhile::gone(request, name)));
     remarks.extend(selected.remarks.iter().cloned());
+    let (access, remark) = job.or_stop(access::read(cluster, request, &selected.permissions)).await?;
+    remarks.extend(remark);
     if job.journal().is_resumed() {
         remarks.push(Remark::note(Reason::ReadInAttempts { attempts: job.journal().attempt() }));
     }
@@ -180,6 +183,7 @@ async fn copy(
         start_time: copying.decided.start_time,
         end_time: Utc::now(),
         options: request.options(),
+        access,
     };
     // The last moment to turn back: what follows makes the backup visible.
     job.check_stop()?;

@@ -105,6 +105,7 @@ async fn write(
         start_time,
         end_time: Utc::now(),
         options: BackupOptions { format, ..BackupOptions::default() },
+        access: None,
         remarks: Vec::new(),
     };
     writer.commit(summary, vec![written?], async { Ok(()) }).await

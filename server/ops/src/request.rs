@@ -137,6 +137,9 @@ pub struct RestoreRequest {
     /// The job ends when all vectors are indexed.
     #[serde(default)]
     pub wait_indexed: bool,
+    /// Roles are created that the cluster does not have, and given to those who had them.
+    #[serde(default)]
+    pub roles: bool,
     pub check: Check,
     /// That the backup itself is not whole is no reason for the job not to succeed.
     pub allow_partial: bool,
@@ -298,6 +301,7 @@ impl RestoreRequest {
             confirm: Vec::new(),
             backup_first: false,
             wait_indexed: false,
+            roles: false,
             check: Check::default(),
             allow_partial: false,
             dry_run: false,

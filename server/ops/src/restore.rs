@@ -2,7 +2,7 @@
 //!
 //! Everything that can be refused is refused by `planning` before anything is written. `creating` undoes itself if a
 //! collection does not come out as it was; `writing` moves the objects and their references, `checking` proves that they
-//! are there, `finishing` sets what must come last.
+//! are there, `finishing` sets what must come last, and `roles` brings back who may do what, if that is asked for.
 
 mod adopting;
 mod begun;
@@ -22,6 +22,7 @@ mod replaced;
 mod replacing;
 mod requirements;
 mod restoring;
+mod roles;
 mod same_files;
 mod settings;
 mod showing;
@@ -68,6 +69,7 @@ pub async fn run(
 ) -> Result<Outcome, Failure> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
     let names = planning::names(backup.manifest(), &request.wanted)?;
+    let access = job.or_stop(roles::check(cluster, &backup, request, &names)).await?;
     let behind = request.behind_alias.as_ref();
     let dropped = behind.and_then(|behind| behind.drop_previous.clone());
     let locked: Vec<_> = names.values().cloned().chain(dropped).collect();
@@ -108,6 +110,9 @@ pub async fn run(
         let surveys = survey(job, cluster, &lanes, &planned, request).await?;
         if request.dry_run {
             planned.notes.extend(switched);
+            if let Some(access) = &access {
+                planned.notes.extend(job.or_stop(roles::plan(cluster, access)).await?);
+            }
             return Ok(Outcome::Planned(showing::plan(request, &planned, surveys)));
         }
     }
@@ -139,6 +144,10 @@ pub async fn run(
     targets.all.iter().for_each(|target| target.warn_of_losses(&job.progress));
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));
+    }
+    if let Some(access) = &access {
+        let left = roles::restore(job, cluster, access).await;
+        gaps.extend(left.map_err(|error| Failure::resumable(error, report.clone()))?);
     }
     let outcome = outcome(report.clone(), restoring.totals(), &gaps);
     match (behind, outcome) {

@@ -13,7 +13,7 @@ pub enum Role {
     Read,
     /// Back up, restore beside what is there and merge into it, verify, export, import; cancel and resume such jobs.
     Operate,
-    /// Clear, replace, overwrite, delete, prune, and release what is held.
+    /// Clear, replace, overwrite, delete, prune, release what is held, and restore who may do what on a cluster.
     Destroy,
 }
 
@@ -106,6 +106,7 @@ pub fn role_of(operation: &Operation) -> (Role, &'static str) {
         Operation::Restore(restore) if restore.on_conflict == OnConflict::Overwrite => {
             (Role::Destroy, "overwrite objects")
         }
+        Operation::Restore(restore) if restore.roles => (Role::Destroy, "restore roles"),
         Operation::Backup(_) => (Role::Operate, "make backups"),
         Operation::Restore(_) => (Role::Operate, "restore"),
         Operation::Verify(_) => (Role::Operate, "verify backups"),

@@ -106,6 +106,7 @@ impl Fault {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Self::Busy,
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Self::UnknownCall,
             // What Weaviate says of itself when it has no better word.
             StatusCode::INTERNAL_SERVER_ERROR => Self::of_text(text).unwrap_or(Self::Unclear),
             _ => Self::of_text(text).unwrap_or(Self::Refused),

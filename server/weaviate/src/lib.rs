@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod aliases;
 mod bearer;
 mod cancel;
@@ -52,6 +53,7 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+pub use access::{SeenAccess, is_given_by_environment};
 pub use aliases::Aliases;
 use bearer::Bearer;
 pub use bearer::{ClientCredentials, Credentials};

@@ -14,14 +14,18 @@ pub struct Permissions(Option<Vec<Permission>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Permission {
     action: String,
-    /// Scopes, in which `*` stands for any text.
+    /// Scopes, in which `*` stands for any text. Of what is about roles, users or groups, one of them.
     collection: String,
-    /// A tenant, or an alias.
+    /// A tenant, or an alias; of what is about roles, how far it goes.
     part: String,
 }
 
 const EVERYTHING: &str = "*";
 const READ_ALIASES: &str = "read_aliases";
+const READ_ROLES: &str = "read_roles";
+/// How far a permission goes that is about roles: all of them, or those that permit no more than the key's own.
+const ALL_ROLES: &str = "all";
+const MATCHING_ROLES: &str = "match";
 
 impl Cluster {
     /// Asks Weaviate what the key may do. Versions without such a call have no permissions to restrict it.
@@ -71,6 +75,33 @@ impl Permissions {
         })
     }
 
+    /// Whether there is access control, by the key's own account. Where it is not told, there is none, or nobody knows.
+    pub fn are_told(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What keeps the key from seeing all roles and all who have them, in words; `groups` as far as there are such.
+    pub fn hidden_access(&self, groups: bool) -> Vec<String> {
+        let all_of = |action: &str| self.grants(action, |permission| permission.collection == EVERYTHING);
+        let seen = [
+            (READ_ROLES, self.sees_all_roles()),
+            ("read_users", all_of("read_users")),
+            ("read_groups", !groups || all_of("read_groups")),
+        ];
+        seen.into_iter().filter(|(_, seen)| !seen).map(|(action, _)| self.describe(action)).collect()
+    }
+
+    /// Weaviate looks for what permissions on matching roles show only where those on all roles show nothing.
+    fn sees_all_roles(&self) -> bool {
+        let has = |scope: &str| self.grants(READ_ROLES, |permission| permission.part == scope);
+        let on_each = |scope: &str| {
+            self.grants(READ_ROLES, |permission| {
+                permission.part == scope && permission.collection == EVERYTHING
+            })
+        };
+        on_each(ALL_ROLES) || (on_each(MATCHING_ROLES) && !has(ALL_ROLES))
+    }
+
     fn grants(&self, action: &str, suffices: impl Fn(&Permission) -> bool) -> bool {
         let Some(permissions) = &self.0 else { return true };
         permissions.iter().any(|permission| permission.action == action && suffices(permission))
@@ -93,13 +124,23 @@ impl Permission {
         // `read_tenants` has its scopes under `tenants`, and so on.
         let domain = action.split_once('_').map_or(action, |(_, domain)| domain);
         let scope = |name: &str| value[domain][name].as_str().unwrap_or(EVERYTHING).to_owned();
-        let part = scope(if domain == "aliases" { "alias" } else { "tenant" });
-        Some(Self { action: action.to_owned(), collection: scope("collection"), part })
+        let (collection, part) = match domain {
+            "roles" => {
+                let part = value[domain]["scope"].as_str().unwrap_or(MATCHING_ROLES);
+                (scope("role"), part.to_owned())
+            }
+            "users" => (scope("users"), EVERYTHING.to_owned()),
+            "groups" => (scope("group"), EVERYTHING.to_owned()),
+            "aliases" => (scope("collection"), scope("alias")),
+            _ => (scope("collection"), scope("tenant")),
+        };
+        Some(Self { action: action.to_owned(), collection, part })
     }
 
     fn scope(&self) -> String {
         match (self.collection.as_str(), self.part.as_str()) {
-            (collection, EVERYTHING) => format!("\"{collection}\""),
+            (name, EVERYTHING) => format!("\"{name}\""),
+            (role, _) if self.action.ends_with("_roles") => format!("\"{role}\""),
             (collection, alias) if self.action.ends_with("_aliases") => {
                 format!("\"{collection}\" alias \"{alias}\"")
             }
@@ -130,6 +171,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn roles_are_only_all_there_where_they_are_granted() {
+        let hidden = |permissions: Value, groups: bool| {
+            let info = json!({"roles": [{"permissions": permissions}]});
+            Permissions::parse(&info, true).hidden_access(groups)
+        };
+        let roles = |role: &str, scope: &str| json!({"action": "read_roles", "roles": {"role": role, "scope": scope}});
+        let users = json!({"action": "read_users", "users": {"users": "*"}});
+        for scope in ["all", "match"] {
+            assert!(hidden(json!([roles("*", scope), users]), false).is_empty(), "{scope}");
+        }
+        let mixed = hidden(json!([roles("*", "match"), roles("a*", "all"), users]), false);
+        assert_eq!(mixed, ["read_roles on \"*\", \"a*\""]);
+        let some = json!([roles("*", "all"), {"action": "read_users", "users": {"users": "a*"}}]);
+        assert_eq!(hidden(some, true), ["read_users on \"a*\"", "it has no read_groups"]);
+        assert!(Permissions::default().hidden_access(true).is_empty());
+    }
 
     #[test]
     fn only_what_is_granted_is_complete() {

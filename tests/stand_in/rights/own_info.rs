@@ -6,9 +6,9 @@ use super::{Permission, Rights};
 use crate::stand_in::schema::class_name;
 
 /// Who holds the key that may do everything.
-const ALMIGHTY: &str = "tester";
+pub(super) const ALMIGHTY: &str = "tester";
 /// The actions of the role `root`, in the server's order.
-const ROOT: [&str; 38] = [
+pub(super) const ROOT: [&str; 38] = [
     "create_roles",
     "read_roles",
     "update_roles",
@@ -55,7 +55,7 @@ impl Rights {
         let (user, roles) = match &self.confined {
             Some(key) if key.permissions.is_empty() => (key.user.as_str(), Value::Null),
             Some(key) => {
-                let role = role(&format!("role-of-{}", key.user), &key.permissions);
+                let role = role(&role_of(&key.user), &key.permissions);
                 (key.user.as_str(), json!([role]))
             }
             None if is_controlled => {
@@ -67,12 +67,18 @@ impl Rights {
     }
 }
 
+/// The name of the role that gives a key its permissions.
+pub(super) fn role_of(user: &str) -> String {
+    format!("role-of-{user}")
+}
+
 fn role(name: &str, permissions: &[Permission]) -> Value {
     json!({"name": name, "permissions": permissions.iter().map(shown).collect::<Vec<_>>()})
 }
 
-fn shown(permission: &Permission) -> Value {
+pub(super) fn shown(permission: &Permission) -> Value {
     let Permission { action, collection, part } = permission;
+    let name = collection;
     let collection = class_name(collection);
     let domain = action.rsplit('_').next().unwrap_or_default();
     let scope = match domain {
@@ -83,9 +89,9 @@ fn shown(permission: &Permission) -> Value {
         "replicate" => json!({"collection": collection, "shard": part}),
         "nodes" if collection.is_empty() => json!({"verbosity": "minimal"}),
         "nodes" => json!({"collection": collection, "verbosity": "verbose"}),
-        "roles" => json!({"role": "*", "scope": "all"}),
-        "users" => json!({"users": "*"}),
-        "groups" => json!({"group": "*", "groupType": "oidc"}),
+        "roles" => json!({"role": name, "scope": "all"}),
+        "users" => json!({"users": name}),
+        "groups" => json!({"group": name, "groupType": "oidc"}),
         "namespaces" => json!({"namespace": "*"}),
         _ => return json!({"action": action}),
     };

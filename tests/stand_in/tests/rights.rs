@@ -160,3 +160,49 @@ async fn somebody_can_ask_what_he_may_do() -> anyhow::Result<()> {
     assert_eq!(info["roles"], Value::Null);
     Ok(())
 }
+
+#[tokio::test]
+async fn roles_are_made_given_and_shown_to_who_may_see_them() -> anyhow::Result<()> {
+    let (stand_in, rest) = farm().await?;
+    let master = Rest::new(&stand_in.rest_url()).with_key("master");
+    let names = |roles: Value| {
+        let roles = roles.as_array().cloned().unwrap_or_default();
+        roles.iter().map(|role| role["name"].to_string()).collect::<Vec<_>>().join(",")
+    };
+    let built_in = r#""admin","read-only","role-of-shepherd","root","viewer""#;
+    assert_eq!(names(master.get("/v1/authz/roles").await?), built_in);
+    assert_eq!(rest.get("/v1/authz/roles").await?, json!([]));
+
+    let data = json!({"action": "read_data", "data": {"collection": "fold"}});
+    let role = json!({"name": "shearer", "permissions": [data, {"action": "read_roles"}]});
+    master.post("/v1/authz/roles", &role).await?;
+    let whole = json!([
+        {"action": "read_data", "data": {"collection": "Fold", "tenant": "*", "object": "*"}},
+        {"action": "read_roles", "roles": {"role": "*", "scope": "match"}},
+    ]);
+    assert_eq!(master.get("/v1/authz/roles/shearer").await?["permissions"], whole);
+    assert_eq!(master.call(Method::POST, "/v1/authz/roles", Some(&role)).await?.0, 409);
+    let (status, answer) = rest.call(Method::POST, "/v1/authz/roles", Some(&role)).await?;
+    assert_eq!(status, 403);
+    assert!(answer.to_string().contains("create_roles [[Domain: roles, Role: shearer]]"), "{answer}");
+
+    let to_user = json!({"roles": ["shearer"], "userType": "db"});
+    let to_group = json!({"roles": ["shearer"], "groupType": "oidc"});
+    for (path, body, status) in [
+        ("/v1/authz/users/shepherd/assign", &to_user, 200),
+        ("/v1/authz/users/wolf/assign", &to_user, 404),
+        ("/v1/authz/groups/%2Fstaff/assign", &to_group, 200),
+        ("/v1/authz/users/shepherd/assign", &json!({"roles": ["root"], "userType": "db"}), 403),
+        ("/v1/authz/users/shepherd/assign", &json!({"roles": ["nope"], "userType": "db"}), 404),
+    ] {
+        assert_eq!(master.call(Method::POST, path, Some(body)).await?.0, status, "{path} {body}");
+    }
+    let of_role = |what: &str| format!("/v1/authz/roles/shearer/{what}-assignments");
+    let users = json!([{"userId": "shepherd", "userType": "db_env_user"}]);
+    assert_eq!(master.get(&of_role("user")).await?, users);
+    assert_eq!(master.get(&of_role("group")).await?, json!([{"groupId": "/staff", "groupType": "oidc"}]));
+    assert_eq!(rest.call(Method::GET, &of_role("user"), None).await?.0, 403);
+    master.delete("/v1/authz/roles/shearer").await?;
+    assert_eq!(master.get(&of_role("user")).await?, json!([]));
+    Ok(())
+}

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use object_store::path::Path;
 use serde::de::DeserializeOwned;
 
@@ -14,12 +13,12 @@ use crate::checksum::Checksum;
 use crate::data_file::{FilesJson, SchemaJson, TenantsJson, WrittenSpace};
 use crate::format::Columns;
 use crate::layout;
-use crate::manifest::{CollectionManifest, Manifest};
-use crate::sealing::Seal;
+use crate::manifest::{AccessManifest, CollectionManifest, Manifest};
+use crate::sealing::{self, Seal};
 use crate::store::Store;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Buckets, Collection, VectorSpace};
+use selvedge_model::{Access, Buckets, Collection, VectorSpace};
 
 /// A committed backup.
 #[derive(Debug, Clone)]
@@ -102,6 +101,17 @@ impl BackupReader {
         }))
     }
 
+    /// Who might do what on the cluster; None if the backup does not have it.
+    pub async fn access(&self) -> Result<Option<Access>> {
+        let Manifest { id, access, .. } = self.manifest();
+        match access {
+            Some(AccessManifest { blake3, .. }) => {
+                self.read_as_written(&layout::access(id), *blake3).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
     /// Without the files of other backups that are a part of it, it would look whole and not be.
     fn shared(&self) -> Error {
         let Manifest { id, selvedge_version, .. } = self.manifest();
@@ -117,19 +127,21 @@ impl BackupReader {
     async fn read_json<T: DeserializeOwned>(&self, collection: &CollectionManifest, name: &str) -> Result<T> {
         let id = &self.manifest.id;
         let path = layout::collection_file(&self.dir(&collection.name), name);
-        let bytes = self.store.get(&path).await?.ok_or_else(|| self.corrupt(&Damage::missing(&path)))?;
         let expected = collection.blake3.get(name);
         let expected =
             expected.ok_or_else(|| corrupt(id, format_args!("backup.json has no checksum of {path}")))?;
-        if Checksum::of(&bytes) != *expected {
-            return Err(self.corrupt(&Damage::altered(&path, "backup.json")));
+        self.read_as_written(&path, *expected).await
+    }
+
+    /// Reads a file of which the manifest has the checksum.
+    async fn read_as_written<T: DeserializeOwned>(&self, path: &Path, expected: Checksum) -> Result<T> {
+        let id = &self.manifest.id;
+        let bytes = self.store.get(path).await?.ok_or_else(|| self.corrupt(&Damage::missing(path)))?;
+        if Checksum::of(&bytes) != expected {
+            return Err(self.corrupt(&Damage::altered(path, "backup.json")));
         }
-        let bytes = match &self.seal {
-            Some(key) => key.file(&path).open(&bytes).map(Bytes::from).ok_or_else(|| {
-                corrupt(id, format_args!("{path} is not sealed with the key of the backup"))
-            })?,
-            None => bytes,
-        };
+        let bytes = sealing::opened(&self.seal, path, bytes)
+            .ok_or_else(|| corrupt(id, format_args!("{path} is not sealed with the key of the backup")))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| corrupt(id, format_args!("{path} is not valid")).caused_by(error))
     }

@@ -9,7 +9,7 @@ use super::collection::CollectionReader;
 use super::damage::{Damage, DamageKind};
 use crate::checksum::Checksum;
 use crate::layout;
-use crate::manifest::{CollectionManifest, Manifest};
+use crate::manifest::{AccessManifest, CollectionManifest, Manifest};
 use selvedge_model::error::Result;
 
 impl BackupReader {
@@ -32,6 +32,15 @@ impl BackupReader {
         }
     }
 
+    /// Whether `access.json` is as it was written.
+    pub async fn damaged_access(&self) -> Result<Option<Damage>> {
+        let Manifest { id, access, .. } = self.manifest();
+        match access {
+            Some(AccessManifest { blake3, .. }) => self.damaged(&layout::access(id), *blake3).await,
+            None => Ok(None),
+        }
+    }
+
     async fn damaged(&self, path: &Path, checksum: Checksum) -> Result<Option<Damage>> {
         Ok(match self.store().get(path).await? {
             None => Some(Damage::missing(path)),
@@ -43,9 +52,10 @@ impl BackupReader {
     /// Files in the backup's folder that it does not list. `readers` are those of its collections whose lists are sound;
     /// nothing is said of the others' folders.
     pub async fn extra_files(&self, readers: &[CollectionReader]) -> Result<Vec<Damage>> {
-        let id = &self.manifest().id;
+        let Manifest { id, access, .. } = self.manifest();
         let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id)]);
         listed.extend(self.is_sealed().then(|| layout::key(&layout::backup_dir(id))));
+        listed.extend(access.as_ref().map(|_| layout::access(id)));
         let mut unknown = vec![layout::dooms_dir(id)];
         for collection in &self.manifest().collections {
             let (files, dir) = (collection.blake3.keys(), self.dir(&collection.name));

@@ -3,9 +3,11 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use std::sync::Arc;
 
-use super::samples::{bits, collection, id, small, write_backup};
-use crate::{CollectionReader, DamageKind, Repository, Select, layout};
+use super::samples::{bits, collection, id, small, summary, write_backup};
+use crate::{CollectionReader, CommitSummary, DamageKind, Repository, Select, layout};
 use selvedge_model::error::{Kind, Result};
+use selvedge_model::{Access, Role};
+use serde_json::json;
 
 struct Backup {
     store: Arc<InMemory>,
@@ -169,4 +171,27 @@ async fn the_lists_of_a_collection_are_checked_before_they_are_used() {
     assert!(backup.reader().await.is_ok());
     let opened = backup.repository.open_backup(&id("b")).await.unwrap();
     assert_eq!(opened.collection("Nope").await.unwrap_err().kind(), Kind::CollectionNotFound);
+}
+
+#[tokio::test]
+async fn who_may_do_what_comes_back_as_it_was_or_not_at_all() {
+    let store = Arc::new(InMemory::new());
+    let repository = Repository::with_store("test", "memory://", store.clone());
+    let roles = vec![Role { name: "r".to_owned(), permissions: vec![json!({"action": "read_roles"})] }];
+    let access = Access { roles, assignments: Vec::new() };
+    let writer = repository.create_backup(&id("b"), "job").await.unwrap();
+    let summary = CommitSummary { access: Some(access.clone()), ..summary() };
+    let manifest = writer.commit(summary, Vec::new(), std::future::ready(Ok(()))).await.unwrap();
+    assert_eq!(manifest.access.map(|access| (access.roles, access.holders)), Some((1, 0)));
+
+    let reader = repository.open_backup(&id("b")).await.unwrap();
+    assert_eq!(reader.access().await.unwrap(), Some(access));
+    assert!(reader.damaged_access().await.unwrap().is_none());
+    assert!(reader.extra_files(&[]).await.unwrap().is_empty());
+    let path = layout::access(&id("b"));
+    store.put(&path, b"{}".to_vec().into()).await.unwrap();
+    assert_eq!(reader.access().await.unwrap_err().kind(), Kind::BackupCorrupt);
+    assert_eq!(reader.damaged_access().await.unwrap().map(|damage| damage.kind), Some(DamageKind::Altered));
+    store.delete(&path).await.unwrap();
+    assert_eq!(reader.damaged_access().await.unwrap().map(|damage| damage.kind), Some(DamageKind::Missing));
 }

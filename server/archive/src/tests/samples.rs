@@ -24,6 +24,7 @@ pub fn summary() -> CommitSummary {
         start_time: Utc::now(),
         end_time: Utc::now(),
         options: BackupOptions::default(),
+        access: None,
         remarks: Vec::new(),
     }
 }

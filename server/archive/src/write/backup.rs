@@ -7,11 +7,11 @@ use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::format::{Columns, DataFormat};
 use crate::layout;
-use crate::manifest::{CollectionManifest, CommitSummary, Manifest};
-use crate::sealing::Seal;
+use crate::manifest::{AccessManifest, CollectionManifest, CommitSummary, Manifest};
+use crate::sealing::{self, Seal};
 use crate::store::{Created, Haste, Store};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, VectorSpace};
+use selvedge_model::{Access, Collection, VectorSpace};
 
 /// A backup that is being made. Nobody sees it before `commit`.
 #[derive(Debug)]
@@ -82,8 +82,13 @@ impl BackupWriter {
         if names.len() != collections.len() {
             return Err(Error::internal(format!("a collection is twice in backup {}", self.id)));
         }
+        let access = match &summary.access {
+            Some(access) => Some(self.put_access(access).await?),
+            None => None,
+        };
         let (id, job_id) = (self.id.clone(), self.job_id.clone());
         let manifest = Manifest::new(id, job_id, self.claim, summary, collections, &self.seal);
+        let manifest = Manifest { access, ..manifest };
         // What came off while the job ran would take the manifest onto the disk below.
         self.store.check_again().await?;
         self.store.settle(&self.haste).await?;
@@ -101,7 +106,19 @@ impl BackupWriter {
         }
     }
 
-    /// Deletes what an earlier attempt wrote of collections that are not among these.
+    async fn put_access(&self, access: &Access) -> Result<AccessManifest> {
+        let json = serde_json::to_vec_pretty(access)
+            .map_err(|error| Error::internal("access.json cannot be written as JSON").caused_by(error))?;
+        let (roles, holders) = (access.roles.len() as u64, access.assignments.len() as u64);
+        let path = layout::access(&self.id);
+        let bytes = sealing::sealed(&self.seal, &path, json)?;
+        let blake3 = Checksum::of(&bytes);
+        self.store.put_hastily(&self.haste, &path, bytes.into()).await?;
+        Ok(AccessManifest { roles, holders, blake3 })
+    }
+
+    /// Deletes what an earlier attempt wrote of collections that are not among these, and of who may do what: that is written
+    /// with the commit.
     pub async fn sweep(&self, collections: &[CollectionManifest]) -> Result<()> {
         self.refuse_committed().await?;
         let folder =
@@ -109,6 +126,7 @@ impl BackupWriter {
         let folders: BTreeSet<_> = collections.iter().map(folder).collect();
         let mut there = self.store.list(&layout::collections_dir(&self.id)).await?;
         there.retain(|path| !folders.iter().any(|folder| path.prefix_matches(folder)));
+        there.push(layout::access(&self.id));
         self.store.delete(there).await.map(drop)
     }
 

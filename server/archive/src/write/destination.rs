@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::checksum::Checksum;
 use crate::format::{Columns, DataFormat};
 use crate::layout;
-use crate::sealing::Seal;
+use crate::sealing::{self, Seal};
 use crate::store::{Haste, Store};
 use selvedge_model::error::{Error, Result};
 
@@ -65,10 +65,7 @@ impl Destination {
         let bytes = serde_json::to_vec(value)
             .map_err(|error| Error::internal(format!("{name} cannot be written as JSON")).caused_by(error))?;
         let path = self.list(name);
-        let bytes = match &self.seal {
-            Some(key) => key.file(&path).seal(bytes)?,
-            None => bytes.into(),
-        };
+        let bytes = sealing::sealed(&self.seal, &path, bytes)?;
         let checksum = Checksum::of(&bytes);
         self.store.put_hastily(&self.haste, &path, bytes.into()).await?;
         Ok(checksum)

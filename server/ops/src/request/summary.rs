@@ -45,6 +45,9 @@ fn restore(f: &mut fmt::Formatter<'_>, request: &RestoreRequest) -> fmt::Result 
     if let Some(behind) = &request.behind_alias {
         write!(f, ", behind alias {}", behind.alias)?;
     }
+    if request.roles {
+        f.write_str(", with roles")?;
+    }
     if wanted.schema_only { f.write_str(", only schemas") } else { Ok(()) }
 }
 

@@ -34,9 +34,10 @@ pub async fn check(
     let readers = lanes.side_by_side(checks).await?;
     let readers: Vec<_> = readers.into_iter().flatten().collect();
     let claim = job.or_stop(backup.damaged_claim()).await?;
+    let access = job.or_stop(backup.damaged_access()).await?;
     // Of collections that were not looked into, nothing is known.
     let extra = job.or_stop(backup.extra_files(&readers)).await?;
-    claim.into_iter().chain(extra).for_each(|damage| found.add(of_damage("", damage)));
+    claim.into_iter().chain(access).chain(extra).for_each(|damage| found.add(of_damage("", damage)));
     Ok(())
 }
 

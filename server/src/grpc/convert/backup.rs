@@ -8,7 +8,7 @@ use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
 use selvedge_archive::{
-    BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Opened,
+    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Opened,
 };
 use selvedge_model::error::{Error, Result};
 
@@ -91,7 +91,13 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         encrypted: manifest.is_encrypted(),
         sealed: false,
         held: false,
+        access: manifest.access.as_ref().map(access),
     }
+}
+
+fn access(manifest: &AccessManifest) -> v1::BackupAccess {
+    let AccessManifest { roles, holders, blake3: _ } = manifest;
+    v1::BackupAccess { roles: *roles, holders: *holders }
 }
 
 /// Which backups a list is to have.

@@ -44,6 +44,9 @@ fn reason(reason: &Reason) -> v1::RemarkReason {
         Reason::ReadInAttempts { .. } => v1::RemarkReason::ReadInAttempts,
         Reason::ProbeLeftOut { .. } => v1::RemarkReason::ProbeLeftOut,
         Reason::NothingExcluded { .. } => v1::RemarkReason::NothingExcluded,
+        Reason::AccessUnseen { .. } => v1::RemarkReason::AccessUnseen,
+        Reason::AccessInPart { .. } => v1::RemarkReason::AccessInPart,
+        Reason::AccessUnread { .. } => v1::RemarkReason::AccessUnread,
         Reason::Told { .. } => v1::RemarkReason::Told,
         Reason::Unknown => v1::RemarkReason::Unspecified,
     }
@@ -58,6 +61,9 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::DroppedLater
         | Reason::SchemaChanged { difference: _ }
         | Reason::ReadAtOne
+        | Reason::AccessUnseen { permission: _ }
+        | Reason::AccessInPart { permission: _ }
+        | Reason::AccessUnread { error: _ }
         | Reason::Told { text: _ }
         | Reason::Unknown => v1::Remark::default(),
         Reason::ReadInAttempts { attempts } => {
@@ -126,6 +132,9 @@ mod tests {
             Reason::ReadAtOne,
             Reason::ReadInAttempts { attempts: 2 },
             Reason::NothingExcluded { term: "Z*".to_owned() },
+            Reason::AccessUnseen { permission: "it has no read_roles".to_owned() },
+            Reason::AccessInPart { permission: "it has no read_users".to_owned() },
+            Reason::AccessUnread { error: "it rained".to_owned() },
             Reason::Told { text: "told".to_owned() },
         ];
         for reason in reasons {

@@ -126,6 +126,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         confirm: wire.confirm,
         backup_first: wire.backup_first,
         wait_indexed: wire.wait_indexed,
+        roles: wire.roles,
         check,
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
