@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use object_store::ObjectStore;
-use selvedge_archive::Repository;
+use secrecy::{ExposeSecret, SecretString};
+use selvedge_archive::{Encryption, Repository, RepositoryConfig, new_identity};
 use selvedge_proto::v1::backup_service_client::BackupServiceClient;
 use selvedge_proto::v1::collection_service_client::CollectionServiceClient;
 use selvedge_proto::v1::job_service_client::JobServiceClient;
@@ -34,28 +35,64 @@ pub struct World {
 
 /// Where the backups of a world are: in a folder, or in a bucket of an object store, which is a folder, too.
 struct Site {
+    kind: SiteKind,
     /// Whose folder it is.
     folder: PathBuf,
     objects: Option<ObjectServer>,
-    _temporary: TempDir,
+    /// Of an encrypted one.
+    identity: Option<SecretString>,
+    temporary: TempDir,
+}
+
+/// What kind of place it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteKind {
+    Folder,
+    /// A folder of what is encrypted.
+    Encrypted,
+    Objects(StoreKind),
 }
 
 impl Site {
-    async fn new(store: Option<StoreKind>) -> anyhow::Result<Self> {
+    async fn new(kind: SiteKind) -> anyhow::Result<Self> {
         let temporary = tempfile::tempdir()?;
-        let root = temporary.path();
-        let (folder, objects) = match store {
-            None => (root.to_owned(), None),
-            Some(kind) => (root.join(BUCKET), Some(ObjectServer::start(kind, root).await?)),
+        let (root, mut objects, mut identity) = (temporary.path(), None, None);
+        let folder = match kind {
+            SiteKind::Folder => root.to_owned(),
+            SiteKind::Encrypted => {
+                identity = Some(new_identity().0);
+                root.join("repository")
+            }
+            SiteKind::Objects(store) => {
+                objects = Some(ObjectServer::start(store, root).await?);
+                root.join(BUCKET)
+            }
         };
-        Ok(Self { folder, objects, _temporary: temporary })
+        Ok(Self { kind, folder, objects, identity, temporary })
     }
 
     fn open(&self) -> anyhow::Result<Repository> {
-        Ok(match &self.objects {
-            None => on_store(local(&self.folder)?),
-            Some(objects) => Repository::open(&objects.repository())?,
-        })
+        match (&self.objects, &self.identity) {
+            (Some(objects), _) => Ok(Repository::open(&objects.repository())?),
+            (None, None) => Ok(on_store(local(&self.folder)?)),
+            (None, identity) => {
+                let encryption = Encryption { identity: identity.clone(), ..Encryption::default() };
+                let url = format!("file://{}", self.folder.display());
+                let config = RepositoryConfig::new("default", url);
+                Ok(Repository::create(&RepositoryConfig { encryption: Some(encryption), ..config })?)
+            }
+        }
+    }
+
+    /// The variables with which a server process uses it.
+    fn environment(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut variables = self.objects.as_ref().map(ObjectServer::environment).unwrap_or_default();
+        if let Some(identity) = &self.identity {
+            let file = self.temporary.path().join("identity");
+            std::fs::write(&file, identity.expose_secret())?;
+            variables.push(("SELVEDGE_IDENTITY_FILE".to_owned(), file.display().to_string()));
+        }
+        Ok(variables)
     }
 }
 
@@ -69,12 +106,12 @@ pub struct Ran {
 
 impl World {
     pub async fn new(weaviate: Arc<Weaviate>) -> anyhow::Result<Self> {
-        Self::on(weaviate, None).await
+        Self::on(weaviate, SiteKind::Folder).await
     }
 
-    /// One whose repository is in an object store.
-    pub async fn on(weaviate: Arc<Weaviate>, store: Option<StoreKind>) -> anyhow::Result<Self> {
-        let repository = Site::new(store).await?;
+    /// One whose repository is in a place of this kind.
+    pub async fn on(weaviate: Arc<Weaviate>, kind: SiteKind) -> anyhow::Result<Self> {
+        let repository = Site::new(kind).await?;
         let server = server::serve(&weaviate, repository.open()?, Serving::default()).await?;
         Ok(Self { rest: Rest::new(&weaviate.rest_url()), weaviate, server, repository })
     }
@@ -86,8 +123,13 @@ impl World {
 
     /// Another world around a Weaviate of its own, of the same flavour and with these settings.
     pub async fn beside(&self, options: WeaviateOptions) -> anyhow::Result<Self> {
-        let store = self.objects().map(ObjectServer::kind);
-        Self::on(Arc::new(Weaviate::start(self.weaviate.flavour(), options).await?), store).await
+        let kind = self.repository.kind;
+        Self::on(Arc::new(Weaviate::start(self.weaviate.flavour(), options).await?), kind).await
+    }
+
+    /// The variables with which a server process uses its repository.
+    pub fn environment(&self) -> anyhow::Result<Vec<(String, String)>> {
+        self.repository.environment()
     }
 
     /// To be stopped and started; only where nobody else uses it.

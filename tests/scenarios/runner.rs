@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use selvedge_tests::harness::object_server::StoreKind;
 use selvedge_tests::harness::programs::Programs;
 use selvedge_tests::harness::weaviate::{Flavour, Weaviate, WeaviateOptions, real_binary};
-use selvedge_tests::harness::world::World;
+use selvedge_tests::harness::world::{SiteKind, World};
 use selvedge_tests::stand_in::StandInOptions;
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, Semaphore};
@@ -30,6 +30,8 @@ pub struct Scenario {
     in_folder: bool,
     /// On the stand-in, with the repository in each of these.
     stores: &'static [StoreKind],
+    /// On the stand-in, with the repository in a folder and encrypted.
+    is_encrypted: bool,
     /// Whether it starts the programs as processes.
     with_programs: bool,
     /// Whether it is many small ones, each of which sees to it that it ends.
@@ -52,6 +54,7 @@ pub fn compare(name: &'static str, run: Comparison) -> Scenario {
         name,
         how: How::Compare(run),
         stores: &[],
+        is_encrypted: false,
         with_programs: false,
         is_long: false,
         in_folder: true,
@@ -63,6 +66,7 @@ pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
         name,
         how: How::On { run, real },
         stores: &[StoreKind::S3],
+        is_encrypted: false,
         with_programs: false,
         is_long: false,
         in_folder: true,
@@ -83,6 +87,11 @@ impl Scenario {
     /// On these object stores, too.
     pub fn also_on(self, stores: &'static [StoreKind]) -> Self {
         Self { stores, ..self }
+    }
+
+    /// In an encrypted repository, too.
+    pub fn and_encrypted(self) -> Self {
+        Self { is_encrypted: true, ..self }
     }
 
     fn limit(&self) -> Duration {
@@ -183,13 +192,17 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
         }
         How::On { run, real } => {
             let (built, limit) = (scenario.with_programs, scenario.limit());
-            let on_stand_in = move || build(built).and_then(|()| try_on_stand_in(run, None, limit));
+            let on_stand_in =
+                |site: SiteKind| move || build(built).and_then(|()| try_on_stand_in(run, site, limit));
             let mut trials = Vec::new();
             if scenario.in_folder {
-                trials.push(Trial::test(format!("stand-in {name}"), on_stand_in));
+                trials.push(Trial::test(format!("stand-in {name}"), on_stand_in(SiteKind::Folder)));
+            }
+            if scenario.is_encrypted {
+                trials.push(Trial::test(format!("encrypted {name}"), on_stand_in(SiteKind::Encrypted)));
             }
             for kind in scenario.stores.iter().copied() {
-                let on_store = move || build(built).and_then(|()| try_on_stand_in(run, Some(kind), limit));
+                let on_store = on_stand_in(SiteKind::Objects(kind));
                 let trial = Trial::test(format!("{} {name}", kind.name()), on_store);
                 trials.push(trial.with_ignored_flag(!kind.is_there()));
             }
@@ -220,10 +233,10 @@ fn options() -> WeaviateOptions {
     }
 }
 
-fn try_on_stand_in(run: Run, store: Option<StoreKind>, limit: Duration) -> Result<(), Failed> {
+fn try_on_stand_in(run: Run, site: SiteKind, limit: Duration) -> Result<(), Failed> {
     RUNTIME.block_on(async {
         let weaviate = Weaviate::start(Flavour::StandIn, options()).await.map_err(failed)?;
-        try_in_world(Arc::new(weaviate), store, run, limit).await
+        try_in_world(Arc::new(weaviate), site, run, limit).await
     })
 }
 
@@ -235,7 +248,7 @@ fn try_on_real(run: Run, limit: Duration) -> Result<(), Failed> {
             Some(weaviate) => weaviate,
             None => Arc::new(Weaviate::start(Flavour::Real, options()).await.map_err(failed)?),
         };
-        let result = try_in_world(Arc::clone(&weaviate), None, run, limit).await;
+        let result = try_in_world(Arc::clone(&weaviate), SiteKind::Folder, run, limit).await;
         idle().push(weaviate);
         result
     })
@@ -247,12 +260,12 @@ fn idle() -> MutexGuard<'static, Vec<Arc<Weaviate>>> {
 
 async fn try_in_world(
     weaviate: Arc<Weaviate>,
-    store: Option<StoreKind>,
+    site: SiteKind,
     run: Run,
     limit: Duration,
 ) -> Result<(), Failed> {
     let scenario = async {
-        let mut world = World::on(weaviate, store).await?;
+        let mut world = World::on(weaviate, site).await?;
         world.rest.drop_all().await?;
         run(&mut world).await
     };

@@ -191,6 +191,11 @@ impl JsonFolder {
         self.store.delete(paths).await.map(drop)
     }
 
+    /// Whether what is written there from now on is sealed, but for what is open.
+    pub fn is_sealed(&self) -> bool {
+        self.open.is_some() && self.store.keys.are_wanted()
+    }
+
     /// How messages call a file of it.
     pub fn place(&self, name: &str) -> String {
         self.file(name).to_string()

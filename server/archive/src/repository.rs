@@ -143,6 +143,11 @@ impl Repository {
         &self.store.name
     }
 
+    /// Whether what is written there from now on is sealed.
+    pub fn is_encrypted(&self) -> bool {
+        self.store.keys.are_wanted()
+    }
+
     pub fn url(&self) -> &str {
         &self.store.url
     }

@@ -17,7 +17,7 @@ use super::{
     Report, backup_first, estimate,
 };
 use clearing::cleared_file;
-pub use clearing::{Clearing, Saved};
+pub use clearing::{CLEARED, Clearing, Saved};
 pub use proving::prove;
 use selvedge_archive::Repository;
 use selvedge_model::Collection;

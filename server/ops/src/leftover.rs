@@ -1,7 +1,7 @@
 //! What a server that died was in the middle of, and the next one finishes.
 
 use super::backup::Woken;
-use super::clear::Clearing;
+use super::clear::{CLEARED, Clearing};
 use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Result, counted};
 use selvedge_weaviate::Cluster;
@@ -33,6 +33,15 @@ pub async fn leftovers(repository: &Repository, job_id: &str) -> Result<Vec<Resu
         }
     }
     Ok(found)
+}
+
+/// What a job keeps in the open of what it took away, so that any server can bring it back, and that is of no more use. Where
+/// nothing is sealed, it is for people to look up.
+pub async fn spent_leftovers(folder: &JsonFolder) -> Result<Vec<String>> {
+    if !folder.is_sealed() || folder.modified(Clearing::FILE).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(folder.list(CLEARED).await?.into_iter().map(|file| file.name).collect())
 }
 
 /// None if it is gone by now.

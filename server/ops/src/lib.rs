@@ -44,7 +44,7 @@ pub use findings::{Finding, FindingKind, Findings};
 pub use import::{Import, import};
 pub use inspect::{CollectionSummary, list_collections};
 pub use journal::{ATTEMPTS, Journal, RECORDS, REFUSED, newest_attempt};
-pub use leftover::{Leftover, leftovers};
+pub use leftover::{Leftover, leftovers, spent_leftovers};
 pub use outcome::{Failure, Outcome, Report};
 pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::Utc;
 use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{Journal, REFUSED, newest_attempt};
+use selvedge_ops::{Journal, REFUSED, newest_attempt, spent_leftovers};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -157,6 +157,7 @@ impl Ending {
         let mut names = vec![alive_file(*number), CANCEL.to_owned()];
         if !end.report.resumable {
             names.extend(spent_records(folder).await?);
+            names.extend(spent_leftovers(folder).await?);
         }
         folder.delete(&names).await
     }

@@ -3,6 +3,7 @@
 //! Whoever wants to hold something writes its own hold first, and then looks at the others: of two that come at once, at least
 //! one sees the other. A hold ends with the attempt that it is of, whether or not its file is gone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use super::process::Process;
 /// Two that come at the same time may both give way. So each tries a few times more, after pauses that are not the same.
 const TRIES: usize = 3;
 const LONGEST_PAUSE: u64 = 300;
+
+/// Of a job in an encrypted repository.
+const VEILED_SUMMARY: &str = "what it does is encrypted";
 
 /// What an attempt holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,12 +58,24 @@ pub struct Held {
 }
 
 impl Hold {
-    /// What both want, if not both can have it.
-    fn conflict(&self, other: &Self) -> Option<String> {
+    /// What both want, if not both can have it: which of ours it is.
+    fn conflict(&self, other: &Self) -> Option<usize> {
         if self.job_id == other.job_id || !(self.exclusive || other.exclusive) {
             return None;
         }
-        self.collections.iter().find(|name| other.collections.contains(name)).cloned()
+        let others: BTreeSet<_> = other.collections.iter().map(|name| veiled(name)).collect();
+        self.collections.iter().position(|name| others.contains(&veiled(name)))
+    }
+}
+
+/// What a veiled name begins with. No collection's does.
+const VEIL: char = '_';
+
+/// A name as it is written down where nothing but whether two are the same is for everybody to know.
+fn veiled(name: &str) -> String {
+    match name.starts_with(VEIL) {
+        true => name.to_owned(),
+        false => format!("{VEIL}{}", blake3::hash(name.as_bytes()).to_hex()),
     }
 }
 
@@ -85,16 +101,20 @@ impl Holds {
         access: Access,
         progress: &Arc<Progress>,
     ) -> Result<Result<(), Held>> {
+        let (summary, names) = match self.repository.is_encrypted() {
+            true => (VEILED_SUMMARY.to_owned(), collections.iter().map(|name| veiled(name)).collect()),
+            false => (summary.to_owned(), collections.to_vec()),
+        };
         let hold = Hold {
             job_id: self.job_id,
             attempt: self.attempt,
-            summary: summary.to_owned(),
-            collections: collections.to_vec(),
+            summary,
+            collections: names,
             exclusive: access == Access::Exclusive,
         };
         let mut tries = 0;
         loop {
-            let taken = self.take_once(&hold).await?;
+            let taken = self.take_once(&hold, collections).await?;
             tries += 1;
             let Err(held) = &taken else { return Ok(taken) };
             if tries == TRIES {
@@ -108,10 +128,11 @@ impl Holds {
         }
     }
 
-    async fn take_once(&self, hold: &Hold) -> Result<Result<(), Held>> {
+    /// `collections` are those of the hold, by their names.
+    async fn take_once(&self, hold: &Hold, collections: &[String]) -> Result<Result<(), Held>> {
         let name = format!("{}-{}-{}.json", self.job_id, self.attempt, Uuid::new_v4().simple());
         self.folder.jot(&name, hold).await?;
-        let obstacle = self.obstacle(hold, &name).await;
+        let obstacle = self.obstacle(hold, collections, &name).await;
         match obstacle {
             Ok(None) => {
                 self.held.add(&self.folder, &name);
@@ -129,14 +150,16 @@ impl Holds {
         }
     }
 
-    async fn obstacle(&self, hold: &Hold, own: &str) -> Result<Option<Held>> {
+    async fn obstacle(&self, hold: &Hold, collections: &[String], own: &str) -> Result<Option<Held>> {
         for file in self.folder.list("").await? {
             if file.name == own {
                 continue;
             }
             // One that is gone by now, or was cut off, holds nothing.
             let Some(other) = self.folder.read_whole::<Hold>(&file.name).await? else { continue };
-            let Some(collection) = hold.conflict(&other) else { continue };
+            let Some(collection) = hold.conflict(&other).and_then(|at| collections.get(at).cloned()) else {
+                continue;
+            };
             match self.owner(&other).await? {
                 Some(owner) => return Ok(Some(Held { collection, by: other, owner })),
                 None => self.folder.delete(&[&file.name]).await?,
@@ -183,8 +206,9 @@ mod tests {
         };
         let reader = hold(1, &["A", "B"], false);
         assert_eq!(reader.conflict(&hold(2, &["B"], false)), None);
-        assert_eq!(reader.conflict(&hold(2, &["B"], true)).as_deref(), Some("B"));
-        assert_eq!(hold(2, &["C", "A"], true).conflict(&reader).as_deref(), Some("A"));
+        assert_eq!(reader.conflict(&hold(2, &["B"], true)), Some(1));
+        assert_eq!(hold(2, &["C", "A"], true).conflict(&reader), Some(1));
+        assert_eq!(hold(2, &["C", "A"], true).conflict(&hold(1, &[&veiled("A")], false)), Some(1), "veiled");
         assert_eq!(reader.conflict(&hold(2, &["C"], true)), None);
         assert_eq!(reader.conflict(&hold(1, &["A"], true)), None, "its own");
     }

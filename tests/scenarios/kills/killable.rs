@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use selvedge_tests::harness::object_server::ObjectServer;
 use selvedge_tests::harness::programs::{ServerProcess, ServerSettings};
 use selvedge_tests::harness::world::{Ran, World, run_client};
 use serde_json::Value;
@@ -43,7 +42,7 @@ impl Killable {
                 Some(objects) => format!("{}/killable", objects.repository().url),
                 None => folder.path().join("repository").display().to_string(),
             },
-            env: world.objects().map(ObjectServer::environment).unwrap_or_default(),
+            env: world.environment()?,
             log: folder.path().join("server.log"),
         };
         let server = ServerProcess::start(programs().await?, &settings).await?;

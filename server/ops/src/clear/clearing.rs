@@ -48,17 +48,20 @@ struct SavedTenant {
     activity_status: TenantStatus,
 }
 
+/// Where it is kept what was taken away.
+pub const CLEARED: &str = "cleared";
+
 fn schema_file(collection: &str) -> String {
-    format!("cleared/{collection}/schema.json")
+    format!("{CLEARED}/{collection}/schema.json")
 }
 
 fn tenants_file(collection: &str) -> String {
-    format!("cleared/{collection}/tenants.json")
+    format!("{CLEARED}/{collection}/tenants.json")
 }
 
 /// The name under which it is written down that a collection is cleared: it must not happen twice.
 pub fn cleared_file(collection: &str) -> String {
-    format!("cleared/{collection}/done.json")
+    format!("{CLEARED}/{collection}/done.json")
 }
 
 impl Saved {
