@@ -287,6 +287,8 @@ mod tests {
         [repositories.disk]
         url = "/var/lib/selvedge"
         create = true
+        [repositories.disk.encryption]
+        passphrase_command = ["printf", "hunter%d", "7"]
     "#;
 
     #[test]
@@ -355,10 +357,40 @@ mod tests {
             ("[clusters.'a/b']\nurl = 'http://x'", "letters, digits"),
             ("[repositories.a]\nurl = 's3://b'\nregoin = 'y'", "regoin"),
             ("[repositories.a]\nurl = '/tmp'\nregion = 'y'", "region"),
+            ("[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]", "no recipients"),
+            (
+                "[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]\nrecipient = 'age1'",
+                "unknown key: recipient",
+            ),
+            (
+                "[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]\nrecipients = ['hunter']",
+                "none of age",
+            ),
+            (
+                "[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]\npassphrase_command = ['false']",
+                "failed",
+            ),
+            (
+                "[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]\nrecipients = ['age1']\npassphrase_file = 'DIR/hunter'",
+                "neither recipients nor",
+            ),
         ];
         for (text, told) in cases {
             let error = load_file(text, &[], &[]).unwrap_err();
             assert!(error.to_string().contains(told), "{text}: {error}");
+            assert!(!format!("{error:?}").contains("hunter3"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_is_for_a_default_that_is_not_there_is_not_left_aside() {
+        let clusters = "[clusters.eu]\nurl = 'http://x'";
+        let told = load_file(clusters, &[(key::VARIABLE, "hunter2")], &[]).unwrap_err().to_string();
+        assert!(told.contains(key::VARIABLE) && !told.contains("hunter2"), "{told}");
+        assert!(load_file(clusters, &[], &["--weaviate-grpc-url", "http://x:1"]).is_err());
+        assert!(load_file(clusters, &[(key::VARIABLE, "")], &[]).is_ok());
+        let repositories = "[repositories.a]\nurl = '/tmp'";
+        assert!(load_file(repositories, &[("SELVEDGE_PASSPHRASE", "hunter2")], &[]).is_err());
+        assert!(load_file(repositories, &[("SELVEDGE_PASSPHRASE", "x")], &["--repository", "/tmp"]).is_ok());
     }
 }

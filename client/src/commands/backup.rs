@@ -144,13 +144,13 @@ async fn younger_than(
     let cluster = session.options.cluster();
     let request = ListCollectionsRequest { cluster, collections: collections.to_vec() };
     let mut service = session.server.collections();
-    let wanted = session.answer(service.list_collections(request)).await?.collections;
+    let now = session.answer(service.list_collections(request)).await?;
     let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut request = ListBackupsRequest {
         repository: session.options.repository(),
         kind: BackupKind::Full.into(),
-        // What is read from another one is no reason not to read this one.
-        cluster: session.options.cluster.clone().unwrap_or_else(|| "default".to_owned()),
+        // What was read from another one is no reason not to read this one.
+        cluster: now.cluster,
         since: Some(oldest.into()),
         ..ListBackupsRequest::default()
     };
@@ -158,7 +158,8 @@ async fn younger_than(
         let mut service = session.server.backups();
         let page = session.answer(service.list_backups(request.clone())).await?;
         let holds = |backup: &Backup| {
-            wanted.iter().all(|one| backup.collections.iter().any(|held| held.name == one.name))
+            let has = |name: &String| backup.collections.iter().any(|held| held.name == *name);
+            backup.cluster_address == now.cluster_address && now.collections.iter().all(|one| has(&one.name))
         };
         if let Some(young) = page.backups.into_iter().find(holds) {
             return Ok(Some(young));

@@ -26,6 +26,7 @@ pub struct Backup {
     collections: Vec<BackupCollection>,
     tags: Vec<String>,
     held: bool,
+    cluster_address: String,
     encrypted: bool,
     sealed: bool,
     /// Null if the backup does not have it.
@@ -53,6 +54,7 @@ impl From<&v1::Backup> for Backup {
             collections: backup.collections.iter().map(BackupCollection::from).collect(),
             tags: backup.tags.clone(),
             held: backup.held,
+            cluster_address: backup.cluster_address.clone(),
             encrypted: backup.encrypted,
             sealed: backup.sealed,
             access: backup.access.as_ref().map(BackupAccess::from),

@@ -243,6 +243,7 @@ pub fn backup() -> Backup {
         start_time: at(0),
         end_time: at(3_300),
         cluster: "default".to_owned(),
+        cluster_address: "http://localhost:8080".to_owned(),
         weaviate_version: "1.39.0".to_owned(),
         selvedge_version: "0.1.0".to_owned(),
         format_version: 2,

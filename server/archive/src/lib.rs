@@ -35,6 +35,9 @@
 //! jobs/<job-id>/{plan,…}.json                    what an attempt has decided or begun, and the next one has to know
 //! jobs/<job-id>/records/<Collection>/<work>/…    one for each part of the work that is done
 //! probes/<uuid>                                  gone a moment later: whether the store does what it should
+//! encrypted.json                                 backups are encrypted here, and none is to be made in the open
+//! identity.age                                   the identity that a passphrase opens
+//! {backups,jobs}/<id>/key.age                    the key of what is sealed there; see `sealing`
 //! locks/<cluster>/<job-id>-….json                what a job holds of a cluster; void when the job ends or its attempt dies
 //! ```
 //!

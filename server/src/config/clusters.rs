@@ -22,11 +22,25 @@ pub fn clusters(
     if sources.is_given("weaviate_url") || sections.is_empty() {
         sections.insert(DEFAULT_NAME.to_owned(), Section::empty());
     }
+    if !sections.contains_key(DEFAULT_NAME) {
+        refuse_strays(sources, variable.as_deref())?;
+    }
     let cluster = |(name, section): (String, Section)| {
         let variable = variable.clone().filter(|_| name == DEFAULT_NAME);
         cluster(sources, &name, section, variable, shown)
     };
     sections.into_iter().map(cluster).collect()
+}
+
+/// What is for the default cluster, where there is none.
+fn refuse_strays(sources: &Sources, variable: Option<&str>) -> Result<()> {
+    let flags = ["weaviate_grpc_url", "weaviate_api_key_file"];
+    let flag = flags.into_iter().find(|flag| sources.is_given(flag)).map(|flag| sources.origin(flag));
+    let variable = variable.filter(|key| !key.trim().is_empty()).map(|_| key::VARIABLE.to_owned());
+    let Some(stray) = flag.or(variable) else { return Ok(()) };
+    let text = format!("{stray} is for the cluster \"{DEFAULT_NAME}\", and {} has none", sources.file.name);
+    Err(Error::invalid("weaviate_url", text)
+        .hint("leave it out, and write what it says into the section of its cluster"))
 }
 
 fn key_of_flags(

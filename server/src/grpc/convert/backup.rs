@@ -78,6 +78,7 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
         start_time: Some(timestamp(manifest.start_time)),
         end_time: Some(timestamp(manifest.end_time)),
         cluster: manifest.cluster.name.clone(),
+        cluster_address: manifest.cluster.address.clone(),
         weaviate_version: manifest.weaviate_version.clone(),
         selvedge_version: manifest.selvedge_version.clone(),
         format_version: manifest.format_version,

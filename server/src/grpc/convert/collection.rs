@@ -4,13 +4,16 @@ use selvedge_proto::v1;
 
 use selvedge_model::VectorSpace;
 use selvedge_ops::CollectionSummary;
+use selvedge_weaviate::Cluster;
 
 pub fn collections(
+    cluster: &Cluster,
     weaviate_version: String,
     summaries: Vec<CollectionSummary>,
 ) -> v1::ListCollectionsResponse {
     let collections = summaries.into_iter().map(collection).collect();
-    v1::ListCollectionsResponse { collections, weaviate_version }
+    let (cluster, cluster_address) = (cluster.name().to_owned(), cluster.rest_url().to_owned());
+    v1::ListCollectionsResponse { collections, weaviate_version, cluster, cluster_address }
 }
 
 fn collection(summary: CollectionSummary) -> v1::Collection {

@@ -53,6 +53,6 @@ impl CollectionService for Collections {
         let selection = convert::selection(&request.collections).map_err(refusal)?;
         let (version, collections) =
             selvedge_ops::list_collections(&cluster, &selection).await.map_err(refusal)?;
-        Ok(Response::new(convert::collections(version, collections)))
+        Ok(Response::new(convert::collections(&cluster, version, collections)))
     }
 }
