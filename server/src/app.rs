@@ -167,6 +167,8 @@ async fn open(place: &RepositoryPlace) -> Result<Repository> {
     }
     let repository = Repository::open(config)?;
     repository.check().await?;
+    // A passphrase that is wrong is told now, and not by the first backup.
+    repository.unlock().await?;
     Ok(repository)
 }
 

@@ -36,32 +36,44 @@ fn main() -> ExitCode {
 }
 
 async fn start() -> ExitCode {
-    let loaded = Sources::read().and_then(|sources| Ok((Config::load(&sources)?, sources.flags)));
-    let (config, flags) = match loaded {
-        Ok(loaded) => loaded,
-        Err(error) => return fail(&error),
-    };
-    if flags.print_config {
-        return write!(std::io::stdout(), "{config}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
-    }
-    let done = match flags.command {
-        Some(Command::Init) => init(&config).await,
-        Some(Command::Token { name, role }) => {
-            token(&name, role);
-            Ok(())
-        }
-        Some(Command::Key(command)) => keys(&config, command).await,
-        Some(Command::Rekey { name, new_passphrase_file }) => {
-            rekey(&config, &name, new_passphrase_file.as_deref()).await
-        }
-        None => {
-            config.log.init();
-            run(config).await
-        }
+    let done = match Sources::read() {
+        Ok(sources) => carry_out(&sources).await,
+        Err(error) => Err(error),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+async fn carry_out(sources: &Sources) -> Result<()> {
+    let config = || Config::load(sources);
+    if sources.flags.print_config {
+        // Whoever does not read it does not want to know.
+        let _ = write!(std::io::stdout(), "{}", config()?);
+        return Ok(());
+    }
+    match &sources.flags.command {
+        Some(Command::Init) => init(&config()?).await,
+        Some(Command::Token { name, role }) => {
+            token(name, *role);
+            Ok(())
+        }
+        Some(Command::Key(KeyCommand::New)) => {
+            new_key();
+            Ok(())
+        }
+        Some(Command::Key(KeyCommand::Show { backup, name, reveal })) => {
+            show_keys(&config()?, name, backup, *reveal).await
+        }
+        Some(Command::Rekey { name, new_passphrase_file }) => {
+            rekey(&config()?, name, new_passphrase_file.as_deref()).await
+        }
+        None => {
+            let config = config()?;
+            config.log.init();
+            run(config).await
+        }
     }
 }
 
@@ -86,44 +98,42 @@ fn token(name: &str, role: Role) {
     );
 }
 
-/// Keys go to standard output.
-async fn keys(config: &Config, command: KeyCommand) -> Result<()> {
-    let mut out = std::io::stdout();
+/// An identity, and its recipient, as age's own files have them. It is never to be seen again.
+fn new_key() {
+    let (identity, recipient) = new_identity();
     // Whoever does not read it does not want to have it.
-    let _ = match command {
-        KeyCommand::New => {
-            let (identity, recipient) = new_identity();
-            writeln!(out, "# recipient: {recipient}\n{}", identity.expose_secret())
-        }
-        KeyCommand::Show { backup, name, reveal } => {
-            if out.is_terminal() && !reveal {
-                let text = "keys are not shown on a terminal unasked";
-                return Err(
-                    Error::invalid("reveal", text).hint("send the output to a program, or say --reveal")
-                );
-            }
-            let keys = app::keys::show(config, &name, &backup).await?;
-            let json = serde_json::to_string_pretty(&keys)
-                .map_err(|error| Error::internal("keys cannot be written as JSON").caused_by(error))?;
-            writeln!(out, "{json}")
-        }
-    };
+    let _ = writeln!(std::io::stdout(), "# recipient: {recipient}\n{}", identity.expose_secret());
+}
+
+async fn show_keys(config: &Config, name: &str, backup: &str, reveal: bool) -> Result<()> {
+    let mut out = std::io::stdout();
+    if out.is_terminal() && !reveal {
+        let text = "keys are not shown on a terminal unasked";
+        return Err(Error::invalid("reveal", text).hint("send the output to a program, or say --reveal"));
+    }
+    let keys = app::keys::show(config, name, backup).await?;
+    let json = serde_json::to_string_pretty(&keys)
+        .map_err(|error| Error::internal("keys cannot be written as JSON").caused_by(error))?;
+    let _ = writeln!(out, "{json}");
     Ok(())
 }
 
 async fn rekey(config: &Config, name: &str, new_passphrase_file: Option<&Path>) -> Result<()> {
     let done = app::keys::rewrap(config, name, new_passphrase_file).await?;
-    let Some(first) = done.closed.first() else {
-        let what = match new_passphrase_file {
-            Some(_) => "the identity of the repository".to_owned(),
-            None => counted(done.keys, "key"),
-        };
-        let _ = writeln!(std::io::stdout(), "encrypted anew: {what}");
-        return Ok(());
+    let what = match new_passphrase_file {
+        Some(_) => "the identity of the repository".to_owned(),
+        None => counted(done.keys, "key"),
     };
-    let (closed, done) = (counted(done.closed.len() as u64, "key"), counted(done.keys, "key"));
-    let text = format!("{done} encrypted anew, and {closed} not: nothing here opens that of {first}");
-    Err(Error::new(Kind::KeyMissing, text).hint("add an identity that does, and repeat the command"))
+    let _ = writeln!(std::io::stdout(), "encrypted anew: {what}");
+    if done.closed.is_empty() {
+        return Ok(());
+    }
+    for closed in &done.closed {
+        let _ = writeln!(std::io::stderr(), "not: {closed}");
+    }
+    let text =
+        format!("{} could not be opened, and stay as they were", counted(done.closed.len() as u64, "key"));
+    Err(Error::new(Kind::KeyMissing, text).hint("add an identity that opens them, and repeat the command"))
 }
 
 async fn run(config: Config) -> Result<()> {

@@ -11,6 +11,7 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::{Server, Serving, World};
 use serde_json::Value;
 
+use crate::jobs::job_id;
 use crate::round_trip::{all_kinds, same};
 use crate::runner::programs;
 
@@ -68,7 +69,9 @@ pub async fn what_one_server_can_only_write_another_reads(world: &mut World) -> 
     let place = tempfile::tempdir()?;
     let folder = place.path();
     let mut writer = server(world, folder, only_writing(&recipient)).await?;
-    run(world, &writer, &["backup", "--id", "b", "--tag", "nightly"], 0, "backup b").await?;
+    let ran = world.run_on(&writer, &["--json", "backup", "--id", "b", "--tag", "nightly"]).await;
+    ensure!(ran.code == 0, "{ran:?}");
+    let job = job_id(&ran)?;
     run(world, &writer, &["clear", "Named", "--yes"], 0, "Named").await?;
     run(world, &writer, &["check"], 0, "no identity to read them by").await?;
     let secrets = ["Every", "Named", "Tenanted", "Sharded", "nightly", "moduleConfig", "creation_time"];
@@ -80,6 +83,9 @@ pub async fn what_one_server_can_only_write_another_reads(world: &mut World) -> 
     let writer = server(world, folder, only_writing(&recipient)).await?;
     let listed = run(world, &writer, &["list"], 0, "encrypted").await?;
     ensure!(!listed.contains("nightly"), "{listed}");
+    run(world, &writer, &["jobs", "list"], 0, "").await?;
+    run(world, &writer, &["jobs", "show", &job], 4, "no identity").await?;
+
     run(world, &writer, &["show", "b"], 0, "has no identity for it").await?;
     for refused in [&["restore", "b"][..], &["verify", "b"], &["export", "b", "Every"]] {
         run(world, &writer, refused, 4, "no identity").await?;

@@ -21,6 +21,7 @@ use crate::round_trip::same;
 use crate::runner::programs;
 
 const KEY: &str = "a-key-that-nobody-may-see";
+const PASSPHRASE: &str = "a-passphrase-that-nobody-may-see";
 
 pub async fn back_up_from_one_and_restore_to_another(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 100).await?;
@@ -37,9 +38,10 @@ pub async fn back_up_from_one_and_restore_to_another(world: &mut World) -> anyho
     std::fs::write(
         &config,
         format!(
-            "[clusters.eu]\nurl = \"{}\"\ngrpc_url = \"{}\"\n\n\
+            "log = \"trace\"\n[clusters.eu]\nurl = \"{}\"\ngrpc_url = \"{}\"\n\n\
              [clusters.us]\nurl = \"{}\"\ngrpc_url = \"{}\"\napi_key = \"{KEY}\"\n\n\
-             [repositories.disk]\nurl = \"{}\"\ncreate = true\n\n\
+             [repositories.disk]\nurl = \"{}\"\ncreate = true\n\
+             encryption = {{ passphrase_command = [\"echo\", \"{PASSPHRASE}\"] }}\n\n\
              [repositories.bucket]\nurl = \"s3://selvedge/in/a/folder\"\ncreate = true\n{}\n",
             here.rest_url(),
             here.grpc_url(),
@@ -66,9 +68,9 @@ pub async fn back_up_from_one_and_restore_to_another(world: &mut World) -> anyho
     run(&["restore", "b", "--cluster", "us", "--repository", "bucket"], 0, "").await?;
     same(&before, &Census::take(&other.rest.clone().with_key(KEY), &["Article"]).await?)?;
     run(&["verify", "on-disk", "--against-live", "--cluster", "us", "--repository", "disk"], 0, "").await?;
-    // Wherever anything is written down.
+    // Wherever anything is written down, and whatever the log is asked for.
     let journals = texts(folder.path())?;
-    for secret in [KEY, SECRET_KEY] {
+    for secret in [KEY, SECRET_KEY, PASSPHRASE, "AGE-SECRET-KEY"] {
         ensure!(!journals.contains(secret), "a secret was written down");
     }
     Ok(())

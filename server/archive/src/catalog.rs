@@ -50,6 +50,13 @@ pub struct Catalog {
     pub asked: BTreeSet<BackupId>,
 }
 
+impl Catalog {
+    /// Whatever can be read of them.
+    pub fn committed(&self) -> impl Iterator<Item = &BackupId> {
+        self.sound.keys().chain(self.broken.keys())
+    }
+}
+
 /// A committed backup whose manifest cannot be read.
 #[derive(Debug)]
 pub struct Broken {
@@ -136,9 +143,15 @@ impl Repository {
         let looks = stream::iter(newest_first).map(async |id: BackupId| (self.look(&id).await, id));
         let mut looks = looks.buffer_unordered(CONCURRENCY);
         while let Some((look, id)) = looks.next().await {
-            known.remove(&id);
+            let before = known.remove(&id);
             match look? {
                 Look::Nothing => {}
+                // There was no room for its text, and is none now.
+                Look::Sound(entry)
+                    if before.as_ref().is_some_and(|before| before.is_without_text_of(&entry)) =>
+                {
+                    known.extend(before.map(|before| (id, before)));
+                }
                 Look::Sound(entry) => {
                     grown += entry.length();
                     known.insert(id, Arc::new(entry));

@@ -28,7 +28,7 @@ pub struct Examination {
     /// What time it was for the store when it was so late here.
     pub clock: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Of the disk that a folder is on: bytes that are free, and all.
-    pub space: Option<(u64, u64)>,
+    pub space: Option<Result<(u64, u64)>>,
     /// What is written is encrypted, and this server has no identity to read it by.
     pub only_writes: bool,
 }
@@ -83,11 +83,13 @@ impl Repository {
     /// By an identity, and not by what is known of it already.
     async fn open_newest(&self) -> Result<()> {
         let page = Page { size: 1, token: None };
-        let newest = self.list_backups(page, &BackupFilter::default()).await?.backups.pop();
-        match newest {
-            None => self.store().keyring().await.map(drop),
-            Some(found) => {
-                let id = found.id().clone();
+        self.store().unlock().await?;
+        let found = self.list_backups(page, &BackupFilter::default()).await?;
+        let ids = found.backups.first().map(|newest| newest.id().clone());
+        let unreadable = found.unreadable.keys().find_map(|id| id.parse().ok());
+        match ids.or(unreadable) {
+            None => Ok(()),
+            Some(id) => {
                 self.store().keys.forget(&layout::backup_dir(&id));
                 self.open_backup(&id).await.map(drop)
             }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::layout;
-use crate::sealing::{self, Covered, Opened, Seal, Wrapped};
+use crate::sealing::{self, Covered, Opened, Seal, UnderCover};
 use crate::store::{Created, Store};
 use crate::{BackupId, Repository};
 use selvedge_model::error::{Error, Kind, Result};
@@ -26,8 +26,7 @@ pub struct JsonFolder {
 }
 
 /// Of a job: what has no names in it, and what has to be finished by whichever server comes next.
-const OPEN: &[&str] =
-    &["attempts", "cancel.json", "first.json", "clearing.json", "cleared", "woken", "key.age"];
+const OPEN: &[&str] = &["attempts", "cancel.json", "first.json", "clearing.json", "cleared", "woken"];
 
 /// What the name of a folder begins with that is not what it was called. No collection's does.
 const HIDDEN: char = '_';
@@ -97,7 +96,7 @@ impl JsonFolder {
             None => json,
             Some(key) => {
                 let sealed = STANDARD.encode(key.file(&path).seal(json)?);
-                self.json(name, &Wrapped { cover: value.cover(), sealed })?
+                self.json(name, &UnderCover { cover: value.cover(), sealed })?
             }
         };
         Ok(matches!(self.store.create(&path, bytes.into()).await?, Created::Done))
@@ -133,23 +132,24 @@ impl JsonFolder {
     pub async fn read_covered<T: Covered>(&self, name: &str) -> Result<Option<Opened<T>>> {
         let path = self.file(name);
         let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
-        let Ok(Wrapped::<T::Cover> { cover, sealed }) = serde_json::from_slice(&bytes) else {
+        let Ok(UnderCover::<T::Cover> { cover, sealed }) = serde_json::from_slice(&bytes) else {
             return self.understood(name, &bytes).map(Opened::Whole).map(Some);
         };
-        let sealed = STANDARD.decode(sealed).map_err(|error| {
-            Error::internal(format!("{} cannot be understood", self.place(name))).caused_by(error)
-        })?;
+        let sealed = STANDARD.decode(sealed).map_err(|error| self.unclear(name, error))?;
         match self.store.opened(&self.path, &path, sealed.into()).await {
             Ok(bytes) => self.understood(name, &bytes).map(Opened::Whole).map(Some),
             Err(error) if error.kind() == Kind::KeyMissing => Ok(Some(Opened::Cover(cover))),
+            Err(error) if error.kind() == Kind::BackupCorrupt => Err(self.unclear(name, error)),
             Err(error) => Err(error),
         }
     }
 
     fn understood<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            Error::internal(format!("{} cannot be understood", self.place(name))).caused_by(error)
-        })
+        serde_json::from_slice(bytes).map_err(|error| self.unclear(name, error))
+    }
+
+    fn unclear(&self, name: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::internal(format!("{} cannot be understood", self.place(name))).caused_by(cause)
     }
 
     /// As [`JsonFolder::read`], of what a crash may have cut off: then it is as if it was not there.
@@ -191,9 +191,9 @@ impl JsonFolder {
         self.store.delete(paths).await.map(drop)
     }
 
-    /// Whether what is written there from now on is sealed, but for what is open.
-    pub fn is_sealed(&self) -> bool {
-        self.open.is_some() && self.store.keys.are_wanted()
+    /// Whether what is in it is sealed, but for what is open.
+    pub async fn is_sealed(&self) -> Result<bool> {
+        Ok(self.open.is_some() && self.store.head(&layout::key(&self.path)).await?.is_some())
     }
 
     /// How messages call a file of it.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -102,10 +103,15 @@ impl Repository {
                 format!("backup {id} was not deleted: it took too long to find out whether a job needs it");
             return Err(Error::new(Kind::RepositoryUnavailable, text).hint("try again"));
         }
-        let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
+        let files = match self.mark_removal(id).await {
+            Ok(files) => files,
+            // Nothing is gone: it stays a backup that can be used.
+            Err(error) => {
+                self.spare(doomed).await?;
+                return Err(error);
+            }
+        };
         let bytes = files.iter().map(|file| file.size).sum();
-        // From then on nobody believes an index that has it.
-        self.store().put(&layout::removal(id, Uuid::new_v4()), to_json(&Utc::now())?.into()).await?;
         self.store().delete(vec![layout::manifest(id)]).await?;
         let claim = layout::claim(id);
         let rest = files.iter().map(|file| file.location.clone()).filter(|path| *path != claim);
@@ -113,7 +119,17 @@ impl Repository {
         self.store().remove_remains(&layout::collections_dir(id)).await?;
         // From then on the id is free, and whatever comes there is another backup's.
         self.store().delete(vec![claim]).await?;
+        self.store().keys.forget(&layout::backup_dir(id));
         Ok((files.len() as u64, bytes))
+    }
+}
+
+impl Repository {
+    /// From then on nobody believes an index that has it. Tells what there is of it.
+    async fn mark_removal(&self, id: &BackupId) -> Result<Vec<ObjectMeta>> {
+        let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
+        self.store().put(&layout::removal(id, Uuid::new_v4()), to_json(&Utc::now())?.into()).await?;
+        Ok(files)
     }
 }
 

@@ -36,6 +36,11 @@ pub fn encrypted() -> Path {
     Path::from("encrypted.json")
 }
 
+/// That of the identity, so that another one is not taken for it.
+pub fn recipient() -> Path {
+    Path::from("recipient.txt")
+}
+
 /// The identity that a passphrase opens.
 pub fn identity() -> Path {
     Path::from("identity.age")

@@ -36,12 +36,12 @@
 //! jobs/<job-id>/records/<Collection>/<work>/…    one for each part of the work that is done
 //! probes/<uuid>                                  gone a moment later: whether the store does what it should
 //! encrypted.json                                 backups are encrypted here, and none is to be made in the open
-//! identity.age                                   the identity that a passphrase opens
+//! identity.age, recipient.txt                    the identity that a passphrase opens, and its recipient
 //! {backups,jobs}/<id>/key.age                    the key of what is sealed there; see `sealing`
 //! locks/<cluster>/<job-id>-….json                what a job holds of a cluster; void when the job ends or its attempt dies
 //! ```
 //!
-//! What is written once is never changed. Without `backup.json` there is no backup, so whatever breaks off leaves
+//! What is written once is never changed, but for who can open it (`key.age`, `identity.age`). Without `backup.json` there is no backup, so whatever breaks off leaves
 //! garbage, never half a backup in the list; deleting removes `backup.json` first. A reader checks bytes before it
 //! decodes them.
 

@@ -148,6 +148,16 @@ impl Repository {
         self.store.keys.are_wanted()
     }
 
+    /// Fails if what is written there is to be encrypted, and this server is not configured for that.
+    pub async fn refuse_in_the_open(&self) -> Result<()> {
+        self.store.refuse_in_the_open().await
+    }
+
+    /// Opens the identity that a passphrase is for, if there is one yet. Fails if the passphrase is wrong.
+    pub async fn unlock(&self) -> Result<()> {
+        self.store.unlock().await
+    }
+
     pub fn url(&self) -> &str {
         &self.store.url
     }
@@ -186,7 +196,12 @@ impl Repository {
         };
         let dir = layout::backup_dir(id);
         let key = self.store.key(&dir).await?;
-        match sealed.open(&key) {
+        let (sealed, opening) = (Arc::new(sealed), key.clone());
+        let opened = {
+            let sealed = sealed.clone();
+            off_the_async_threads(move || sealed.open(&opening)).await
+        };
+        match opened {
             Ok(manifest) => Ok((manifest, Some(key))),
             // Another server may have removed the backup that the key is known of, and made one of the same id.
             Err(_) => {
@@ -234,7 +249,7 @@ impl Repository {
     /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.
     pub async fn create_backup(&self, id: &BackupId, job_id: &str) -> Result<BackupWriter> {
         self.refuse_existing(id).await?;
-        self.store.refuse_in_the_open().await?;
+        self.refuse_in_the_open().await?;
         let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&claim)
             .map_err(|error| Error::internal("a claim cannot be written as JSON").caused_by(error))?;
@@ -255,6 +270,7 @@ impl Repository {
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
     pub async fn check_writable(&self, id: &BackupId, job_id: &str) -> Result<()> {
         self.refuse_existing(id).await?;
+        self.refuse_in_the_open().await?;
         let Some(found) = self.store.get(&layout::claim(id)).await? else { return Ok(()) };
         match serde_json::from_slice::<Claim>(&found).ok() {
             Some(claim) if claim.job_id == job_id => Ok(()),

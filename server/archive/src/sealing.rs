@@ -24,10 +24,10 @@ mod keys;
 mod rewrap;
 
 pub use self::config::Encryption;
-pub use self::covered::{Covered, Opened, Wrapped};
+pub use self::covered::{Covered, Opened, UnderCover};
 pub use self::key::{FileKey, Key};
 pub use self::keyring::Keyring;
-pub use self::keyring::generate as new_identity;
+pub use self::keyring::new_identity;
 pub use self::keys::Keys;
 pub use self::rewrap::Rewrapped;
 

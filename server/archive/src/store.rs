@@ -156,9 +156,14 @@ impl Store {
     }
 
     /// Of the disk that it is on, if it is a folder: the bytes that are free for us, and all.
-    pub fn space(&self) -> Option<(u64, u64)> {
-        let found = rustix::fs::statvfs(&self.folder.as_ref()?.path).ok()?;
-        Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+    pub fn space(&self) -> Option<Result<(u64, u64)>> {
+        let found = rustix::fs::statvfs(&self.folder.as_ref()?.path);
+        let failed = |error: rustix::io::Errno| self.folder_error("look at", &Path::default(), error.into());
+        Some(
+            found
+                .map(|found| (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+                .map_err(failed),
+        )
     }
 
     /// As [`Store::put`], but only as durable as the machine is: for what is lost without harm.

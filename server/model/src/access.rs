@@ -65,6 +65,8 @@ impl fmt::Display for Holder {
 
 /// What a permission means where it names nothing.
 const EVERYTHING: &str = "*";
+/// What it means where it does not say how.
+const UNSAID: [(&str, &str); 3] = [("scope", "match"), ("verbosity", "minimal"), ("groupType", "oidc")];
 
 impl Role {
     /// Whether it permits what the other one does, in whatever order. Versions of Weaviate differ in what they spell out.
@@ -80,7 +82,12 @@ fn shortened(permission: &Value) -> Value {
     let mut permission = permission.clone();
     if let Some(fields) = permission.as_object_mut() {
         for scope in fields.values_mut().filter_map(Value::as_object_mut) {
-            scope.retain(|_, name| *name != EVERYTHING && !name.is_null());
+            let goes_without = |key: &str, value: &Value| {
+                value.is_null()
+                    || *value == EVERYTHING
+                    || UNSAID.iter().any(|(of, unsaid)| key == *of && *value == **unsaid)
+            };
+            scope.retain(|key, value| !goes_without(key, value));
         }
         let is_empty = |scope: &Value| scope.is_null() || scope.as_object().is_some_and(|of| of.is_empty());
         fields.retain(|_, scope| !is_empty(scope));
@@ -105,7 +112,12 @@ mod tests {
         let all = json!({"action": "read_users", "users": {"users": "*"}});
         let bare = json!({"action": "read_users"});
         let both = role(vec![data.clone(), all]);
-        assert!(both.permits_as(&role(vec![bare, short])));
+        assert!(both.permits_as(&role(vec![bare, short.clone()])));
+        let narrow = json!({"action": "read_data", "data": {"collection": "A", "tenant": "match"}});
+        assert!(!role(vec![narrow]).permits_as(&role(vec![short])), "a tenant may be called so");
+        let spelled = json!({"action": "read_roles", "roles": {"role": "r", "scope": "match"}});
+        let unsaid = json!({"action": "read_roles", "roles": {"role": "r"}});
+        assert!(role(vec![spelled]).permits_as(&role(vec![unsaid])));
         let other = role(vec![json!({"action": "read_data", "data": {"collection": "B"}})]);
         let one = role(vec![data]);
         assert!(!one.permits_as(&other) && !both.permits_as(&one) && !one.permits_as(&both));

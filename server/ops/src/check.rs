@@ -214,11 +214,15 @@ async fn check_repository(repository: &Repository) -> Vec<CheckLine> {
     if let Some((theirs, ours)) = clock {
         lines.clock(theirs - ours);
     }
-    if let Some((free, all)) = space {
-        let text = format!("{} of {} are free", ByteSize::b(free), ByteSize::b(all));
-        match free < LITTLE_SPACE {
-            false => lines.ok("space", text),
-            true => lines.warn("space", text, "free space there, or use another disk"),
+    match space {
+        None => {}
+        Some(Err(error)) => lines.fail("space", &error),
+        Some(Ok((free, all))) => {
+            let text = format!("{} of {} are free", ByteSize::b(free), ByteSize::b(all));
+            match free < LITTLE_SPACE {
+                false => lines.ok("space", text),
+                true => lines.warn("space", text, "free space there, or use another disk"),
+            }
         }
     }
     lines.lines

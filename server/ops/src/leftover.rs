@@ -38,7 +38,7 @@ pub async fn leftovers(repository: &Repository, job_id: &str) -> Result<Vec<Resu
 /// What a job keeps in the open of what it took away, so that any server can bring it back, and that is of no more use. Where
 /// nothing is sealed, it is for people to look up.
 pub async fn spent_leftovers(folder: &JsonFolder) -> Result<Vec<String>> {
-    if !folder.is_sealed() || folder.modified(Clearing::FILE).await?.is_some() {
+    if !folder.is_sealed().await? || folder.modified(Clearing::FILE).await?.is_some() {
         return Ok(Vec::new());
     }
     Ok(folder.list(CLEARED).await?.into_iter().map(|file| file.name).collect())

@@ -1,5 +1,6 @@
 //! Who may open what a repository holds: recipients, identities and passphrases, none of which is ever an argument.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use secrecy::SecretString;
@@ -38,24 +39,23 @@ pub fn of_section(mut section: Section, environment: &[(String, String)]) -> Res
 
 /// What flags and the environment say; None if they say nothing.
 pub fn of_flags(sources: &Sources, environment: &[(String, String)]) -> Result<Option<Encryption>> {
-    let flags = &sources.flags;
-    let place = "the environment";
-    let file = |key: &'static str, file: &Option<std::path::PathBuf>| {
-        let file = file.as_ref().filter(|file| !file.as_os_str().is_empty());
-        file.map(|file| {
-            read_secret(&format!("--{}", key.replace('_', "-")), key, &file.display().to_string())
-        })
+    let (flags, place) = (&sources.flags, "--repository");
+    let read = |flag: &str, file: &Option<PathBuf>| {
+        let file = file.as_ref().map(|file| file.display().to_string());
+        file.map(|file| read_secret(place, flag, &file))
     };
-    let identity = file("identity_file", &flags.identity_file).transpose()?;
-    let of_file = file("passphrase_file", &flags.passphrase_file).transpose()?;
-    let passphrase = of_file.or_else(|| from_variable(place, PASSPHRASE, environment).ok());
+    let of = |what| Secret { what, place };
+    let identity = of("identity").one_of([read("--identity-file", &flags.identity_file)])?;
+    let variable = environment.iter().any(|(name, value)| name == PASSPHRASE && !value.is_empty());
+    let passphrase = of("passphrase").one_of([
+        read("--passphrase-file", &flags.passphrase_file),
+        variable.then(|| from_variable(place, PASSPHRASE, environment)),
+    ])?;
     let recipients: Vec<_> = flags.recipients.iter().filter(|text| !text.is_empty()).cloned().collect();
     if recipients.is_empty() && identity.is_none() && passphrase.is_none() {
         return Ok(None);
     }
-    let secret = |text: Option<String>| text.map(SecretString::from);
-    let encryption = Encryption { recipients, identity: secret(identity), passphrase: secret(passphrase) };
-    checked("--recipient and --passphrase-file", encryption).map(Some)
+    checked(place, Encryption { recipients, identity, passphrase }).map(Some)
 }
 
 fn checked(place: &str, encryption: Encryption) -> Result<Encryption> {

@@ -67,6 +67,10 @@ impl Section {
         Self { place: String::new(), table: Table::new(), known: Vec::new() }
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub fn place(&self) -> &str {
         &self.place
     }

@@ -18,7 +18,9 @@ pub fn repositories(
     if is_named || sections.is_empty() {
         let origins = (sources.origin("repository"), sources.origin("retry_budget"));
         places.push((of_flags(sources, environment)?, origins));
-    } else if encryption::of_flags(sources, environment)?.is_some() {
+    } else if sections.values().all(|section| !section.has("encryption"))
+        && encryption::of_flags(sources, environment)?.is_some()
+    {
         let text = format!(
             "--recipient, --identity-file and passphrases of the environment are for --repository, and {} has repositories of its own",
             sources.file.name

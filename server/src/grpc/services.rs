@@ -23,10 +23,10 @@ use self::server::Server;
 use super::status::refusal;
 use super::watch::{Watch, watch};
 use super::{Health, convert};
-use crate::access::{Caller, role_of};
+use crate::access::{Caller, Role, role_of};
 use crate::jobs::{Asking, Registry, Shown};
 use selvedge_archive::BackupId;
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{LATEST, Operation, Places};
 
 /// All services, and the handle with which the server says whether it takes calls.
@@ -96,7 +96,14 @@ impl Desk {
 
     /// Whether the caller could have started this job.
     async fn check_job(&self, caller: &Caller, id: &str) -> Result<()> {
-        let (needed, what) = role_of(&self.registry.show(id).await?.request().operation);
+        let shown = match self.registry.show(id).await {
+            // What it does is not known here: it may be anything.
+            Err(error) if error.kind() == Kind::KeyMissing => {
+                return caller.check(Role::Destroy, "a job that is encrypted");
+            }
+            shown => shown?,
+        };
+        let (needed, what) = role_of(&shown.request().operation);
         caller.check(needed, what)
     }
 

@@ -68,6 +68,7 @@ pub async fn register(
     };
     // A file system that is not mounted looks like an empty folder.
     repository.check().await?;
+    repository.refuse_in_the_open().await?;
     let folder = repository.job(&job.id.to_string());
     folder.begin().await?;
     folder.create_covered(JOB, &written).await?;

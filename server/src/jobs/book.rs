@@ -13,8 +13,8 @@ use selvedge_ops::Request;
 pub(super) struct Book {
     jobs: BTreeMap<Uuid, Arc<Job>>,
     by_request: HashMap<String, Uuid>,
-    /// Of jobs that servers before this one have taken.
-    remembered: HashMap<String, (Uuid, Request)>,
+    /// Of jobs that servers before this one have taken; None of what is encrypted, and cannot be read here.
+    remembered: HashMap<String, (Uuid, Option<Request>)>,
     /// Jobs that have ended, in the order in which they did.
     ended: VecDeque<Uuid>,
     /// Jobs that have not begun, in the order in which they will.
@@ -66,10 +66,18 @@ impl Book {
     /// As [`Book::same_request`], of a job of an earlier server.
     pub fn remembered(&self, request_id: &str, request: &Request) -> Result<Option<Uuid>> {
         let Some((id, asked)) = self.remembered.get(request_id) else { return Ok(None) };
+        let Some(asked) = asked else {
+            let text = format!(
+                "request id \"{request_id}\" was used for job {id}, which is encrypted, and this server has no identity for it"
+            );
+            return Err(
+                Error::new(Kind::KeyMissing, text).hint("use a new request id if it is to be done again")
+            );
+        };
         same(request_id, asked, request).map(|()| Some(*id))
     }
 
-    pub fn remember(&mut self, request_id: String, id: Uuid, asked: Request) {
+    pub fn remember(&mut self, request_id: String, id: Uuid, asked: Option<Request>) {
         self.remembered.insert(request_id, (id, asked));
     }
 

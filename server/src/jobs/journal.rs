@@ -47,6 +47,7 @@ pub struct JobCover {
     /// That it reads or makes.
     pub backup: Option<BackupId>,
     pub address: String,
+    pub request_id: Option<String>,
     pub caller: Option<String>,
     pub created: DateTime<Utc>,
     pub process: Process,
@@ -61,6 +62,7 @@ impl Covered for JobJson {
             cluster: self.request.cluster.clone(),
             backup: self.request.operation.backup_id().cloned(),
             address: self.address.clone(),
+            request_id: self.request_id.clone(),
             caller: self.caller.clone(),
             created: self.created,
             process: self.process.clone(),
@@ -192,8 +194,22 @@ pub struct Written {
 impl Written {
     /// None if there is no such job. One that cannot be understood is an error.
     pub async fn read(repository: &Repository, job_id: &str) -> Result<Option<Self>> {
+        Self::read_if(repository, job_id, |_| true).await
+    }
+
+    /// As [`Written::read`]; also None if it is sealed, and this server has no key for it.
+    pub async fn read_whole(repository: &Repository, job_id: &str) -> Result<Option<Self>> {
+        Self::read_if(repository, job_id, |job| job.whole().is_some()).await
+    }
+
+    async fn read_if(
+        repository: &Repository,
+        job_id: &str,
+        is_wanted: fn(&Opened<JobJson>) -> bool,
+    ) -> Result<Option<Self>> {
         let folder = repository.job(job_id);
-        let Some(opened) = folder.read_covered::<JobJson>(JOB).await? else { return Ok(None) };
+        let opened = folder.read_covered::<JobJson>(JOB).await?;
+        let Some(opened) = opened.filter(is_wanted) else { return Ok(None) };
         let (job, whole) = (opened.cover(), opened.whole().cloned());
         let number = newest_attempt(&folder).await?;
         let attempt = match number {

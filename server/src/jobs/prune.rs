@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use selvedge_archive::{BackupId, FileInfo, Repository, Uncommitted};
 use selvedge_model::error::{Kind, Result};
-use selvedge_ops::leftovers;
+use selvedge_ops::{leftovers, spent_leftovers};
 use uuid::Uuid;
 
 use super::Registry;
@@ -184,7 +184,8 @@ impl Registry {
                 continue;
             }
             let folder = repository.job(&id);
-            let spent = spent_records(&folder).await?;
+            let mut spent = spent_records(&folder).await?;
+            spent.extend(spent_leftovers(&folder).await?);
             if spent.is_empty() {
                 continue;
             }

@@ -16,12 +16,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::book::Book;
-use super::journal::{CANCEL, JOB, JobJson, Written};
+use super::journal::{CANCEL, JOB, JobCover, JobJson, Written};
 use super::liveness::Liveness;
 use super::locks::LockTable;
 use super::process::Process;
 use super::{Asking, Job, Snapshot};
-use selvedge_archive::{Opened, Repository};
+use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Budget, Context, Failure, Outcome, Places, Request};
 pub use shown::Shown;
@@ -134,11 +134,10 @@ impl Registry {
             let mut read = stream::iter(read).buffered(READS);
             while let Some(written) = read.next().await {
                 // One that cannot be read has no caller any more.
-                if let Ok(Some(Opened::Whole(JobJson { id, asked, request_id: Some(request_id), .. }))) =
-                    written
-                {
-                    self.book().remember(request_id, id, asked);
-                }
+                let Ok(Some(job)) = written else { continue };
+                let JobCover { id, request_id: Some(request_id), .. } = job.cover() else { continue };
+                let asked = job.whole().map(|job| job.asked.clone());
+                self.book().remember(request_id, id, asked);
             }
         }
     }
@@ -237,9 +236,11 @@ impl Registry {
             return Ok(Shown::Here(job));
         }
         if let Some((repository, written)) = self.written(id).await? {
-            let snapshot = self.told(&repository, &written).await?;
-            if snapshot.resumable || !snapshot.lifecycle.state.is_terminal() {
+            let liveness = self.liveness(&repository, &written).await?;
+            if written.can_go_on(liveness) || liveness == Liveness::Alive {
                 written.folder.put(CANCEL, &()).await?;
+                let unshown = |error: Error| error.also("it has been asked to stop all the same");
+                return self.show(id).await.map_err(unshown);
             }
         }
         self.show(id).await

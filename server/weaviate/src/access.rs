@@ -114,7 +114,15 @@ impl Cluster {
             HolderKind::User => ("users", json!({"roles": roles})),
         };
         let path = format!("/v1/authz/{place}/{}/assign", segment(&holder.name));
-        Ok(self.retrying(|| self.rest.post(&action, &path, &body)).await?.is_some())
+        match self.retrying(|| self.rest.post(&action, &path, &body)).await? {
+            Some(_) => Ok(true),
+            // A group need not be known to be given roles.
+            None if holder.kind == HolderKind::Group => {
+                let text = format!("cannot {action}: one of them is not on the cluster");
+                Err(Error::new(Kind::WeaviateRefused, text).hint("restore again with the roles"))
+            }
+            None => Ok(false),
+        }
     }
 }
 
@@ -128,7 +136,8 @@ fn user(value: &Value) -> Option<Holder> {
         "db_user" => HolderKind::DbUser,
         "db_env_user" => HolderKind::DbEnvUser,
         "oidc" => HolderKind::OidcUser,
-        _ => HolderKind::User,
+        // Of another kind, one of the same name would get its roles.
+        _ => return None,
     };
     holder(kind, &value["userId"])
 }
@@ -169,10 +178,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_no_empty_list() {
-        let list = json!([{"userId": "a", "userType": "db_env_user"}, {"userId": "b", "userType": "novel"}]);
+        let list = json!([{"userId": "a", "userType": "db_env_user"}, {"userId": "b", "userType": "oidc"}]);
         let kinds: Vec<_> = all_of("x", &list, user).unwrap().into_iter().map(|user| user.kind).collect();
-        assert_eq!(kinds, [HolderKind::DbEnvUser, HolderKind::User]);
-        let error = all_of("read it", &json!([{"userType": "oidc"}]), user).unwrap_err();
-        assert_eq!(error.kind(), Kind::WeaviateUnintelligible);
+        assert_eq!(kinds, [HolderKind::DbEnvUser, HolderKind::OidcUser]);
+        for strange in [json!([{"userType": "oidc"}]), json!([{"userId": "b", "userType": "novel"}])] {
+            let error = all_of("read it", &strange, user).unwrap_err();
+            assert_eq!(error.kind(), Kind::WeaviateUnintelligible);
+        }
     }
 }

@@ -48,6 +48,11 @@ impl Entry {
         Ok(Self { id: id.clone(), made, text: kept.map(str::to_owned) })
     }
 
+    /// Whether it is of the same backup, and has left its text out.
+    pub fn is_without_text_of(&self, other: &Self) -> bool {
+        self.text.is_none() && self.made == other.made
+    }
+
     /// Of its text.
     pub fn length(&self) -> usize {
         self.text.as_ref().map_or(0, String::len)

@@ -37,7 +37,7 @@ impl<T: Covered> Opened<T> {
 
 /// How it is in a file.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Wrapped<C> {
+pub struct UnderCover<C> {
     pub cover: C,
     /// In base64.
     pub sealed: String,

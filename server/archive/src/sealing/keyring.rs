@@ -21,8 +21,8 @@ pub struct Keyring {
     identities: Vec<Identity>,
 }
 
-/// The work of guessing a passphrase, as a power of two, that is done for a file that says so: minutes at most.
-const MOST_WORK: u8 = 22;
+/// The work of guessing a passphrase, as a power of two, that is done for a file that says so: some seconds, and a GiB.
+const MOST_WORK: u8 = 20;
 /// Tests guess nothing.
 const LEAST_WORK: u8 = 2;
 
@@ -45,8 +45,7 @@ impl Keyring {
             };
             let read = || IdentityFile::from_buffer(text.expose_secret().as_bytes());
             if recipients.is_empty() {
-                let own = text.expose_secret().lines().filter_map(|line| line.trim().parse().ok());
-                recipients = own.map(|own: x25519::Identity| Box::new(own.to_public()) as _).collect();
+                recipients = identities_in(text).map(|own| Box::new(own.to_public()) as _).collect();
             }
             identities = read().map_err(|_| wrong())?.into_identities().map_err(|_| wrong())?;
             if identities.is_empty() {
@@ -84,7 +83,7 @@ impl Keyring {
 }
 
 /// A new identity for whoever has the passphrase: what is in `identity.age`. Takes about a second, so that it cannot be guessed.
-pub fn new_identity(passphrase: &SecretString) -> Result<Vec<u8>> {
+pub fn make_identity(passphrase: &SecretString) -> Result<Vec<u8>> {
     wrap_identity(&x25519::Identity::generate().to_string(), passphrase)
 }
 
@@ -107,15 +106,26 @@ pub fn unwrap_identity(wrapped: &[u8], passphrase: &SecretString) -> Result<Secr
     Ok(SecretString::from(text))
 }
 
-pub fn wrong_passphrase(place: &str, error: DecryptError) -> Error {
+pub fn wrong_passphrase(place: &str) -> Error {
     let text = format!("the passphrase for {place} does not open {}", layout::identity());
-    Error::new(Kind::KeyMissing, text).hint("correct the passphrase").caused_by(error)
+    Error::new(Kind::KeyMissing, text).hint(
+        "correct the passphrase; or, if the file is damaged, bring it back from a copy of the repository",
+    )
 }
 
 /// An identity and its recipient, for somebody who has none yet.
-pub fn generate() -> (SecretString, String) {
+pub fn new_identity() -> (SecretString, String) {
     let identity = x25519::Identity::generate();
     (identity.to_string(), identity.to_public().to_string())
+}
+
+/// The recipients of all identities in a file, a line each.
+pub fn recipient_of(identity: &SecretString) -> String {
+    identities_in(identity).map(|identity| format!("{}\n", identity.to_public())).collect()
+}
+
+fn identities_in(text: &SecretString) -> impl Iterator<Item = x25519::Identity> {
+    text.expose_secret().lines().filter_map(|line| line.trim().parse().ok())
 }
 
 /// Keys that are in a device can be named too: it is asked only when something is to be read.
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn each_of_several_opens_and_nobody_else() {
-        let ((a, to_a), (b, to_b), (c, _)) = (generate(), generate(), generate());
+        let ((a, to_a), (b, to_b), (c, _)) = (new_identity(), new_identity(), new_identity());
         let key = Key::random().unwrap();
         let writer = keyring(&[&to_a, &to_b], None).unwrap();
         let wrapped = writer.wrap(&key).unwrap();
@@ -183,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_identity_in_the_place_of_a_recipient_is_not_repeated() {
-        let (identity, _) = generate();
+        let (identity, _) = new_identity();
         let error = keyring(&[identity.expose_secret()], None).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("SECRET"), "{error}");
         assert!(keyring(&[], Some(&SecretString::from("nonsense"))).is_err());
@@ -193,7 +203,7 @@ mod tests {
     #[test]
     fn a_passphrase_opens_its_identity() {
         let passphrase = SecretString::from("correct horse");
-        let wrapped = new_identity(&passphrase).unwrap();
+        let wrapped = make_identity(&passphrase).unwrap();
         let identity = unwrap_identity(&wrapped, &passphrase).unwrap();
         assert!(keyring(&[], Some(&identity)).is_ok());
         assert!(unwrap_identity(&wrapped, &SecretString::from("another")).is_err());

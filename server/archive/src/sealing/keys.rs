@@ -1,7 +1,7 @@
 //! The keys of what is sealed in a repository.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use age::secrecy::SecretString;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 use super::key::is_sealed;
-use super::keyring::{new_identity, unwrap_identity, wrong_passphrase};
+use super::keyring::{make_identity, recipient_of, unwrap_identity, wrong_passphrase};
 use super::{Encryption, Key, Keyring, Seal};
 use crate::layout;
 use crate::store::{Created, Store};
@@ -33,8 +33,12 @@ type Known = (Bytes, Arc<Key>);
 #[derive(Debug)]
 enum Holder {
     Keyring(Keyring),
-    /// Opens the identity that is in the repository. That takes a second, so it is done once.
-    Passphrase(SecretString, OnceCell<Keyring>),
+    /// Opens the identity that is in the repository. That takes a second, so it is done once, also if it does not.
+    Passphrase {
+        passphrase: SecretString,
+        opened: OnceCell<Keyring>,
+        is_wrong: OnceLock<()>,
+    },
 }
 
 impl Keys {
@@ -43,7 +47,8 @@ impl Keys {
         let holder = match encryption {
             None => None,
             Some(Encryption { passphrase: Some(passphrase), .. }) => {
-                Some(Holder::Passphrase(passphrase.clone(), OnceCell::new()))
+                let (passphrase, opened, is_wrong) = (passphrase.clone(), OnceCell::new(), OnceLock::new());
+                Some(Holder::Passphrase { passphrase, opened, is_wrong })
             }
             Some(encryption) => Some(Holder::Keyring(Keyring::new(encryption, of)?)),
         };
@@ -60,7 +65,7 @@ impl Keys {
         match &self.holder {
             None => false,
             Some(Holder::Keyring(keyring)) => keyring.opens(),
-            Some(Holder::Passphrase(..)) => true,
+            Some(Holder::Passphrase { .. }) => true,
         }
     }
 
@@ -73,8 +78,7 @@ impl Keys {
         self.known().get(dir).and_then(|known| Some(known.as_ref()?.1.clone()))
     }
 
-    fn remember(&self, dir: &Path, wrapped: Bytes, key: Key) -> Arc<Key> {
-        let key = Arc::new(key);
+    fn remember(&self, dir: &Path, wrapped: Bytes, key: Arc<Key>) -> Arc<Key> {
         self.known().insert(dir.clone(), Some((wrapped, key.clone())));
         key
     }
@@ -88,21 +92,28 @@ impl Keys {
 impl Store {
     /// The key for what is about to be written into a folder; made if there is none. None if nothing is to be sealed here.
     pub async fn make_key(&self, dir: &Path) -> Result<Seal> {
-        let Some(keyring) = self.keyring().await? else { return Ok(None) };
+        let Some(keyring) = self.keyring(true).await? else { return Ok(None) };
         let (path, key) = (layout::key(dir), Key::random()?);
         let wrapped = Bytes::from(keyring.wrap(&key)?);
-        let found = match self.create(&path, wrapped.clone()).await? {
-            Created::Done => return Ok(Some(self.keys.remember(dir, wrapped, key))),
-            Created::Taken(found) => found,
-        };
-        let known = self.keys.known().get(dir).cloned().flatten().filter(|(known, _)| *known == found);
-        match known {
-            Some((_, key)) => Ok(Some(key)),
-            None => {
-                let key = self.unwrap(keyring, &path, &found)?;
-                Ok(Some(self.keys.remember(dir, found, key)))
+        let known = self.keys.known().get(dir).cloned().flatten();
+        // First: should the answer be lost, it is known what may be there.
+        let key = self.keys.remember(dir, wrapped.clone(), Arc::new(key));
+        let found = match self.create(&path, wrapped).await {
+            Ok(Created::Done) => return Ok(Some(key)),
+            Ok(Created::Taken(found)) => found,
+            Err(error) => {
+                if let Some((wrapped, key)) = known {
+                    self.keys.remember(dir, wrapped, key);
+                }
+                return Err(error);
             }
-        }
+        };
+        self.keys.forget(dir);
+        let key = match known.filter(|(known, _)| *known == found) {
+            Some((_, key)) => key,
+            None => Arc::new(self.unwrap(keyring, &path, &found)?),
+        };
+        Ok(Some(self.keys.remember(dir, found, key)))
     }
 
     /// What is in a folder is sealed with; None if nothing is. Of a folder of whose name there will never be another.
@@ -116,8 +127,8 @@ impl Store {
         if self.head(&layout::key(dir)).await?.is_some() {
             return self.key(dir).await.map(Some);
         }
-        self.keys.known().insert(dir.clone(), None);
-        Ok(None)
+        // It may have got one since.
+        Ok(self.keys.known().entry(dir.clone()).or_insert(None).as_ref().map(|(_, key)| key.clone()))
     }
 
     /// Fails if backups are made here that are encrypted, and this server would make one that is not: somebody has forgotten to
@@ -144,7 +155,10 @@ impl Store {
             return Ok(key);
         }
         let path = layout::key(dir);
-        let Some(keyring) = self.keyring().await? else { return Err(self.no_key(&path)) };
+        if !self.keys.can_open() {
+            return Err(self.no_key(&path));
+        }
+        let Some(keyring) = self.keyring(false).await? else { return Err(self.no_key(&path)) };
         let Some(wrapped) = self.get(&path).await? else {
             let text =
                 format!("{path} in {} is missing: what is sealed with it cannot be read", self.place());
@@ -153,7 +167,7 @@ impl Store {
             );
         };
         let key = self.unwrap(keyring, &path, &wrapped)?;
-        Ok(self.keys.remember(dir, wrapped, key))
+        Ok(self.keys.remember(dir, wrapped, Arc::new(key)))
     }
 
     /// What is in a file of a folder, whether or not it is sealed.
@@ -168,7 +182,7 @@ impl Store {
         })
     }
 
-    fn unwrap(&self, keyring: &Keyring, path: &Path, wrapped: &[u8]) -> Result<Key> {
+    pub(super) fn unwrap(&self, keyring: &Keyring, path: &Path, wrapped: &[u8]) -> Result<Key> {
         match keyring.open(wrapped) {
             Ok(Some(key)) => Ok(key),
             Ok(None) => Err(self.no_key(path)),
@@ -186,38 +200,86 @@ impl Store {
             .hint("let a server read it that has an identity of one of its recipients, or its passphrase")
     }
 
-    /// None if nothing is to be sealed here.
-    pub async fn keyring(&self) -> Result<Option<&Keyring>> {
-        match &self.keys.holder {
-            None => Ok(None),
-            Some(Holder::Keyring(keyring)) => Ok(Some(keyring)),
-            Some(Holder::Passphrase(passphrase, opened)) => {
-                opened.get_or_try_init(|| self.open_identity(passphrase)).await.map(Some)
-            }
+    /// Opens the identity that a passphrase is for, if there is one yet. Fails if the passphrase is wrong.
+    pub async fn unlock(&self) -> Result<()> {
+        match self.is_locked().await? {
+            true => self.keyring(false).await.map(drop),
+            false => Ok(()),
         }
     }
 
-    /// The identity in the repository, which is made if there is none.
-    async fn open_identity(&self, passphrase: &SecretString) -> Result<Keyring> {
+    /// Whether there is an identity that a passphrase is for, or should be.
+    async fn is_locked(&self) -> Result<bool> {
+        let by_passphrase = matches!(self.keys.holder, Some(Holder::Passphrase { .. }));
+        Ok(by_passphrase
+            && (self.head(&layout::identity()).await?.is_some()
+                || self.head(&layout::recipient()).await?.is_some()))
+    }
+
+    /// None if nothing is to be sealed here. `make` if the identity that a passphrase is for may be made now.
+    pub async fn keyring(&self, make: bool) -> Result<Option<&Keyring>> {
+        let (passphrase, opened, is_wrong) = match &self.keys.holder {
+            None => return Ok(None),
+            Some(Holder::Keyring(keyring)) => return Ok(Some(keyring)),
+            Some(Holder::Passphrase { passphrase, opened, is_wrong }) => (passphrase, opened, is_wrong),
+        };
+        if is_wrong.get().is_some() {
+            return Err(wrong_passphrase(&self.place()));
+        }
+        let open = || async {
+            let identity = self.identity(passphrase, make).await?;
+            let identity = identity.ok_or_else(|| {
+                is_wrong.get_or_init(|| ());
+                wrong_passphrase(&self.place())
+            })?;
+            self.recognize_identity(&identity, make).await?;
+            let encryption = Encryption { identity: Some(identity), ..Encryption::default() };
+            Keyring::new(&encryption, &self.place())
+        };
+        opened.get_or_try_init(open).await.map(Some)
+    }
+
+    /// The identity in the repository. None if the passphrase does not open it.
+    async fn identity(&self, passphrase: &SecretString, make: bool) -> Result<Option<SecretString>> {
         let path = layout::identity();
         let wrapped = match self.get(&path).await? {
             Some(wrapped) => wrapped,
+            // Whoever has lost it must not be given another one for it.
+            None if !make || self.head(&layout::recipient()).await?.is_some() => {
+                let text = format!("{path} in {} is missing, which the passphrase opens", self.place());
+                return Err(
+                    Error::new(Kind::KeyMissing, text).hint("bring it back from a copy of the repository")
+                );
+            }
             None => {
                 let passphrase = passphrase.clone();
-                let new: Bytes = off_the_async_threads(move || new_identity(&passphrase)).await?.into();
+                let new: Bytes = off_the_async_threads(move || make_identity(&passphrase)).await?.into();
                 match self.create(&path, new.clone()).await? {
                     Created::Done => new,
                     Created::Taken(other) => other,
                 }
             }
         };
-        let (passphrase, place) = (passphrase.clone(), self.place());
-        off_the_async_threads(move || {
-            let opened = unwrap_identity(&wrapped, &passphrase);
-            let identity = opened.map_err(|error| wrong_passphrase(&place, error))?;
-            let encryption = Encryption { identity: Some(identity), ..Encryption::default() };
-            Keyring::new(&encryption, &place)
-        })
-        .await
+        let passphrase = passphrase.clone();
+        off_the_async_threads(move || Ok(unwrap_identity(&wrapped, &passphrase).ok())).await
+    }
+
+    /// Fails if it is not the one that was there first. `make` if it may be the first.
+    async fn recognize_identity(&self, identity: &SecretString, make: bool) -> Result<()> {
+        let (path, own) = (layout::recipient(), recipient_of(identity));
+        let first = match make {
+            false => self.get(&path).await?,
+            true => match self.create(&path, own.clone().into()).await? {
+                Created::Done => None,
+                Created::Taken(first) => Some(first),
+            },
+        };
+        if first.is_none_or(|first| first == own.as_bytes()) {
+            return Ok(());
+        }
+        let text = format!("{} in {} is not the one that was there first", layout::identity(), self.place());
+        Err(Error::new(Kind::KeyMissing, text).hint(format!(
+            "bring it back from a copy of the repository, the one whose recipient is in {path}"
+        )))
     }
 }

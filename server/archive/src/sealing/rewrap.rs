@@ -15,7 +15,7 @@ use selvedge_model::error::{Error, Kind, Result};
 pub struct Rewrapped {
     /// For how many backups and jobs.
     pub keys: u64,
-    /// What no identity here opens, and so stays as it was: backups and jobs, by their folders.
+    /// What cannot be opened here, and so stays as it was: a sentence on each.
     pub closed: Vec<String>,
 }
 
@@ -27,7 +27,10 @@ impl Repository {
             match self.store().rewrap_key(&dir).await {
                 Ok(true) => done.keys += 1,
                 Ok(false) => {}
-                Err(error) if error.kind() == Kind::KeyMissing => done.closed.push(dir.to_string()),
+                // A key that is damaged is no reason to leave the others as they are.
+                Err(error) if matches!(error.kind(), Kind::KeyMissing | Kind::BackupCorrupt) => {
+                    done.closed.push(error.to_string());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -45,19 +48,16 @@ impl Repository {
         })?;
         let (old, new) = (old.clone(), new.clone());
         let again = off_the_async_threads(move || {
-            let identity =
-                unwrap_identity(&wrapped, &old).map_err(|error| wrong_passphrase(&place, error))?;
+            let identity = unwrap_identity(&wrapped, &old).map_err(|_| wrong_passphrase(&place))?;
             wrap_identity(&identity, &new)
         });
         self.store().put(&path, Bytes::from(again.await?).into()).await
     }
 
+    /// Of backups that are made at the moment, the key is left to those who make them.
     async fn sealed_folders(&self) -> Result<Vec<Path>> {
-        let mut dirs = Vec::new();
-        for parent in [layout::backups_dir(), layout::jobs_dir()] {
-            let names = self.store().folder_names(&parent).await?;
-            dirs.extend(names.into_iter().map(|name| parent.clone().join(name)));
-        }
+        let mut dirs: Vec<_> = self.catalog().await?.committed().map(layout::backup_dir).collect();
+        dirs.extend(self.job_ids().await?.into_iter().map(|id| layout::jobs_dir().join(id)));
         Ok(dirs)
     }
 }
@@ -66,15 +66,13 @@ impl Store {
     /// False if there is no key.
     async fn rewrap_key(&self, dir: &Path) -> Result<bool> {
         let path = layout::key(dir);
-        if self.head(&path).await?.is_none() {
-            return Ok(false);
-        }
-        // By an identity, and not by what is known already.
+        let Some(keyring) = self.keyring(false).await? else { return Ok(false) };
+        let again = |wrapped: &Bytes| {
+            let key = self.unwrap(keyring, &path, wrapped)?;
+            keyring.wrap(&key).map(Bytes::from)
+        };
+        let is_there = self.exchange(&path, again).await?;
         self.keys.forget(dir);
-        let key = self.key(dir).await?;
-        let Some(keyring) = self.keyring().await? else { return Ok(false) };
-        self.put(&path, Bytes::from(keyring.wrap(&key)?).into()).await?;
-        self.keys.forget(dir);
-        Ok(true)
+        Ok(is_there)
     }
 }

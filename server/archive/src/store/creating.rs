@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::PutMode;
 use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, UpdateVersion};
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
@@ -125,6 +125,50 @@ impl Store {
                      this repository, set exclusive = true for it in the configuration",
                 ))
             }
+        }
+    }
+}
+
+impl Store {
+    /// Puts what `new` makes of an object in its place, and in nobody else's. False if there is none. A folder cannot replace
+    /// conditionally: there it is looked at once more just before.
+    pub async fn exchange(&self, path: &Path, new: impl Fn(&Bytes) -> Result<Bytes>) -> Result<bool> {
+        for pause in CREATE_AGAIN {
+            match self.exchange_once(path, &new).await? {
+                Some(is_there) => return Ok(is_there),
+                None => tokio::time::sleep(pause).await,
+            }
+        }
+        let text = format!("{path} in {} is being changed by others all the time", self.place());
+        Err(Error::new(Kind::RepositoryUnavailable, text).hint("try again"))
+    }
+
+    /// None if it was changed meanwhile.
+    async fn exchange_once(
+        &self,
+        path: &Path,
+        new: &impl Fn(&Bytes) -> Result<Bytes>,
+    ) -> Result<Option<bool>> {
+        let got = match self.objects.get(path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(Some(false)),
+            got => got.map_err(|error| self.error("read", path, error))?,
+        };
+        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+        let old = got.bytes().await.map_err(|error| self.error("read", path, error))?;
+        let new = new(&old)?;
+        let mode = match self.creation {
+            Creation::Shown(_) => PutMode::Update(version),
+            _ if self.get(path).await? == Some(old) => PutMode::Overwrite,
+            _ => return Ok(None),
+        };
+        let Err(error) = self.objects.put_opts(path, new.clone().into(), mode.into()).await else {
+            return Ok(Some(true));
+        };
+        match self.get(path).await? {
+            // It was ours, and its answer was lost.
+            Some(found) if found == new => Ok(Some(true)),
+            _ if is_taken(&error) => Ok(None),
+            _ => Err(self.error("write", path, error)),
         }
     }
 }

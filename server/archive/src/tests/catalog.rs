@@ -27,7 +27,10 @@ fn name(number: u32) -> String {
 
 /// A backup of nothing: the higher the number, the newer it is.
 async fn add(repository: &Repository, number: u32) {
-    let tag = if number.is_multiple_of(2) { "even" } else { "odd" };
+    add_with(repository, number, if number.is_multiple_of(2) { "even" } else { "odd" }).await;
+}
+
+async fn add_with(repository: &Repository, number: u32, tag: &str) {
     let summary = CommitSummary {
         end_time: DateTime::from_timestamp(1_700_000_000 + i64::from(number), 0).unwrap(),
         options: BackupOptions { tags: vec![tag.to_owned()], ..BackupOptions::default() },
@@ -110,6 +113,23 @@ async fn a_thousand_backups_take_a_few_requests() {
     assert!(requests.len() <= FEW + 2, "{requests:?}");
     assert_eq!(listed(&open(&store)).await.len(), 1001);
     assert_eq!(store.requests().iter().filter(|request| request.starts_with("put")).count(), 0);
+}
+
+#[tokio::test]
+async fn what_has_no_room_does_not_have_the_index_written_again_and_again() {
+    let store = Arc::new(CountingStore::default());
+    let repository = open(&store);
+    let long = "x".repeat(200 << 10);
+    for number in 0..200 {
+        add_with(&repository, number, if number.is_multiple_of(2) { &long } else { "short" }).await;
+    }
+    listed(&repository).await;
+    store.requests();
+    for _ in 0..100 {
+        list(&repository, 1, &BackupFilter::default()).await;
+    }
+    let written = store.requests().into_iter().filter(|request| request.starts_with("put"));
+    assert_eq!(written.count(), 0);
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::sameness::fail_if_different;
 use super::victim::Victim;
 use crate::Context;
-use crate::journal::RECORDS;
 use selvedge_archive::{JsonFolder, Repository};
 use selvedge_model::error::{Error, Result, counted};
 use selvedge_model::{Tenant, TenantStatus};
@@ -62,6 +61,11 @@ fn tenants_file(collection: &str) -> String {
 /// The name under which it is written down that a collection is cleared: it must not happen twice.
 pub fn cleared_file(collection: &str) -> String {
     format!("{CLEARED}/{collection}/done.json")
+}
+
+/// The name under which it is written down which tenants were cleared by an attempt whose server died.
+pub fn finished_file(collection: &str) -> String {
+    format!("{CLEARED}/{collection}/finished.json")
 }
 
 impl Saved {
@@ -206,7 +210,8 @@ impl Clearing {
         let empty = active.iter().zip(counts).filter(|(_, count)| *count == Some(0)).map(|(name, _)| *name);
         let tenants: BTreeSet<_> = empty.chain(missing.iter().map(|tenant| tenant.name.as_str())).collect();
         let tenants = tenants.into_iter().map(str::to_owned).collect();
-        folder.put(&format!("{}/finished.json", Cleared::place(&self.collection)), &Cleared { tenants }).await
+        // Whichever server finishes it can write it there.
+        folder.put(&finished_file(&self.collection), &Cleared { tenants }).await
     }
 }
 
@@ -219,10 +224,6 @@ pub struct Cleared {
 impl Cleared {
     /// The work that these records are of.
     pub const WORK: &str = "tenants";
-
-    fn place(collection: &str) -> String {
-        format!("{RECORDS}/{collection}/{}", Self::WORK)
-    }
 }
 
 async fn read<T: serde::de::DeserializeOwned>(folder: &JsonFolder, file: &str) -> Result<T> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::clearing::{Cleared, Saved, cleared_file};
+use super::clearing::{Cleared, Saved, cleared_file, finished_file};
 use super::proving::prove;
 use super::sameness::fail_if_different;
 use super::victim::Victim;
@@ -120,7 +120,9 @@ async fn recreate_tenants(
 
 /// The tenants that earlier attempts have cleared.
 pub async fn cleared_tenants(job: &Context, collection: &str) -> Result<BTreeSet<String>> {
-    let (ledger, mut cleared) = (job.journal().ledger(collection, Cleared::WORK), BTreeSet::new());
+    let ledger = job.journal().ledger(collection, Cleared::WORK);
+    let finished = job.journal().read::<Cleared>(&finished_file(collection)).await?;
+    let mut cleared: BTreeSet<_> = finished.into_iter().flat_map(|record| record.tenants).collect();
     for name in ledger.earlier().await? {
         cleared.extend(ledger.read::<Cleared>(&name).await?.into_iter().flat_map(|record| record.tenants));
     }

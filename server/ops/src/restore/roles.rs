@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge_archive::{BackupReader, Manifest};
 use selvedge_model::error::{Error, Kind, Result, listed};
-use selvedge_model::{Access, Assignment, Reason, Role};
+use selvedge_model::{Access, Assignment, Holder, Reason, Role};
 use selvedge_weaviate::{Cluster, is_given_by_environment};
 use serde_json::Value;
 
@@ -90,7 +90,9 @@ pub async fn plan(cluster: &Cluster, access: &Access) -> Result<Vec<String>> {
             Some(_) => {}
         }
     }
-    let holders: Vec<_> = access.assignments.iter().map(|one| one.holder.to_string()).collect();
+    let is_given = |role: &String| !is_given_by_environment(role) && !others.contains(&role);
+    let getting = access.assignments.iter().filter(|one| one.roles.iter().any(is_given));
+    let holders: Vec<_> = getting.map(|one| one.holder.to_string()).collect();
     let mut notes = Vec::new();
     if !missing.is_empty() {
         notes.push(format!("roles are created: {}", listed(&missing)));
@@ -110,7 +112,7 @@ pub async fn plan(cluster: &Cluster, access: &Access) -> Result<Vec<String>> {
 /// done, a sentence each.
 pub async fn restore(job: &Context, cluster: &Cluster, access: &Access) -> Result<Vec<String>> {
     let there = there(cluster).await?;
-    let mut granting = Granting { job, cluster, withheld: BTreeSet::new() };
+    let mut granting = Granting { job, cluster, withheld: BTreeSet::new(), missing: BTreeMap::new() };
     let (mut uncreated, mut ungiven) = (Vec::new(), Vec::new());
     for role in &access.roles {
         if let Err(error) = granting.role(role, there.get(&role.name)).await? {
@@ -118,16 +120,27 @@ pub async fn restore(job: &Context, cluster: &Cluster, access: &Access) -> Resul
         }
     }
     let of_environment = there.into_values().filter(|role| is_given_by_environment(&role.name));
-    let held = cluster.access(of_environment.collect()).await?.access.assignments;
+    let held = match cluster.access(of_environment.collect()).await {
+        Ok(seen) => seen.access.assignments,
+        // It only matters for what is told.
+        Err(error) => {
+            granting.unless_passing(error)?;
+            Vec::new()
+        }
+    };
     for assignment in &access.assignments {
         granting.tell_environment(assignment, &held);
         if let Err(error) = granting.give(assignment).await? {
             ungiven.push((assignment.holder.to_string(), error));
         }
     }
+    granting.tell_missing();
     let gaps = [gap("roles were not created", &uncreated), gap("roles were not given", &ungiven)];
     Ok(gaps.into_iter().flatten().collect())
 }
+
+/// As many as a warning has room for.
+const NAMED_AT_ONCE: usize = 10;
 
 /// What Weaviate refused. The next one may be taken all the same.
 type Taken = std::result::Result<(), Error>;
@@ -137,6 +150,8 @@ struct Granting<'a> {
     cluster: &'a Cluster,
     /// Roles that are given to nobody.
     withheld: BTreeSet<&'a str>,
+    /// Users who are not there, by the roles that they would have.
+    missing: BTreeMap<Vec<String>, Vec<String>>,
 }
 
 impl<'a> Granting<'a> {
@@ -165,7 +180,7 @@ impl<'a> Granting<'a> {
         Ok(Err(error))
     }
 
-    async fn give(&self, assignment: &Assignment) -> Result<Taken> {
+    async fn give(&mut self, assignment: &Assignment) -> Result<Taken> {
         let Assignment { holder, roles } = assignment;
         let given = |role: &&String| !is_given_by_environment(role) && !self.withheld.contains(role.as_str());
         let roles: Vec<_> = roles.iter().filter(given).cloned().collect();
@@ -175,18 +190,35 @@ impl<'a> Granting<'a> {
         match self.cluster.give_roles(holder, &roles).await {
             Ok(true) => Ok(Ok(())),
             Ok(false) => {
-                let text = format!(
-                    "{holder} is not on the cluster, and no backup has the keys of users: create it, which makes a new key, and \
-                     give it {}",
-                    roles.join(", ")
-                );
-                self.job.progress.warn("user_missing", text, holder.name.clone());
+                self.missing.entry(roles).or_default().push(holder.to_string());
                 Ok(Ok(()))
             }
-            Err(error) => {
-                let error = self.unless_passing(error)?;
-                self.job.progress.warn("roles_not_given", error.to_string(), holder.name.clone());
-                Ok(Err(error))
+            Err(error) => self.give_singly(holder, &roles, error).await,
+        }
+    }
+
+    /// Weaviate refuses all if it refuses one.
+    async fn give_singly(&self, holder: &Holder, roles: &[String], error: Error) -> Result<Taken> {
+        let mut refused = self.unless_passing(error)?;
+        for role in roles.iter().filter(|_| roles.len() > 1) {
+            if let Err(error) = self.cluster.give_roles(holder, std::slice::from_ref(role)).await {
+                refused = self.unless_passing(error)?.context(format_args!("role \"{role}\""));
+            }
+        }
+        self.job.progress.warn("roles_not_given", refused.to_string(), holder.name.clone());
+        Ok(Err(refused))
+    }
+
+    /// Names all of them: each has to be given a new key by somebody.
+    fn tell_missing(&self) {
+        for (roles, holders) in &self.missing {
+            for holders in holders.chunks(NAMED_AT_ONCE) {
+                let text = format!(
+                    "not on the cluster: {}; no backup has the keys of users: create them, which makes new keys, and give them {}",
+                    holders.join(", "),
+                    roles.join(", ")
+                );
+                self.job.progress.warn("user_missing", text, "");
             }
         }
     }

@@ -129,9 +129,8 @@ impl Registry {
 
     /// None if there is no such job any more, or none that can be understood; that must not hide the others.
     async fn listed(&self, repository: &Repository, id: Uuid) -> Result<Option<Snapshot>> {
-        match Written::read(repository, &id.to_string()).await {
-            // It cannot be told of what is sealed for others. Whoever asks for it by its id hears why.
-            Ok(Some(written)) if written.whole().is_err() => Ok(None),
+        // Nothing can be told of what is sealed for others. Whoever asks for it by its id hears why.
+        match Written::read_whole(repository, &id.to_string()).await {
             Ok(Some(written)) => self.told(repository, &written).await.map(Some),
             Ok(None) => Ok(None),
             Err(error) if error.kind() == Kind::Internal => {
