@@ -87,7 +87,9 @@ pub async fn what_one_server_can_only_write_another_reads(world: &mut World) -> 
     run(world, &writer, &["jobs", "show", &job], 4, "no identity").await?;
 
     run(world, &writer, &["show", "b"], 0, "has no identity for it").await?;
-    for refused in [&["restore", "b"][..], &["verify", "b"], &["export", "b", "Every"]] {
+    for refused in
+        [&["restore", "b"][..], &["restore", "latest"], &["verify", "b"], &["export", "b", "Every"]]
+    {
         run(world, &writer, refused, 4, "no identity").await?;
     }
     let (stranger, _) = new_identity();

@@ -135,6 +135,7 @@ impl Repository {
     pub async fn latest(&self, selection: &Selection) -> Result<BackupId> {
         let wanted = BackupFilter { kind: Some(BackupKind::Full), ..BackupFilter::default() };
         let mut page = Page { size: CONCURRENCY, token: None };
+        let mut sealed = 0;
         loop {
             let found = self.list_backups(page.clone(), &wanted).await?;
             for manifest in found.backups.iter().filter_map(Opened::whole) {
@@ -145,12 +146,20 @@ impl Repository {
                     return Ok(manifest.id.clone());
                 }
             }
+            sealed += found.backups.iter().filter(|found| found.whole().is_none()).count();
             match found.next {
                 None => break,
                 next => page.token = next,
             }
         }
         let place = self.store().place();
+        if sealed > 0 {
+            let text = format!(
+                "which backup is the latest in {place} is encrypted, and this server has no identity for it"
+            );
+            return Err(Error::new(Kind::KeyMissing, text)
+                .hint("name the backup, or let a server do it that has an identity"));
+        }
         let chosen = selection.included();
         let of = if chosen.is_empty() { String::new() } else { format!(" of {}", listed(&chosen)) };
         Err(Error::new(Kind::BackupNotFound, format!("there is no whole backup{of} in {place}"))
