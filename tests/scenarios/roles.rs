@@ -98,7 +98,7 @@ pub async fn they_come_back_with_who_has_them(world: &mut World) -> anyhow::Resu
     let ran = source.run_on(&server, &["restore", "b", "--roles"]).await;
     ensure!(ran.code == 0, "{ran:?}");
     ensure!(ran.err.contains("not on the cluster: user \"leaver\"; "), "{ran:?}");
-    ensure!(ran.err.contains("give it editor, viewer"), "{ran:?}");
+    ensure!(ran.err.contains("give them editor, viewer"), "{ran:?}");
     let before = all_but(&rest, has_groups, "leaver").await?;
     let after = all_but(&there, has_groups, "leaver").await?;
     ensure!(before == after, "{before:?}\n{after:?}");

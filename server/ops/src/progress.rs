@@ -134,7 +134,8 @@ impl Progress {
         self.slow().collections.clear();
     }
 
-    /// Counts a warning; those with the same reason and text are one, with the subjects of the first few. Texts can quote
+    /// Counts a warning; those with the same reason and text are one, with the subjects of the first few: empty for one of its own
+    /// that the text names. Texts can quote
     /// values, and so be all different: those that come after many others of the same reason are counted together.
     pub fn warn(&self, reason: &'static str, text: impl Into<String>, subject: impl Into<String>) {
         let (mut text, subject) = (text.into(), subject.into());
@@ -149,12 +150,14 @@ impl Progress {
         match warnings.iter_mut().find(|warning| warning.reason == reason && warning.text == text) {
             Some(warning) => {
                 warning.count += 1;
-                if warning.subjects.len() < SAMPLES && !warning.subjects.contains(&subject) {
+                let is_new = !subject.is_empty() && !warning.subjects.contains(&subject);
+                if warning.subjects.len() < SAMPLES && is_new {
                     warning.subjects.push(subject);
                 }
             }
             None => {
-                warnings.push(Warning { reason: reason.to_owned(), text, subjects: vec![subject], count: 1 });
+                let subjects = Some(subject).filter(|subject| !subject.is_empty()).into_iter().collect();
+                warnings.push(Warning { reason: reason.to_owned(), text, subjects, count: 1 });
             }
         }
     }
