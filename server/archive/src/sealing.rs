@@ -18,6 +18,7 @@ use selvedge_model::error::Result;
 
 mod config;
 mod covered;
+mod holder;
 mod key;
 mod keyring;
 mod keys;

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT_SEALED, Manifest, with_checksum};
+use super::text::with_checksum;
+use super::{FORMAT_SEALED, Manifest};
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::layout;
