@@ -13,6 +13,12 @@ pub enum ExitCode {
     Partial = 5,
     /// A backup, what was restored from it, or a cluster compared with it is not what it should be.
     Integrity = 6,
+    /// A name of what is not there: of a backup, a collection, a tenant, a job, a cluster or a repository.
+    NotFound = 7,
+    /// Weaviate or the repository cannot be used at the moment; later, the same command may succeed.
+    Unavailable = 8,
+    /// There is no space left in the repository.
+    Full = 9,
     /// Interrupted here, or nobody reads the output any more; a job that was started runs on.
     Interrupted = 130,
 }
@@ -21,12 +27,15 @@ pub enum ExitCode {
 pub const HELP: &str = "\
 Exit codes:
     0  done
-    1  failed
+    1  failed, for none of the reasons below
     2  wrong usage
     3  cannot reach the server
     4  refused: it exists, needs confirmation, is in use, or is not permitted
     5  partial: the job ended, but something was left out or refused
     6  integrity: a backup, what was restored from it, or a comparison does not hold
+    7  not found: a backup, collection, tenant, job, cluster or repository
+    8  unavailable: Weaviate or the repository, for now; try again later
+    9  full: no space left in the repository
   130  interrupted here, or nobody reads the output; a job that was started runs on";
 
 impl ExitCode {
@@ -48,7 +57,20 @@ mod tests {
     #[test]
     fn help_lists_every_code() {
         use ExitCode::*;
-        for exit in [Done, Failed, Usage, Unreachable, Refused, Partial, Integrity, Interrupted] {
+        let all = [
+            Done,
+            Failed,
+            Usage,
+            Unreachable,
+            Refused,
+            Partial,
+            Integrity,
+            NotFound,
+            Unavailable,
+            Full,
+            Interrupted,
+        ];
+        for exit in all {
             assert!(HELP.contains(&format!("\n  {:>3}  ", exit.code())), "{exit:?}");
         }
     }

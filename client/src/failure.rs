@@ -125,7 +125,10 @@ impl Failure {
             | ExitCode::Usage
             | ExitCode::Unreachable
             | ExitCode::Refused
-            | ExitCode::Integrity => Label::Error,
+            | ExitCode::Integrity
+            | ExitCode::NotFound
+            | ExitCode::Unavailable
+            | ExitCode::Full => Label::Error,
         }
     }
 }

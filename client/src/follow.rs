@@ -6,7 +6,7 @@ use std::future::pending;
 use std::mem;
 use std::time::Duration;
 
-use selvedge_proto::v1::{FailureReason, Job, JobState};
+use selvedge_proto::v1::{FailureReason, Job, JobPhase, JobState};
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
@@ -32,6 +32,8 @@ const PAUSES: [Duration; 5] = [
 const STABLE: Duration = Duration::from_secs(5);
 /// How long to wait for the status behind a terminal message.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Whoever detaches still waits so long for a refusal: many plans are made by then.
+const REFUSED_WITHIN: Duration = Duration::from_millis(150);
 
 /// How far a job was followed.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub async fn to_the_end(
     }
 }
 
-/// Follows a job; with `detach` only to its first message.
+/// Follows a job; with `detach` only until it has started, and was not refused at once.
 pub async fn follow(
     call: Call,
     detach: bool,
@@ -120,7 +122,7 @@ impl Follower<'_, '_, '_> {
             let ended = words::has_ended(job.state());
             self.last = Some(job.clone());
             if self.detach && !ended {
-                return Ok(Followed::Started(Box::new(job)));
+                return Ok(unless_refused(job, stream).await);
             }
             self.progress.show(&job, at, self.session).map_err(Break::Failed)?;
             if ended {
@@ -132,6 +134,30 @@ impl Follower<'_, '_, '_> {
         }
         Err(Break::Lost(Status::unknown("the stream ended before the job did")))
     }
+}
+
+/// A job that has started, or the refusal of it if that comes soon: no list of jobs tells of it later.
+async fn unless_refused(started: Job, mut stream: JobStream) -> Followed {
+    let refused = async {
+        let mut is_planning = plans(&started);
+        while is_planning && let Some(Ok(job)) = stream.next().await {
+            if job.state() == JobState::Refused {
+                return Some(job);
+            }
+            is_planning = plans(&job);
+        }
+        None
+    };
+    let heard = timeout(REFUSED_WITHIN, refused).await;
+    match heard {
+        Ok(Some(job)) => Followed::Ended(Box::new(job)),
+        _ => Followed::Started(Box::new(started)),
+    }
+}
+
+/// Whether it can still be refused.
+fn plans(job: &Job) -> bool {
+    !words::has_ended(job.state()) && matches!(job.phase(), JobPhase::Unspecified | JobPhase::Planning)
 }
 
 /// The job with the reason from the status behind it, should it have none itself.

@@ -91,7 +91,8 @@ fn result(job: &Job) -> Option<String> {
         | JobState::Cancelling
         | JobState::Failed
         | JobState::Cancelled
-        | JobState::Interrupted => None,
+        | JobState::Interrupted
+        | JobState::Refused => None,
     }
 }
 
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_left_nothing_behind_has_no_result() {
-        for state in [JobState::Failed, JobState::Cancelled, JobState::Interrupted] {
+        for state in [JobState::Failed, JobState::Cancelled, JobState::Interrupted, JobState::Refused] {
             assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }), None);
         }
     }

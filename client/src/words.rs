@@ -86,6 +86,7 @@ pub fn has_ended(state: JobState) -> bool {
         | JobState::Partial
         | JobState::Failed
         | JobState::Cancelled
-        | JobState::Interrupted => true,
+        | JobState::Interrupted
+        | JobState::Refused => true,
     }
 }

@@ -169,7 +169,7 @@ async fn halfway(world: &mut World) -> anyhow::Result<(InMemory, String)> {
     let ran = world.run(&["--json", "backup", "--id", "b"]).await;
     faults.up();
     faults.clear();
-    ensure!(ran.code == 1 && is_resumable(world, &job_id(&ran)?).await?, "{ran:?}");
+    ensure!(ran.code == 8 && is_resumable(world, &job_id(&ran)?).await?, "{ran:?}");
     world.stop_server().await?;
     Ok((inner, job_id(&ran)?))
 }

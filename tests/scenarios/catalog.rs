@@ -39,7 +39,7 @@ pub async fn what_is_held_or_used_is_not_removed(world: &mut World) -> anyhow::R
     world.succeed(&["jobs", "resume", &id]).await?;
     world.succeed(&["delete", "b", "--yes"]).await?;
     ensure!(!world.has_files("b"), "something is left of it");
-    world.refuse(&["delete", "b", "--yes"], 1, "there is no backup b").await?;
+    world.refuse(&["delete", "b", "--yes"], 7, "there is no backup b").await?;
     world.succeed(&["backup", "--id", "b"]).await.map(drop)
 }
 
@@ -90,7 +90,7 @@ pub async fn a_policy_keeps_what_it_says(world: &mut World) -> anyhow::Result<()
 pub async fn the_latest_is_the_newest_whole_one(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 20).await?;
     seed::every_type(&world.rest, "Author", 20).await?;
-    world.refuse(&["restore", "latest"], 1, "there is no whole backup").await?;
+    world.refuse(&["restore", "latest"], 7, "there is no whole backup").await?;
     world.refuse(&["backup", "--id", "latest"], 2, "stands for").await?;
     world.succeed(&["backup", "--id", "both"]).await?;
     world.succeed(&["backup", "Author", "--id", "author"]).await?;
@@ -103,7 +103,7 @@ pub async fn the_latest_is_the_newest_whole_one(world: &mut World) -> anyhow::Re
         format!("{}{}", restored.out, restored.err).contains("both"),
         "it does not say which: {restored:?}"
     );
-    world.refuse(&["verify", "latest", "Nothing"], 1, "there is no whole backup of Nothing").await.map(drop)
+    world.refuse(&["verify", "latest", "Nothing"], 7, "there is no whole backup of Nothing").await.map(drop)
 }
 
 pub async fn lists_are_filtered(world: &mut World) -> anyhow::Result<()> {

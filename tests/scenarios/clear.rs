@@ -78,7 +78,7 @@ pub async fn an_alias_is_no_name_for_destruction(world: &mut World) -> anyhow::R
     }
     seed::every_type(&world.rest, "Article", 5).await?;
     world.rest.post("/v1/aliases", &json!({"alias": "News", "class": "Article"})).await?;
-    world.refuse(&["clear", "News", "--yes"], 1, "does not exist").await?;
+    world.refuse(&["clear", "News", "--yes"], 7, "does not exist").await?;
     ensure!(world.rest.count("Article", None).await? == 5);
     Ok(())
 }
@@ -88,7 +88,7 @@ pub async fn chosen_tenants_only(world: &mut World) -> anyhow::Result<()> {
     let names = ["Customer".to_owned()];
     let before = Census::take(&world.rest, &names).await?;
     let tenants = before.tenants("Customer");
-    world.refuse(&["clear", "Customer", "--tenant", "nobody", "--yes"], 1, "no tenant \"nobody\"").await?;
+    world.refuse(&["clear", "Customer", "--tenant", "nobody", "--yes"], 7, "no tenant \"nobody\"").await?;
     same(&before, &Census::take(&world.rest, &names).await?)?;
     world.succeed(&["clear", "Customer", "--tenant", &tenants[1], "--yes"]).await?;
     let after = Census::take(&world.rest, &names).await?;

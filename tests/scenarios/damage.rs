@@ -74,7 +74,7 @@ pub async fn a_full_disk_leaves_no_backup(world: &mut World) -> anyhow::Result<(
         let full = FullStore::new(local(world.folder())?, room);
         world.serve_again(Some(Arc::new(full)), None).await?;
         let id = format!("full{room}");
-        world.refuse(&["backup", "--id", &id], 1, "no space left").await?;
+        world.refuse(&["backup", "--id", &id], 9, "no space left").await?;
         ensure!(world.reason(&["backup", "--id", &id]).await? == "REPOSITORY_FULL");
         world.serve_again(None, None).await?;
         ensure!(world.backup_ids().await?.is_empty(), "a backup that failed is listed");

@@ -120,8 +120,8 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
     let tenants = ["--tenant", "tenant-1", "--tenant", "tenant-2"];
     guarded.succeed(&[&["backup", "Customer", "--id", "tenants"][..], &tenants].concat()).await?;
     // What it may not see is not there for it.
-    guarded.refuse(&["backup", "Secret"], 1, "Secret").await?;
-    guarded.refuse(&["backup", "Customer", "--tenant", "tenant-3"], 1, "tenant-3").await?;
+    guarded.refuse(&["backup", "Secret"], 7, "Secret").await?;
+    guarded.refuse(&["backup", "Customer", "--tenant", "tenant-3"], 7, "tenant-3").await?;
 
     let names = ["Book", "Bookshop"];
     let before = Census::take(&rest, &names).await?;

@@ -187,6 +187,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(refusals::what_does_not_exist_is_told_with_a_next_step),
         both!(refusals::an_existing_collection_is_not_touched),
         both!(refusals::a_backup_id_is_taken_only_once),
+        both!(refusals::a_refused_call_leaves_no_job),
+        stand_in!(refusals::what_really_fails_is_kept),
         both!(refusals::a_wrong_address_or_key_is_told_from_each_other),
         both!(refusals::a_failed_creation_leaves_nothing_behind),
         both!(damage::one_altered_byte_is_found_before_anything_is_written),

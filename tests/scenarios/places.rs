@@ -59,8 +59,8 @@ pub async fn back_up_from_one_and_restore_to_another(world: &mut World) -> anyho
         ensure!(ran.code == code && is_told, "{arguments:?}: {ran:?}\n{}", server.log_tail());
         anyhow::Ok(())
     };
-    run(&["backup", "--id", "b", "--repository", "bucket"], 1, "which cluster is meant?").await?;
-    run(&["backup", "--id", "b", "--cluster", "asia"], 1, "\"eu\", \"us\"").await?;
+    run(&["backup", "--id", "b", "--repository", "bucket"], 7, "which cluster is meant?").await?;
+    run(&["backup", "--id", "b", "--cluster", "asia"], 7, "\"eu\", \"us\"").await?;
     run(&["backup", "--id", "b", "--cluster", "eu", "--repository", "bucket"], 0, "").await?;
     run(&["backup", "--id", "on-disk", "--cluster", "eu", "--repository", "disk"], 0, "").await?;
     run(&["list", "--repository", "bucket"], 0, "100").await?;

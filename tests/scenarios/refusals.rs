@@ -8,9 +8,11 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::weaviate::{Weaviate, WeaviateOptions};
 use selvedge_tests::harness::world::{World, local, run_client, serve_at};
 use selvedge_tests::stand_in::faults::Call;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 
+use crate::jobs::summary;
 use crate::round_trip::same;
 
 pub async fn what_does_not_exist_is_told_with_a_next_step(world: &mut World) -> anyhow::Result<()> {
@@ -37,7 +39,8 @@ pub async fn what_does_not_exist_is_told_with_a_next_step(world: &mut World) -> 
         let got = world.reason(arguments).await?;
         ensure!(got == reason, "{arguments:?}: {got}, not {reason}");
         let ran = world.run(arguments).await;
-        ensure!(ran.code != 0 && ran.err.contains("error: "), "{arguments:?}: {ran:?}");
+        let code = if reason == "INVALID_REQUEST" { 2 } else { 7 };
+        ensure!(ran.code == code && ran.err.contains("error: "), "{arguments:?}: {ran:?}");
     }
     let hinted = world.run(&["backup", "article"]).await.err;
     ensure!(hinted.contains("did you mean \"Article\"?"), "{hinted}");
@@ -73,6 +76,91 @@ pub async fn a_backup_id_is_taken_only_once(world: &mut World) -> anyhow::Result
     Ok(())
 }
 
+/// Of a call that was refused nothing is kept: the list of jobs, and an alert on it, tell of failures only.
+pub async fn a_refused_call_leaves_no_job(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    let kept = jobs(world).await?;
+    ensure!(kept.len() == 1, "{kept:?}");
+    let asks = world.refuse(&["--json", "clear", "Article"], 4, "needs to be confirmed").await?;
+    let job = summary(&asks)?;
+    ensure!(job["state"] == "refused" && job["plan"]["confirmation"] == json!(["Article"]), "{job}");
+    for (arguments, code, text) in [
+        (&["restore", "b"][..], 4, "there is already: Article"),
+        (&["restore", "b", "--if-exists", "replace", "Article"], 4, "needs to be confirmed"),
+        (&["backup", "--id", "b"], 4, "exists already"),
+        (&["restore", "nope"], 7, "there is no backup nope"),
+        (&["verify", "nope"], 7, "there is no backup nope"),
+        (&["backup", "Nope"], 7, "Nope"),
+        (&["backup", "Nope", "--dry-run"], 7, "Nope"),
+        (&["clear", "Nope", "--yes"], 7, "does not exist"),
+    ] {
+        world.refuse(arguments, code, text).await?;
+    }
+    ensure!(jobs(world).await? == kept, "a refused call has left a job");
+    ensure!(world.rest.count("Article", None).await? == 3);
+
+    // The same call is none that was made before: what was missing may be there by now.
+    let request = v1::BackupRequest {
+        collections: vec!["Later".to_owned()],
+        backup_id: "later".to_owned(),
+        request_id: "nightly".to_owned(),
+        ..Default::default()
+    };
+    let last = last_job(world, request.clone()).await?;
+    ensure!(last.state() == v1::JobState::Refused && last.failure.is_some(), "{last:?}");
+    // Whoever has lost the stream still hears why.
+    world.refuse(&["jobs", "watch", &last.id], 7, "Later").await?;
+    seed::every_type(&world.rest, "Later", 3).await?;
+    let last = last_job(world, request).await?;
+    ensure!(last.state() == v1::JobState::Succeeded, "{last:?}");
+    ensure!(jobs(world).await?.len() == 2);
+    Ok(())
+}
+
+/// Failure means failure, whenever it comes.
+pub async fn what_really_fails_is_kept(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3).await?;
+    let faults = world.stand_in().faults();
+    faults.down();
+    world.refuse(&["backup", "--id", "b"], 8, "").await?;
+    faults.up();
+    let kept = jobs(world).await?;
+    ensure!(kept.len() == 1, "{kept:?}");
+    let listed = world.succeed(&["jobs", "list"]).await?.out;
+    ensure!(listed.contains("failed"), "{listed}");
+    Ok(())
+}
+
+/// The last state that the stream of a backup shows.
+async fn last_job(world: &World, request: v1::BackupRequest) -> anyhow::Result<v1::Job> {
+    let mut stream = world.collections().await?.backup(request).await?.into_inner();
+    let mut last = None;
+    // The status behind it says once more what the job says.
+    while let Some(Ok(response)) = stream.next().await {
+        last = response.job;
+    }
+    last.context("a stream without a job")
+}
+
+/// The jobs that are listed, which are those that are written down.
+async fn jobs(world: &World) -> anyhow::Result<Vec<String>> {
+    let listed = world.succeed(&["--json", "jobs", "list"]).await?.out;
+    let id = |line: &str| {
+        let job: Value = serde_json::from_str(line)?;
+        anyhow::Ok(job["id"].as_str().context("a job without an id")?.to_owned())
+    };
+    let mut ids: Vec<String> = listed.lines().map(id).collect::<anyhow::Result<_>>()?;
+    ids.sort();
+    let mut written = Vec::new();
+    for entry in std::fs::read_dir(world.folder().join("jobs"))? {
+        written.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    written.sort();
+    ensure!(ids == written, "{ids:?} are listed, and {written:?} written down");
+    Ok(ids)
+}
+
 pub async fn a_wrong_address_or_key_is_told_from_each_other(world: &mut World) -> anyhow::Result<()> {
     let options = WeaviateOptions { api_key: Some("right".to_owned()), ..WeaviateOptions::default() };
     let guarded = Weaviate::start(world.weaviate.flavour(), options).await?;
@@ -91,7 +179,9 @@ pub async fn a_wrong_address_or_key_is_told_from_each_other(world: &mut World) -
         let server = serve_at(rest, grpc, local(folder)?, key).await?;
         for arguments in [&["--json", "collections"][..], &["--json", "backup"]] {
             let ran = run_client(&server.url, arguments, None).await;
-            ensure!(ran.code == 1 || ran.code == 4, "{ran:?}");
+            // One that does not answer may do so later; a wrong key stays wrong.
+            let code = if reason == "WEAVIATE_UNREACHABLE" { 8 } else { 1 };
+            ensure!(ran.code == code, "{ran:?}");
             let told = ran.out.lines().last().is_some_and(|line| line.contains(reason));
             ensure!(told, "{reason} wanted: {ran:?}");
             ensure!(ran.err.contains("next: "), "{ran:?}");

@@ -26,7 +26,7 @@ pub async fn one_that_is_not_there_is_no_empty_one(world: &mut World) -> anyhow:
     for command in commands {
         let reason = world.reason(command).await?;
         ensure!(reason == "REPOSITORY_NOT_FOUND", "{command:?}: {reason}");
-        world.refuse(command, 1, "no repository.json is there").await?;
+        world.refuse(command, 8, "no repository.json is there").await?;
     }
     ensure!(!world.has_files("c") && world.rest.classes().await? == ["Article"]);
     // Another one in its place is not the one that was there.

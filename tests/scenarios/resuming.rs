@@ -27,7 +27,7 @@ async fn left_halfway(world: &World) -> anyhow::Result<String> {
     faults.up();
     faults.clear();
     let job = summary(&ran)?;
-    ensure!(ran.code == 1 && job["resumable"] == true, "{ran:?}");
+    ensure!(ran.code == 8 && job["resumable"] == true, "{ran:?}");
     Ok(job["id"].as_str().context("a job without an id")?.to_owned())
 }
 
@@ -65,7 +65,7 @@ pub async fn references_are_not_doubled(world: &mut World) -> anyhow::Result<()>
     faults.up();
     faults.clear();
     let id = summary(&ran)?["id"].as_str().context("a job without an id")?.to_owned();
-    ensure!(ran.code == 1, "it should have been cut off: {ran:?}");
+    ensure!(ran.code == 8, "it should have been cut off: {ran:?}");
     world.succeed(&["jobs", "resume", &id]).await?;
     same(&before, &Census::take(&world.rest, &names).await?)
 }
@@ -83,7 +83,7 @@ pub async fn what_would_make_no_sense_is_refused(world: &mut World) -> anyhow::R
     let done = start(world, &["verify", "whole"]).await?;
     world.succeed(&["jobs", "watch", &done]).await?;
     world.refuse(&["jobs", "resume", &done], 4, "it has ended (succeeded)").await?;
-    world.refuse(&["jobs", "resume", "01a20975-0000-7000-8000-000000000000"], 1, "there is no job").await?;
+    world.refuse(&["jobs", "resume", "01a20975-0000-7000-8000-000000000000"], 7, "there is no job").await?;
 
     // Another backup under the same id is not that one.
     let (id, held) =
@@ -202,7 +202,7 @@ pub async fn what_is_cleared_is_not_cleared_twice(world: &mut World) -> anyhow::
     faults.up();
     faults.clear();
     let job = summary(&ran)?;
-    ensure!(ran.code == 1 && job["resumable"] == true, "{ran:?}");
+    ensure!(ran.code == 8 && job["resumable"] == true, "{ran:?}");
     let object =
         |class: &str| json!({"class": class, "id": uuid::Uuid::from_u128(7), "properties": {"text": "new"}});
     let mut of_tenant = object("Customer");

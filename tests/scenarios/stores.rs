@@ -136,7 +136,7 @@ pub async fn one_that_replaces_what_it_should_create_is_refused(world: &mut Worl
     in_process(world)?.be_careless();
     // The first server had seen that it is safe.
     world.serve_with(Serving::default()).await?;
-    world.refuse(&["backup", "--id", "b"], 1, "not safe to write to").await?;
+    world.refuse(&["backup", "--id", "b"], 8, "not safe to write to").await?;
     ensure!(!world.has_files("b"), "it was written to");
 
     let repository = RepositoryConfig { exclusive: true, ..server(world)?.repository() };

@@ -33,25 +33,25 @@ pub fn exit(reason: FailureReason) -> ExitCode {
             ExitCode::Integrity
         }
 
+        CollectionNotFound | TenantNotFound | BackupNotFound | JobNotFound | ClusterUnknown
+        | RepositoryUnknown => ExitCode::NotFound,
+
+        // A repository whose place is empty is most often one that is not mounted: its name is right.
+        WeaviateUnreachable
+        | WeaviateOverloaded
+        | ShardsUnavailable
+        | RepositoryNotFound
+        | RepositoryUnavailable => ExitCode::Unavailable,
+
+        RepositoryFull => ExitCode::Full,
+
         Unspecified
-        | CollectionNotFound
-        | TenantNotFound
-        | BackupNotFound
-        | JobNotFound
-        | ClusterUnknown
-        | RepositoryUnknown
-        | WeaviateUnreachable
         | WeaviateUnauthenticated
         | WeaviateVersionUnsupported
         | WeaviateRefused
-        | ShardsUnavailable
-        | WeaviateOverloaded
         | WeaviateUnintelligible
         | SchemaChanged
         | SchemaMismatch
-        | RepositoryNotFound
-        | RepositoryUnavailable
-        | RepositoryFull
         | Cancelled
         | ServerStopped
         | JobSuperseded

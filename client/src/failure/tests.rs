@@ -16,6 +16,86 @@ fn every_reason_of_a_job() {
     snapshot("failures_of_jobs", text.join("\n"));
 }
 
+/// As the table of `--help` and of the README has it.
+#[test]
+fn the_exit_code_says_what_to_do() {
+    use FailureReason::*;
+    let table: [(ExitCode, &[FailureReason]); 8] = [
+        (ExitCode::Usage, &[InvalidRequest]),
+        (
+            ExitCode::Refused,
+            &[
+                CollectionExists,
+                ObjectConflict,
+                BackupExists,
+                RequestIdReused,
+                CollectionBusy,
+                ConfirmationRequired,
+                CollectionUnsupported,
+                TenantInactive,
+                WeaviatePermissionDenied,
+                TooManyJobs,
+                ReferenceTargetMissing,
+                JobNotResumable,
+                BackupHeld,
+                BackupInUse,
+                CallerUnknown,
+                CallerNotAllowed,
+                KeyMissing,
+            ],
+        ),
+        (ExitCode::Partial, &[ObjectsRefused, BackupIncomplete, RestoreIncomplete]),
+        (
+            ExitCode::Integrity,
+            &[BackupCorrupt, BackupFormatUnknown, CountMismatch, ContentMismatch, DifferencesFound],
+        ),
+        (
+            ExitCode::NotFound,
+            &[
+                CollectionNotFound,
+                TenantNotFound,
+                BackupNotFound,
+                JobNotFound,
+                ClusterUnknown,
+                RepositoryUnknown,
+            ],
+        ),
+        (
+            ExitCode::Unavailable,
+            &[
+                WeaviateUnreachable,
+                WeaviateOverloaded,
+                ShardsUnavailable,
+                RepositoryNotFound,
+                RepositoryUnavailable,
+            ],
+        ),
+        (ExitCode::Full, &[RepositoryFull]),
+        (
+            ExitCode::Failed,
+            &[
+                Unspecified,
+                WeaviateUnauthenticated,
+                WeaviateVersionUnsupported,
+                WeaviateRefused,
+                WeaviateUnintelligible,
+                SchemaChanged,
+                SchemaMismatch,
+                Cancelled,
+                ServerStopped,
+                JobSuperseded,
+                Internal,
+            ],
+        ),
+    ];
+    for reason in (0..).map_while(|number| FailureReason::try_from(number).ok()) {
+        let listed = table.iter().filter(|(_, reasons)| reasons.contains(&reason));
+        let listed: Vec<_> = listed.map(|(exit, _)| *exit).collect();
+        let job = example::failed(reason, "", "");
+        assert_eq!(listed, [Failure::of_job(&job).exit], "{}", reason.id());
+    }
+}
+
 #[test]
 fn state_and_reason_decide_together() {
     let failed = example::failed(FailureReason::TenantInactive, "3 tenants are not active", "wake them");

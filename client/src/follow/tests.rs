@@ -1,4 +1,4 @@
-use selvedge_proto::v1::{FailureReason, Job, JobKind, JobState};
+use selvedge_proto::v1::{FailureReason, Job, JobKind, JobPhase, JobState};
 use tonic::Code;
 
 use crate::ExitCode;
@@ -94,6 +94,24 @@ async fn detached_it_still_tells_a_failure_that_came_at_once() {
     let ran = run("backup --detach", [vec![Step::Job(job)]], User::default()).await;
     assert_eq!(ran.exit, ExitCode::Refused);
     assert!(!ran.out.contains("started"));
+}
+
+#[tokio::test]
+async fn detached_it_still_tells_what_is_refused() {
+    let planning = Job { phase: JobPhase::Planning.into(), ..example::running() };
+    let failed = example::failed(FailureReason::CollectionNotFound, "no collection \"Artikel\"", "");
+    let refused = Job { state: JobState::Refused.into(), ..failed };
+    let why = status(Code::NotFound, FailureReason::CollectionNotFound, "no collection \"Artikel\"");
+    let answer = vec![Step::Job(planning), Step::Job(refused), Step::Status(why)];
+    let ran = run("backup Artikel --detach", [answer], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::NotFound);
+    assert!(ran.err.contains("error: no collection \"Artikel\"") && !ran.out.contains("started"));
+    // What fails later is found in the list of jobs.
+    let failed = example::failed(FailureReason::WeaviateUnreachable, "Weaviate is gone", "");
+    let answer = vec![Step::Job(example::running()), Step::Job(failed)];
+    let ran = run("backup --detach", [answer], User::default()).await;
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert!(ran.out.contains("started job 0193-0001"), "{}", ran.out);
 }
 
 #[tokio::test]

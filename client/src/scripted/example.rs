@@ -190,6 +190,7 @@ pub fn unconfirmed() -> Job {
     let hint = "set `confirm` to the names";
     Job {
         kind: JobKind::Clear.into(),
+        state: JobState::Refused.into(),
         phase: JobPhase::Planning.into(),
         summary: "clear Article and Author".to_owned(),
         repository: String::new(),

@@ -99,6 +99,7 @@ pub async fn run(
     decided.write(job).await?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?.in_format(request.format);
+    job.end_planning();
     let copying = Arc::new(Copying {
         job: job.clone(),
         lanes: Lanes::of(job),

@@ -90,7 +90,7 @@ pub async fn compare(
 
 /// `made` is the backup, if there is one.
 fn uncovered(failure: Failure, made: Option<BackupId>) -> Failure {
-    let Failure { error, report, for_good } = failure;
+    let Failure { error, report, for_good, .. } = failure;
     let mut error = error.context("nothing is destroyed that no verified backup holds");
     if matches!(error.kind(), Kind::DifferencesFound | Kind::CountMismatch | Kind::ContentMismatch) {
         error = error.hint("stop what writes to it, and start a new job");
@@ -99,7 +99,7 @@ fn uncovered(failure: Failure, made: Option<BackupId>) -> Failure {
         error = error.also(format!("what the job has destroyed before, if anything, is in backup {id}"));
     }
     let report = Report { backed_up: made, ..*report };
-    Failure { error, report: Box::new(report), for_good }
+    Failure { error, report: Box::new(report), refused: false, for_good }
 }
 
 /// The backup that the job has made of what it destroys, if it has come to that.

@@ -59,6 +59,7 @@ pub async fn run(
         .hint("repeat the names in `confirm`");
         return Err(Failure::for_good(error, report));
     }
+    job.end_planning();
     job.or_stop(keep_to_plan(job, &mut victims)).await?;
     if request.backup_first && victims.is_empty() {
         report.backed_up = backup_first::made(job, repository).await?;

@@ -1,6 +1,7 @@
 //! What an operation knows of the job that runs it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
@@ -22,6 +23,8 @@ pub struct Context {
     uncut: TaskTracker,
     budget: Budget,
     journal: Journal,
+    /// Shared with the parts of the job.
+    planning_ended: Arc<AtomicBool>,
 }
 
 /// Asks a job to stop, and says why.
@@ -110,7 +113,8 @@ impl Context {
         uncut: TaskTracker,
         budget: Budget,
     ) -> Self {
-        Self { job_id: job_id.into(), progress, stop, locks, uncut, budget, journal: Journal::default() }
+        let (job_id, journal, planning_ended) = (job_id.into(), Journal::default(), Arc::default());
+        Self { job_id, progress, stop, locks, uncut, budget, journal, planning_ended }
     }
 
     /// The job with a journal, from which another attempt can go on.
@@ -144,6 +148,18 @@ impl Context {
     /// What it writes down for other attempts.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The request can be carried out, and now it is: what ends the job from here on is a failure of the job, and no refusal of
+    /// the request. To be called before the first change, by what changes something, and before the first look at what is to be
+    /// verified.
+    pub(crate) fn end_planning(&self) {
+        self.planning_ended.store(true, Relaxed);
+    }
+
+    /// Whether nothing was done yet but to look whether the request can be carried out.
+    pub(crate) fn is_planning(&self) -> bool {
+        !self.planning_ended.load(Relaxed)
     }
 
     /// What a failure is due to. A call that was cut does not know why.

@@ -38,6 +38,9 @@ pub struct Report {
 pub struct Failure {
     pub error: Error,
     pub report: Box<Report>,
+    /// Whether the request was turned down before anything was done for it: it was a question, or names what is not there, or
+    /// what must not be there. Nothing is wrong but the request, and nothing is left of it.
+    pub refused: bool,
     /// Whether nothing is left that could be gone on with, or going on would lead to the same.
     pub(crate) for_good: bool,
 }
@@ -45,11 +48,12 @@ pub struct Failure {
 impl Failure {
     /// Of a job that another attempt can go on with.
     pub(crate) fn resumable(error: Error, report: Report) -> Self {
-        Self { error, report: Box::new(Report { resumable: true, ..report }), for_good: false }
+        let report = Box::new(Report { resumable: true, ..report });
+        Self { error, report, refused: false, for_good: false }
     }
 
     pub(crate) fn for_good(error: Error, report: Report) -> Self {
-        Self { error, report: Box::new(report), for_good: true }
+        Self { error, report: Box::new(report), refused: false, for_good: true }
     }
 
     /// The failure of a part of an operation, with what is to be told of the whole.
@@ -64,8 +68,28 @@ impl Failure {
         let is_for_good = self.for_good || self.error.kind() == Kind::JobNotResumable;
         let is_begun = self.report.resumable || job.journal().is_resumed();
         self.report.resumable = job.journal().is_kept() && is_begun && !is_for_good;
+        // An earlier attempt has got further than planning.
+        self.refused = job.is_planning() && !job.journal().is_resumed() && is_refusal(self.error.kind());
         self
     }
+}
+
+/// Whether a request that cannot be planned for this is at fault itself: a question, a name of what is not there, or a target
+/// that is. All else, such as a collection that is in use, is no mistake of whoever asks, and a failure.
+fn is_refusal(cause: Kind) -> bool {
+    matches!(
+        cause,
+        Kind::ConfirmationRequired
+            | Kind::InvalidRequest
+            | Kind::CollectionNotFound
+            | Kind::TenantNotFound
+            | Kind::BackupNotFound
+            | Kind::ClusterUnknown
+            | Kind::RepositoryUnknown
+            | Kind::CollectionExists
+            | Kind::BackupExists
+            | Kind::ObjectConflict
+    )
 }
 
 /// Whether what failed for this may be gone on with later.
@@ -83,6 +107,37 @@ pub(crate) fn can_pass(cause: Kind) -> bool {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, report: Box::default(), for_good: false }
+        Self { error, report: Box::default(), refused: false, for_good: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge_archive::{Repository, RepositoryConfig};
+
+    use crate::Journal;
+
+    fn ended(kind: Kind, job: &Context) -> bool {
+        Failure::from(Error::new(kind, "it is so")).of_attempt(job).refused
+    }
+
+    #[test]
+    fn a_refusal_is_of_the_request_and_comes_before_anything_is_done() {
+        let refused =
+            [Kind::ConfirmationRequired, Kind::CollectionNotFound, Kind::BackupExists, Kind::InvalidRequest];
+        let failed = [Kind::WeaviateUnreachable, Kind::RepositoryFull, Kind::CollectionBusy, Kind::Cancelled];
+        let job = Context::alone();
+        assert!(refused.iter().all(|kind| ended(*kind, &job)));
+        assert!(!failed.iter().any(|kind| ended(*kind, &job)));
+        job.part("first").end_planning();
+        assert!(!refused.iter().any(|kind| ended(*kind, &job)), "a part of it has changed something");
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_on_with_is_not_refused() {
+        let repository = Repository::open(&RepositoryConfig::new("default", "memory://test")).unwrap();
+        let second = Context::alone().with_journal(Journal::new(repository.job("one"), 2));
+        assert!(!ended(Kind::CollectionNotFound, &second));
     }
 }

@@ -116,6 +116,7 @@ pub async fn run(
             return Ok(Outcome::Planned(showing::plan(request, &planned, surveys)));
         }
     }
+    job.end_planning();
     job.progress.set_phase(Phase::CreatingSchema);
     let mut report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
     replacing::prove_all(job, cluster, repository, &planned.all).await?;

@@ -57,6 +57,7 @@ async fn verify(
         let text = "the job was resumed: what was looked at before was not looked at again";
         job.progress.warn("looked_in_attempts", text, backup.manifest().id.as_str());
     }
+    job.end_planning();
     job.progress.set_phase(Phase::Checking);
     if request.level == Level::AgainstLive {
         return against_live::compare(job, cluster, &backup, request, &names, found).await;

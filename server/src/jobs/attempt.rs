@@ -9,12 +9,12 @@ use selvedge_ops::{Journal, REFUSED, newest_attempt, spent_leftovers};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Job;
 use super::journal::{
     AliveJson, AttemptJson, CANCEL, EndJson, JOB, JobJson, alive_file, attempt_file, end_file,
 };
 use super::liveness::{BEAT, LONGEST_ABSENCE, LONGEST_LOOK};
 use super::process::Process;
+use super::{Job, State};
 
 /// An attempt of this process at a job. While there is it, others see that it lives.
 #[derive(Debug)]
@@ -142,6 +142,9 @@ impl Ending {
 
     /// Writes down how it ended, and takes away what nobody needs any more. Can be called again if it fails.
     pub async fn write(&self, end: &EndJson) -> Result<()> {
+        if end.state == State::Refused {
+            return self.forget().await;
+        }
         let Self { folder, number, held } = self;
         if !folder.create_covered(&end_file(*number), end).await? {
             // Only the answer of an earlier call can have been lost, and that is no other end.
@@ -160,6 +163,22 @@ impl Ending {
             names.extend(spent_records(folder).await?);
             names.extend(spent_leftovers(folder).await?);
         }
+        folder.delete(&names).await
+    }
+
+    /// Of a call that was refused nothing is kept.
+    async fn forget(&self) -> Result<()> {
+        let Self { folder, number, held } = self;
+        for (folder, name) in held {
+            folder.delete(&[name]).await?;
+        }
+        // Of an attempt that was taken for dead, the rest is another's.
+        if newest_attempt(folder).await? > *number {
+            return Ok(());
+        }
+        // What is left without it is no job that could be gone on with.
+        folder.delete(&[JOB]).await?;
+        let names: Vec<_> = folder.list("").await?.into_iter().map(|file| file.name).collect();
         folder.delete(&names).await
     }
 }

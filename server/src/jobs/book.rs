@@ -17,6 +17,8 @@ pub(super) struct Book {
     remembered: HashMap<String, (Uuid, Option<Request>)>,
     /// Jobs that have ended, in the order in which they did.
     ended: VecDeque<Uuid>,
+    /// Jobs that were refused, in the order in which they were: whoever watches one can still hear why.
+    refused: VecDeque<Uuid>,
     /// Jobs that have not begun, in the order in which they will.
     waiting: Vec<Uuid>,
     /// Set when the server is about to stop.
@@ -30,7 +32,7 @@ impl Book {
 
     /// Jobs that have not ended.
     pub fn active(&self) -> usize {
-        self.jobs.len() - self.ended.len()
+        self.jobs.len() - self.ended.len() - self.refused.len()
     }
 
     /// How many jobs wait for their turn that came before this one.
@@ -99,6 +101,18 @@ impl Book {
             if let Some(oldest) = self.ended.pop_front() {
                 self.jobs.remove(&oldest);
                 self.by_request.retain(|_, job| *job != oldest);
+            }
+        }
+    }
+
+    /// As [`Book::end`], of one that was refused. The same call again may find what was missing, so it is no longer the same.
+    pub fn refuse(&mut self, id: Uuid, history: usize) {
+        self.begin(id);
+        self.by_request.retain(|_, job| *job != id);
+        self.refused.push_back(id);
+        while self.refused.len() > history {
+            if let Some(oldest) = self.refused.pop_front() {
+                self.jobs.remove(&oldest);
             }
         }
     }

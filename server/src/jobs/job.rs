@@ -28,13 +28,20 @@ pub enum State {
     Failed,
     Cancelled,
     Interrupted,
+    /// The request was turned down before anything was done for it. Nothing is kept of such a job, and no list shows it.
+    Refused,
 }
 
 impl State {
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Pending | Self::Running | Self::Cancelling => false,
-            Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled | Self::Interrupted => true,
+            Self::Succeeded
+            | Self::Partial
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Interrupted
+            | Self::Refused => true,
         }
     }
 }
@@ -195,10 +202,11 @@ impl Job {
             }
             Ok(Outcome::Complete(report)) => (State::Succeeded, report, None),
             Ok(Outcome::Partial(report, error)) => (State::Partial, report, Some(error)),
-            Err(Failure { error, report, .. }) => {
+            Err(Failure { error, report, refused, .. }) => {
                 let state = match error.kind() {
                     Kind::Cancelled => State::Cancelled,
                     Kind::ServerStopped | Kind::JobSuperseded => State::Interrupted,
+                    _ if refused => State::Refused,
                     _ => State::Failed,
                 };
                 (state, *report, Some(error))

@@ -83,6 +83,7 @@ fn state(state: State) -> v1::JobState {
         State::Failed => v1::JobState::Failed,
         State::Cancelled => v1::JobState::Cancelled,
         State::Interrupted => v1::JobState::Interrupted,
+        State::Refused => v1::JobState::Refused,
     }
 }
 

@@ -13,7 +13,7 @@ use super::Registry;
 use crate::jobs::attempt::{Attempt, Ending, Waiting, register};
 use crate::jobs::holds::Holds;
 use crate::jobs::journal::EndJson;
-use crate::jobs::{Job, Lifecycle};
+use crate::jobs::{Job, Lifecycle, State};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Context, Failure, Operation, Outcome, Report, Request};
@@ -63,7 +63,10 @@ impl Registry {
         };
         write_end(&job, &lifecycle, ending).await;
         // The place is free before anybody can see that the job has ended.
-        self.book().end(job.id, self.limits.history);
+        match lifecycle.state {
+            State::Refused => self.book().refuse(job.id, self.limits.history),
+            _ => self.book().end(job.id, self.limits.history),
+        }
         job.end(lifecycle);
         log_end(&job);
     }
@@ -244,6 +247,10 @@ fn log_end(job: &Job) {
     let state = lifecycle.state;
     match lifecycle.failure {
         None => tracing::info!(?state, seconds, "job ended"),
+        // Nothing has failed: alerts must not take it for that.
+        Some(error) if state == State::Refused => {
+            tracing::info!(seconds, kind = ?error.kind(), %error, "call refused");
+        }
         Some(error) if error.kind() == Kind::Internal => {
             tracing::error!(?state, seconds, %error, "job ended");
         }

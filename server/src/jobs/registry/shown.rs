@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{READS, Registry};
 use crate::jobs::journal::Written;
 use crate::jobs::liveness::Liveness;
-use crate::jobs::{Job, Snapshot};
+use crate::jobs::{Job, Snapshot, State};
 
 /// A job that somebody asks for.
 pub enum Shown {
@@ -88,7 +88,7 @@ impl Registry {
     }
 
     /// Jobs older than `before`, newest first, of this server and of others: at most `limit`, which may be fewer than there
-    /// are.
+    /// are. Those that were refused are none.
     pub async fn list(&self, active_only: bool, before: Option<Uuid>, limit: usize) -> Result<Vec<Snapshot>> {
         let here: Vec<_> = self.book().newest_first(before).cloned().collect();
         let mut all: Vec<_> = here.iter().map(|job| self.snapshot(job)).collect();
@@ -121,6 +121,7 @@ impl Registry {
                 }
             }
         }
+        all.retain(|job| job.lifecycle.state != State::Refused);
         all.retain(|job| !active_only || !job.lifecycle.state.is_terminal());
         all.sort_unstable_by_key(|job| std::cmp::Reverse(job.id));
         all.truncate(limit);

@@ -29,6 +29,42 @@ async fn endless(context: Context, _: Request) -> Result<Outcome, Failure> {
     Ok(context.or_stop(std::future::pending()).await?)
 }
 
+/// Turns the request down before it does anything.
+async fn refusing(_: Context, _: Request) -> Result<Outcome, Failure> {
+    let mut failure = Failure::from(Error::new(Kind::CollectionNotFound, "there is no collection \"A\""));
+    failure.refused = true;
+    Err(failure)
+}
+
+#[tokio::test]
+async fn what_is_refused_is_no_job() {
+    let registry = registry(1, 10);
+    let asking = || named(Some("nightly".to_owned()));
+    let job = registry.start(asking(), clearing("A"), refusing).unwrap();
+    assert_eq!(ended(&job).await, State::Refused);
+    assert!(registry.list(false, None, 9).await.unwrap().is_empty());
+    assert!(registry.active_jobs().is_empty());
+    // Whoever watches it still hears why.
+    let Shown::Here(shown) = registry.show(&job.id.to_string()).await.unwrap() else { panic!() };
+    assert!(Arc::ptr_eq(&shown, &job));
+    // By now, what was missing may be there.
+    let again = registry.start(asking(), clearing("A"), |_, _| async { Ok(done()) }).unwrap();
+    assert_ne!(again.id, job.id);
+    assert_eq!(ended(&again).await, State::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_refused_nothing_is_written_down() {
+    let (registry, job, _) = written().await;
+    registry.cancel(&job.id.to_string()).await.unwrap();
+    ended(&job).await;
+    let repository = registry.places.repositories().next().unwrap().clone();
+    let before = repository.job_ids().await.unwrap();
+    let refused = registry.start(Asking::default(), clearing("B"), refusing).unwrap();
+    assert_eq!(ended(&refused).await, State::Refused);
+    assert_eq!(repository.job_ids().await.unwrap(), before);
+}
+
 #[tokio::test]
 async fn a_job_ends_as_its_operation_does() {
     let registry = registry(10, 10);
