@@ -112,6 +112,8 @@ fn counts(counts: &Counts) -> v1::Progress {
         bytes_written,
         tenants_done,
         tenants_expected,
+        phase_done,
+        phase_total,
     } = *counts;
     v1::Progress {
         objects_done,
@@ -127,6 +129,8 @@ fn counts(counts: &Counts) -> v1::Progress {
         bytes_checked: 0,
         bytes_to_check: 0,
         vectors_to_index: 0,
+        phase_done,
+        phase_total,
     }
 }
 
