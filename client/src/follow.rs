@@ -69,8 +69,8 @@ pub async fn follow(
         () = &mut interrupt => Err(Break::Interrupted),
         followed = follower.run() => followed,
     };
-    follower.progress.end();
-    let Follower { session, last, .. } = follower;
+    let Follower { session, mut progress, last, .. } = follower;
+    progress.end(session.terminal);
     if !matches!(followed, Err(Break::Interrupted)) {
         session.terminal.interrupt = interrupt;
     }

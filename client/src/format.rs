@@ -103,6 +103,18 @@ pub fn shorten(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(std::iter::once('…')).take(width).collect()
 }
 
+/// Cut to `width` characters in the middle, so that the beginning and the end can be told from others.
+pub fn shorten_middle(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    let end = text.chars().skip(length - tail);
+    text.chars().take(head).chain(std::iter::once('…')).chain(end).take(width).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +156,7 @@ mod tests {
     fn long_text_is_cut() {
         assert_eq!(shorten("Article", 7), "Article");
         assert_eq!(shorten("Article", 4), "Art…");
+        let cut = [0, 1, 2, 6, 7, 8].map(|width| shorten_middle("Archive7", width));
+        assert_eq!(cut, ["", "…", "A…", "Arc…e7", "Arc…ve7", "Archive7"]);
     }
 }

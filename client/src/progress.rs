@@ -1,16 +1,20 @@
 //! Showing how far a job is.
 
-mod bars;
+mod drawing;
 mod lines;
+mod movement;
+mod painter;
+mod screen;
 mod statuses;
 pub mod text;
+mod work;
 
 use std::time::Duration;
 
 use selvedge_proto::v1::Job;
 
-use bars::Bars;
 use lines::Lines;
+use screen::Screen;
 use statuses::Statuses;
 
 use crate::commands::Session;
@@ -20,7 +24,7 @@ use crate::{Options, Terminal};
 /// How progress looks.
 pub enum Progress {
     /// Redrawn in place on a terminal.
-    Bars(Bars),
+    Screen(Screen),
     /// A line now and then.
     Lines(Lines),
     /// JSON Lines on stdout.
@@ -36,7 +40,7 @@ impl Progress {
         } else if options.json {
             Self::Statuses(Statuses::default())
         } else if terminal.err_is_terminal {
-            Self::Bars(Bars::new(terminal.width))
+            Self::Screen(Screen::default())
         } else {
             Self::Lines(Lines::default())
         }
@@ -45,7 +49,7 @@ impl Progress {
     /// Shows a state of the job; `at` is the time since it is followed.
     pub fn show(&mut self, job: &Job, at: Duration, session: &mut Session<'_, '_>) -> Result<(), Failure> {
         match self {
-            Self::Bars(bars) => bars.show(job),
+            Self::Screen(screen) => screen.show(job, at, session.terminal),
             Self::Lines(lines) => {
                 if let Some(line) = lines.next(job, at) {
                     session.terminal.say(&line);
@@ -63,16 +67,14 @@ impl Progress {
 
     /// Tells something without disturbing what is drawn.
     pub fn note(&mut self, text: &str, session: &mut Session<'_, '_>) {
-        match self {
-            Self::Bars(bars) => bars.suspended(|| session.talk(text)),
-            Self::Lines(_) | Self::Statuses(_) | Self::Silent => session.talk(text),
-        }
+        self.end(session.terminal);
+        session.talk(text);
     }
 
     /// Takes away what is drawn, so that what follows stands on clean lines.
-    pub fn end(&mut self) {
-        if let Self::Bars(bars) = self {
-            bars.clear();
+    pub fn end(&mut self, terminal: &mut Terminal<'_>) {
+        if let Self::Screen(screen) = self {
+            screen.clear(terminal);
         }
     }
 }
@@ -90,7 +92,7 @@ mod tests {
         let mut terminal = Terminal::new(&mut out, &mut err);
         terminal.err_is_terminal = err_is_terminal;
         match Progress::choose(&args.options, &terminal) {
-            Progress::Bars(_) => "bars",
+            Progress::Screen(_) => "screen",
             Progress::Lines(_) => "lines",
             Progress::Statuses(_) => "statuses",
             Progress::Silent => "silent",
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn flags_and_terminal_decide() {
-        assert_eq!(chosen("", true), "bars");
+        assert_eq!(chosen("", true), "screen");
         assert_eq!(chosen("", false), "lines");
         assert_eq!(chosen("--json", true), "statuses");
         for flags in ["--quiet", "--no-progress", "--json --quiet"] {

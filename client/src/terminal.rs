@@ -17,12 +17,12 @@ pub struct Terminal<'a> {
     pub input: Box<dyn BufRead + Send>,
     /// Somebody can be asked: stdin and stderr are terminals.
     pub interactive: bool,
-    /// Bars may be drawn. They go to the process's stderr, whatever `err` is.
+    /// `err` is a terminal that can be drawn on.
     pub err_is_terminal: bool,
     /// `err` may have colours.
     pub colour: bool,
-    /// Columns to draw in.
-    pub width: usize,
+    /// The lines and columns of `err`, as they are now.
+    pub size: fn() -> (usize, usize),
     /// Resolves when the user wants to leave.
     pub interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Nobody reads `out` any more.
@@ -39,7 +39,7 @@ impl<'a> Terminal<'a> {
             interactive: false,
             err_is_terminal: false,
             colour: false,
-            width: 100,
+            size: || (24, 100),
             interrupt: Box::pin(pending()),
             reader_gone: false,
         }
@@ -50,18 +50,17 @@ impl<'a> Terminal<'a> {
         let err_is_terminal = io::stderr().is_terminal();
         let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let (_, width) = console::Term::stderr().size();
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             interactive: err_is_terminal && io::stdin().is_terminal(),
             err_is_terminal: err_is_terminal && !dumb,
             colour: err_is_terminal && !no_colour && !dumb,
-            width: width.into(),
-            interrupt: Box::pin(async {
-                if tokio::signal::ctrl_c().await.is_err() {
-                    pending::<()>().await;
-                }
-            }),
+            size: size_of_stderr,
+            interrupt: match err_is_terminal && !dumb {
+                // What is drawn is taken away first, and the cursor given back.
+                true => Box::pin(interrupted_or_terminated()),
+                false => Box::pin(interrupted()),
+            },
             ..Self::new(out, err)
         }
     }
@@ -150,6 +149,32 @@ impl<'a> Terminal<'a> {
             output = future => Ok(output),
         }
     }
+}
+
+fn size_of_stderr() -> (usize, usize) {
+    let (height, width) = console::Term::stderr().size();
+    (height.into(), width.into())
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted_or_terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return interrupted().await };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted_or_terminated() {
+    interrupted().await;
 }
 
 /// What kind of thing is told.

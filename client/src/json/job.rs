@@ -94,6 +94,9 @@ struct Progress {
     bytes_to_check: u64,
     /// While a restore waits for the indexes.
     vectors_to_index: u64,
+    /// What the phase counts by itself.
+    phase_done: u64,
+    phase_total: u64,
 }
 
 impl From<&v1::Progress> for Progress {
@@ -112,6 +115,8 @@ impl From<&v1::Progress> for Progress {
             bytes_checked: progress.bytes_checked,
             bytes_to_check: progress.bytes_to_check,
             vectors_to_index: progress.vectors_to_index,
+            phase_done: progress.phase_done,
+            phase_total: progress.phase_total,
         }
     }
 }

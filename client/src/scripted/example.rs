@@ -1,10 +1,12 @@
 //! Messages to render in tests.
 
+mod many;
 mod unfinished;
 
 use prost_types::Timestamp;
 use selvedge_proto::v1::*;
 
+pub use many::*;
 pub use unfinished::*;
 
 fn at(millis: i64) -> Option<Timestamp> {

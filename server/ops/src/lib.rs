@@ -49,7 +49,7 @@ pub use outcome::{Failure, Outcome, Report};
 pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
-    CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Phase, Progress,
+    CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Passage, Phase, Progress,
     ProgressSnapshot, Warning,
 };
 pub use request::{

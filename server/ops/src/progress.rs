@@ -1,6 +1,7 @@
 //! The progress of a job: counters that workers bump without a lock, and the rest, which changes rarely, behind one.
 
 mod counters;
+mod passage;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use selvedge_weaviate::RetryObserver;
 
 pub use counters::{CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts};
 use counters::{total, touch};
+pub use passage::Passage;
 
 /// Samples kept of each kind of warning.
 const SAMPLES: usize = 5;
@@ -97,7 +99,9 @@ impl Progress {
     }
 
     pub fn set_phase(&self, phase: Phase) {
-        self.slow().phase = phase;
+        let mut slow = self.slow();
+        slow.phase = phase;
+        slow.collections.iter().for_each(|counters| counters.begin_phase(0));
         touch(&self.moved);
     }
 

@@ -153,7 +153,7 @@ impl Job {
             Rate::default()
         } else {
             let mut window = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-            window.sample(Instant::now(), &progress.total)
+            window.sample(Instant::now(), progress.passage())
         };
         Snapshot {
             id: self.id,

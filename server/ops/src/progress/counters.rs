@@ -25,7 +25,7 @@ pub struct CollectionCounters {
     /// For restore, the name on the target; otherwise empty.
     pub target: String,
     state: AtomicU8,
-    objects_done: AtomicU64,
+    objects_done: Arc<AtomicU64>,
     objects_expected: AtomicU64,
     objects_expected_exact: AtomicBool,
     objects_refused: AtomicU64,
@@ -33,6 +33,9 @@ pub struct CollectionCounters {
     bytes_written: AtomicU64,
     tenants_done: AtomicU64,
     tenants_expected: AtomicU64,
+    /// What the phase counts by itself, from 0.
+    phase_done: Arc<AtomicU64>,
+    phase_total: AtomicU64,
     /// None unless it is merged into.
     merge: Mutex<Option<MergeCounts>>,
     moved: Arc<AtomicU64>,
@@ -83,6 +86,9 @@ pub struct Counts {
     pub bytes_written: u64,
     pub tenants_done: u64,
     pub tenants_expected: u64,
+    /// What the phase counts by itself.
+    pub phase_done: u64,
+    pub phase_total: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +115,8 @@ pub fn total(collections: &[CollectionSnapshot]) -> Counts {
             bytes_written: sum.bytes_written + counts.bytes_written,
             tenants_done: sum.tenants_done + counts.tenants_done,
             tenants_expected: sum.tenants_expected + counts.tenants_expected,
+            phase_done: sum.phase_done + counts.phase_done,
+            phase_total: sum.phase_total + counts.phase_total,
         }
     })
 }
@@ -119,7 +127,7 @@ impl CollectionCounters {
             collection: collection.to_owned(),
             target: target.to_owned(),
             state: AtomicU8::new(CollectionState::Pending as u8),
-            objects_done: AtomicU64::new(0),
+            objects_done: Arc::default(),
             objects_expected: AtomicU64::new(0),
             objects_expected_exact: AtomicBool::new(false),
             objects_refused: AtomicU64::new(0),
@@ -127,6 +135,8 @@ impl CollectionCounters {
             bytes_written: AtomicU64::new(0),
             tenants_done: AtomicU64::new(0),
             tenants_expected: AtomicU64::new(0),
+            phase_done: Arc::default(),
+            phase_total: AtomicU64::new(0),
             merge: Mutex::default(),
             moved,
         }
@@ -135,6 +145,32 @@ impl CollectionCounters {
     /// For work that nobody watches.
     pub fn unseen() -> Self {
         Self::new("", "", Arc::default())
+    }
+
+    /// For work on it that only its phase counts: no object is done twice.
+    pub fn of_phase(&self) -> Self {
+        let moved = Arc::clone(&self.moved);
+        Self {
+            objects_done: Arc::clone(&self.phase_done),
+            ..Self::new(&self.collection, &self.target, moved)
+        }
+    }
+
+    /// A phase begins, and has to do so much of it; 0 if it counts what `expect_objects` says, or nothing.
+    pub fn begin_phase(&self, total: u64) {
+        self.phase_done.store(0, Relaxed);
+        self.phase_total.store(total, Relaxed);
+    }
+
+    pub fn add_of_phase(&self, count: u64) {
+        self.phase_done.fetch_add(count, Relaxed);
+        touch(&self.moved);
+    }
+
+    /// The phase is done with it, also with what there was no need to count.
+    pub fn end_phase(&self) {
+        self.phase_done.store(self.phase_total.load(Relaxed), Relaxed);
+        touch(&self.moved);
     }
 
     pub fn set_state(&self, state: CollectionState) {
@@ -203,6 +239,8 @@ impl CollectionCounters {
             bytes_written: self.bytes_written.load(Relaxed),
             tenants_done: self.tenants_done.load(Relaxed),
             tenants_expected: self.tenants_expected.load(Relaxed),
+            phase_done: self.phase_done.load(Relaxed),
+            phase_total: self.phase_total.load(Relaxed),
         }
     }
 

@@ -9,7 +9,7 @@ use super::target::{Target, Targets};
 use crate::compare::{Comparison, Expected, Verdict};
 use crate::engine::Lanes;
 use crate::journal::Ledger;
-use crate::{Check, CollectionCounters, Context};
+use crate::{Check, Context};
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
@@ -141,7 +141,7 @@ impl Checking<'_> {
             names: Arc::new(back),
             references,
             // Objects are not done twice.
-            counters: Arc::new(CollectionCounters::unseen()),
+            counters: Arc::new(self.target.counters.of_phase()),
             // It tells of the cluster as it is when all is written.
             ledger: Ledger::default(),
         }

@@ -83,23 +83,30 @@ async fn create<'a>(
     created: &mut Vec<&'a str>,
 ) -> Result<()> {
     let check_stop = || stoppable.map_or(Ok(()), Context::check_stop);
+    for target in targets {
+        // It is begun, and completed with its tenants.
+        target.counters.begin_phase(if target.is_merged() { 1 } else { 2 });
+    }
     for (target, creation) in created_of(targets) {
         check_stop()?;
         let begun = cluster.begin_collection(creation).await;
         begun.map_err(|error| unbegun(job, &target.collection.name, error))?;
         // Only now it is ours to drop: what made Weaviate refuse the name may be somebody else's collection.
         created.push(&target.collection.name);
+        target.counters.add_of_phase(1);
     }
     for (target, creation) in created_of(targets) {
         check_stop()?;
         let made = cluster.complete_collection(creation).await?;
         compare(job, &target.collection.name, &creation.initial, &made.schema)?;
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
+        target.counters.end_phase();
     }
     // Last, because they stay if something fails: whoever merges again finds them.
     for target in targets.iter().filter(|target| target.is_merged()) {
         check_stop()?;
         cluster.create_tenants(&target.collection.name, &target.tenants_at_first()).await?;
+        target.counters.end_phase();
     }
     Ok(())
 }

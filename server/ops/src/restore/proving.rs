@@ -91,12 +91,12 @@ impl Sink for ProofSink {
             let is_there = |row: &usize| !self.refused.is_missing(tenant, &page.batch.ids[*row]);
             (0..page.batch.len()).filter(is_written).filter(is_there).collect()
         };
-        if rows.is_empty() {
-            return Ok(());
+        if !rows.is_empty() {
+            let differing = self.there.differing(&page, &rows).await?;
+            let room = NAMED.saturating_sub(self.differing.len());
+            self.differing.extend(differing.into_iter().take(room));
         }
-        let differing = self.there.differing(&page, &rows).await?;
-        let room = NAMED.saturating_sub(self.differing.len());
-        self.differing.extend(differing.into_iter().take(room));
+        self.filling.target.counters.add_of_phase(page.batch.len() as u64);
         Ok(())
     }
 

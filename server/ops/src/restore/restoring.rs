@@ -77,8 +77,27 @@ impl Restoring {
         F: Future<Output = Result<R>> + Send,
     {
         self.job.progress.set_phase(phase);
+        for target in &self.targets.all {
+            target.counters.begin_phase(self.to_do_of(target, phase));
+        }
         let works = all.into_iter().map(|one| work(Arc::clone(self), one));
         self.lanes.side_by_side(works.collect()).await
+    }
+
+    /// What a phase has to do of a collection and counts by itself: objects to go through, or else the collection.
+    fn to_do_of(&self, target: &Target, phase: Phase) -> u64 {
+        let is_read_back = match self.check {
+            Check::None => false,
+            Check::Count => target.is_merged(),
+            Check::Digest => true,
+        };
+        let goes_through_objects = match phase {
+            Phase::WritingReferences => target.has_references(),
+            Phase::Checking => is_read_back,
+            Phase::Finishing => return 1,
+            _ => false,
+        };
+        if goes_through_objects && target.with_data { target.rows.values().sum() } else { 0 }
     }
 
     /// Writes all objects, and then all references.
@@ -95,6 +114,7 @@ impl Restoring {
                 && target.has_references()
             {
                 mark(target, writing::references(filling, &restoring.lanes).await)?;
+                target.counters.end_phase();
             }
             Ok(filled)
         });
@@ -125,6 +145,7 @@ impl Restoring {
                     filling => restoring.check(&target, filling.as_ref(), &refused).await,
                 };
                 mark(&target, checked)?;
+                target.counters.end_phase();
                 Ok((target, refused.totals.are_none()))
             });
         let checked = checked.await?;
@@ -135,6 +156,7 @@ impl Restoring {
         let finished = self.each(Phase::Finishing, checked, |restoring, (target, whole)| async move {
             let gaps = finishing::finish(&restoring.job, &restoring.cluster, &target).await;
             let gaps = mark(&target, gaps)?;
+            target.counters.end_phase();
             target.counters.set_state(if whole { CollectionState::Done } else { CollectionState::Partial });
             Ok(gaps)
         });

@@ -153,7 +153,9 @@ impl Sink for ReferenceSink {
 
     async fn take(&mut self, page: Page) -> Result<()> {
         self.taken += page.batch.byte_len();
+        let objects = page.batch.len() as u64;
         let References { refusals, anew } = self.filling.write_references(page, self.replacing).await?;
+        self.filling.target.counters.add_of_phase(objects);
         self.left.refusals.add(refusals);
         self.left.anew.extend(anew);
         Ok(())

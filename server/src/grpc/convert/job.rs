@@ -113,6 +113,8 @@ fn counts(counts: &Counts) -> v1::Progress {
         bytes_written,
         tenants_done,
         tenants_expected,
+        phase_done,
+        phase_total,
     } = *counts;
     v1::Progress {
         objects_done,
@@ -128,6 +130,8 @@ fn counts(counts: &Counts) -> v1::Progress {
         bytes_checked: 0,
         bytes_to_check: 0,
         vectors_to_index: 0,
+        phase_done,
+        phase_total,
     }
 }
 
