@@ -19,9 +19,11 @@ use tracing::field;
 
 use crate::access::Guard;
 use crate::config::{Config, Make, Options, RepositoryPlace, Security};
-use crate::grpc::{self, Health};
+use crate::grpc;
 use crate::jobs::{Limits, Registry};
 use crate::listener::{self, Connection};
+use crate::metrics::{self, Metrics, Page};
+use crate::readiness::{Lookout, Readiness};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{DEFAULT_NAME, Places};
@@ -45,6 +47,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct App {
     places: Arc<Places>,
     registry: Arc<Registry>,
+    /// Where metrics are shown, if anywhere.
+    page: Option<TcpListener>,
     security: Security,
     shutdown_deadline: Duration,
     resume_on_start: bool,
@@ -66,6 +70,11 @@ impl App {
         Self { security, ..self }
     }
 
+    /// With a page of metrics.
+    pub fn with_metrics_on(self, listener: TcpListener) -> Self {
+        Self { page: Some(listener), ..self }
+    }
+
     /// As [`App::build`], with repositories that are open already.
     pub fn with_parts(
         clusters: Vec<ClusterConfig>,
@@ -78,9 +87,9 @@ impl App {
             options;
         let places = Arc::new(Places::new(clusters, repositories)?);
         let limits = Limits { running: max_jobs, waiting: max_queued, history, memory: memory_budget };
-        let registry = Registry::new(limits, Arc::clone(&places));
+        let registry = Registry::new(limits, Arc::clone(&places), Arc::<Metrics>::default());
         let security = Security::default();
-        Ok(Self { places, registry, security, shutdown_deadline, resume_on_start })
+        Ok(Self { places, registry, page: None, security, shutdown_deadline, resume_on_start })
     }
 
     /// Logs whether each Weaviate can be reached. Nothing depends on it, but whoever starts a server with a wrong address
@@ -108,7 +117,7 @@ impl App {
     }
 
     /// Serves until `shutdown` is ready, then lets jobs and clients end; returns when all have, or are overdue.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
         for repository in self.places.repositories() {
             tracing::info!(name = repository.name(), url = repository.url(), "repository");
         }
@@ -116,6 +125,8 @@ impl App {
         self.registry.remember_requests().await;
         let look_back = Arc::clone(&self.registry).look_back(self.resume_on_start);
         let _look_back = AbortOnDropHandle::new(tokio::spawn(look_back));
+        let lookout = Lookout::begin(&self.places, self.registry.metrics(), &health);
+        let _page = self.page.take().map(|listener| self.show_metrics(listener, lookout.readiness()));
         let stop = CancellationToken::new();
         let connections = listener::incoming(listener, self.security.certificates.clone());
         let guard = Guard::new(self.security.callers.clone());
@@ -126,7 +137,8 @@ impl App {
             () = shutdown => None,
         };
         let until = Instant::now() + self.shutdown_deadline;
-        self.stop_jobs(&health).await;
+        lookout.end().await;
+        self.stop_jobs().await;
         stop.cancel();
         health.end().await;
         let ended = match broken {
@@ -142,9 +154,16 @@ impl App {
         Ok(())
     }
 
+    /// The page, and what finds out what there is in the repositories.
+    fn show_metrics(&self, listener: TcpListener, readiness: &Arc<Readiness>) -> [AbortOnDropHandle<()>; 2] {
+        let page = Page::new(Arc::clone(&self.registry), Arc::clone(readiness));
+        let stock = metrics::keep_up(Arc::clone(&self.places), Arc::clone(self.registry.metrics()));
+        let (page, stock) = (tokio::spawn(metrics::serve(listener, page)), tokio::spawn(stock));
+        [AbortOnDropHandle::new(page), AbortOnDropHandle::new(stock)]
+    }
+
     /// The server answers meanwhile, so that clients see their jobs end.
-    async fn stop_jobs(&self, health: &Health) {
-        health.stopping().await;
+    async fn stop_jobs(&self) {
         self.registry.close();
         let running = self.registry.active_jobs().len();
         tracing::info!(running, "stopping: no new jobs are taken, those that run are asked to stop");

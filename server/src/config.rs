@@ -39,6 +39,8 @@ const DEFAULT_REPOSITORY: &str = "backups";
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
+    /// Where metrics are shown. None: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     pub security: Security,
     pub clusters: Vec<ClusterConfig>,
     pub repositories: Vec<RepositoryPlace>,
@@ -112,6 +114,7 @@ impl Config {
         let mut shielded = Printout::default();
         let security = Security::load(sources, &mut shielded)?;
         let listen = address::listen(&flags.listen, security.is_tight() || flags.allow_insecure)?;
+        let metrics_listen = address::metrics_listen(flags.metrics_listen.as_deref(), flags.allow_insecure)?;
         let options = Options {
             max_jobs: usize::from(flags.max_jobs),
             max_queued: usize::from(flags.max_queued),
@@ -122,6 +125,9 @@ impl Config {
         };
         let log = Log { filter: flags.log.clone(), format: flags.log_format };
         shown.text("listen", listen, sources.origin("listen"));
+        if let Some(address) = metrics_listen {
+            shown.text("metrics_listen", address, sources.origin("metrics_listen"));
+        }
         shown.bare("allow_insecure", flags.allow_insecure, sources.origin("allow_insecure"));
         shown.append(shielded);
         options.show(sources, &mut shown);
@@ -129,7 +135,7 @@ impl Config {
         shown.text("log_format", log.format, sources.origin("log_format"));
         let clusters = clusters(sources, key, &mut shown)?;
         let repositories = repositories(sources, environment, &mut shown)?;
-        Ok(Self { listen, security, clusters, repositories, options, log, shown })
+        Ok(Self { listen, metrics_listen, security, clusters, repositories, options, log, shown })
     }
 }
 
@@ -240,9 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_for_this_machine_unless_said_otherwise() {
+        assert_eq!(load(&[]).unwrap().metrics_listen, None);
+        assert_eq!(load(&["--metrics-listen", ""]).unwrap().metrics_listen, None);
+        let here = load(&["--metrics-listen", "127.0.0.1:9464"]).unwrap();
+        assert_eq!(here.metrics_listen, "127.0.0.1:9464".parse().ok());
+        assert!(here.to_string().contains("metrics_listen = \"127.0.0.1:9464\""));
+        let error = refused(&["--metrics-listen", "0.0.0.0:9464"]);
+        assert!(error.to_string().contains("--metrics-listen 0.0.0.0:9464 is refused"), "{error}");
+        assert!(load(&["--metrics-listen", "0.0.0.0:9464", "--allow-insecure"]).is_ok());
+        let file = load_file("metrics_listen = '127.0.0.1:1'", &[], &[]).unwrap();
+        assert_eq!(file.metrics_listen, "127.0.0.1:1".parse().ok());
+    }
+
+    #[test]
     fn a_bad_value_is_refused_by_its_flag() {
         let cases = [
             ("--listen", "50071"),
+            ("--metrics-listen", "9464"),
             ("--weaviate-url", "localhost:8080"),
             ("--weaviate-url", "ftp://localhost"),
             ("--weaviate-grpc-url", "http://localhost:50051/path"),

@@ -8,4 +8,4 @@ mod watch;
 
 pub use health::Health;
 pub use services::routes;
-pub use status::refusal;
+pub use status::{reason_of, refusal};

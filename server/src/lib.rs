@@ -13,3 +13,5 @@ pub mod config;
 mod grpc;
 mod jobs;
 pub mod listener;
+mod metrics;
+mod readiness;

@@ -3,6 +3,7 @@
 mod allocator;
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -138,18 +139,26 @@ async fn rekey(config: &Config, name: &str, new_passphrase_file: Option<&Path>) 
 
 async fn run(config: Config) -> Result<()> {
     let shutdown = shutdown_signal()?;
-    let address = config.listen;
-    let app = App::build(config).await?;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Error::new(Kind::Internal, format!("cannot listen on {address}"))
-            .hint("choose another address with --listen, or stop what uses this one")
-            .caused_by(error)
-    })?;
+    let (address, metrics) = (config.listen, config.metrics_listen);
+    let mut app = App::build(config).await?;
+    let listener = bind("--listen", address).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "selvedge-server listens");
+    if let Some(address) = metrics {
+        app = app.with_metrics_on(bind("--metrics-listen", address).await?);
+        tracing::info!(%address, "metrics are shown");
+    }
     let greeting = tokio::spawn(app.greet_clusters());
     let result = app.serve(listener, shutdown).await;
     greeting.abort();
     result
+}
+
+async fn bind(flag: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::new(Kind::Internal, format!("cannot listen on {address}"))
+            .hint(format!("choose another address with {flag}, or stop what uses this one"))
+            .caused_by(error)
+    })
 }
 
 /// 2 for a bad configuration, as clap does for bad flags; 1 for anything else.

@@ -87,6 +87,8 @@ pub struct ServerSettings {
     pub weaviate_api_key: Option<String>,
     /// `None` leaves it to the server how many jobs may run at once.
     pub max_jobs: Option<u16>,
+    /// The port of its page of metrics; `None` is none.
+    pub metrics: Option<u16>,
     /// Whether it goes on with the jobs that another server was in the middle of.
     pub resume_on_start: bool,
     /// A folder, or a URL.
@@ -107,6 +109,9 @@ impl ServerSettings {
         }
         if let Some(jobs) = self.max_jobs {
             arguments.extend(["--max-jobs".to_owned(), jobs.to_string()]);
+        }
+        if let Some(port) = self.metrics {
+            arguments.extend(["--metrics-listen".to_owned(), format!("127.0.0.1:{port}")]);
         }
         arguments.extend(["--repository".to_owned(), self.repository.clone()]);
         arguments.push("--create-repository".to_owned());

@@ -79,6 +79,7 @@ impl Stage {
             weaviate_grpc_url: self.grpc_url.clone(),
             weaviate_api_key: self.key.clone(),
             max_jobs: None,
+            metrics: None,
             resume_on_start: false,
             repository: self.repository().display().to_string(),
             env: Vec::new(),

@@ -71,6 +71,7 @@ impl Side {
             weaviate_grpc_url: Some(weaviate.grpc_url()),
             weaviate_api_key: None,
             max_jobs: None,
+            metrics: None,
             resume_on_start: false,
             repository: folder.path().join("repository").display().to_string(),
             env: Vec::new(),

@@ -1,6 +1,6 @@
 //! Servers that are killed or stopped in the middle of a job: a later one goes on, and nothing is lost or doubled.
 
-mod killable;
+pub mod killable;
 mod moments;
 
 use std::time::Duration;

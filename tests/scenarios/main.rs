@@ -25,6 +25,7 @@ mod kills;
 mod limits;
 mod meanwhile;
 mod merging;
+mod metrics;
 mod odd_collections;
 mod places;
 mod references;
@@ -279,6 +280,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(encryption::what_one_server_can_only_write_another_reads).also_on(&[]),
         stand_in!(encryption::a_server_that_only_writes_lists_and_prunes).also_on(&[]),
         process!(encryption::keys_are_made_shown_and_changed).also_on(&[]),
+        process!(metrics::they_move_with_the_work_and_survive_a_restart).also_on(&[]),
         both!(places::a_check_tells_what_is_not_as_jobs_need_it),
         process!(places::back_up_from_one_and_restore_to_another),
         process!(places::an_own_authority_is_trusted),

@@ -119,6 +119,21 @@ impl Repository {
         Ok(found)
     }
 
+    /// Tells of every committed backup that can be read, newest first, as far as it is remembered. There may be very many, so none is
+    /// kept.
+    pub async fn each_backup(&self, mut tell: impl FnMut(&Opened<Manifest>) + Send) -> Result<()> {
+        let catalog = self.catalog().await?;
+        let reads = stream::iter(positions(&catalog))
+            .map(async |position: Position| self.shown(&catalog, &position.id).await);
+        let mut reads = reads.buffered(CONCURRENCY);
+        while let Some(shown) = reads.next().await {
+            if let Shown::Sound(found) = shown? {
+                tell(&found);
+            }
+        }
+        Ok(())
+    }
+
     /// All committed backups that can be read, each of them read now: what is removed must not be decided by what is only
     /// remembered to be there.
     pub async fn all_backups(&self) -> Result<Vec<Opened<Manifest>>> {

@@ -5,6 +5,7 @@ use selvedge_model::error::{Error, Kind, Result, counted, listed};
 use selvedge_model::{Collection, Selection};
 use selvedge_weaviate::{Cluster, compare_schemas};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::{
     BackupRequest, Context, Failure, InactiveTenants, Level, Outcome, Report, VerifyRequest, backup, verify,
@@ -152,7 +153,7 @@ fn comparisons(id: &BackupId, doomed: &[Doomed]) -> Result<Vec<VerifyRequest>> {
 
 /// An operation within another, on a task of its own: the stack of one has no room for both.
 async fn apart(work: impl Future<Output = Result<Outcome, Failure>> + Send + 'static) -> Result<(), Failure> {
-    match AbortOnDropHandle::new(tokio::spawn(work)).await {
+    match AbortOnDropHandle::new(tokio::spawn(work.in_current_span())).await {
         Ok(outcome) => complete(outcome),
         Err(panic) => Err(Error::internal("a part of the job broke off").caused_by(panic).into()),
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{Budget, Journal, Progress};
@@ -205,7 +206,7 @@ impl Context {
         F: Future<Output = Result<T>> + Send + 'static,
         T: Send + 'static,
     {
-        match self.uncut.spawn(work).await {
+        match self.uncut.spawn(work.in_current_span()).await {
             Ok(result) => result,
             Err(panic) => Err(Error::internal("a section of the job broke off").caused_by(panic)),
         }

@@ -50,7 +50,7 @@ pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Passage, Phase, Progress,
-    ProgressSnapshot, Warning,
+    ProgressSnapshot, Totals, Warning,
 };
 pub use request::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,

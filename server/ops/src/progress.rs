@@ -1,7 +1,9 @@
 //! The progress of a job: counters that workers bump without a lock, and the rest, which changes rarely, behind one.
 
 mod counters;
+mod outage;
 mod passage;
+mod totals;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +17,9 @@ use selvedge_weaviate::RetryObserver;
 
 pub use counters::{CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts};
 use counters::{total, touch};
+use outage::Outage;
 pub use passage::Passage;
+pub use totals::Totals;
 
 /// Samples kept of each kind of warning.
 const SAMPLES: usize = 5;
@@ -47,7 +51,6 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Progress {
     slow: Mutex<Slow>,
-    retries: AtomicU64,
     /// Of a backup's files.
     bytes_checked: AtomicU64,
     bytes_to_check: AtomicU64,
@@ -63,6 +66,9 @@ struct Slow {
     collections: Vec<Arc<CollectionCounters>>,
     warnings: Vec<Warning>,
     waiting_for: String,
+    outage: Outage,
+    /// What no collection counts: those that were forgotten, and what was tried again.
+    beside: Totals,
 }
 
 /// Something a person should know although it did not stop the job.
@@ -135,7 +141,25 @@ impl Progress {
 
     /// Forgets the collections: what follows is other work, and counted by itself.
     pub fn begin_anew(&self) {
-        self.slow().collections.clear();
+        let mut slow = self.slow();
+        for counters in std::mem::take(&mut slow.collections) {
+            slow.beside.add(&counters.counts());
+        }
+    }
+
+    /// What it has moved so far, whether or not that is shown any more.
+    pub fn totals(&self) -> Totals {
+        let slow = self.slow();
+        let mut totals = slow.beside.clone();
+        for counters in &slow.collections {
+            totals.add(&counters.counts());
+        }
+        totals
+    }
+
+    /// Whether nothing can be done now.
+    pub fn is_waiting(&self) -> bool {
+        !self.slow().waiting_for.is_empty()
     }
 
     /// Counts a warning; those with the same reason and text are one, with the subjects of the first few: empty for one of its own
@@ -175,7 +199,7 @@ impl Progress {
             total: total(&collections),
             warnings: slow.warnings.clone(),
             waiting_for: slow.waiting_for.clone(),
-            retries: self.retries.load(Relaxed),
+            retries: slow.beside.retries.values().sum(),
             bytes_checked: self.bytes_checked.load(Relaxed),
             bytes_to_check: self.bytes_to_check.load(Relaxed),
             vectors_to_index: self.vectors_to_index.load(Relaxed),
@@ -187,17 +211,33 @@ impl Progress {
 
 impl RetryObserver for Progress {
     fn retrying(&self, error: &Error, pause: Duration) {
-        self.retries.fetch_add(1, Relaxed);
-        self.slow().waiting_for = format!("{error}; next try in {:.1} s", pause.as_secs_f64());
+        let is_new = {
+            let mut slow = self.slow();
+            *slow.beside.retries.entry(error.kind()).or_default() += 1;
+            slow.waiting_for = format!("{error}; next try in {:.1} s", pause.as_secs_f64());
+            slow.outage.goes_on(pause)
+        };
+        if is_new {
+            tracing::warn!(%error, "the job waits, and tries again until it is answered or patience ends");
+        }
     }
 
     fn proceeding(&self) {
-        self.slow().waiting_for.clear();
+        let outage = {
+            let mut slow = self.slow();
+            slow.waiting_for.clear();
+            slow.outage.end()
+        };
+        if let Some(outage) = outage {
+            tracing::info!(seconds = outage.as_secs_f64(), "the job was answered, and goes on");
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use selvedge_model::error::Kind;
+
     use super::*;
 
     #[test]
@@ -225,6 +265,21 @@ mod tests {
         assert_eq!(warnings.len(), TEXTS + 1);
         assert_eq!(warnings.iter().map(|warning| warning.count).sum::<u64>(), 1000);
         assert!(warnings.iter().all(|warning| warning.text.chars().count() <= TEXT_CHARS + 1));
+    }
+
+    #[test]
+    fn totals_only_grow() {
+        let progress = Progress::default();
+        progress.add_collection("A", "").add_objects(3);
+        progress.begin_anew();
+        progress.add_collection("A", "").add_objects(2);
+        let before = progress.totals();
+        let error = Error::new(Kind::WeaviateOverloaded, "not now");
+        progress.retrying(&error, Duration::ZERO);
+        let gain = progress.totals().since(&before);
+        assert_eq!((before.objects, gain.objects), (5, 0));
+        assert_eq!(gain.retries, [(Kind::WeaviateOverloaded, 1)].into());
+        assert_eq!((progress.snapshot().total.objects_done, progress.snapshot().retries), (2, 1));
     }
 
     #[test]

@@ -11,11 +11,7 @@ const GRPC_PORT: u16 = 50051;
 
 /// Only this machine may be listened to, unless it is safe to do so elsewhere, or said to be.
 pub fn listen(text: &str, is_safe: bool) -> Result<SocketAddr> {
-    let bad = || Error::invalid("listen", format!("--listen \"{text}\" is not an address"));
-    let mut addresses = text
-        .to_socket_addrs()
-        .map_err(|error| bad().hint("write it as host:port, such as 127.0.0.1:50071").caused_by(error))?;
-    let address = addresses.next().ok_or_else(bad)?;
+    let address = socket("--listen", "listen", text)?;
     if address.ip().is_loopback() || is_safe {
         return Ok(address);
     }
@@ -27,6 +23,29 @@ pub fn listen(text: &str, is_safe: bool) -> Result<SocketAddr> {
         "give --tls-cert, --tls-key and --callers (or --tls-client-ca); or listen on 127.0.0.1 with a proxy before it that checks who \
          is calling, or say --allow-insecure if the network is private",
     ))
+}
+
+/// Only this machine may read metrics, unless it is said otherwise. Empty is none.
+pub fn metrics_listen(text: Option<&str>, is_safe: bool) -> Result<Option<SocketAddr>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let address = socket("--metrics-listen", "metrics_listen", text)?;
+    if address.ip().is_loopback() || is_safe {
+        return Ok(Some(address));
+    }
+    let text = format!(
+        "--metrics-listen {address} is refused: whoever can reach this address could read the names of clusters and collections, \
+         and when they are backed up"
+    );
+    Err(Error::invalid("metrics_listen", text)
+        .hint("listen on 127.0.0.1, or say --allow-insecure if the network is private"))
+}
+
+fn socket(flag: &str, field: &'static str, text: &str) -> Result<SocketAddr> {
+    let bad = || Error::invalid(field, format!("{flag} \"{text}\" is not an address"));
+    let mut addresses = text
+        .to_socket_addrs()
+        .map_err(|error| bad().hint("write it as host:port, such as 127.0.0.1:50071").caused_by(error))?;
+    addresses.next().ok_or_else(bad)
 }
 
 /// `flag` is for the error.

@@ -22,6 +22,11 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50071")]
     pub listen: String,
 
+    /// The address of a page of metrics, with /metrics, /healthz and /readyz [default: none]. Beyond this machine only with
+    /// --allow-insecure: whoever reaches it reads the names of collections.
+    #[arg(long, env = "SELVEDGE_METRICS_LISTEN", value_name = "HOST:PORT")]
+    pub metrics_listen: Option<String>,
+
     /// Weaviate's REST address.
     #[arg(long, env = "WEAVIATE_URL", value_name = "URL", default_value = "http://localhost:8080")]
     pub weaviate_url: String,
@@ -88,7 +93,7 @@ pub struct Flags {
     pub callers: Option<PathBuf>,
 
     /// Listen beyond this machine although there is no TLS, or everybody may call: whoever reaches the address can read,
-    /// overwrite and clear collections, or read the tokens of those who may.
+    /// overwrite and clear collections, or read the tokens of those who may. Also show metrics there.
     #[arg(long, env = "SELVEDGE_ALLOW_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub allow_insecure: bool,
 

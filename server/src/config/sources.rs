@@ -12,8 +12,9 @@ use super::flags::Flags;
 use selvedge_model::error::{Error, Result};
 
 /// What may be at the top of the file. The rest of the flags are about one cluster or repository, which have sections there.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "listen",
+    "metrics_listen",
     "allow_insecure",
     "tls_cert",
     "tls_key",

@@ -4,6 +4,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 /// `grpc.health.v1.Health` for the server as a whole (the empty name) and for each service.
+#[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
     names: Vec<&'static str>,
@@ -17,9 +18,9 @@ impl Health {
         health
     }
 
-    /// The server still answers, but new calls had better go elsewhere.
-    pub async fn stopping(&self) {
-        self.set(ServingStatus::NotServing).await;
+    /// The server answers in any case; if it is not ready, new calls had better go elsewhere.
+    pub async fn tell(&self, is_ready: bool) {
+        self.set(if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
     }
 
     /// Ends the streams of those that watch, which would hold up the end of the server.

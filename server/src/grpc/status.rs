@@ -70,6 +70,11 @@ pub fn table(kind: Kind) -> (Code, Reason) {
     }
 }
 
+/// The reason of a failure, as programs know it.
+pub fn reason_of(kind: Kind) -> &'static str {
+    table(kind).1.id()
+}
+
 /// When to try again, for what passes by itself.
 fn retry_after(kind: Kind) -> Option<Duration> {
     match kind {

@@ -152,7 +152,7 @@ mod tests {
 
     fn registry() -> Arc<Registry> {
         let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
-        Registry::new(Limits { running: 9, waiting: 0, history: 9, memory: 0 }, places)
+        Registry::new(Limits { running: 9, waiting: 0, history: 9, memory: 0 }, places, Arc::default())
     }
 
     fn watched(job: &Arc<Job>) -> Watch<v1::Job> {

@@ -8,6 +8,7 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Journal, REFUSED, newest_attempt, spent_leftovers};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::journal::{
     AliveJson, AttemptJson, CANCEL, EndJson, JOB, JobJson, alive_file, attempt_file, end_file,
@@ -72,7 +73,7 @@ pub async fn register(
     let folder = repository.job(&job.id.to_string());
     folder.begin().await?;
     folder.create_covered(JOB, &written).await?;
-    let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job)));
+    let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job)).in_current_span());
     Ok(Waiting { _beat: AbortOnDropHandle::new(beat) })
 }
 
@@ -102,7 +103,8 @@ impl Attempt {
         }
         job.set_attempt(number);
         let held = Arc::<HeldFiles>::default();
-        let beat = tokio::spawn(beat(folder.clone(), number, Arc::clone(&held), Arc::clone(job)));
+        let beat = beat(folder.clone(), number, Arc::clone(&held), Arc::clone(job));
+        let beat = tokio::spawn(beat.in_current_span());
         Ok(Self { folder, number, held, beat: AbortOnDropHandle::new(beat) })
     }
 
@@ -193,21 +195,38 @@ pub async fn spent_records(folder: &JsonFolder) -> Result<Vec<String>> {
 /// any more stops, before others take it for dead.
 async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Job>) {
     let mut reached = Instant::now();
+    let mut unwritten = None;
     loop {
         tokio::time::sleep(BEAT).await;
         let alive = AliveJson { progress: job.progress.snapshot() };
-        if let Err(error) = soon(folder.jot(&alive_file(number), &alive)).await {
-            tracing::warn!(id = %job.id, %error, "cannot write down that the job goes on");
-        }
+        let written = soon(folder.jot(&alive_file(number), &alive)).await;
+        tell_turn(&mut unwritten, written);
         match soon(look(&folder, number, &held)).await {
             Ok(None) => reached = Instant::now(),
             Ok(Some(cause)) => job.request_stop(cause),
             Err(error) if reached.elapsed() > LONGEST_ABSENCE => {
-                tracing::error!(id = %job.id, %error, "the repository cannot be reached, so the job stops");
+                tracing::error!(%error, "the repository cannot be reached, so the job stops");
                 job.request_stop(Kind::RepositoryUnavailable);
             }
             Err(_) => {}
         }
+    }
+}
+
+/// `unwritten` is since when it could not be written down that the job goes on. An outage is told when it begins and when it ends.
+fn tell_turn(unwritten: &mut Option<Instant>, written: Result<()>) {
+    match written {
+        Ok(()) => {
+            if let Some(since) = unwritten.take() {
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!(seconds, "it can be written down again that the job goes on");
+            }
+        }
+        Err(error) if unwritten.is_none() => {
+            *unwritten = Some(Instant::now());
+            tracing::warn!(%error, "it cannot be written down that the job goes on; it is tried again");
+        }
+        Err(_) => {}
     }
 }
 

@@ -14,7 +14,7 @@ use super::journal::JobJson;
 use super::rate::{Rate, RateWindow};
 use selvedge_archive::BackupId;
 use selvedge_model::error::{Error, Kind};
-use selvedge_ops::{Failure, Outcome, Progress, Report, Request, Stop};
+use selvedge_ops::{Failure, Outcome, Progress, Report, Request, Stop, Totals};
 
 /// Where a job is in its life: PENDING → RUNNING (→ CANCELLING) → one of the rest, which are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,21 @@ pub enum State {
 }
 
 impl State {
+    /// For programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+        }
+    }
+
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Pending | Self::Running | Self::Cancelling => false,
@@ -56,6 +71,21 @@ pub struct Lifecycle {
     pub failure: Option<Arc<Error>>,
     /// What came of it; set with the final state.
     pub report: Arc<Report>,
+}
+
+impl Lifecycle {
+    /// How long it ran. None if it did not begin, or has not ended.
+    pub fn seconds(&self) -> Option<f64> {
+        self.ended.zip(self.started).map(|(end, start)| (end - start).as_seconds_f64())
+    }
+}
+
+/// What of a job is in the sums over all jobs.
+#[derive(Debug, Default)]
+struct Summed {
+    totals: Totals,
+    /// Nothing comes any more.
+    is_over: bool,
 }
 
 /// Who asks for a job, and what they call it.
@@ -89,6 +119,7 @@ pub struct Job {
     pub(super) stop: Arc<Stop>,
     lifecycle: watch::Sender<Lifecycle>,
     rate: Mutex<RateWindow>,
+    summed: Mutex<Summed>,
 }
 
 impl Job {
@@ -126,6 +157,7 @@ impl Job {
             stop: Arc::default(),
             lifecycle: watch::Sender::new(lifecycle),
             rate: Mutex::default(),
+            summed: Mutex::default(),
         }
     }
 
@@ -168,6 +200,23 @@ impl Job {
             owner,
             caller: self.caller.clone(),
         }
+    }
+
+    /// What it has moved since this was asked last. The last time is when it ends, and after that there is nothing.
+    pub fn gain(&self, is_last: bool) -> Totals {
+        let mut summed = self.summed.lock().unwrap_or_else(PoisonError::into_inner);
+        if summed.is_over {
+            return Totals::default();
+        }
+        let now = self.progress.totals();
+        let gain = now.since(&summed.totals);
+        *summed = Summed { totals: now, is_over: is_last };
+        gain
+    }
+
+    /// Whether it cannot go on now.
+    pub fn is_waiting(&self) -> bool {
+        self.progress.is_waiting()
     }
 
     /// Asks the job to stop; one that has ended stays as it is.

@@ -21,6 +21,7 @@ use super::liveness::Liveness;
 use super::locks::LockTable;
 use super::process::Process;
 use super::{Asking, Job, Snapshot};
+use crate::metrics::Metrics;
 use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Budget, Context, Failure, Outcome, Places, Request};
@@ -52,6 +53,7 @@ pub struct Registry {
     pub(super) limits: Limits,
     pub(super) places: Arc<Places>,
     pub(super) process: Process,
+    pub(super) metrics: Arc<Metrics>,
     budget: Budget,
     turns: Arc<Semaphore>,
     book: Mutex<Book>,
@@ -70,11 +72,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn new(limits: Limits, places: Arc<Places>) -> Arc<Self> {
+    pub fn new(limits: Limits, places: Arc<Places>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             limits,
             places,
             process: Process::begin(),
+            metrics,
             budget: Budget::new(limits.memory),
             turns: Arc::new(Semaphore::new(limits.running)),
             book: Mutex::default(),
@@ -181,7 +184,7 @@ impl Registry {
         }
         let snapshot = Snapshot::written(written, liveness).await?;
         if !snapshot.resumable {
-            let state = format!("{:?}", snapshot.lifecycle.state).to_lowercase();
+            let state = snapshot.lifecycle.state.name();
             return refused(format!("it has ended ({state}), and left nothing to go on from"));
         }
         let cluster = self.places.cluster(&written.job.cluster)?;
@@ -301,14 +304,24 @@ impl Registry {
             return Err(stopped());
         }
         let overdue = self.overdue.clone();
-        let run = self.tasks.spawn(async move {
+        let run = async move {
             tokio::select! {
                 biased;
                 result = work => result,
                 () = overdue.cancelled() => Err(stopped()),
             }
-        });
+        };
+        let run = self.tasks.spawn(run.in_current_span());
         run.await.map_err(|panic| Error::internal("what was asked for broke off").caused_by(panic))?
+    }
+
+    /// The metrics as they are now.
+    pub fn scrape(&self) -> Result<String> {
+        self.metrics.render(&self.active_jobs(), &self.budget)
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// That of all jobs, for what is no job.

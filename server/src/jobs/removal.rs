@@ -71,6 +71,7 @@ impl Registry {
             return Err(error);
         }
         let removed = repository.delete_doomed(id, doomed).await?;
+        self.metrics.catalog_changed();
         tracing::info!(backup = %id, repository = repository.name(), "a backup was removed");
         Ok(removed)
     }

@@ -36,6 +36,7 @@ impl Killable {
             weaviate_grpc_url: Some(world.weaviate.grpc_url()),
             weaviate_api_key: None,
             max_jobs: None,
+            metrics: None,
             resume_on_start: false,
             repository: match world.objects() {
                 // Beside that of the world.

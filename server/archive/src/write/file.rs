@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::destination::{Destination, Limits};
@@ -202,7 +203,7 @@ impl FileWriter {
     }
 
     fn work(&mut self, work: impl Future<Output = Result<OpenFile>> + Send + 'static) {
-        self.stage = Stage::Working(AbortOnDropHandle::new(tokio::spawn(work)));
+        self.stage = Stage::Working(AbortOnDropHandle::new(tokio::spawn(work.in_current_span())));
     }
 
     /// Waits for the background. Can be given up and called again.

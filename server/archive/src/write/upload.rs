@@ -7,6 +7,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{MultipartUpload, PutPayload, PutPayloadMut};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::destination::Destination;
 use selvedge_model::error::{Error, Kind, Result};
@@ -135,7 +136,7 @@ impl Parts {
     async fn send(&mut self, part: PutPayload) -> object_store::Result<()> {
         self.settle().await?;
         let sending = self.upload.put_part(part);
-        self.on_its_way = Some(AbortOnDropHandle::new(tokio::spawn(sending)));
+        self.on_its_way = Some(AbortOnDropHandle::new(tokio::spawn(sending.in_current_span())));
         Ok(())
     }
 

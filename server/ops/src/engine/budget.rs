@@ -54,6 +54,11 @@ impl Budget {
         self.total
     }
 
+    /// In bytes.
+    pub fn in_use(&self) -> usize {
+        self.total.saturating_sub(self.units.available_permits() * UNIT)
+    }
+
     /// As much as a lane would like, or half of what is left, so that there is something for others too.
     pub async fn take(&self) -> Result<Share> {
         let mut share = self.acquire(LEAST).await?;

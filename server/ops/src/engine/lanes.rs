@@ -15,6 +15,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::lane::{LedgerOf, Move, RecordOf, stopped};
 use super::queue::{Item, Queue};
@@ -45,7 +46,7 @@ impl Lanes {
         let queue = Arc::new(Queue::default());
         let mut running = JoinSet::new();
         for _ in 0..LANES {
-            running.spawn(run(Arc::clone(&queue)));
+            running.spawn(run(Arc::clone(&queue)).in_current_span());
         }
         let stop = context.stop_token().child_token();
         Self { queue, context: context.clone(), stop, one_at_a_time: Mutex::default(), _running: running }

@@ -6,6 +6,7 @@ use selvedge_model::UuidRange;
 use selvedge_model::error::{Error, Result};
 use selvedge_weaviate::{Parcel, Run, Slice};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::filling::{Filling, References};
 use super::refused::Refusals;
@@ -62,7 +63,7 @@ impl ObjectSink {
         self.settle().await?;
         let filling = Arc::clone(&self.filling);
         let write = async move { filling.write(slices, true).await };
-        self.request = Some(AbortOnDropHandle::new(tokio::spawn(write)));
+        self.request = Some(AbortOnDropHandle::new(tokio::spawn(write.in_current_span())));
         Ok(())
     }
 

@@ -152,6 +152,7 @@ impl BackupService for Backups {
             .beside(async move { selvedge_ops::import(&repository, &budget, import, lines(parts)).await });
         let imported = imported.await;
         let manifest = imported.map_err(refusal)?;
+        self.0.registry.metrics().catalog_changed();
         Ok(Response::new(v1::ImportBackupResponse { backup: Some(convert::backup(&manifest)) }))
     }
 }

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 use super::Registry;
+use crate::grpc::reason_of;
 use crate::jobs::attempt::{Attempt, Ending, Waiting, register};
 use crate::jobs::holds::Holds;
 use crate::jobs::journal::EndJson;
 use crate::jobs::{Job, Lifecycle, State};
-use selvedge_archive::Repository;
+use selvedge_archive::{BackupId, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Context, Failure, Operation, Outcome, Report, Request};
 
@@ -67,8 +69,10 @@ impl Registry {
             State::Refused => self.book().refuse(job.id, self.limits.history),
             _ => self.book().end(job.id, self.limits.history),
         }
+        // And what it did is told already.
+        log_end(&job, &lifecycle);
+        self.metrics.end(&job, &lifecycle);
         job.end(lifecycle);
-        log_end(&job);
     }
 
     async fn carry_out<W, F>(
@@ -98,6 +102,8 @@ impl Registry {
         tracing::info!(
             summary = %job.request,
             caller = job.caller.as_deref(),
+            cluster = job.request.cluster,
+            repository = job.request.repository,
             dry_run = job.request.operation.is_dry_run(),
             attempt = job.attempt(),
             "job started"
@@ -215,14 +221,15 @@ async fn write_end(job: &Arc<Job>, lifecycle: &Lifecycle, ending: Result<Option<
     let text = format!("how the job ended could not be written down: {error}");
     job.progress.warn("end_not_recorded", text, "");
     if let Ok(Some(ending)) = ending {
-        tokio::spawn(async move {
+        let again = async move {
             for _ in 0..WRITE_END_TRIES {
                 tokio::time::sleep(WRITE_END_WITHIN).await;
                 if ending.write(&end).await.is_ok() {
                     break;
                 }
             }
-        });
+        };
+        tokio::spawn(again.in_current_span());
     }
 }
 
@@ -240,20 +247,38 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::internal(format!("the job panicked: {}", text.unwrap_or("no message")))
 }
 
-fn log_end(job: &Job) {
-    let lifecycle = job.watch().borrow().clone();
-    let seconds =
-        lifecycle.ended.zip(lifecycle.started).map_or(0.0, |(end, start)| (end - start).as_seconds_f64());
-    let state = lifecycle.state;
-    match lifecycle.failure {
-        None => tracing::info!(?state, seconds, "job ended"),
-        // Nothing has failed: alerts must not take it for that.
-        Some(error) if state == State::Refused => {
-            tracing::info!(seconds, kind = ?error.kind(), %error, "call refused");
-        }
-        Some(error) if error.kind() == Kind::Internal => {
-            tracing::error!(?state, seconds, %error, "job ended");
-        }
-        Some(error) => tracing::warn!(?state, seconds, kind = ?error.kind(), %error, "job ended"),
+/// One line, whatever has become of it.
+fn log_end(job: &Job, lifecycle: &Lifecycle) {
+    let Lifecycle { state, failure, report, .. } = lifecycle;
+    let progress = job.progress.snapshot();
+    let totals = job.progress.totals();
+    let warnings: u64 = progress.warnings.iter().map(|warning| warning.count).sum();
+    let backup = report.backup_id.as_ref().or(report.backed_up.as_ref()).map(BackupId::as_str);
+    let reason = failure.as_deref().map(|error| reason_of(error.kind()));
+    let next = failure.as_deref().and_then(Error::hint_text);
+    let error = failure.as_deref().map(tracing::field::display);
+    macro_rules! tell {
+        ($level:ident) => {
+            tracing::$level!(
+                state = state.name(),
+                backup,
+                objects = progress.total.objects_done,
+                bytes_read = totals.bytes_read,
+                bytes_written = totals.bytes_written,
+                seconds = lifecycle.seconds().unwrap_or_default(),
+                warnings,
+                retries = progress.retries,
+                reason,
+                error,
+                next,
+                "job ended"
+            )
+        };
+    }
+    match failure {
+        Some(error) if error.kind() == Kind::Internal => tell!(error),
+        // Somebody wanted that, or nothing has failed: alerts must not take it for that.
+        Some(_) if !matches!(state, State::Cancelled | State::Refused) => tell!(warn),
+        _ => tell!(info),
     }
 }

@@ -7,7 +7,7 @@ use selvedge_ops::{Access, ClearRequest, Operation, Report};
 
 fn registry(running: usize, history: usize) -> Arc<Registry> {
     let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
-    Registry::new(Limits { running, waiting: 0, history, memory: 0 }, places)
+    Registry::new(Limits { running, waiting: 0, history, memory: 0 }, places, Arc::default())
 }
 
 fn done() -> Outcome {
@@ -229,7 +229,8 @@ async fn the_server_waits_for_what_must_not_be_cut_and_cuts_the_rest() {
 #[tokio::test]
 async fn more_jobs_than_may_run_wait_for_their_turn() {
     let places = Arc::new(Places::new(Vec::new(), Vec::new()).unwrap());
-    let registry = Registry::new(Limits { running: 1, waiting: 2, history: 9, memory: 0 }, places);
+    let registry =
+        Registry::new(Limits { running: 1, waiting: 2, history: 9, memory: 0 }, places, Arc::default());
     let first = registry.start(Asking::default(), clearing("A"), endless).unwrap();
     first.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
     let second = registry.start(Asking::default(), clearing("B"), endless).unwrap();
@@ -272,7 +273,8 @@ async fn written() -> (Arc<Registry>, Arc<Job>, selvedge_archive::JsonFolder) {
         Repository::open(&selvedge_archive::RepositoryConfig::new("default", "memory://test")).unwrap();
     repository.init().await.unwrap();
     let places = Arc::new(Places::new(vec![cluster], vec![repository.clone()]).unwrap());
-    let registry = Registry::new(Limits { running: 1, waiting: 1, history: 9, memory: 0 }, places);
+    let registry =
+        Registry::new(Limits { running: 1, waiting: 1, history: 9, memory: 0 }, places, Arc::default());
     let job = registry.start(Asking::default(), clearing("A"), endless).unwrap();
     job.watch().wait_for(|lifecycle| lifecycle.state == State::Running).await.unwrap();
     let folder = repository.job(&job.id.to_string());
@@ -301,7 +303,7 @@ async fn what_ended_is_written_down_and_can_be_gone_on_with() {
     assert_eq!((end.state, end.report.resumable), (State::Interrupted, true));
     assert!(folder.list("alive").await.unwrap().is_empty());
     // Another server, which knows of it only what is written.
-    let other = Registry::new(registry.limits, Arc::clone(&registry.places));
+    let other = Registry::new(registry.limits, Arc::clone(&registry.places), Arc::default());
     let again = other.resume(&job.id.to_string(), |_, _| async { Ok(done()) }).await.unwrap();
     assert_eq!(ended(&again).await, State::Succeeded);
     assert_eq!((again.id, again.attempt()), (job.id, 2));
@@ -315,7 +317,7 @@ async fn a_cancel_from_elsewhere_reaches_a_job_that_waits() {
     let (registry, job, _) = written().await;
     let waiting = registry.start(Asking::default(), clearing("B"), |_, _| async { Ok(done()) }).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let other = Registry::new(registry.limits, Arc::clone(&registry.places));
+    let other = Registry::new(registry.limits, Arc::clone(&registry.places), Arc::default());
     other.cancel(&waiting.id.to_string()).await.unwrap();
     assert_eq!(ended(&waiting).await, State::Cancelled);
     other.cancel(&job.id.to_string()).await.unwrap();
@@ -327,7 +329,7 @@ async fn journals_of_old_jobs_are_removed_unless_they_can_be_gone_on_with() {
     let (registry, endless, folder) = written().await;
     let repository = registry.places.repositories().next().unwrap().clone();
     let limits = Limits { running: 9, history: 2, ..registry.limits };
-    let other = Registry::new(limits, Arc::clone(&registry.places));
+    let other = Registry::new(limits, Arc::clone(&registry.places), Arc::default());
     let mut jobs = Vec::new();
     for _ in 0..3 {
         let job = other.start(Asking::default(), clearing("B"), |_, _| async { Ok(done()) }).unwrap();
