@@ -17,7 +17,8 @@ pub fn ended(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if session.options.json {
         summary_line(job, session)?;
     } else {
-        for text in findings(job).into_iter().chain(result(job)) {
+        let room = session.terminal.out_width;
+        for text in findings(job).into_iter().chain(result(job, room)) {
             session.terminal.print(&text)?;
         }
     }
@@ -72,10 +73,10 @@ fn finding(finding: &Finding) -> String {
 }
 
 /// The result for a person: of a dry run the plan; `None` if the job left nothing behind.
-fn result(job: &Job) -> Option<String> {
+fn result(job: &Job, room: Option<usize>) -> Option<String> {
     match job.state() {
         JobState::Succeeded | JobState::Partial if job.dry_run => {
-            let plan = job.plan.as_ref().map(plan::render).unwrap_or_default();
+            let plan = job.plan.as_ref().map(|plan| plan::render(plan, room)).unwrap_or_default();
             Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
         }
         JobState::Succeeded => {
@@ -167,7 +168,8 @@ mod tests {
 
     #[test]
     fn results() {
-        let of_kind = |kind: JobKind, job: Job| result(&Job { kind: kind.into(), ..job }).unwrap_or_default();
+        let of_kind =
+            |kind: JobKind, job: Job| result(&Job { kind: kind.into(), ..job }, None).unwrap_or_default();
         let texts = [
             of_kind(JobKind::Backup, example::succeeded()),
             of_kind(JobKind::Restore, example::succeeded()),
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn what_left_nothing_behind_has_no_result() {
         for state in [JobState::Failed, JobState::Cancelled, JobState::Interrupted] {
-            assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }), None);
+            assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }, None), None);
         }
     }
 }

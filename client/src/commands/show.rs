@@ -28,10 +28,11 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     if backup.sealed {
         return session.terminal.print(&sealed(&backup));
     }
-    session.terminal.print(&render(&backup))
+    let room = session.terminal.out_width;
+    session.terminal.print(&render(&backup, room))
 }
 
-fn render(backup: &Backup) -> String {
+fn render(backup: &Backup, room: Option<usize>) -> String {
     let kind = words::backup_kind(backup.kind());
     let vectors = if backup.without_vectors { ", without vectors" } else { "" };
     let encrypted = if backup.encrypted { ", encrypted" } else { "" };
@@ -55,7 +56,7 @@ fn render(backup: &Backup) -> String {
         format::bytes(backup.bytes),
         access(backup),
         super::list::tags(backup),
-        collections(backup),
+        collections(backup, room),
     )
 }
 
@@ -90,7 +91,7 @@ fn access(backup: &Backup) -> String {
     })
 }
 
-fn collections(backup: &Backup) -> String {
+fn collections(backup: &Backup, room: Option<usize>) -> String {
     let mut table = Table::new([
         ("COLLECTION", Align::Left),
         ("OBJECTS", Align::Right),
@@ -98,7 +99,9 @@ fn collections(backup: &Backup) -> String {
         ("FILES", Align::Right),
         ("TENANTS", Align::Right),
         ("DIGEST", Align::Left),
-    ]);
+    ])
+    .cut("COLLECTION", 20)
+    .leave(["FILES", "DIGEST"]);
     let mut told: String =
         remarks::gaps(&backup.remarks).map(|gap| format!("\nnot complete: {gap}")).collect();
     told.extend(remarks::notes(&backup.remarks).map(|note| format!("\nnote: {note}")));
@@ -120,7 +123,7 @@ fn collections(backup: &Backup) -> String {
             told.push_str(&format!("\nnote on {}: {note}", collection.name));
         }
     }
-    table.render() + &told
+    table.render(room) + &told
 }
 
 fn digest(content_digest: &str) -> String {
@@ -135,6 +138,6 @@ mod tests {
 
     #[test]
     fn a_backup_in_full() {
-        snapshot("show", render(&example::backup()));
+        snapshot("show", render(&example::backup(), None));
     }
 }
