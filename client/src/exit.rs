@@ -26,7 +26,7 @@ Exit codes:
     3  cannot reach the server
     4  refused: it exists, needs confirmation, is in use, or is not permitted
     5  partial: the job ended, but something was left out or refused
-    6  integrity: a backup, what was restored from it, or a comparison does not hold
+    6  integrity: a backup is damaged, or a cluster differs from it
   130  interrupted here, or nobody reads the output; a job that was started runs on";
 
 impl ExitCode {

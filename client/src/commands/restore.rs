@@ -65,7 +65,7 @@ pub struct Args {
     /// Change schemas as this JSON file says: an object with a JSON merge patch (RFC 7396) by collection of the backup.
     #[arg(long = "patch", value_name = "FILE")]
     pub patches: Option<PathBuf>,
-    /// How to prove afterwards that the cluster holds what the backup holds.
+    /// How to prove afterwards that the cluster matches the backup.
     #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
     pub check: Check,
     /// In the end, wait until Weaviate has indexed all vectors, where it does that in the background.

@@ -10,6 +10,10 @@ use crate::{format, json, remarks, words};
 /// Enough of a content digest to compare two at a glance; `--json` has all of it.
 const DIGEST_DIGITS: usize = 12;
 
+/// So it is with every restore: to be known, and no reason for a warning each time.
+const TIMES: &str = "\nnote: a restore brings objects back with new creation and update times, which Weaviate sets; \
+                     the backup has the original ones";
+
 /// Show what is in a backup.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -104,6 +108,9 @@ fn collections(backup: &Backup, room: Option<usize>) -> String {
     .leave(["FILES", "DIGEST"]);
     let mut told: String =
         remarks::gaps(&backup.remarks).map(|gap| format!("\nnot complete: {gap}")).collect();
+    if backup.objects > 0 {
+        told.push_str(TIMES);
+    }
     told.extend(remarks::notes(&backup.remarks).map(|note| format!("\nnote: {note}")));
     for collection in &backup.collections {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);

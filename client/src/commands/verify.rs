@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::pairs;
 
-/// Prove that a backup is whole, or that a cluster holds what it holds.
+/// Prove that a backup is intact, or that a cluster matches it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.

@@ -31,7 +31,7 @@ async fn a_restore_that_is_partial() {
 }
 
 #[tokio::test]
-async fn a_backup_that_holds() {
+async fn a_backup_that_is_intact() {
     let checking = Job { state: JobState::Running.into(), end_time: None, ..example::verified() };
     let answer = vec![Step::Job(checking), Step::Job(example::verified())];
     snapshot("run_verify", shown(&run("verify 20261123-160000-0a1b", [answer], User::default()).await));

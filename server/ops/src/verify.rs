@@ -1,4 +1,4 @@
-//! Verify: prove that a backup is whole, or that a cluster holds what a backup holds. Changes nothing.
+//! Verify: prove that a backup is intact, or that a cluster matches it. Changes nothing.
 
 mod against_live;
 mod backup;
@@ -11,7 +11,7 @@ use super::{
     VerifyRequest, same_backup,
 };
 use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
-use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::error::{Error, Kind, Result, counted};
 use selvedge_model::{Reason, gaps};
 use selvedge_weaviate::Cluster;
 
@@ -66,7 +66,7 @@ async fn verify(
     if count > 0 {
         return Err(Error::new(
             Kind::BackupCorrupt,
-            format!("backup {} does not hold: {count} findings", request.backup_id),
+            format!("backup {} is damaged: {}", request.backup_id, counted(count, "finding")),
         )
         .hint("use another backup, or bring its files back from a copy of the repository"));
     }
@@ -77,7 +77,7 @@ async fn verify(
 fn tell_gaps(job: &Context, backup: &BackupReader, names: &[String]) {
     let manifest = backup.manifest();
     let warn = |gap: &Reason, subject: &str| {
-        job.progress.warn("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
+        job.progress.warn_of_gap("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
     };
     gaps(&manifest.remarks).for_each(|gap| warn(gap, manifest.id.as_str()));
     for collection in manifest.collections.iter().filter(|collection| names.contains(&collection.name)) {

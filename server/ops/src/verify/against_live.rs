@@ -71,7 +71,7 @@ pub async fn compare(
     Err(Error::new(
         Kind::DifferencesFound,
         format!(
-            "cluster \"{}\" does not hold what backup {} holds: {at_least}{}",
+            "cluster \"{}\" differs from backup {}: {at_least}{}",
             cluster.name(),
             request.backup_id,
             counted(count, "difference"),
