@@ -12,7 +12,7 @@ use super::{
 };
 use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
 use selvedge_model::error::{Error, Kind, Result, counted};
-use selvedge_model::{Reason, gaps};
+use selvedge_model::{Reason, gaps, nearest_or};
 use selvedge_weaviate::Cluster;
 
 /// Verifies a backup in `repository`, on its own or against `cluster`.
@@ -93,7 +93,8 @@ fn names(backup: &BackupReader, request: &VerifyRequest) -> Result<Vec<String>> 
     let selected = request.collections.apply(in_backup, &place)?;
     if let Some(stray) = request.rename.keys().find(|old| !selected.contains(&old.as_str())) {
         let text = format!("\"{stray}\" has another name on the cluster but is not selected {place}");
-        return Err(Error::new(Kind::CollectionNotFound, text));
+        let near = nearest_or(stray, &selected, "choose it, or leave its name alone");
+        return Err(Error::new(Kind::CollectionNotFound, text).hint(near));
     }
     Ok(selected.into_iter().map(str::to_owned).collect())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::nearest;
+use selvedge_model::nearest_or;
 use uuid::Uuid;
 
 use super::Registry;
@@ -12,6 +12,8 @@ use super::Registry;
 const LAST: &str = "last";
 /// Digits that a beginning needs: fewer are more likely to be a mistake than to be meant.
 const LEAST_DIGITS: usize = 6;
+/// What to do where nothing else can be said.
+const LIST: &str = "list the jobs that there are";
 /// Candidates that are named.
 const NAMED: usize = 5;
 
@@ -40,10 +42,7 @@ impl Registry {
     pub(super) async fn unknown(&self, id: &str) -> Error {
         // That they cannot be listed is no better reason.
         let known = self.known_ids().await.unwrap_or_default();
-        match nearest(id, known.iter().map(Uuid::to_string)) {
-            Some(near) => unknown(id).hint(format!("did you mean {near}?")),
-            None => unknown(id),
-        }
+        unknown(id).hint(nearest_or(id, known.iter().map(Uuid::to_string), LIST))
     }
 
     /// Of this server's jobs, and of all that are written down.
@@ -64,7 +63,7 @@ impl Registry {
 }
 
 fn unknown(id: &str) -> Error {
-    Error::new(Kind::JobNotFound, format!("there is no job \"{id}\"")).hint("list the jobs that there are")
+    Error::new(Kind::JobNotFound, format!("there is no job \"{id}\"")).hint(LIST)
 }
 
 /// The digits of what may be the beginning of an id; None if it cannot be.
