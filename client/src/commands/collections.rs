@@ -7,8 +7,14 @@ use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{format, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge collections
+  selvedge collections 'Art*' --json";
+
 /// List the collections of a cluster.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by name or pattern (`*`, `?`, `[a-z]`); without any, all.
     #[arg(value_name = "COLLECTION")]

@@ -15,8 +15,16 @@ use crate::{ExitCode, format, json, words};
 /// The id of a backup whose manifest cannot be read, and why.
 type Unreadable = (String, String);
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge list
+  selvedge list --collection Article --newer-than 7d
+  selvedge list --kind full --latest --json
+  selvedge list --incomplete";
+
 /// List the backups of a repository, newest first.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// List what is no backup, or not yet, instead: what jobs have begun and not finished.
     #[arg(long, conflicts_with_all = ["collection", "kind", "tag", "newer_than", "older_than", "latest"])]

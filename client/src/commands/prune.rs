@@ -9,12 +9,19 @@ use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{ExitCode, format, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge prune                                   # only what failed jobs have left
+  selvedge prune --keep-last 3 --keep-daily 14 --keep-monthly 12 --dry-run
+  selvedge prune --keep-within 30d --keep-tag release --yes";
+
 /// Remove what jobs left behind that nobody needs any more, and backups that a policy does not keep.
 ///
 /// Without any --keep option no backup is removed. With one, backups of the same cluster, kind, collections and chosen tenants
 /// are a series, and of each series those stay that any of the options keeps. Of hours, days and so on (of UTC) the newest backup counts. What
 /// is held, or needed by a job, stays.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Keep the newest N.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]

@@ -16,8 +16,16 @@ use crate::follow::{Call, request_id};
 use crate::progress::Progress;
 use crate::{pairs, patches};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge restore latest                          # the newest whole backup
+  selvedge restore nightly Article --rename Article=ArticleCopy
+  selvedge restore nightly --if-exists merge --on-conflict skip
+  selvedge restore nightly --dry-run";
+
 /// Create collections on a cluster from a backup.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,

@@ -14,8 +14,14 @@ const DIGEST_DIGITS: usize = 12;
 const TIMES: &str = "\nnote: a restore brings objects back with new creation and update times, which Weaviate sets; \
                      the backup has the original ones";
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge show nightly
+  selvedge show latest --json";
+
 /// Show what is in a backup.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,
