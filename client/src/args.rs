@@ -30,7 +30,7 @@ impl Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Options {
-    /// Where selvedge-server listens.
+    /// Where selvedge-server listens. Without a scheme it is http://, or https:// with --ca-file or --client-cert.
     #[arg(
         long,
         global = true,
@@ -83,7 +83,7 @@ pub enum Command {
     Backup(backup::Args),
     Restore(Box<restore::Args>),
     Clear(clear::Args),
-    #[command(visible_alias = "ls")]
+    #[command(visible_aliases = ["ls", "snapshots"])]
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
@@ -96,6 +96,7 @@ pub enum Command {
     Prune(prune::Args),
     Collections(collections::Args),
     Check(check::Args),
+    #[command(visible_alias = "job")]
     Jobs(jobs::Args),
     Completions(completions::Args),
 }
@@ -151,6 +152,31 @@ mod tests {
     }
 
     #[test]
+    fn people_type_other_words_too() {
+        for line in ["selvedge ls", "selvedge snapshots", "selvedge rm b", "selvedge job ls"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_and_they_parse() {
+        fn look_at(command: &clap::Command) {
+            command.get_subcommands().for_each(look_at);
+            if command.has_subcommands() {
+                return;
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<_> = help.lines().filter_map(|line| line.strip_prefix("  selvedge ")).collect();
+            assert!((2..=4).contains(&examples.len()), "{}: {help}", command.get_name());
+            for example in examples {
+                let (typed, _) = example.split_once('#').unwrap_or((example, ""));
+                assert!(parse(&format!("selvedge {typed}")).is_ok(), "{example}");
+            }
+        }
+        look_at(&crate::command());
+    }
+
+    #[test]
     fn mistakes_are_usage_errors() {
         for line in [
             "selvedge clear",
@@ -158,7 +184,8 @@ mod tests {
             "selvedge jobs",
             "selvedge jobs resume",
             "selvedge jobs failures j --limit 0",
-            "selvedge list --server localhost:50071",
+            "selvedge list --server localhost",
+            "selvedge list --server ftp://localhost:50071",
             "selvedge restore b --rename OnlyOld",
             "selvedge restore b --set onlykey",
             "selvedge restore b --verify everything",

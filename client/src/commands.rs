@@ -72,5 +72,7 @@ fn started(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
         return session.print_json(&json::Message::Status(json::Job::from(job)));
     }
     let id = &job.id;
-    session.terminal.print(&format!("started job {id}; watch it with `selvedge jobs watch {id}`"))
+    session.talk(&format!("started; watch it with `selvedge jobs watch {id}`"));
+    // Nothing but the id: a script wants to keep it.
+    session.terminal.print(id)
 }

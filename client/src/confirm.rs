@@ -29,7 +29,8 @@ fn unconfirmed(job: &Job) -> Option<&Plan> {
 
 /// Shows what will be destroyed and has its name typed.
 async fn confirm(plan: &Plan, job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    session.terminal.say(&plan::render(plan));
+    let room = session.terminal.err_width();
+    session.terminal.say(&plan::render(plan, room));
     if !session.terminal.interactive {
         // Here the hint names our option, not the field of the request.
         let hint = "repeat the command with the names and --yes if that is what you want";

@@ -88,6 +88,16 @@ impl Trust {
         Self { token: std::env::var(TOKEN_VARIABLE).ok(), ..self }
     }
 
+    /// With what is meant where no scheme was typed: whoever names certificates means TLS.
+    fn with_scheme(&self, url: &str) -> String {
+        let is_tls = self.ca_file.is_some() || self.client_cert.is_some();
+        match url.contains("://") {
+            true => url.to_owned(),
+            false if is_tls => format!("https://{url}"),
+            false => format!("http://{url}"),
+        }
+    }
+
     fn authorize(&self, url: &str) -> Result<Authorize, Failure> {
         let token = match &self.token_file {
             Some(file) => Some(read("--token-file", file)?),
@@ -140,6 +150,7 @@ fn is_of_this_machine(url: &str) -> bool {
 
 impl Server {
     pub async fn connect(url: &str, trust: &Trust) -> Result<Self, Failure> {
+        let url = &trust.with_scheme(url);
         let authorize = trust.authorize(url)?;
         let unreachable = |error: tonic::transport::Error| Failure::unreachable(url, &error);
         let mut endpoint = Endpoint::from_shared(url.to_owned())
@@ -178,12 +189,35 @@ impl Server {
     }
 }
 
-/// Takes `http://host:port` and `https://host:port`.
+/// Takes `http://host:port` and `https://host:port`, and `host:port`, which gets its scheme later.
 pub fn parse_url(text: &str) -> Result<String, String> {
     let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
     match (uri.scheme_str(), uri.host()) {
         // In small letters, whatever was typed: what may be sent depends on it.
         (Some(scheme @ ("http" | "https")), Some(_)) => Ok(format!("{scheme}{}", &text[scheme.len()..])),
-        _ => Err("it must look like http://127.0.0.1:50071 or https://backups.example.org".to_owned()),
+        // No path, nor anything else that an authority alone does not have.
+        (None, Some(_)) if uri.port().is_some() && uri.path().is_empty() => Ok(text.to_owned()),
+        _ => Err("it must look like localhost:50071, http://127.0.0.1:50071 or https://backups.example.org"
+            .to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_is_added_where_there_is_none() {
+        let bare = parse_url("localhost:50071").expect("an address");
+        assert_eq!(Trust::default().with_scheme(&bare), "http://localhost:50071");
+        let tls = Trust { ca_file: Some("ca.pem".into()), ..Trust::default() };
+        assert_eq!(tls.with_scheme(&bare), "https://localhost:50071");
+        assert_eq!(tls.with_scheme("http://localhost:50071"), "http://localhost:50071");
+        for text in ["[::1]:50071", "HTTP://backups:1", "https://backups.example.org"] {
+            assert!(parse_url(text).is_ok(), "{text}");
+        }
+        for text in ["localhost", "localhost:", "ftp://localhost:1", "localhost:1/x", "/x", ""] {
+            assert!(parse_url(text).is_err(), "{text}");
+        }
     }
 }

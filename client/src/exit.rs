@@ -32,7 +32,7 @@ Exit codes:
     3  cannot reach the server
     4  refused: it exists, needs confirmation, is in use, or is not permitted
     5  partial: the job ended, but something was left out or refused
-    6  integrity: a backup, what was restored from it, or a comparison does not hold
+    6  integrity: a backup is damaged, or a cluster differs from it
     7  not found: a backup, collection, tenant, job, cluster or repository
     8  unavailable: Weaviate or the repository, for now; try again later
     9  full: no space left in the repository

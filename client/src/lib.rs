@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod follow;
 mod format;
+mod job_ids;
 mod json;
 mod pairs;
 mod patches;

@@ -5,8 +5,8 @@ use selvedge_proto::v1::{MergeCounts, Plan, PlannedCollection};
 use crate::format;
 use crate::table::{Align, Table};
 
-/// One row a collection; what would be lost or left out below.
-pub fn render(plan: &Plan) -> String {
+/// One row a collection; what would be lost or left out below. The table is as wide as there is `room`.
+pub fn render(plan: &Plan, room: Option<usize>) -> String {
     if plan.collections.is_empty() {
         return "nothing to do".to_owned();
     }
@@ -21,7 +21,11 @@ pub fn render(plan: &Plan) -> String {
         (with_bytes, ("SIZE", Align::Right)),
         (with_tenants, ("TENANTS", Align::Right)),
     ];
-    let mut table = Table::new(columns.iter().filter(|(shown, _)| *shown).map(|(_, column)| *column));
+    let mut table = Table::new(columns.iter().filter(|(shown, _)| *shown).map(|(_, column)| *column))
+        .cut("COLLECTION", 20)
+        .cut("TARGET", 20)
+        .cut("ACTION", 20)
+        .leave(["SIZE", "TENANTS"]);
     let mut notes = String::new();
     for planned in &plan.collections {
         let cells = columns.iter().zip(row(planned)).filter(|((shown, _), _)| *shown);
@@ -37,7 +41,7 @@ pub fn render(plan: &Plan) -> String {
     if let Some(seconds) = plan.estimated_seconds {
         notes.push_str(&format!("\ntakes roughly {}", format::remaining(seconds as f64)));
     }
-    table.render() + &notes
+    table.render(room) + &notes
 }
 
 /// `3 new, 10 identical, 2 overwritten objects`
@@ -82,7 +86,7 @@ mod tests {
     #[test]
     fn plans() {
         let clear = example::unconfirmed().plan.unwrap_or_default();
-        snapshot("plan_clear", render(&clear));
+        snapshot("plan_clear", render(&clear, None));
         let mut restore = clear;
         restore.collections[0].target = "ArticleCopy".to_owned();
         restore.collections[1].target = "Author".to_owned();
@@ -90,12 +94,12 @@ mod tests {
         restore.collections[1].bytes = Some(3_396_000);
         restore.notes = vec!["the backup is of Weaviate 1.39.0, and the cluster is 1.27.27".to_owned()];
         restore.estimated_seconds = Some(75);
-        snapshot("plan_restore", render(&restore));
+        snapshot("plan_restore", render(&restore, None));
         restore.collections[1].action = "merge".to_owned();
         let (objects_new, objects_identical, objects_skipped) = (3, 12_000, 1);
         restore.collections[1].merge =
             Some(MergeCounts { objects_new, objects_identical, objects_skipped, ..MergeCounts::default() });
-        snapshot("plan_merge", render(&restore));
-        assert_eq!(render(&Plan::default()), "nothing to do");
+        snapshot("plan_merge", render(&restore, None));
+        assert_eq!(render(&Plan::default(), None), "nothing to do");
     }
 }

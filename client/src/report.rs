@@ -7,17 +7,21 @@ use crate::failure::Failure;
 use crate::terminal::Label;
 use crate::{format, json, plan, words};
 
+/// So many warnings after the first of the same reason are only counted.
+const FOLDED: usize = 3;
+
 /// Prints the warnings, the findings and the result; anything but success is returned as the failure it is.
 pub fn ended(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if !session.options.quiet {
-        for warned in &job.warnings {
-            session.terminal.say_labelled(Label::Warning, &warning(warned));
+        for line in warnings(job) {
+            session.terminal.say_labelled(Label::Warning, &line);
         }
     }
     if session.options.json {
         summary_line(job, session)?;
     } else {
-        for text in findings(job).into_iter().chain(result(job)) {
+        let room = session.terminal.out_width;
+        for text in findings(job).into_iter().chain(result(job, room)) {
             session.terminal.print(&text)?;
         }
     }
@@ -30,6 +34,35 @@ pub fn summary_line(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Fail
         session.print_json(&json::Message::Summary(json::Job::from(job)))?;
     }
     Ok(())
+}
+
+/// A line for each warning; many of one reason become one. What is missing comes last, next to the verdict.
+fn warnings(job: &Job) -> Vec<String> {
+    let (gaps, rest): (Vec<_>, Vec<_>) = job.warnings.iter().partition(|warning| warning.is_gap);
+    let mut lines = folded(&rest, &job.id);
+    lines.extend(folded(&gaps, &job.id));
+    lines
+}
+
+fn folded(warnings: &[&Warning], job: &str) -> Vec<String> {
+    let mut reasons: Vec<&str> = warnings.iter().map(|warning| warning.reason.as_str()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let place = |reason: &&str| warnings.iter().position(|warning| warning.reason == *reason);
+    reasons.sort_by_key(place);
+    let mut lines = Vec::new();
+    for reason in reasons {
+        let alike: Vec<_> = warnings.iter().filter(|warning| warning.reason == reason).collect();
+        match alike.as_slice() {
+            [first, others @ ..] if others.len() >= FOLDED => {
+                let more = format::count(others.iter().map(|other| other.count).sum());
+                let text = warning(first);
+                lines.push(format!("{text}; and {more} like it: `selvedge jobs show {job}` has all"));
+            }
+            few => lines.extend(few.iter().map(|one| warning(one))),
+        }
+    }
+    lines
 }
 
 /// A warning with its samples.
@@ -72,10 +105,10 @@ fn finding(finding: &Finding) -> String {
 }
 
 /// The result for a person: of a dry run the plan; `None` if the job left nothing behind.
-fn result(job: &Job) -> Option<String> {
+fn result(job: &Job, room: Option<usize>) -> Option<String> {
     match job.state() {
         JobState::Succeeded | JobState::Partial if job.dry_run => {
-            let plan = job.plan.as_ref().map(plan::render).unwrap_or_default();
+            let plan = job.plan.as_ref().map(|plan| plan::render(plan, room)).unwrap_or_default();
             Some(format!("{plan}\ndry run: nothing was changed").trim_start().to_owned())
         }
         JobState::Succeeded => {
@@ -116,7 +149,12 @@ fn subject(job: &Job) -> String {
         JobKind::Backup => format!("backup {}", job.backup_id),
         JobKind::Restore => format!("restore of {}", job.backup_id),
         JobKind::Clear => "clear".to_owned(),
-        JobKind::Verify if job.state() == JobState::Succeeded => format!("backup {} holds", job.backup_id),
+        JobKind::Verify if job.state() == JobState::Succeeded && job.against_live => {
+            format!("cluster {} matches backup {}", job.cluster, job.backup_id)
+        }
+        JobKind::Verify if job.state() == JobState::Succeeded => {
+            format!("backup {} is intact", job.backup_id)
+        }
         JobKind::Verify => format!("verification of {}", job.backup_id),
         JobKind::Unspecified => format!("job {}", job.id),
     }
@@ -147,6 +185,7 @@ fn totals(job: &Job) -> String {
     text += &format!(", {}", format::quantity(progress.objects_done, "object"));
     text += &match job.kind() {
         JobKind::Clear => " removed".to_owned(),
+        JobKind::Verify if job.against_live => " compared".to_owned(),
         JobKind::Verify => format!(", {} checked", format::bytes(progress.bytes_read)),
         JobKind::Backup | JobKind::Restore | JobKind::Unspecified => {
             format!(", {}", format::bytes(progress.bytes_written))
@@ -168,7 +207,8 @@ mod tests {
 
     #[test]
     fn results() {
-        let of_kind = |kind: JobKind, job: Job| result(&Job { kind: kind.into(), ..job }).unwrap_or_default();
+        let of_kind =
+            |kind: JobKind, job: Job| result(&Job { kind: kind.into(), ..job }, None).unwrap_or_default();
         let texts = [
             of_kind(JobKind::Backup, example::succeeded()),
             of_kind(JobKind::Restore, example::succeeded()),
@@ -177,6 +217,7 @@ mod tests {
             of_kind(JobKind::Restore, example::partial()),
             of_kind(JobKind::Verify, example::verified()),
             of_kind(JobKind::Verify, Job { state: JobState::Partial.into(), ..example::verified() }),
+            of_kind(JobKind::Verify, Job { against_live: true, ..example::verified() }),
             of_kind(
                 JobKind::Clear,
                 Job { dry_run: true, plan: example::unconfirmed().plan, ..example::succeeded() },
@@ -194,8 +235,32 @@ mod tests {
             text: "there is no such collection".to_owned(),
             subjects: vec!["Z*".to_owned()],
             count: 1,
+            is_gap: false,
         };
         assert_eq!(warning(&idle), "there is no such collection (--exclude Z*)");
+    }
+
+    #[test]
+    fn what_is_missing_comes_last_and_many_warnings_are_folded() {
+        let told = |reason: &str, text: &str, is_gap| Warning {
+            reason: reason.to_owned(),
+            text: text.to_owned(),
+            subjects: Vec::new(),
+            count: 1,
+            is_gap,
+        };
+        let mut all = vec![told("tenants_left_out", "3 tenants are missing", true)];
+        all.extend((0..10).map(|n| told("value_misread", &format!("value {n} is not shown"), false)));
+        all.push(told("aliases_changed", "an alias was changed", false));
+        let job = Job { warnings: all, ..example::succeeded() };
+        assert_eq!(
+            warnings(&job),
+            [
+                "value 0 is not shown; and 9 like it: `selvedge jobs show 0193-0001` has all",
+                "an alias was changed",
+                "3 tenants are missing",
+            ]
+        );
     }
 
     #[test]
@@ -214,7 +279,7 @@ mod tests {
     #[test]
     fn what_left_nothing_behind_has_no_result() {
         for state in [JobState::Failed, JobState::Cancelled, JobState::Interrupted, JobState::Refused] {
-            assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }), None);
+            assert_eq!(result(&Job { state: state.into(), ..example::succeeded() }, None), None);
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Terminal<'a> {
     pub colour: bool,
     /// The lines and columns of `err`, as they are now.
     pub size: fn() -> (usize, usize),
+    /// Columns of stdout; None if it is no terminal, where nothing is cut.
+    pub out_width: Option<usize>,
     /// Resolves when the user wants to leave.
     pub interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Nobody reads `out` any more.
@@ -40,6 +42,7 @@ impl<'a> Terminal<'a> {
             err_is_terminal: false,
             colour: false,
             size: || (24, 100),
+            out_width: None,
             interrupt: Box::pin(pending()),
             reader_gone: false,
         }
@@ -50,12 +53,14 @@ impl<'a> Terminal<'a> {
         let err_is_terminal = io::stderr().is_terminal();
         let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let out_width = io::stdout().is_terminal().then(|| usize::from(console::Term::stdout().size().1));
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             interactive: err_is_terminal && io::stdin().is_terminal(),
             err_is_terminal: err_is_terminal && !dumb,
             colour: err_is_terminal && !no_colour && !dumb,
             size: size_of_stderr,
+            out_width,
             interrupt: match err_is_terminal && !dumb {
                 // What is drawn is taken away first, and the cursor given back.
                 true => Box::pin(interrupted_or_terminated()),
@@ -63,6 +68,11 @@ impl<'a> Terminal<'a> {
             },
             ..Self::new(out, err)
         }
+    }
+
+    /// Columns of stderr; None if it is no terminal.
+    pub fn err_width(&self) -> Option<usize> {
+        self.err_is_terminal.then_some(self.width)
     }
 
     /// Writes a piece of the result for people.

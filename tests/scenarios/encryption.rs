@@ -102,7 +102,7 @@ pub async fn what_one_server_can_only_write_another_reads(world: &mut World) -> 
     let reader = server(world, folder, reading(&identity)).await?;
     run(world, &reader, &["check"], 0, "the newest backup can be opened").await?;
     run(world, &reader, &["show", "b"], 0, "nightly").await?;
-    run(world, &reader, &["verify", "b"], 0, "holds").await?;
+    run(world, &reader, &["verify", "b"], 0, "is intact").await?;
     world.rest.drop_all().await?;
     run(world, &reader, &["restore", "latest"], 0, "").await?;
     same(&before, &Census::take(&world.rest, &names).await?)
@@ -127,7 +127,7 @@ pub async fn a_server_that_only_writes_lists_and_prunes(world: &mut World) -> an
     ensure!(listed.contains("three") && !listed.contains("one "), "{listed}");
     run(world, &writer, &["delete", "three", "--yes"], 0, "").await?;
     let reader = server(world, folder.path(), reading(&identity)).await?;
-    run(world, &reader, &["verify", "two"], 0, "holds").await?;
+    run(world, &reader, &["verify", "two"], 0, "is intact").await?;
     let jobs = run(world, &reader, &["jobs", "list"], 0, "back up").await?;
     ensure!(jobs.contains("Article"), "{jobs}");
     Ok(())

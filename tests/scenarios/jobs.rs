@@ -179,3 +179,29 @@ pub async fn a_stopping_server_interrupts_its_jobs(world: &mut World) -> anyhow:
     ensure!(world.backup_ids().await?.is_empty());
     Ok(())
 }
+
+pub async fn a_beginning_of_an_id_is_enough(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 5).await?;
+    world.refuse(&["jobs", "show", "last"], 1, "there are no jobs yet").await?;
+    let first = job_id(&world.succeed(&["--json", "backup", "--id", "a"]).await?)?;
+    let second = job_id(&world.succeed(&["--json", "backup", "--id", "b"]).await?)?;
+    // Here, and as it is written down.
+    for _ in 0..2 {
+        for (named, id) in [(&first[..32], &first), (&second[..32], &second), ("last", &second)] {
+            let shown = world.succeed(&["jobs", "show", named]).await?;
+            ensure!(shown.out.contains(&format!("job         {id}")), "{named}: {}", shown.out);
+            world.succeed(&["jobs", "watch", named]).await?;
+            world.succeed(&["jobs", "cancel", named]).await?;
+            world.succeed(&["jobs", "failures", named]).await?;
+            world.refuse(&["jobs", "resume", named], 4, "cannot be resumed").await?;
+        }
+        let several = world.refuse(&["jobs", "show", &first[..6]], 2, "2 jobs begin with").await?;
+        ensure!(several.err.contains(&first) && several.err.contains(&second), "{}", several.err);
+        world.refuse(&["jobs", "show", &first[..5]], 2, "too short").await?;
+        world.refuse(&["jobs", "show", "ffffffffff"], 1, "there is no job").await?;
+        let mistaken = format!("{}ffff", &first[..32]);
+        world.refuse(&["jobs", "show", &mistaken], 1, "did you mean").await?;
+        world.serve_again(None, None).await?;
+    }
+    Ok(())
+}

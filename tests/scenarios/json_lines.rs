@@ -96,7 +96,7 @@ pub async fn damage_is_found_before_anything_is_written(world: &mut World) -> an
         bytes[place] ^= 1;
         fs::write(&file, bytes)?;
         world.refuse(&["restore", compression], 6, "altered").await?;
-        world.refuse(&["verify", compression], 6, "does not hold").await?;
+        world.refuse(&["verify", compression], 6, "is damaged").await?;
     }
     ensure!(world.rest.classes().await?.is_empty());
     Ok(())

@@ -245,6 +245,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::two_jobs_do_not_share_a_collection_that_one_changes),
         both!(jobs::the_same_request_id_attaches_instead_of_starting_again).and_encrypted(),
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
+        stand_in!(jobs::a_beginning_of_an_id_is_enough).and_encrypted(),
         process!(kills::a_killed_backup_goes_on).also_on(&StoreKind::ALL).and_encrypted(),
         process!(kills::a_killed_restore_goes_on).also_on(&StoreKind::ALL).and_encrypted(),
         process!(kills::a_killed_merge_goes_on),

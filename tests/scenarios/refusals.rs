@@ -44,11 +44,20 @@ pub async fn what_does_not_exist_is_told_with_a_next_step(world: &mut World) -> 
     }
     let hinted = world.run(&["backup", "article"]).await.err;
     ensure!(hinted.contains("did you mean \"Article\"?"), "{hinted}");
+    for line in ["backup Artcile", "restore b Artcile", "clear Artcile --yes", "collections Artcile"] {
+        let hinted = world.run(&line.split(' ').collect::<Vec<_>>()).await.err;
+        ensure!(hinted.contains("next: did you mean \"Article\"?"), "{line}: {hinted}");
+    }
     ensure!(world.rest.classes().await? == ["Article"]);
     ensure!(world.backup_ids().await? == ["b"]);
     // What a nightly job leaves out may be gone one night.
     let ran = world.succeed(&["backup", "--exclude", "Nope", "--exclude", "Z*", "--id", "c"]).await?;
     ensure!(ran.err.contains("--exclude Nope") && ran.err.contains("--exclude Z*"), "{}", ran.err);
+    world.succeed(&["backup", "--id", "nightly"]).await?;
+    let hint = "next: did you mean \"nightly\"? `selvedge show nightly` shows it";
+    for arguments in [["restore", "nigthly"], ["verify", "nigthly"], ["show", "nigthly"]] {
+        world.refuse(&arguments, 1, hint).await?;
+    }
     Ok(())
 }
 

@@ -157,7 +157,7 @@ pub async fn what_is_not_what_it_should_be_fails(world: &mut World) -> anyhow::R
     let object = json!({"class": "Shaped", "id": id, "properties": {"headline": "another"}});
     let meddle = move |contents: &Contents| contents.put(object.clone());
     world.stand_in().faults().on(Call::grpc("Aggregate")).before(meddle);
-    let text = "does not hold what was written into it";
+    let text = "differs from what was written into it";
     let ran = world.refuse(&[&["restore", "b"][..], &SHAPE].concat(), 6, text).await?;
     ensure!(ran.err.contains(&id.to_string()), "{}", ran.err);
     Ok(())

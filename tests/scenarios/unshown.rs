@@ -104,13 +104,16 @@ pub async fn objects_that_weaviate_cannot_show_are_told_by_id(world: &mut World)
     }
     let ran = world.refuse(&["backup", "--id", "b"], 5, "cannot show the object at all").await?;
     let shown = world.succeed(&["show", "b"]).await?.out;
+    ensure!(ran.err.contains("like it: `selvedge jobs show "), "{}", ran.err);
+    let job = world.succeed(&["jobs", "show", "last"]).await?.out;
     for at in bad {
         let id = &ids[at];
-        ensure!(ran.err.contains(id) && shown.contains(id), "{id} is not told: {}\n{shown}", ran.err);
+        ensure!(job.contains(id) && shown.contains(id), "{id} is not told: {job}\n{shown}");
     }
     // Whatever can be compared is the same.
     let ran = world.succeed(&["verify", "b", "--against-live"]).await?;
-    ensure!(ran.out.contains("a partial backup") && ran.err.contains(&ids[50]), "{ran:?}");
+    let job = world.succeed(&["jobs", "show", "last"]).await?.out;
+    ensure!(ran.out.contains("a partial backup") && job.contains(&ids[50]), "{ran:?}{job}");
     world.rest.drop_all().await?;
     world.refuse(&["restore", "b"], 5, "backup b is partial").await?;
     for class in names {

@@ -32,9 +32,10 @@ pub async fn a_sound_backup_holds_at_every_level(world: &mut World) -> anyhow::R
     world.succeed(&["backup", "--id", "b"]).await?;
     for level in ["files", "rows", "restorable"] {
         let ran = world.succeed(&["verify", "b", "--level", level]).await?;
-        ensure!(ran.out.contains("backup b holds"), "{}", ran.out);
+        ensure!(ran.out.contains("backup b is intact"), "{}", ran.out);
     }
-    world.succeed(&["verify", "b", "--against-live"]).await?;
+    let ran = world.succeed(&["verify", "b", "--against-live"]).await?;
+    ensure!(ran.out.contains("matches backup b: "), "{}", ran.out);
     // Another backup of the same has the same digests.
     world.succeed(&["backup", "--id", "again"]).await?;
     let digests = async |id: &str| {
@@ -178,7 +179,7 @@ pub async fn a_restore_that_is_not_what_it_should_be_fails(world: &mut World) ->
     let object = json!({"class": "Many", "id": id, "properties": {"text": "another"}});
     let meddle = move |contents: &selvedge_tests::stand_in::Contents| contents.put(object.clone());
     world.stand_in().faults().on(Call::grpc("Aggregate")).before(meddle.clone());
-    let ran = world.refuse(&["restore", "b"], 6, "does not hold what the backup holds").await?;
+    let ran = world.refuse(&["restore", "b"], 6, "differs from the backup").await?;
     ensure!(ran.err.contains(&id) && ran.err.contains("property \"text\""), "{}", ran.err);
     // Nobody notices who does not look.
     world.rest.drop_all().await?;

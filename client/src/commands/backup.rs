@@ -12,8 +12,16 @@ use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::{format, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge backup                                  # all collections
+  selvedge backup Article 'Author*' --id nightly
+  selvedge backup --if-older-than 20h --tag nightly
+  selvedge backup --exclude 'Tmp*' --dry-run";
+
 /// Copy collections from a cluster into a new backup.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by name or pattern (`*`, `?`, `[a-z]`); without any, all.
     #[arg(value_name = "COLLECTION")]

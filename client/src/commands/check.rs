@@ -6,11 +6,17 @@ use super::Session;
 use crate::failure::Failure;
 use crate::{ExitCode, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge check
+  selvedge check --cluster default --json";
+
 /// Try everything that jobs need: clusters, keys, repositories.
 ///
 /// Each line is ok, warn (jobs work, and may not do all that is wanted) or fail (jobs will fail), with what to do about it.
 /// Exits 1 if anything fails.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {}
 
 pub async fn run(_: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {

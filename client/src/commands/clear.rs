@@ -8,8 +8,15 @@ use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::progress::Progress;
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge clear Article                           # shows what is lost, and asks
+  selvedge clear Article Author --backup-first
+  selvedge clear Customer --tenant acme --yes";
+
 /// Remove all objects of collections and keep their schema.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by exact name.
     #[arg(value_name = "COLLECTION", required = true)]

@@ -7,8 +7,14 @@ use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{format, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge collections
+  selvedge collections 'Art*' --json";
+
 /// List the collections of a cluster.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by name or pattern (`*`, `?`, `[a-z]`); without any, all.
     #[arg(value_name = "COLLECTION")]
@@ -30,17 +36,21 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         session.talk("no collections on this cluster");
         return Ok(());
     }
-    session.terminal.print(&table(&collections))
+    let room = session.terminal.out_width;
+    session.terminal.print(&table(&collections).render(room))
 }
 
-fn table(collections: &[Collection]) -> String {
+fn table(collections: &[Collection]) -> Table {
     let mut table = Table::new([
         ("COLLECTION", Align::Left),
         ("OBJECTS", Align::Right),
         ("TENANTS", Align::Right),
         ("PROPERTIES", Align::Right),
         ("VECTORS", Align::Left),
-    ]);
+    ])
+    .cut("COLLECTION", 20)
+    .cut("VECTORS", 16)
+    .leave(["PROPERTIES"]);
     for collection in collections {
         table.row([
             collection.name.clone(),
@@ -50,7 +60,7 @@ fn table(collections: &[Collection]) -> String {
             vectors(collection),
         ]);
     }
-    table.render()
+    table
 }
 
 fn tenants(collection: &Collection) -> String {
@@ -78,6 +88,6 @@ mod tests {
 
     #[test]
     fn a_table_of_collections() {
-        snapshot("collections", table(&example::collections()));
+        snapshot("collections", table(&example::collections()).render(None));
     }
 }

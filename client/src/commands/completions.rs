@@ -5,8 +5,14 @@ use clap_complete::Shell;
 use crate::Terminal;
 use crate::failure::Failure;
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge completions bash
+  selvedge completions zsh";
+
 /// Print a script that completes commands in a shell.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The shell to print it for.
     pub shell: Shell,

@@ -10,8 +10,14 @@ use super::Session;
 use crate::failure::Failure;
 use crate::{ExitCode, format};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge export nightly Article --output article.jsonl
+  selvedge export latest Customer --tenant acme";
+
 /// Write the objects of a collection of a backup as JSON Lines, to stdout or into a file.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,

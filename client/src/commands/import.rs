@@ -19,8 +19,14 @@ const PART_BYTES: usize = 256 << 10;
 /// Parts that are read ahead.
 const AHEAD: usize = 4;
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge import article.jsonl --collection Article
+  selvedge import - --collection Article --schema article.json --id imported";
+
 /// Make a backup from JSON Lines: objects that a REST batch of Weaviate would take, in any order.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The lines, as text; `-` for stdin, as in `zstdcat FILE | selvedge import -`.
     pub file: PathBuf,

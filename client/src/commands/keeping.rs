@@ -6,8 +6,14 @@ use super::Session;
 use crate::failure::Failure;
 use crate::{ExitCode, format};
 
+const DELETING: &str = "\
+Examples:
+  selvedge delete nightly                          # asks for the id
+  selvedge delete nightly --yes";
+
 /// Delete a backup; never one that is held, or that a job needs.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = DELETING)]
 pub struct DeleteArgs {
     /// The id of the backup.
     pub backup: String,
@@ -16,8 +22,14 @@ pub struct DeleteArgs {
     pub yes: bool,
 }
 
+const HOLDING: &str = "\
+Examples:
+  selvedge hold nightly
+  selvedge hold nightly --reason audit";
+
 /// Hold a backup: nothing removes it until it is released.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = HOLDING)]
 pub struct HoldArgs {
     /// The id of the backup.
     pub backup: String,
@@ -26,8 +38,14 @@ pub struct HoldArgs {
     pub reason: String,
 }
 
+const RELEASING: &str = "\
+Examples:
+  selvedge release nightly
+  selvedge release nightly --json";
+
 /// Release a backup that is held.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = RELEASING)]
 pub struct ReleaseArgs {
     /// The id of the backup.
     pub backup: String,

@@ -15,8 +15,16 @@ use crate::{ExitCode, format, json, words};
 /// The id of a backup whose manifest cannot be read, and why.
 type Unreadable = (String, String);
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge list
+  selvedge list --collection Article --newer-than 7d
+  selvedge list --kind full --latest --json
+  selvedge list --incomplete";
+
 /// List the backups of a repository, newest first.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// List what is no backup, or not yet, instead: what jobs have begun and not finished.
     #[arg(long, conflicts_with_all = ["collection", "kind", "tag", "newer_than", "older_than", "latest"])]
@@ -158,14 +166,15 @@ fn print(
         session.talk("no backups in this repository");
         return Ok(());
     }
-    session.terminal.print(&table(backups, unreadable))?;
+    let room = session.terminal.out_width;
+    session.terminal.print(&table(backups, unreadable).render(room))?;
     for (id, why) in unreadable {
         session.terminal.say_labelled(Label::Warning, &format!("backup {id} is damaged: {why}"));
     }
     Ok(())
 }
 
-fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
+fn table(backups: &[Backup], unreadable: &[Unreadable]) -> Table {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("TIME", Align::Left),
@@ -174,7 +183,12 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
         ("OBJECTS", Align::Right),
         ("SIZE", Align::Right),
         ("TAGS", Align::Left),
-    ]);
+    ])
+    // As long as an id that is made from the time.
+    .cut("ID", 20)
+    .shorten("TIME", format::short_time)
+    .cut("TAGS", 8)
+    .leave(["COLLECTIONS", "SIZE", "TAGS"]);
     let unknown = || "-".to_owned();
     for backup in backups {
         let known = |text: String| if backup.sealed { unknown() } else { text };
@@ -192,7 +206,7 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> String {
     for (id, _) in unreadable {
         table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown(), unknown()]);
     }
-    table.render()
+    table
 }
 
 /// That it is held is like a tag, and what people look for there.
@@ -212,6 +226,10 @@ mod tests {
         let damaged = ("broken".to_owned(), "backup.json is cut off".to_owned());
         let (id, end_time) = ("sealed".to_owned(), example::backup().end_time);
         let sealed = Backup { id, end_time, bytes: 1, sealed: true, ..Backup::default() };
-        snapshot("list", table(&[example::backup(), sealed], &[damaged]));
+        let table = table(&[example::backup(), sealed], &[damaged]);
+        snapshot("list", table.render(None));
+        let narrow = table.render(Some(80));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        assert!(narrow.contains(&example::backup().id), "{narrow}");
     }
 }

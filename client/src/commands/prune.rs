@@ -9,12 +9,19 @@ use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{ExitCode, format, json};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge prune                                   # only what failed jobs have left
+  selvedge prune --keep-last 3 --keep-daily 14 --keep-monthly 12 --dry-run
+  selvedge prune --keep-within 30d --keep-tag release --yes";
+
 /// Remove what jobs left behind that nobody needs any more, and backups that a policy does not keep.
 ///
 /// Without any --keep option no backup is removed. With one, backups of the same cluster, kind, collections and chosen tenants
 /// are a series, and of each series those stay that any of the options keeps. Of hours, days and so on (of UTC) the newest backup counts. What
 /// is held, or needed by a job, stays.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Keep the newest N.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -89,7 +96,8 @@ async fn prune(
 
 /// Shows what will be removed and has it confirmed.
 async fn confirm(plan: &PruneBackupsResponse, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    session.terminal.say(&render(plan, true));
+    let room = session.terminal.err_width();
+    session.terminal.say(&render(plan, true, room));
     if !session.terminal.interactive {
         if session.options.json {
             session.print_json(&json::Prune::new(plan, true))?;
@@ -113,17 +121,18 @@ fn print(
     if session.options.json {
         return session.print_json(&json::Prune::new(response, dry_run));
     }
-    session.terminal.print(&render(response, dry_run))
+    let room = session.terminal.out_width;
+    session.terminal.print(&render(response, dry_run, room))
 }
 
 /// One row for each leftover; below it what stays, and all together.
-fn render(response: &PruneBackupsResponse, dry_run: bool) -> String {
+fn render(response: &PruneBackupsResponse, dry_run: bool, room: Option<usize>) -> String {
     let mut lines = Vec::new();
     if !response.decisions.is_empty() {
-        lines.push(decisions(response, dry_run));
+        lines.push(decisions(response, dry_run).render(room));
     }
     if !response.pruned.is_empty() {
-        lines.push(table(response));
+        lines.push(table(response).render(room));
     }
     lines.extend(response.kept.iter().map(|kept| format!("kept: {kept}")));
     let is_nothing = response.pruned.is_empty() && going(response).next().is_none();
@@ -135,13 +144,16 @@ fn render(response: &PruneBackupsResponse, dry_run: bool) -> String {
     lines.join("\n")
 }
 
-fn table(response: &PruneBackupsResponse) -> String {
+fn table(response: &PruneBackupsResponse) -> Table {
     let mut table = Table::new([
         ("PATH", Align::Left),
         ("FILES", Align::Right),
         ("SIZE", Align::Right),
         ("WHY", Align::Left),
-    ]);
+    ])
+    .cut("PATH", 28)
+    .cut("WHY", 24)
+    .leave(["FILES"]);
     for leftover in &response.pruned {
         table.row([
             leftover.path.clone(),
@@ -150,7 +162,7 @@ fn table(response: &PruneBackupsResponse) -> String {
             leftover.why.clone(),
         ]);
     }
-    table.render()
+    table
 }
 
 /// Those that are not kept.
@@ -159,13 +171,17 @@ fn going(response: &PruneBackupsResponse) -> impl Iterator<Item = &RetentionDeci
 }
 
 /// One row for each backup, with why it stays or that it goes.
-fn decisions(response: &PruneBackupsResponse, dry_run: bool) -> String {
+fn decisions(response: &PruneBackupsResponse, dry_run: bool) -> Table {
     let mut table = Table::new([
         ("BACKUP", Align::Left),
         ("TIME", Align::Left),
         ("SIZE", Align::Right),
         ("WHY", Align::Left),
-    ]);
+    ])
+    .cut("BACKUP", 20)
+    .shorten("TIME", format::short_time)
+    .cut("WHY", 24)
+    .leave(["SIZE"]);
     for decision in &response.decisions {
         let backup = decision.backup.clone().unwrap_or_default();
         let why = match (decision.reasons.is_empty(), dry_run) {
@@ -175,7 +191,7 @@ fn decisions(response: &PruneBackupsResponse, dry_run: bool) -> String {
         };
         table.row([backup.id, format::time(backup.end_time.as_ref()), format::bytes(backup.bytes), why]);
     }
-    table.render()
+    table
 }
 
 /// `2 backups of 45.2 MiB; 12 files, 45.2 MiB`
@@ -206,9 +222,9 @@ mod tests {
 
     #[test]
     fn what_is_removed_and_what_stays() {
-        snapshot("prune_plan", render(&example::prunable(), true));
-        snapshot("prune_done", render(&example::prunable(), false));
-        assert_eq!(render(&PruneBackupsResponse::default(), true), "nothing to remove");
+        snapshot("prune_plan", render(&example::prunable(), true, None));
+        snapshot("prune_done", render(&example::prunable(), false, None));
+        assert_eq!(render(&PruneBackupsResponse::default(), true, None), "nothing to remove");
     }
 
     #[tokio::test]

@@ -16,8 +16,16 @@ use crate::follow::{Call, request_id};
 use crate::progress::Progress;
 use crate::{pairs, patches};
 
+const EXAMPLES: &str = "\
+Examples:
+  selvedge restore latest                          # the newest whole backup
+  selvedge restore nightly Article --rename Article=ArticleCopy
+  selvedge restore nightly --if-exists merge --on-conflict skip
+  selvedge restore nightly --dry-run";
+
 /// Create collections on a cluster from a backup.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,
@@ -65,7 +73,7 @@ pub struct Args {
     /// Change schemas as this JSON file says: an object with a JSON merge patch (RFC 7396) by collection of the backup.
     #[arg(long = "patch", value_name = "FILE")]
     pub patches: Option<PathBuf>,
-    /// How to prove afterwards that the cluster holds what the backup holds.
+    /// How to prove afterwards that the cluster matches the backup.
     #[arg(long = "verify", value_name = "CHECK", value_enum, default_value_t = Check::Digest)]
     pub check: Check,
     /// In the end, wait until Weaviate has indexed all vectors, where it does that in the background.

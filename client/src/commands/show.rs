@@ -10,8 +10,18 @@ use crate::{format, json, remarks, words};
 /// Enough of a content digest to compare two at a glance; `--json` has all of it.
 const DIGEST_DIGITS: usize = 12;
 
+/// So it is with every restore: to be known, and no reason for a warning each time.
+const TIMES: &str = "\nnote: a restore brings objects back with new creation and update times, which Weaviate sets; \
+                     the backup has the original ones";
+
+const EXAMPLES: &str = "\
+Examples:
+  selvedge show nightly
+  selvedge show latest --json";
+
 /// Show what is in a backup.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,
@@ -28,10 +38,11 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     if backup.sealed {
         return session.terminal.print(&sealed(&backup));
     }
-    session.terminal.print(&render(&backup))
+    let room = session.terminal.out_width;
+    session.terminal.print(&render(&backup, room))
 }
 
-fn render(backup: &Backup) -> String {
+fn render(backup: &Backup, room: Option<usize>) -> String {
     let kind = words::backup_kind(backup.kind());
     let vectors = if backup.without_vectors { ", without vectors" } else { "" };
     let encrypted = if backup.encrypted { ", encrypted" } else { "" };
@@ -55,7 +66,7 @@ fn render(backup: &Backup) -> String {
         format::bytes(backup.bytes),
         access(backup),
         super::list::tags(backup),
-        collections(backup),
+        collections(backup, room),
     )
 }
 
@@ -90,7 +101,7 @@ fn access(backup: &Backup) -> String {
     })
 }
 
-fn collections(backup: &Backup) -> String {
+fn collections(backup: &Backup, room: Option<usize>) -> String {
     let mut table = Table::new([
         ("COLLECTION", Align::Left),
         ("OBJECTS", Align::Right),
@@ -98,9 +109,14 @@ fn collections(backup: &Backup) -> String {
         ("FILES", Align::Right),
         ("TENANTS", Align::Right),
         ("DIGEST", Align::Left),
-    ]);
+    ])
+    .cut("COLLECTION", 20)
+    .leave(["FILES", "DIGEST"]);
     let mut told: String =
         remarks::gaps(&backup.remarks).map(|gap| format!("\nnot complete: {gap}")).collect();
+    if backup.objects > 0 {
+        told.push_str(TIMES);
+    }
     told.extend(remarks::notes(&backup.remarks).map(|note| format!("\nnote: {note}")));
     for collection in &backup.collections {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);
@@ -120,7 +136,7 @@ fn collections(backup: &Backup) -> String {
             told.push_str(&format!("\nnote on {}: {note}", collection.name));
         }
     }
-    table.render() + &told
+    table.render(room) + &told
 }
 
 fn digest(content_digest: &str) -> String {
@@ -135,6 +151,6 @@ mod tests {
 
     #[test]
     fn a_backup_in_full() {
-        snapshot("show", render(&example::backup()));
+        snapshot("show", render(&example::backup(), None));
     }
 }

@@ -7,8 +7,15 @@ use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::pairs;
 
-/// Prove that a backup is whole, or that a cluster holds what it holds.
+const EXAMPLES: &str = "\
+Examples:
+  selvedge verify latest                           # its files
+  selvedge verify nightly --level rows
+  selvedge verify nightly --against-live           # compares the cluster with it";
+
+/// Prove that a backup is intact, or that a cluster matches it.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
     pub backup: String,

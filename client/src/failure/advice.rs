@@ -14,6 +14,9 @@ enum Advice {
     Nothing,
 }
 
+/// Between a hint and a clause of its own.
+const SAY: &str = "; ";
+
 /// The hint as it is shown: the server's, or ours where it has none, and what to type. May be empty.
 pub fn next(reason: FailureReason, hint: &str, asked: &Asked) -> String {
     let text = told(reason, hint, asked);
@@ -31,10 +34,11 @@ fn told(reason: FailureReason, hint: &str, asked: &Asked) -> String {
     let (joint, text) = match advice(reason, hint, asked) {
         Advice::Nothing => return hint.to_owned(),
         Advice::Type(text) => (": ", text),
-        Advice::Say(text) => ("; ", text),
+        Advice::Say(text) => (SAY, text),
     };
     match hint {
         "" => text,
+        question if question.ends_with('?') && joint == SAY => format!("{question} {text}"),
         question if question.ends_with('?') => format!("{question} Or: {text}"),
         _ => format!("{hint}{joint}{text}"),
     }
@@ -49,8 +53,14 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | CollectionUnsupported
         | ReferenceTargetMissing => about_selection(reason, hint, asked),
 
-        BackupNotFound => typed("`selvedge list`"),
-        JobNotFound => typed("`selvedge jobs list`"),
+        BackupNotFound => match near(hint) {
+            Some(near) => Advice::Say(format!("`selvedge show {near}` shows it")),
+            None => typed("`selvedge list`"),
+        },
+        JobNotFound => match near(hint) {
+            Some(near) => Advice::Say(format!("`selvedge jobs show {near}` shows it")),
+            None => typed("`selvedge jobs list`"),
+        },
         ClusterUnknown => typed("--cluster NAME"),
         RepositoryUnknown => typed("--repository NAME"),
         // Of several remedies only the hint knows which one helps.
@@ -118,6 +128,11 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | KeyMissing
         | Internal => Advice::Nothing,
     }
+}
+
+/// What the server takes to be meant, if it asks.
+fn near(hint: &str) -> Option<&str> {
+    Some(hint.split_once("did you mean \"")?.1.split_once("\"?")?.0)
 }
 
 /// Of collections and tenants the commands can choose, each in its own way.

@@ -162,6 +162,12 @@ fn the_server_says_what_to_do_and_the_client_what_to_type() {
             "restore under another name, or delete the collection first: --rename Old=New, --if-exists merge",
         ),
         (Backup, CollectionNotFound, near, "did you mean \"Article\"? Or: `selvedge collections`"),
+        (
+            Restore,
+            BackupNotFound,
+            "did you mean \"first\"?",
+            "did you mean \"first\"? `selvedge show first` shows it",
+        ),
         (Restore, CollectionNotFound, "see what it has", "see what it has: `selvedge show b1`"),
         (
             Restore,

@@ -31,7 +31,7 @@ async fn a_restore_that_is_partial() {
 }
 
 #[tokio::test]
-async fn a_backup_that_holds() {
+async fn a_backup_that_is_intact() {
     let checking = Job { state: JobState::Running.into(), end_time: None, ..example::verified() };
     let answer = vec![Step::Job(checking), Step::Job(example::verified())];
     snapshot("run_verify", shown(&run("verify 20261123-160000-0a1b", [answer], User::default()).await));
@@ -84,8 +84,8 @@ async fn detached_it_only_started() {
     let ran =
         run("backup --detach", [vec![Step::Job(example::running()), Step::Hang]], User::default()).await;
     assert_eq!(ran.exit, ExitCode::Done);
-    assert_eq!(ran.out, "started job 0193-0001; watch it with `selvedge jobs watch 0193-0001`\n");
-    assert_eq!(ran.err, "");
+    assert_eq!(ran.out, "0193-0001\n");
+    assert_eq!(ran.err, "started; watch it with `selvedge jobs watch 0193-0001`\n");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn detached_it_still_tells_a_failure_that_came_at_once() {
     let job = example::failed(FailureReason::CollectionBusy, "job 7 holds Article", "");
     let ran = run("backup --detach", [vec![Step::Job(job)]], User::default()).await;
     assert_eq!(ran.exit, ExitCode::Refused);
-    assert!(!ran.out.contains("started"));
+    assert!(ran.out.is_empty() && !ran.err.contains("started"), "{}{}", ran.out, ran.err);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_resumed_job_is_followed_like_any_other() {
     assert_eq!(ran.calls, ["resume 0193-0001", "resume 0193-0001", "watch 0193-0001"]);
     let detached = [vec![Step::Job(example::running()), Step::Hang]];
     let ran = run("jobs resume 0193-0001 --detach", detached, User::default()).await;
-    assert_eq!(ran.out, "started job 0193-0001; watch it with `selvedge jobs watch 0193-0001`\n");
+    assert_eq!(ran.out, "0193-0001\n");
 }
 
 #[tokio::test]

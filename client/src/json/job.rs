@@ -40,6 +40,8 @@ pub struct Job {
     jobs_ahead: u32,
     owner: String,
     caller: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    against_live: bool,
 }
 
 impl From<&v1::Job> for Job {
@@ -73,6 +75,7 @@ impl From<&v1::Job> for Job {
             jobs_ahead: job.jobs_ahead,
             owner: job.owner.clone(),
             caller: job.caller.clone(),
+            against_live: job.against_live,
         }
     }
 }
@@ -171,6 +174,7 @@ struct Warning {
     text: String,
     subjects: Vec<String>,
     count: u64,
+    is_gap: bool,
 }
 
 impl From<&v1::Warning> for Warning {
@@ -180,6 +184,7 @@ impl From<&v1::Warning> for Warning {
             text: warning.text.clone(),
             subjects: warning.subjects.clone(),
             count: warning.count,
+            is_gap: warning.is_gap,
         }
     }
 }

@@ -122,10 +122,11 @@ pub fn partial() -> Job {
         state: JobState::Partial.into(),
         summary: "restore 20261123-160000-0a1b".to_owned(),
         warnings: vec![Warning {
-            reason: "timestamps_not_restored".to_owned(),
-            text: "Weaviate stamps restored objects with the time of the restore".to_owned(),
+            reason: "settings_not_applied".to_owned(),
+            text: "the collection was there already, and keeps its own settings".to_owned(),
             subjects: vec!["Article".to_owned(), "Author".to_owned()],
             count: 3,
+            is_gap: false,
         }],
         ..failed_with(job, FailureReason::ObjectsRefused, "Weaviate refused 3 of 12,345 objects", "")
     }
@@ -164,9 +165,10 @@ pub fn differing() -> Job {
             unreadable,
         ],
         findings_total: 7,
+        against_live: true,
         ..verified()
     };
-    failed_with(job, FailureReason::DifferencesFound, "the cluster does not hold what the backup holds", "")
+    failed_with(job, FailureReason::DifferencesFound, "cluster \"default\" differs from the backup", "")
 }
 
 pub fn failed(reason: FailureReason, message: &str, hint: &str) -> Job {

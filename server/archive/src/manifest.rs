@@ -238,7 +238,7 @@ impl Manifest {
             return Err(unknown_format(id, &outline));
         }
         if !outline.is_checksum_of(bytes) {
-            return Err(corrupt(id, "backup.json was altered: its checksum does not hold"));
+            return Err(corrupt(id, "backup.json was altered: its checksum does not match"));
         }
         if outline.format_version == FORMAT_SEALED {
             let sealed: SealedManifest = serde_json::from_slice(bytes).map_err(broken)?;

@@ -20,6 +20,7 @@ use crate::threads::off_the_async_threads;
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
+use selvedge_model::nearest;
 
 /// A place for backups. Clones share it.
 #[derive(Debug, Clone)]
@@ -317,7 +318,16 @@ impl Repository {
                     "backup {id} in {place} is not finished: job {job_id} still makes it, or has failed to"
                 ),
             ),
-            None => Error::new(Kind::BackupNotFound, format!("there is no backup {id} in {place}")),
+            None => {
+                let error = Error::new(Kind::BackupNotFound, format!("there is no backup {id} in {place}"));
+                // That they cannot be listed is no better reason.
+                if let Ok(catalog) = self.catalog().await
+                    && let Some(near) = nearest(id.as_str(), catalog.committed().map(BackupId::as_str))
+                {
+                    return error.hint(format!("did you mean \"{near}\"?"));
+                }
+                error
+            }
         };
         error.hint("list the backups of the repository")
     }

@@ -26,7 +26,7 @@ pub use digest::{BUCKETS, Buckets, Content, Digest, Digester, Unfit, bucket_of};
 pub use dimensions::{DimensionCount, Dimensions};
 pub use json_text::write_json_text;
 pub use names::{is_collection_name, is_property_name, is_tenant_name, is_vector_name};
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_or};
 pub use range::UuidRange;
 pub use reference::{Beacon, References, parse_references, rename_references};
 pub use remark::{Names, Reason, Remark, RemarkKind, gaps};

@@ -10,6 +10,18 @@ pub fn nearest<N: AsRef<str>>(written: &str, names: impl IntoIterator<Item = N>)
     near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
+/// A hint that names the one that is nearest to what was written, or says something else if none is near.
+pub fn nearest_or<N: AsRef<str>>(
+    written: &str,
+    names: impl IntoIterator<Item = N>,
+    otherwise: impl Into<String>,
+) -> String {
+    match nearest(written, names) {
+        Some(near) => format!("did you mean \"{}\"?", near.as_ref()),
+        None => otherwise.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,5 +33,7 @@ mod tests {
         assert_eq!(nearest("Endpont", names), Some("endpoint"));
         assert_eq!(nearest("acess_key", names), None);
         assert_eq!(nearest("x", names), None);
+        assert_eq!(nearest_or("regoin", names, "list them"), "did you mean \"region\"?");
+        assert_eq!(nearest_or("x", names, "list them"), "list them");
     }
 }

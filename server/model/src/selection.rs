@@ -4,6 +4,7 @@ use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
+use crate::nearest;
 
 /// A list of names and globs to take, and one to leave out. The default takes everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,11 +153,16 @@ impl Term {
             Self::Glob(pattern) => format!("no collection {place} matches \"{pattern}\""),
             Self::Name(name) => format!("collection \"{name}\" does not exist {place}"),
         };
-        let lower = self.text().to_lowercase();
-        let near = names.into_iter().find(|name| name.to_lowercase() == lower);
+        let near = match self {
+            Self::Glob(_) => None,
+            Self::Name(name) => nearest(name, names),
+        };
         let error = Error::new(Kind::CollectionNotFound, text);
         match near {
-            Some(near) => error.hint(format!("names are case-sensitive: did you mean \"{near}\"?")),
+            Some(near) if near.to_lowercase() == self.text().to_lowercase() => {
+                error.hint(format!("names are case-sensitive: did you mean \"{near}\"?"))
+            }
+            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
             None => error.hint("list what there is on the cluster, or in the backup"),
         }
     }
@@ -198,6 +204,7 @@ mod tests {
         assert_eq!(error.to_string(), "no collection on cluster \"default\" matches \"Zebra*\"");
         let error = apply(&["article"], &[]).unwrap_err();
         assert_eq!(error.hint_text(), Some("names are case-sensitive: did you mean \"Article\"?"));
+        assert_eq!(apply(&["Artilce"], &[]).unwrap_err().hint_text(), Some("did you mean \"Article\"?"));
         assert_eq!(apply(&["[z"], &[]).unwrap_err().kind(), Kind::InvalidRequest);
     }
 }

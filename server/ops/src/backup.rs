@@ -22,7 +22,7 @@ use selvedge_archive::{
     Manifest, Repository,
 };
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Reason, Remark, gaps};
+use selvedge_model::{Reason, Remark, RemarkKind, gaps};
 use selvedge_weaviate::Cluster;
 
 use super::outcome::can_pass;
@@ -193,9 +193,12 @@ async fn copy(
 
 /// Among the job's warnings.
 fn warn(job: &Context, remarks: &[Remark], subject: &str) {
-    for Remark { reason, .. } in remarks {
+    for Remark { kind, reason } in remarks {
         let subject = if let Reason::NothingExcluded { term } = reason { term } else { subject };
-        job.progress.warn(reason.name(), reason.to_string(), subject);
+        match kind {
+            RemarkKind::Gap => job.progress.warn_of_gap(reason.name(), reason.to_string(), subject),
+            RemarkKind::Note => job.progress.warn(reason.name(), reason.to_string(), subject),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use selvedge_archive::{BackupId, CollectionReader, FileReader, Repository, Select};
 use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::nearest_or;
 
 use crate::Budget;
 
@@ -38,7 +39,8 @@ pub async fn export(
     if let Some(stray) = tenants.iter().find(|tenant| !is_held(tenant)) {
         let text =
             format!("backup {backup} does not hold a tenant \"{stray}\" of collection \"{collection}\"");
-        return Err(Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive"));
+        let near = nearest_or(stray, held.iter().flatten(), "tenants' names are case-sensitive");
+        return Err(Error::new(Kind::TenantNotFound, text).hint(near));
     }
     let tenants = if tenants.is_empty() { held } else { Some(tenants.iter().cloned().collect()) };
     let export = Export { reader, tenants, budget: budget.clone(), file: 0, open: None };

@@ -1,9 +1,9 @@
-//! What a verification found not to hold.
+//! What a verification found amiss.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What a verification found not to hold.
+/// What a verification found amiss.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Findings {
     /// The first of them.
@@ -56,7 +56,7 @@ impl Findings {
     }
 }
 
-/// Something that does not hold.
+/// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub kind: FindingKind,

@@ -79,6 +79,9 @@ pub struct Warning {
     pub text: String,
     pub subjects: Vec<String>,
     pub count: u64,
+    /// Something is missing: it is, or may be, among what makes the job partial.
+    #[serde(default)]
+    pub is_gap: bool,
 }
 
 /// The progress at one moment.
@@ -166,16 +169,25 @@ impl Progress {
     /// that the text names. Texts can quote
     /// values, and so be all different: those that come after many others of the same reason are counted together.
     pub fn warn(&self, reason: &'static str, text: impl Into<String>, subject: impl Into<String>) {
-        let (mut text, subject) = (text.into(), subject.into());
+        self.add_warning(reason, text.into(), subject.into(), false);
+    }
+
+    /// The same of something that is missing.
+    pub fn warn_of_gap(&self, reason: &'static str, text: impl Into<String>, subject: impl Into<String>) {
+        self.add_warning(reason, text.into(), subject.into(), true);
+    }
+
+    fn add_warning(&self, reason: &'static str, mut text: String, subject: String, is_gap: bool) {
         if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS) {
             text.replace_range(end.., "…");
         }
         let warnings = &mut self.slow().warnings;
-        let of_reason = || warnings.iter().filter(|warning| warning.reason == reason);
+        let is_alike = |warning: &&Warning| warning.reason == reason && warning.is_gap == is_gap;
+        let of_reason = || warnings.iter().filter(is_alike);
         if of_reason().count() >= TEXTS && of_reason().all(|warning| warning.text != text) {
             "others, each for a reason of its own".clone_into(&mut text);
         }
-        match warnings.iter_mut().find(|warning| warning.reason == reason && warning.text == text) {
+        match warnings.iter_mut().find(|warning| is_alike(&&**warning) && warning.text == text) {
             Some(warning) => {
                 warning.count += 1;
                 let is_new = !subject.is_empty() && !warning.subjects.contains(&subject);
@@ -185,7 +197,7 @@ impl Progress {
             }
             None => {
                 let subjects = Some(subject).filter(|subject| !subject.is_empty()).into_iter().collect();
-                warnings.push(Warning { reason: reason.to_owned(), text, subjects, count: 1 });
+                warnings.push(Warning { reason: reason.to_owned(), text, subjects, count: 1, is_gap });
             }
         }
     }
@@ -244,7 +256,7 @@ mod tests {
     fn warnings_are_counted_and_sampled() {
         let progress = Progress::default();
         for n in 0..20 {
-            progress.warn("timestamps_not_restored", "times change", format!("Article/{n}"));
+            progress.warn("setting_added", "a setting is added", format!("Article/{n}"));
         }
         let warnings = progress.snapshot().warnings;
         assert_eq!(warnings.len(), 1);

@@ -1,4 +1,4 @@
-//! Verify: prove that a backup is whole, or that a cluster holds what a backup holds. Changes nothing.
+//! Verify: prove that a backup is intact, or that a cluster matches it. Changes nothing.
 
 mod against_live;
 mod backup;
@@ -11,8 +11,8 @@ use super::{
     VerifyRequest, same_backup,
 };
 use selvedge_archive::{BackupReader, Damage, DamageKind, Repository};
-use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Reason, gaps};
+use selvedge_model::error::{Error, Kind, Result, counted};
+use selvedge_model::{Reason, gaps, nearest_or};
 use selvedge_weaviate::Cluster;
 
 /// Verifies a backup in `repository`, on its own or against `cluster`.
@@ -67,7 +67,7 @@ async fn verify(
     if count > 0 {
         return Err(Error::new(
             Kind::BackupCorrupt,
-            format!("backup {} does not hold: {count} findings", request.backup_id),
+            format!("backup {} is damaged: {}", request.backup_id, counted(count, "finding")),
         )
         .hint("use another backup, or bring its files back from a copy of the repository"));
     }
@@ -78,7 +78,7 @@ async fn verify(
 fn tell_gaps(job: &Context, backup: &BackupReader, names: &[String]) {
     let manifest = backup.manifest();
     let warn = |gap: &Reason, subject: &str| {
-        job.progress.warn("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
+        job.progress.warn_of_gap("backup_incomplete", format!("the backup is not whole: {gap}"), subject);
     };
     gaps(&manifest.remarks).for_each(|gap| warn(gap, manifest.id.as_str()));
     for collection in manifest.collections.iter().filter(|collection| names.contains(&collection.name)) {
@@ -94,7 +94,8 @@ fn names(backup: &BackupReader, request: &VerifyRequest) -> Result<Vec<String>> 
     let selected = request.collections.apply(in_backup, &place)?;
     if let Some(stray) = request.rename.keys().find(|old| !selected.contains(&old.as_str())) {
         let text = format!("\"{stray}\" has another name on the cluster but is not selected {place}");
-        return Err(Error::new(Kind::CollectionNotFound, text));
+        let near = nearest_or(stray, &selected, "choose it, or leave its name alone");
+        return Err(Error::new(Kind::CollectionNotFound, text).hint(near));
     }
     Ok(selected.into_iter().map(str::to_owned).collect())
 }

@@ -1,5 +1,6 @@
 //! Starts jobs, goes on with them, finds them, stops them.
 
+mod named;
 mod running;
 mod shown;
 
@@ -26,7 +27,6 @@ use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{Budget, Context, Failure, Outcome, Places, Request};
 pub use shown::Shown;
-use shown::unknown;
 
 /// While a section that must not be cut holds up the end of the server, the log says so this often.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
@@ -154,7 +154,7 @@ impl Registry {
         if let Some(job) = self.active(id) {
             return Ok(job);
         }
-        let (repository, written) = self.written(id).await?.ok_or_else(|| unknown(id))?;
+        let Some((repository, written)) = self.written(id).await? else { return Err(self.unknown(id).await) };
         self.refuse_to_resume(&repository, &written).await?;
         let before = written.number();
         let mut book = self.book();

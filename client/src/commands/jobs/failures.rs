@@ -42,17 +42,21 @@ fn print(failures: &[ObjectFailure], is_first: bool, session: &mut Session<'_, '
     if failures.is_empty() {
         return Ok(());
     }
-    session.terminal.print(&table(failures, is_first))
+    let room = session.terminal.out_width;
+    session.terminal.print(&table(failures, is_first, room))
 }
 
 /// The headings stand above the first page only.
-fn table(failures: &[ObjectFailure], with_headings: bool) -> String {
+fn table(failures: &[ObjectFailure], with_headings: bool, room: Option<usize>) -> String {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("COLLECTION", Align::Left),
         ("KIND", Align::Left),
         ("REASON", Align::Left),
-    ]);
+    ])
+    .cut("COLLECTION", 16)
+    .cut("REASON", 24)
+    .leave(["KIND"]);
     for failure in failures {
         table.row([
             failure.object_id.clone(),
@@ -61,7 +65,7 @@ fn table(failures: &[ObjectFailure], with_headings: bool) -> String {
             failure.reason.clone(),
         ]);
     }
-    let text = table.render();
+    let text = table.render(room);
     match text.split_once('\n') {
         Some((_, rows)) if !with_headings => rows.to_owned(),
         _ => text,
@@ -82,8 +86,8 @@ mod tests {
 
     #[test]
     fn a_table_of_failures() {
-        snapshot("jobs_failures", table(&example::refused(), true));
-        assert!(!table(&example::refused(), false).contains("REASON"));
+        snapshot("jobs_failures", table(&example::refused(), true, None));
+        assert!(!table(&example::refused(), false, None).contains("REASON"));
     }
 
     #[tokio::test]

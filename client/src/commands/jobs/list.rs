@@ -5,7 +5,7 @@ use selvedge_proto::v1::{Job, ListJobsRequest};
 use crate::commands::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
-use crate::{format, json, words};
+use crate::{format, job_ids, json, words};
 
 pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let mut jobs = Vec::new();
@@ -28,28 +28,35 @@ pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(),
         session.talk(if active_only { "no active jobs" } else { "no jobs yet" });
         return Ok(());
     }
-    session.terminal.print(&table(&jobs))
+    let room = session.terminal.out_width;
+    session.terminal.print(&table(&jobs, room))
 }
 
-fn table(jobs: &[Job]) -> String {
+/// At a terminal, ids are as long as it takes to tell these jobs apart.
+fn table(jobs: &[Job], room: Option<usize>) -> String {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("CREATED", Align::Left),
         ("STATE", Align::Left),
         ("OBJECTS", Align::Right),
         ("JOB", Align::Left),
-    ]);
-    for job in jobs {
+    ])
+    .shorten("CREATED", format::short_time)
+    .cut("JOB", 24)
+    .leave(["OBJECTS", "CREATED"]);
+    let ids: Vec<_> = jobs.iter().map(|job| job.id.as_str()).collect();
+    let ids = if room.is_some() { job_ids::beginnings(&ids) } else { ids };
+    for (job, id) in jobs.iter().zip(ids) {
         let done = job.progress.as_ref().map_or(0, |progress| progress.objects_done);
         table.row([
-            job.id.clone(),
+            id.to_owned(),
             format::time(job.create_time.as_ref()),
             words::state(job.state()),
             format::count(done),
             about(job),
         ]);
     }
-    table.render()
+    table.render(room)
 }
 
 /// What it is to do, and what is not so of every job.
@@ -74,6 +81,16 @@ mod tests {
 
     #[test]
     fn a_table_of_jobs() {
-        snapshot("jobs_list", table(&[example::running(), example::succeeded(), example::interrupted()]));
+        let jobs = [example::running(), example::succeeded(), example::interrupted()];
+        snapshot("jobs_list", table(&jobs, None));
+    }
+
+    #[test]
+    fn at_a_terminal_it_fits() {
+        let with_id = |id: &str| Job { id: id.to_owned(), ..example::interrupted() };
+        let ids = ["01a215a1-a35c-702a-a044-0ad70768f5e3", "01a2159e-994c-763b-a51f-941940696248"];
+        let narrow = table(&ids.map(with_id), Some(80));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        assert!(narrow.contains("\n01a215a1  ") && narrow.contains("\n01a2159e  "), "{narrow}");
     }
 }

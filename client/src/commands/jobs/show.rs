@@ -14,13 +14,14 @@ pub async fn run(id: String, session: &mut Session<'_, '_>) -> Result<(), Failur
     if session.options.json {
         return session.print_json(&json::Job::from(&job));
     }
-    session.terminal.print(&render(&job))
+    let room = session.terminal.out_width;
+    session.terminal.print(&render(&job, room))
 }
 
-fn render(job: &Job) -> String {
+fn render(job: &Job, room: Option<usize>) -> String {
     let mut lines = head(job);
     if !job.collections.is_empty() {
-        lines.push(format!("\n{}", collections(&job.collections)));
+        lines.push(format!("\n{}", collections(&job.collections).render(room)));
     }
     lines.extend(job.warnings.iter().map(|warning| format!("warning: {}", report::warning(warning))));
     lines.extend(report::findings(job));
@@ -66,9 +67,10 @@ fn head(job: &Job) -> Vec<String> {
     lines
 }
 
-fn collections(collections: &[CollectionProgress]) -> String {
+fn collections(collections: &[CollectionProgress]) -> Table {
     let mut table =
-        Table::new([("COLLECTION", Align::Left), ("STATE", Align::Left), ("OBJECTS", Align::Right)]);
+        Table::new([("COLLECTION", Align::Left), ("STATE", Align::Left), ("OBJECTS", Align::Right)])
+            .cut("COLLECTION", 20);
     for collection in collections {
         let progress = collection.progress.unwrap_or_default();
         table.row([
@@ -77,7 +79,7 @@ fn collections(collections: &[CollectionProgress]) -> String {
             text::objects(&progress),
         ]);
     }
-    table.render()
+    table
 }
 
 #[cfg(test)]
@@ -87,9 +89,9 @@ mod tests {
 
     #[test]
     fn jobs_in_full() {
-        snapshot("jobs_show_running", render(&example::running()));
-        snapshot("jobs_show_partial", render(&example::partial()));
-        snapshot("jobs_show_differing", render(&example::differing()));
-        snapshot("jobs_show_interrupted", render(&example::interrupted()));
+        snapshot("jobs_show_running", render(&example::running(), None));
+        snapshot("jobs_show_partial", render(&example::partial(), None));
+        snapshot("jobs_show_differing", render(&example::differing(), None));
+        snapshot("jobs_show_interrupted", render(&example::interrupted(), None));
     }
 }

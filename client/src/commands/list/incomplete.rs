@@ -5,7 +5,7 @@ use selvedge_proto::v1::{IncompleteBackup, ListBackupsRequest};
 use crate::commands::Session;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
-use crate::{format, json, words};
+use crate::{format, job_ids, json, words};
 
 pub async fn run(request: ListBackupsRequest, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let pages = super::pages(request, false, session).await?;
@@ -19,10 +19,12 @@ pub async fn run(request: ListBackupsRequest, session: &mut Session<'_, '_>) -> 
         session.talk("no incomplete backups in this repository");
         return Ok(());
     }
-    session.terminal.print(&table(&backups))
+    let room = session.terminal.out_width;
+    session.terminal.print(&table(&backups, room))
 }
 
-fn table(backups: &[IncompleteBackup]) -> String {
+/// At a terminal, the ids of jobs are as long as it takes to tell these apart.
+fn table(backups: &[IncompleteBackup], room: Option<usize>) -> String {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("SINCE", Align::Left),
@@ -30,18 +32,23 @@ fn table(backups: &[IncompleteBackup]) -> String {
         ("FILES", Align::Right),
         ("SIZE", Align::Right),
         ("JOB", Align::Left),
-    ]);
-    for backup in backups {
+    ])
+    .cut("ID", 20)
+    .shorten("SINCE", format::short_time)
+    .leave(["FILES"]);
+    let jobs: Vec<_> = backups.iter().map(|backup| backup.job_id.as_str()).collect();
+    let jobs = if room.is_some() { job_ids::beginnings(&jobs) } else { jobs };
+    for (backup, job) in backups.iter().zip(jobs) {
         table.row([
             backup.id.clone(),
             format::time(backup.claim_time.as_ref()),
             words::incomplete_state(backup.state()),
             format::count(backup.files),
             format::bytes(backup.bytes),
-            if backup.job_id.is_empty() { "-".to_owned() } else { backup.job_id.clone() },
+            if job.is_empty() { "-".to_owned() } else { job.to_owned() },
         ]);
     }
-    table.render()
+    table.render(room)
 }
 
 #[cfg(test)]
@@ -52,14 +59,14 @@ mod tests {
 
     #[test]
     fn a_table_of_incomplete_backups() {
-        snapshot("list_incomplete", table(&example::incomplete()));
+        snapshot("list_incomplete", table(&example::incomplete(), None));
     }
 
     #[tokio::test]
     async fn they_are_asked_for_and_shown_in_either_form() {
         let ran = run("list --incomplete", [], User::default()).await;
         assert_eq!(ran.exit, ExitCode::Done, "{}", ran.err);
-        assert_eq!(ran.out.trim_end(), table(&example::incomplete()));
+        assert_eq!(ran.out.trim_end(), table(&example::incomplete(), None));
         let json = run("list --incomplete --json", [], User::default()).await;
         assert_eq!(json.out.lines().count(), example::incomplete().len());
     }

@@ -18,7 +18,7 @@ use crate::sealing::{self, Seal};
 use crate::store::Store;
 use crate::store_error::corrupt;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Access, Buckets, Collection, VectorSpace};
+use selvedge_model::{Access, Buckets, Collection, VectorSpace, nearest_or};
 
 /// A committed backup.
 #[derive(Debug, Clone)]
@@ -66,11 +66,12 @@ impl BackupReader {
         let id = &self.manifest.id;
         let Some(summary) = self.manifest.collections.iter().find(|collection| collection.name == name)
         else {
+            let names = self.manifest.collections.iter().map(|collection| &collection.name);
             return Err(Error::new(
                 Kind::CollectionNotFound,
                 format!("backup {id} has no collection \"{name}\""),
             )
-            .hint("its manifest lists what it has"));
+            .hint(nearest_or(name, names, "its manifest lists what it has")));
         };
         let schema: SchemaJson = self.read_json(summary, layout::SCHEMA).await?;
         let files: FilesJson = self.read_json(summary, layout::FILES).await?;

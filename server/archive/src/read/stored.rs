@@ -70,7 +70,7 @@ impl Stored {
         let end = offset + bytes;
         Err(corrupt(
             &self.id,
-            format_args!("{path} was altered: the checksum of its bytes {offset} to {end} does not hold"),
+            format_args!("{path} was altered: the checksum of its bytes {offset} to {end} does not match"),
         ))
     }
 

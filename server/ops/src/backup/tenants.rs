@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::subject::Counted;
 use super::{BackupRequest, InactiveTenants};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, LeftOut, Names, Reason, Remark, Tenant, TenantStatus};
+use selvedge_model::{Collection, LeftOut, Names, Reason, Remark, Tenant, TenantStatus, nearest_or};
 use selvedge_weaviate::Cluster;
 
 /// The tenants that are meant.
@@ -149,10 +149,11 @@ fn named<'t>(
         )
         .hint("name the multi-tenant collections, or leave this one out"));
     }
+    let names = || tenants.iter().map(|tenant| tenant.name.as_str());
     let find = |wanted: &String| {
         tenants.iter().find(|tenant| tenant.name == *wanted).ok_or_else(|| {
             Error::new(Kind::TenantNotFound, format!("collection \"{name}\" has no tenant \"{wanted}\""))
-                .hint("tenants' names are case-sensitive")
+                .hint(nearest_or(wanted, names(), "tenants' names are case-sensitive"))
         })
     };
     request.tenants.iter().filter(|name| !deleted.contains(name)).map(find).collect()

@@ -5,7 +5,7 @@ use crate::PlannedCollection;
 use crate::backup_first::Doomed;
 use crate::limits::has_hashes;
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Tenant, TenantStatus};
+use selvedge_model::{Collection, Tenant, TenantStatus, nearest_or};
 use selvedge_weaviate::Cluster;
 
 /// A collection that is to be cleared.
@@ -39,11 +39,17 @@ async fn find(cluster: &Cluster, name: &str) -> Result<Collection> {
     if let Some(collection) = cluster.collection(name).await? {
         return Ok(collection);
     }
+    // That they cannot be listed is no better reason.
+    let there = cluster.schemas().await.unwrap_or_default();
     Err(Error::new(
         Kind::CollectionNotFound,
         format!("collection \"{name}\" does not exist on cluster \"{}\"", cluster.name()),
     )
-    .hint("give the exact name, not an alias or a pattern"))
+    .hint(nearest_or(name, there.keys(), "give the exact name, not an alias or a pattern")))
+}
+
+fn names(tenants: &[Tenant]) -> impl Iterator<Item = &str> {
+    tenants.iter().map(|tenant| tenant.name.as_str())
 }
 
 async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) -> Result<Vec<Tenant>> {
@@ -64,7 +70,7 @@ async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) 
             Kind::TenantNotFound,
             format!("collection \"{name}\" has no tenant \"{missing}\""),
         )
-        .hint("tenants' names are case-sensitive"));
+        .hint(nearest_or(missing, names(&tenants), "tenants' names are case-sensitive")));
     }
     tenants.retain(|tenant| wanted.is_empty() || wanted.contains(&tenant.name));
     let fixed = |tenant: &&Tenant| !matches!(tenant.status, TenantStatus::Hot | TenantStatus::Cold);

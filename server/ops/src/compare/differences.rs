@@ -309,7 +309,7 @@ fn described(was: &str, is: &str, name: String, what: &str) -> (String, String) 
     let how = match (has(was), has(is)) {
         (true, false) => "is missing",
         (false, _) => "is new",
-        (true, true) => "is another",
+        (true, true) => "differs",
     };
     let text = format!("{what} \"{name}\" {how}");
     (name, text)
@@ -334,5 +334,5 @@ fn how(was: Option<&[Vec<u32>]>, is: Option<&[Vec<u32>]>) -> String {
         return "of another shape".to_owned();
     }
     let differing = before.iter().zip(&after).filter(|(was, is)| was != is).count();
-    format!("another in {differing} of its {} floats", before.len())
+    format!("different in {differing} of its {} floats", before.len())
 }

@@ -155,9 +155,8 @@ impl Checking<'_> {
         found: &Content,
     ) -> Error {
         let name = &self.target.collection.name;
-        let text = format!(
-            "collection \"{name}\" does not hold what the backup holds, although as many objects are there"
-        );
+        let text =
+            format!("collection \"{name}\" differs from the backup, although as many objects are there");
         let error = |text| {
             Error::new(Kind::ContentMismatch, text)
                 .hint("check that nobody else writes to it, then restore again; verify the backup against the cluster to compare the two")

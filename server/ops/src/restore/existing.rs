@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Tenant};
+use selvedge_model::{Collection, Tenant, nearest_or};
 use selvedge_weaviate::{Cluster, compare_schemas};
 use serde_json::Value;
 
@@ -87,7 +87,11 @@ impl Existing {
                         Kind::CollectionNotFound,
                         format!("there is no collection \"{new}\" on cluster \"{}\"", cluster.name()),
                     )
-                    .hint("restore it with its schema, or name the collection that its data is to go into"));
+                    .hint(nearest_or(
+                        new,
+                        there.keys(),
+                        "restore it with its schema, or name the collection that its data is to go into",
+                    )));
                 }
                 None => {}
             }

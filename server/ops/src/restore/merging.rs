@@ -120,7 +120,7 @@ impl Merging {
 /// The failure of a merge that may not change what is there.
 pub fn conflict(collection: &str, conflicting: u64, samples: &[String]) -> Error {
     let (objects, named) = (counted(conflicting, "object"), first_of(samples, conflicting));
-    let text = format!("collection \"{collection}\" holds {objects} otherwise than the backup: {named}");
+    let text = format!("collection \"{collection}\" differs from the backup in {objects}: {named}");
     Error::new(Kind::ObjectConflict, text)
         .hint("say what is to become of them: they can be skipped, or overwritten by what the backup has")
 }

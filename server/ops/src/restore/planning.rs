@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use selvedge_archive::{BackupReader, Manifest};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::gaps;
+use selvedge_model::{gaps, nearest_or};
 use selvedge_weaviate::{Cluster, Creation};
 
 use super::begun::Begun;
@@ -28,8 +28,8 @@ pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, St
     let patched = wanted.settings.patches.keys().map(|old| (old, "patched"));
     if let Some((stray, what)) = renamed.chain(patched).find(|(old, _)| !selected.contains(&old.as_str())) {
         let text = format!("\"{stray}\" is to be {what} but is not restored");
-        return Err(Error::new(Kind::CollectionNotFound, text)
-            .hint(format!("backup {} lists what it has", manifest.id)));
+        let otherwise = format!("backup {} lists what it has", manifest.id);
+        return Err(Error::new(Kind::CollectionNotFound, text).hint(nearest_or(stray, &selected, otherwise)));
     }
     let mut taken = BTreeMap::new();
     for old in &selected {

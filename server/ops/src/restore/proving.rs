@@ -49,8 +49,7 @@ pub async fn prove(
         return Ok(());
     }
     let named = listed(&differing.iter().map(Uuid::to_string).collect::<Vec<_>>());
-    let text =
-        format!("collection \"{name}\" does not hold what was written into it as the backup has it: {named}");
+    let text = format!("collection \"{name}\" differs from what was written into it: {named}");
     Err(Error::new(Kind::ContentMismatch, text)
         .hint("check that nobody else writes to it, then restore again"))
 }

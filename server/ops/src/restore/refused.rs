@@ -220,7 +220,7 @@ impl Desk<'_> {
             FailureKind::PartOfObject => "object_altered",
         };
         let subject = format!("{}/{}", self.collection, failure.object);
-        self.progress.warn(reason, failure.reason.as_str(), subject);
+        self.progress.warn_of_gap(reason, failure.reason.as_str(), subject);
     }
 }
 

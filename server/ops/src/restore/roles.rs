@@ -175,7 +175,7 @@ impl<'a> Granting<'a> {
         if self::there(self.cluster).await?.get(name).is_some_and(|found| found.permits_as(role)) {
             return Ok(Ok(()));
         }
-        self.job.progress.warn("role_not_created", error.to_string(), name.clone());
+        self.job.progress.warn_of_gap("role_not_created", error.to_string(), name.clone());
         self.withheld.insert(name);
         Ok(Err(error))
     }
@@ -205,7 +205,7 @@ impl<'a> Granting<'a> {
                 refused = self.unless_passing(error)?.context(format_args!("role \"{role}\""));
             }
         }
-        self.job.progress.warn("roles_not_given", refused.to_string(), holder.name.clone());
+        self.job.progress.warn_of_gap("roles_not_given", refused.to_string(), holder.name.clone());
         Ok(Err(refused))
     }
 

@@ -14,6 +14,9 @@ use crate::limits::has_hashes;
 use crate::reshape::Shape;
 use crate::{CollectionCounters, MergeCounts, OnConflict, PlannedCollection, Progress};
 
+/// The reason of what the backup itself lacks.
+const NOT_WHOLE: &str = "backup_incomplete";
+
 /// The plan of a restore.
 pub struct Planned {
     /// In the order in which they are made.
@@ -219,7 +222,11 @@ impl Target {
     pub fn warn_of_losses(&self, progress: &Progress) {
         let writes = self.counters.merged().is_none_or(MergeCounts::writes);
         for (reason, text) in self.losses(writes) {
-            progress.warn(reason, text, self.collection.name.clone());
+            let name = self.collection.name.clone();
+            match reason {
+                NOT_WHOLE => progress.warn_of_gap(reason, text, name),
+                _ => progress.warn(reason, text, name),
+            }
         }
     }
 
@@ -228,10 +235,6 @@ impl Target {
         let mut losses = Vec::new();
         let mut lose = |reason, text: &str| losses.push((reason, text.to_owned()));
         if writes && self.rows.values().any(|rows| *rows > 0) {
-            lose(
-                "timestamps_not_restored",
-                "Weaviate sets the creation and update times of restored objects anew; the originals are in the backup",
-            );
             if self.source.spaces().len() < self.source.collection().vector_spaces.len() {
                 lose(
                     "vectors_not_in_backup",
@@ -259,7 +262,7 @@ impl Target {
             let text = "the collection was there already, and keeps its own settings".to_owned();
             losses.push(("settings_not_applied", text));
         }
-        let incomplete = |gap: &Reason| ("backup_incomplete", format!("the backup is not whole: {gap}"));
+        let incomplete = |gap: &Reason| (NOT_WHOLE, format!("the backup is not whole: {gap}"));
         losses.extend(self.gaps.iter().map(incomplete));
         let records = self.source.tenants().unwrap_or_default();
         let is_missing =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use selvedge_archive::{CollectionReader, Select, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Tenant, TenantStatus, UuidRange};
+use selvedge_model::{Tenant, TenantStatus, UuidRange, nearest_or};
 
 use super::source::Source;
 use crate::engine::{FromArchive, Lanes, Page, Sink, Sinks};
@@ -59,6 +59,8 @@ impl Tenants {
     }
 }
 
+const CASE_SENSITIVE: &str = "tenants' names are case-sensitive";
+
 /// Fails if a tenant is to be renamed that none of the collections has.
 pub fn refuse_stray_tenants(wanted: &Wanted, sources: &[Source]) -> Result<()> {
     let has = |source: &Source, name: &String| {
@@ -69,7 +71,9 @@ pub fn refuse_stray_tenants(wanted: &Wanted, sources: &[Source]) -> Result<()> {
         None => Ok(()),
         Some(stray) => {
             let text = format!("tenant \"{stray}\" is to be renamed but is not restored");
-            Err(Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive"))
+            let records = sources.iter().flat_map(|source| source.reader.tenants().unwrap_or_default());
+            let near = nearest_or(stray, records.map(|record| &record.name), CASE_SENSITIVE);
+            Err(Error::new(Kind::TenantNotFound, text).hint(near))
         }
     }
 }
@@ -86,7 +90,8 @@ fn choose(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec
         )
         .hint("name the multi-tenant collections, or leave this one out"));
     };
-    let held = records.iter().filter(|record| record.left_out.is_none());
+    let is_held = |record: &&TenantRecord| record.left_out.is_none();
+    let held = records.iter().filter(is_held);
     let tenant =
         |record: &TenantRecord| Tenant { name: record.name.clone(), status: record.status.creatable() };
     let Some(asked) = asked else {
@@ -100,7 +105,11 @@ fn choose(source: &CollectionReader, name: &str, wanted: &Wanted) -> Result<(Vec
             Kind::TenantNotFound,
             format!("the backup does not hold tenant \"{missing}\" of collection \"{name}\""),
         )
-        .hint("tenants' names are case-sensitive")),
+        .hint(nearest_or(
+            missing,
+            records.iter().filter(is_held).map(|record| &record.name),
+            CASE_SENSITIVE,
+        ))),
         None => Ok((chosen, Some(Arc::new(asked)))),
     }
 }

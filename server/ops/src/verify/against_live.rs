@@ -9,7 +9,7 @@ use crate::engine::Lanes;
 use crate::{Access, CollectionCounters, CollectionState, Context, Finding, FindingKind, VerifyRequest};
 use selvedge_archive::{BackupReader, CollectionReader};
 use selvedge_model::error::{Error, Kind, Result, counted};
-use selvedge_model::{Collection, Digest};
+use selvedge_model::{Collection, Digest, nearest_or};
 use selvedge_weaviate::{Cluster, compare_schemas};
 
 /// What one comparison needs to know of the others.
@@ -71,7 +71,7 @@ pub async fn compare(
     Err(Error::new(
         Kind::DifferencesFound,
         format!(
-            "cluster \"{}\" does not hold what backup {} holds: {at_least}{}",
+            "cluster \"{}\" differs from backup {}: {at_least}{}",
             cluster.name(),
             request.backup_id,
             counted(count, "difference"),
@@ -118,7 +118,7 @@ impl Live {
             found.add(of_collection(FindingKind::SchemaChanged, old, &difference.path, text));
         }
         if let (false, Some(stray)) = (live.multi_tenant, self.request.tenants.first()) {
-            return Err(no_tenant(old, stray));
+            return Err(no_tenant(old, stray, std::iter::empty()));
         }
         let readable = if live.multi_tenant {
             Some(self.readable_tenants(old, &live, &source, found).await?)
@@ -186,7 +186,8 @@ impl Live {
         let known: BTreeSet<_> = records.iter().map(|record| &record.name).collect();
         if let Some(stray) = asked.iter().find(|name| !there.contains_key(**name) && !known.contains(**name))
         {
-            return Err(no_tenant(old, stray));
+            let near = there.keys().chain(known.iter().copied());
+            return Err(no_tenant(old, stray, near));
         }
         let left_out = records.iter().filter(|record| record.left_out.is_some());
         if let Some(left_out) = left_out.map(|record| &record.name).find(|name| asked.contains(name)) {
@@ -220,10 +221,14 @@ impl Live {
     }
 }
 
-fn no_tenant(collection: &str, tenant: &str) -> Error {
+fn no_tenant<'n>(collection: &str, tenant: &str, known: impl Iterator<Item = &'n String>) -> Error {
     let text =
         format!("collection \"{collection}\" has no tenant \"{tenant}\", in the backup or on the cluster");
-    Error::new(Kind::TenantNotFound, text).hint("tenants' names are case-sensitive")
+    Error::new(Kind::TenantNotFound, text).hint(nearest_or(
+        tenant,
+        known,
+        "tenants' names are case-sensitive",
+    ))
 }
 
 /// False if there may be more differences than were found.

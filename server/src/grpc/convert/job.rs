@@ -7,8 +7,8 @@ use crate::grpc::status;
 use crate::jobs::{Rate, Snapshot, State};
 use selvedge_model::error::Error;
 use selvedge_ops::{
-    CollectionSnapshot, CollectionState, Counts, FailureKind, FailurePage, Finding, FindingKind, MergeCounts,
-    ObjectFailure, Operation, Phase, Plan, PlannedCollection, ProgressSnapshot, Warning,
+    CollectionSnapshot, CollectionState, Counts, FailureKind, FailurePage, Finding, FindingKind, Level,
+    MergeCounts, ObjectFailure, Operation, Phase, Plan, PlannedCollection, ProgressSnapshot, Warning,
 };
 
 pub fn job(job: &Snapshot) -> v1::Job {
@@ -43,7 +43,12 @@ pub fn job(job: &Snapshot) -> v1::Job {
         jobs_ahead: job.jobs_ahead,
         owner: job.owner.clone(),
         caller: job.caller.clone().unwrap_or_default(),
+        against_live: is_comparison(&request.operation),
     }
+}
+
+fn is_comparison(operation: &Operation) -> bool {
+    matches!(operation, Operation::Verify(verify) if verify.level == Level::AgainstLive)
 }
 
 /// Failures are small, but their reasons are Weaviate's.
@@ -177,8 +182,9 @@ fn merge(counts: &MergeCounts) -> v1::MergeCounts {
 }
 
 fn warning(warning: &Warning) -> v1::Warning {
-    let Warning { reason, text, subjects, count } = warning;
-    v1::Warning { reason: reason.clone(), text: text.clone(), subjects: subjects.clone(), count: *count }
+    let Warning { reason, text, subjects, count, is_gap } = warning;
+    let (reason, text, subjects) = (reason.clone(), text.clone(), subjects.clone());
+    v1::Warning { reason, text, subjects, count: *count, is_gap: *is_gap }
 }
 
 fn finding(finding: &Finding) -> v1::Finding {

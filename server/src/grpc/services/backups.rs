@@ -120,10 +120,8 @@ impl BackupService for Backups {
         request: Request<v1::ExportBackupRequest>,
     ) -> Result<Response<Self::ExportBackupStream>, Status> {
         let v1::ExportBackupRequest { repository, backup_id, collection, tenants } = request.into_inner();
-        let repository = self.0.places.repository(&repository).map_err(refusal)?;
-        let id = convert::backup_id(&backup_id).map_err(refusal)?;
         convert::tenant_names(&tenants).map_err(refusal)?;
-        repository.check().await.map_err(refusal)?;
+        let (repository, id) = self.backup(&repository, &backup_id).await.map_err(refusal)?;
         let budget = self.0.registry.budget();
         let lines = selvedge_ops::export(&repository, budget, &id, &collection, &tenants).await;
         let parts = lines.map_err(refusal)?.map(|lines| match lines {

@@ -11,6 +11,11 @@ use crate::jobs::Shown;
 pub struct Jobs(pub Desk);
 
 impl Jobs {
+    /// The id of the job that is meant.
+    async fn named(&self, text: &str) -> Result<String, Status> {
+        self.0.registry.resolve(text).await.map_err(refusal)
+    }
+
     fn now(&self, shown: Shown) -> Option<v1::Job> {
         Some(match shown {
             Shown::Here(job) => convert::job(&self.0.registry.snapshot(&job)),
@@ -37,7 +42,8 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::GetJobRequest>,
     ) -> Result<Response<v1::GetJobResponse>, Status> {
-        let shown = self.0.registry.show(&request.into_inner().job_id).await.map_err(refusal)?;
+        let id = self.named(&request.into_inner().job_id).await?;
+        let shown = self.0.registry.show(&id).await.map_err(refusal)?;
         Ok(Response::new(v1::GetJobResponse { job: self.now(shown) }))
     }
 
@@ -47,7 +53,8 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::WatchJobRequest>,
     ) -> Result<Response<Self::WatchJobStream>, Status> {
-        let shown = self.0.registry.show(&request.into_inner().job_id).await.map_err(refusal)?;
+        let id = self.named(&request.into_inner().job_id).await?;
+        let shown = self.0.registry.show(&id).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(shown, |job| v1::WatchJobResponse { job: Some(job) })))
     }
 
@@ -56,7 +63,7 @@ impl JobService for Jobs {
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
         let caller = caller(&request)?;
-        let id = request.into_inner().job_id;
+        let id = self.named(&request.into_inner().job_id).await?;
         self.0.check_job(&caller, &id).await.map_err(refusal)?;
         let shown = self.0.registry.cancel(&id).await.map_err(refusal)?;
         Ok(Response::new(v1::CancelJobResponse { job: self.now(shown) }))
@@ -69,7 +76,8 @@ impl JobService for Jobs {
         request: Request<v1::ResumeJobRequest>,
     ) -> Result<Response<Self::ResumeJobStream>, Status> {
         let caller = caller(&request)?;
-        let job = self.0.resume(&caller, &request.into_inner().job_id).await.map_err(refusal)?;
+        let id = self.named(&request.into_inner().job_id).await?;
+        let job = self.0.resume(&caller, &id).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::ResumeJobResponse { job: Some(job) })))
     }
 
@@ -78,6 +86,7 @@ impl JobService for Jobs {
         request: Request<v1::ListFailuresRequest>,
     ) -> Result<Response<v1::ListFailuresResponse>, Status> {
         let v1::ListFailuresRequest { job_id, page_size, page_token } = request.into_inner();
+        let job_id = self.named(&job_id).await?;
         let token = Some(page_token.as_str()).filter(|token| !token.is_empty());
         let mut size = convert::page_size(page_size);
         loop {

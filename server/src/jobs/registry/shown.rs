@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use selvedge_archive::Repository;
-use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::error::{Kind, Result};
 use selvedge_ops::{FailurePage, Request, list_failures};
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ impl Registry {
                 Ok(Shown::Written(Box::new(self.told(&repository, &written).await?)))
             }
             (Some(job), None) => Ok(Shown::Here(job)),
-            (None, None) => Err(unknown(id)),
+            (None, None) => Err(self.unknown(id).await),
         }
     }
 
@@ -150,8 +150,4 @@ impl Registry {
         // It may be one that could not be written down.
         self.show(id).await.map(|_| FailurePage::default())
     }
-}
-
-pub(super) fn unknown(id: &str) -> Error {
-    Error::new(Kind::JobNotFound, format!("there is no job \"{id}\"")).hint("list the jobs that there are")
 }
