@@ -269,7 +269,9 @@ impl Target {
             |record: &&TenantRecord| record.left_out.is_some_and(|why| why != LeftOut::NotChosen);
         let missing = records.iter().filter(is_missing).count();
         if missing > 0 {
-            let text = format!("{missing} tenants are not in the backup, and are not created");
+            let verb = if missing == 1 { "is" } else { "are" };
+            let missing = counted(missing as u64, "tenant");
+            let text = format!("{missing} {verb} not in the backup, and {verb} not created");
             losses.push(("tenants_not_in_backup", text));
         }
         if records
