@@ -72,7 +72,7 @@ impl<'a> Terminal<'a> {
 
     /// Columns of stderr; None if it is no terminal.
     pub fn err_width(&self) -> Option<usize> {
-        self.err_is_terminal.then_some(self.width)
+        self.err_is_terminal.then(|| (self.size)().1)
     }
 
     /// Writes a piece of the result for people.

@@ -75,7 +75,12 @@ impl Metrics {
                 State::Pending => *queued += 1,
                 State::Running | State::Cancelling => *running += 1,
                 // Since they were listed.
-                State::Succeeded | State::Partial | State::Failed | State::Cancelled | State::Interrupted | State::Refused => {
+                State::Succeeded
+                | State::Partial
+                | State::Failed
+                | State::Cancelled
+                | State::Interrupted
+                | State::Refused => {
                     continue;
                 }
             }

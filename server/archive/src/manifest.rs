@@ -11,7 +11,7 @@ use crate::checksum::Checksum;
 use crate::format::DataFormat;
 use crate::sealing::Seal;
 use crate::store_error::corrupt;
-use selvedge_model::error::{Error, Kind, Result};
+use selvedge_model::error::Result;
 use selvedge_model::{Access, Digest, Remark, gaps};
 
 mod format_1;
@@ -279,6 +279,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use selvedge_model::error::Kind;
+
     use super::text::UNCHECKED;
     use crate::sealing::{Covered, Key};
     use crate::tests::samples::summary;

@@ -12,14 +12,8 @@ use crate::jobs::State;
 
 /// As [`selvedge_ops::Operation::name`] has them.
 pub const KINDS: [&str; 4] = ["backup", "restore", "clear", "verify"];
-const ENDS: [State; 6] = [
-    State::Succeeded,
-    State::Partial,
-    State::Failed,
-    State::Cancelled,
-    State::Interrupted,
-    State::Refused,
-];
+const ENDS: [State; 6] =
+    [State::Succeeded, State::Partial, State::Failed, State::Cancelled, State::Interrupted, State::Refused];
 /// From jobs of a few objects to those of a whole day.
 const SECONDS: [f64; 12] =
     [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0];
