@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -18,6 +20,8 @@ use tonic_health::pb::health_client::HealthClient;
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
 /// It gives its jobs and clients half a minute.
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
+/// <https://www.kernel.org/doc/html/latest/networking/ip-sysctl.html>, `ip_local_port_range`: 32768 and above.
+const PORTS: Range<u16> = 20_000..32_000;
 const POLL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 20;
 /// What the server and the client read from the environment, and that would mix with what they are told here.
@@ -258,9 +262,19 @@ impl ServerProcess {
     }
 }
 
-/// One that nobody listens on now.
+/// One that nobody listens on now. Below those that the system gives to whoever wants any: one of these could have been given away
+/// again before the program listens on it.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id();
+    for _ in 0..PORTS.len() {
+        let number = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + u16::try_from(number % PORTS.len() as u32)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free between {} and {}", PORTS.start, PORTS.end)
 }
 
 async fn is_serving(url: &str) -> bool {

@@ -164,11 +164,7 @@ impl World {
 
     /// Whether anything at all is left of a backup.
     pub fn has_files(&self, id: &str) -> bool {
-        fn any(folder: &Path) -> bool {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).any(|path| if path.is_dir() { any(&path) } else { true })
-        }
-        any(&self.backup_file(id, ""))
+        has_any_file(&self.backup_file(id, ""))
     }
 
     /// The data files of a collection of a backup.
@@ -324,6 +320,12 @@ impl World {
     pub async fn jobs(&self) -> anyhow::Result<JobServiceClient<Channel>> {
         Ok(JobServiceClient::new(self.channel().await?))
     }
+}
+
+/// Whether there is more in a folder than other folders.
+pub fn has_any_file(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| !path.is_dir() || has_any_file(&path))
 }
 
 /// Runs the client against any server.

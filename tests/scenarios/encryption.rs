@@ -72,7 +72,7 @@ pub async fn what_one_server_can_only_write_another_reads(world: &mut World) -> 
     let ran = world.run_on(&writer, &["--json", "backup", "--id", "b", "--tag", "nightly"]).await;
     ensure!(ran.code == 0, "{ran:?}");
     let job = job_id(&ran)?;
-    run(world, &writer, &["clear", "Named", "--yes"], 0, "Named").await?;
+    run(world, &writer, &["clear", "Named", "--yes"], 0, "1 collection").await?;
     run(world, &writer, &["check"], 0, "no identity to read them by").await?;
     let secrets = ["Every", "Named", "Tenanted", "Sharded", "nightly", "moduleConfig", "creation_time"];
     let in_the_open = found(folder, &secrets)?;

@@ -182,7 +182,7 @@ pub async fn a_stopping_server_interrupts_its_jobs(world: &mut World) -> anyhow:
 
 pub async fn a_beginning_of_an_id_is_enough(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 5).await?;
-    world.refuse(&["jobs", "show", "last"], 1, "there are no jobs yet").await?;
+    world.refuse(&["jobs", "show", "last"], 7, "there are no jobs yet").await?;
     let first = job_id(&world.succeed(&["--json", "backup", "--id", "a"]).await?)?;
     let second = job_id(&world.succeed(&["--json", "backup", "--id", "b"]).await?)?;
     // Here, and as it is written down.
@@ -198,7 +198,7 @@ pub async fn a_beginning_of_an_id_is_enough(world: &mut World) -> anyhow::Result
         let several = world.refuse(&["jobs", "show", &first[..6]], 2, "2 jobs begin with").await?;
         ensure!(several.err.contains(&first) && several.err.contains(&second), "{}", several.err);
         world.refuse(&["jobs", "show", &first[..5]], 2, "too short").await?;
-        world.refuse(&["jobs", "show", "ffffffffff"], 1, "there is no job").await?;
+        world.refuse(&["jobs", "show", "ffffffffff"], 7, "there is no job").await?;
         let mistaken = format!("{}ffff", &first[..32]);
         world.refuse(&["jobs", "show", &mistaken], 1, "did you mean").await?;
         world.serve_again(None, None).await?;

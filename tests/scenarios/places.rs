@@ -64,7 +64,7 @@ pub async fn back_up_from_one_and_restore_to_another(world: &mut World) -> anyho
     run(&["backup", "--id", "b", "--cluster", "eu", "--repository", "bucket"], 0, "").await?;
     run(&["backup", "--id", "on-disk", "--cluster", "eu", "--repository", "disk"], 0, "").await?;
     run(&["list", "--repository", "bucket"], 0, "100").await?;
-    run(&["show", "b", "--repository", "disk"], 1, "there is no backup b").await?;
+    run(&["show", "b", "--repository", "disk"], 7, "there is no backup b").await?;
     run(&["restore", "b", "--cluster", "us", "--repository", "bucket"], 0, "").await?;
     same(&before, &Census::take(&other.rest.clone().with_key(KEY), &["Article"]).await?)?;
     run(&["verify", "on-disk", "--against-live", "--cluster", "us", "--repository", "disk"], 0, "").await?;
