@@ -200,7 +200,7 @@ pub async fn a_beginning_of_an_id_is_enough(world: &mut World) -> anyhow::Result
         world.refuse(&["jobs", "show", &first[..5]], 2, "too short").await?;
         world.refuse(&["jobs", "show", "ffffffffff"], 7, "there is no job").await?;
         let mistaken = format!("{}ffff", &first[..32]);
-        world.refuse(&["jobs", "show", &mistaken], 1, "did you mean").await?;
+        world.refuse(&["jobs", "show", &mistaken], 7, "did you mean").await?;
         world.serve_again(None, None).await?;
     }
     Ok(())
