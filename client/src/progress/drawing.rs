@@ -76,7 +76,7 @@ impl Columns {
         let names = job.collections.iter().map(|one| INDENT.len() + text::name(one).chars().count());
         let wanted = names.max().unwrap_or_default().max(LABEL);
         let amounts = job.collections.iter().filter_map(|one| work::of_collection(job, one));
-        let numbers = amounts.chain(work::of_job(job)).map(|amount| amount.widest).max().unwrap_or_default();
+        let numbers = amounts.chain(work::of_job(job)).map(|amount| amount.room()).max().unwrap_or_default();
         let beside = GAP + PERCENT + GAP + numbers;
         // Names come first, then what is said of tenants, then the length of bars.
         let room = width.saturating_sub(beside + GAP + MIN_BAR);

@@ -12,7 +12,7 @@ pub struct Amount {
     /// What the numbers count; empty if they say it themselves.
     unit: &'static str,
     /// Characters that the numbers take at most, as far as that is known before.
-    pub widest: usize,
+    widest: usize,
 }
 
 const OBJECTS: &str = "objects";
@@ -45,6 +45,11 @@ impl Amount {
     /// With what is counted.
     pub fn in_words(&self) -> String {
         format!("{} {}", self.numbers, self.unit).trim_end().to_owned()
+    }
+
+    /// Characters that it takes in short at most.
+    pub fn room(&self) -> usize {
+        self.widest + self.in_short().chars().count() - self.numbers.chars().count()
     }
 
     /// On a terminal it goes without saying that objects are counted.

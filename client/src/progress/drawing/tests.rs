@@ -48,11 +48,15 @@ fn the_beginning_and_the_end() {
         collections: Vec::new(),
         ..example::running()
     };
+    let mut creating = Job { phase: JobPhase::CreatingSchema.into(), ..unmeasured(example::many(13, 0, 0)) };
+    let progress = creating.progress.get_or_insert_default();
+    (progress.phase_done, progress.phase_total) = (4, 26);
     let committing = Job { phase: JobPhase::Committing.into(), ..example::many(20, 20, 0) };
     snapshot(
         "progress_screens_ends",
         drawings(&[
             ("planning", planning),
+            ("creating", creating),
             ("1 at the beginning", unmeasured(example::many(1, 0, 1))),
             ("20 at the beginning", unmeasured(example::many(20, 0, 2))),
             ("300 at the beginning", unmeasured(example::many(300, 0, 30))),
