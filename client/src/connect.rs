@@ -90,7 +90,7 @@ impl Trust {
 
     /// With what is meant where no scheme was typed: whoever names certificates means TLS.
     fn with_scheme(&self, url: &str) -> String {
-        let is_tls = self.ca_file.is_some() || self.client_cert.is_some();
+        let is_tls = self.ca_file.is_some() || self.client_cert.is_some() || self.client_key.is_some();
         match url.contains("://") {
             true => url.to_owned(),
             false if is_tls => format!("https://{url}"),

@@ -32,8 +32,8 @@ const PAUSES: [Duration; 5] = [
 const STABLE: Duration = Duration::from_secs(5);
 /// How long to wait for the status behind a terminal message.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Whoever detaches still waits so long for a refusal: many plans are made by then.
-const REFUSED_WITHIN: Duration = Duration::from_millis(150);
+/// Whoever detaches still waits for the plan, and so for a refusal, which no list of jobs tells later; but no longer than this.
+const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How far a job was followed.
 #[derive(Debug)]
@@ -155,9 +155,11 @@ async fn unless_refused(started: Job, mut stream: JobStream) -> Followed {
     }
 }
 
-/// Whether it can still be refused.
+/// Whether it can still be refused, and soon: what waits for other jobs may wait for long.
 fn plans(job: &Job) -> bool {
-    !words::has_ended(job.state()) && matches!(job.phase(), JobPhase::Unspecified | JobPhase::Planning)
+    !words::has_ended(job.state())
+        && job.jobs_ahead == 0
+        && matches!(job.phase(), JobPhase::Unspecified | JobPhase::Planning)
 }
 
 /// The job with the reason from the status behind it, should it have none itself.
@@ -223,7 +225,7 @@ impl Break {
         match (self, last) {
             (Self::Failed(failure), _) => failure,
             (Self::Refused(status), Some(job)) if is_unknown_job(&status) => {
-                Failure::new(ExitCode::Failed, format!("the server does not know job {} any more", job.id))
+                Failure::new(ExitCode::NotFound, format!("the server does not know job {} any more", job.id))
                     .hint("see `selvedge jobs list` for the jobs it knows, and `selvedge list` for what is complete")
             }
             (Self::Refused(status), _) => Failure::of_status(&status, url, asked),

@@ -1,7 +1,7 @@
 //! Ids of jobs as they are shown at a terminal: the server takes any beginning of an id that only one job has.
 
-/// Shorter ones would soon be those of other jobs, too.
-const LEAST: usize = 8;
+/// The whole time that an id begins with: shorter ones are soon those of other jobs, too, which may not be shown.
+const LEAST: usize = 13;
 
 /// The same beginning of each id, as long as it takes to tell them apart.
 pub fn beginnings<'i>(ids: &[&'i str]) -> Vec<&'i str> {
@@ -23,10 +23,10 @@ mod tests {
         let a = "01a215a1-a35c-702a-a044-0ad70768f5e3";
         let b = "01a215a1-a36c-702a-a044-0ad70768f5e3";
         let c = "01a2159e-994c-763b-a51f-941940696248";
-        assert_eq!(beginnings(&[a, c]), ["01a215a1", "01a2159e"]);
+        assert_eq!(beginnings(&[a, c]), ["01a215a1-a35c", "01a2159e-994c"]);
         assert_eq!(
             beginnings(&[a, b, c, a]),
-            ["01a215a1-a35", "01a215a1-a36", "01a2159e-994", "01a215a1-a35"]
+            ["01a215a1-a35c", "01a215a1-a36c", "01a2159e-994c", "01a215a1-a35c"]
         );
         assert_eq!(beginnings(&[""]), [""]);
         assert!(beginnings(&[]).is_empty());

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rustix::fs::Mode;
 use secrecy::ExposeSecret;
@@ -20,6 +21,9 @@ use tokio::net::TcpListener;
 /// the disk. More would only take turns on the processor, and each holds what it works with.
 const BLOCKING_THREADS: usize = 4;
 
+/// All jobs have ended when this is waited for.
+const LAST_FILES: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     // What is in the collections is nobody else's business: files and folders are made for this user alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -29,7 +33,12 @@ fn main() -> ExitCode {
         .max_blocking_threads(BLOCKING_THREADS)
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(start()),
+        Ok(runtime) => {
+            let code = runtime.block_on(start());
+            // A folder that hangs would keep the process as long as it hangs.
+            runtime.shutdown_timeout(LAST_FILES);
+            code
+        }
         Err(error) => {
             fail(&Error::new(Kind::Internal, "cannot start the runtime's threads").caused_by(error))
         }

@@ -115,8 +115,10 @@ impl Metrics {
         if let Some(seconds) = lifecycle.seconds() {
             self.jobs.seconds.get_or_create(&OfKind { kind }).observe(seconds);
         }
+        let is_made = matches!(lifecycle.state, State::Succeeded | State::Partial)
+            && matches!(job.request.operation, Operation::Backup(_));
         // What is destroyed may have been backed up first.
-        if !matches!(job.request.operation, Operation::Verify(_)) {
+        if is_made || lifecycle.report.backed_up.is_some() {
             self.catalog_changed();
         }
     }

@@ -136,9 +136,13 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
             return session.print_json(&json::Backup::from(&young));
         }
         let made = format::time(young.end_time.as_ref());
-        return session
-            .terminal
-            .print(&format!("nothing to do: backup {} of {made} is young enough", young.id));
+        let nothing = format!("nothing to do: backup {} of {made} is young enough", young.id);
+        if args.detach {
+            // There is no job whose id could be printed.
+            session.talk(&nothing);
+            return Ok(());
+        }
+        return session.terminal.print(&nothing);
     }
     run_job(Call::Backup(request), args.detach, session).await
 }

@@ -96,8 +96,8 @@ async fn prune(
 
 /// Shows what will be removed and has it confirmed.
 async fn confirm(plan: &PruneBackupsResponse, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let room = session.terminal.err_width();
-    session.terminal.say(&render(plan, true, room));
+    // What is about to be removed is named in full.
+    session.terminal.say(&render(plan, true, None));
     if !session.terminal.interactive {
         if session.options.json {
             session.print_json(&json::Prune::new(plan, true))?;

@@ -147,7 +147,7 @@ async fn a_start_without_an_answer_is_repeated_with_its_request_id() {
 async fn a_server_that_forgot_the_job_is_told_of() {
     let gone = vec![Step::Status(status(Code::NotFound, FailureReason::JobNotFound, "no job"))];
     let ran = run("backup", [vec![Step::Job(example::running()), reset()], gone], User::default()).await;
-    assert_eq!(ran.exit, ExitCode::Failed);
+    assert_eq!(ran.exit, ExitCode::NotFound);
     assert!(ran.err.contains("the server does not know job 0193-0001 any more"), "{}", ran.err);
 }
 

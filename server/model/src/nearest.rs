@@ -1,12 +1,17 @@
 //! What somebody is likely to have meant.
 
+/// Of so many names nobody has mistyped one by chance, and all of them take too long.
+const MOST_NAMES: usize = 10_000;
+
 /// The one of these names that is hardly different from what was written; None if none is.
 pub fn nearest<N: AsRef<str>>(written: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
     let written = written.to_lowercase();
     // A third of it may be wrong; of a short word at least one letter, or two that changed places.
-    let most = (written.chars().count() / 3).max(1);
+    let length = written.chars().count();
+    let most = (length / 3).max(1);
+    let is_as_long = |name: &N| name.as_ref().chars().count().abs_diff(length) <= most;
     let distance = |name: &N| strsim::damerau_levenshtein(&written, &name.as_ref().to_lowercase());
-    let near = names.into_iter().map(|name| (distance(&name), name));
+    let near = names.into_iter().take(MOST_NAMES).filter(is_as_long).map(|name| (distance(&name), name));
     near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 

@@ -88,7 +88,6 @@ fn is_refusal(cause: Kind) -> bool {
             | Kind::RepositoryUnknown
             | Kind::CollectionExists
             | Kind::BackupExists
-            | Kind::ObjectConflict
     )
 }
 

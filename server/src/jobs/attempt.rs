@@ -145,7 +145,7 @@ impl Ending {
     /// Writes down how it ended, and takes away what nobody needs any more. Can be called again if it fails.
     pub async fn write(&self, end: &EndJson) -> Result<()> {
         if end.state == State::Refused {
-            return self.forget().await;
+            return self.forget(end).await;
         }
         let Self { folder, number, held } = self;
         if !folder.create_covered(&end_file(*number), end).await? {
@@ -169,8 +169,10 @@ impl Ending {
     }
 
     /// Of a call that was refused nothing is kept.
-    async fn forget(&self) -> Result<()> {
+    async fn forget(&self, end: &EndJson) -> Result<()> {
         let Self { folder, number, held } = self;
+        // Should it not be removed, nobody takes it for a job that can be gone on with. If even that fails, removing may not.
+        let ended = folder.create_covered(&end_file(*number), end).await;
         for (folder, name) in held {
             folder.delete(&[name]).await?;
         }
@@ -181,7 +183,8 @@ impl Ending {
         // What is left without it is no job that could be gone on with.
         folder.delete(&[JOB]).await?;
         let names: Vec<_> = folder.list("").await?.into_iter().map(|file| file.name).collect();
-        folder.delete(&names).await
+        folder.delete(&names).await?;
+        ended.map(drop)
     }
 }
 

@@ -89,6 +89,7 @@ impl Book {
             self.by_request.insert(request_id.clone(), job.id);
         }
         self.ended.retain(|ended| *ended != job.id);
+        self.refused.retain(|refused| *refused != job.id);
         self.waiting.push(job.id);
         self.jobs.insert(job.id, job);
     }
@@ -109,6 +110,7 @@ impl Book {
     pub fn refuse(&mut self, id: Uuid, history: usize) {
         self.begin(id);
         self.by_request.retain(|_, job| *job != id);
+        self.remembered.retain(|_, (job, _)| *job != id);
         self.refused.push_back(id);
         while self.refused.len() > history {
             if let Some(oldest) = self.refused.pop_front() {

@@ -1,12 +1,14 @@
 //! Finding the job that somebody means: by its id, a beginning of it, or as the last one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::nearest_or;
 use uuid::Uuid;
 
 use super::Registry;
+use crate::jobs::{Job, State};
 
 /// Stands for the newest job.
 const LAST: &str = "last";
@@ -28,7 +30,8 @@ impl Registry {
         if text != LAST && digits.is_none() {
             return Err(unknown(text));
         }
-        let known = self.known_ids().await?;
+        // What cannot be listed may hold the one that is meant: none but that one is to be cancelled, or gone on with.
+        let known = self.known_ids(|_, error| Err(error)).await?;
         match digits {
             None => {
                 let newest = known.last().map(Uuid::to_string);
@@ -41,21 +44,25 @@ impl Registry {
     /// That there is no such job, and which one may have been meant.
     pub(super) async fn unknown(&self, id: &str) -> Error {
         // That they cannot be listed is no better reason.
-        let known = self.known_ids().await.unwrap_or_default();
-        unknown(id).hint(nearest_or(id, known.iter().map(Uuid::to_string), LIST))
+        let known = self.known_ids(|repository, error| {
+            tracing::warn!(repository, %error, "its jobs cannot be listed");
+            Ok(())
+        });
+        let known = known.await.unwrap_or_default();
+        // One that was refused is known, and cannot be had all the same.
+        let others = known.iter().map(Uuid::to_string).filter(|other| other != id);
+        unknown(id).hint(nearest_or(id, others, LIST))
     }
 
-    /// Of this server's jobs, and of all that are written down.
-    async fn known_ids(&self) -> Result<BTreeSet<Uuid>> {
-        let mut known: BTreeSet<Uuid> = self.book().newest_first(None).map(|job| job.id).collect();
+    /// Of this server's jobs, and of all that are written down. `unlisted` hears of repositories whose jobs cannot be listed.
+    async fn known_ids(&self, unlisted: fn(&str, Error) -> Result<()>) -> Result<BTreeSet<Uuid>> {
+        let is_job = |job: &&Arc<Job>| job.state() != State::Refused;
+        let mut known: BTreeSet<Uuid> =
+            self.book().newest_first(None).filter(is_job).map(|job| job.id).collect();
         for repository in self.places.repositories() {
             match repository.job_ids().await {
                 Ok(ids) => known.extend(ids.iter().filter_map(|id| Uuid::try_parse(id).ok())),
-                Err(error) if known.is_empty() => return Err(error),
-                // What is here can be found all the same.
-                Err(error) => {
-                    tracing::warn!(repository = repository.name(), %error, "its jobs cannot be listed");
-                }
+                Err(error) => unlisted(repository.name(), error)?,
             }
         }
         Ok(known)
