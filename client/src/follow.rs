@@ -32,8 +32,8 @@ const PAUSES: [Duration; 5] = [
 const STABLE: Duration = Duration::from_secs(5);
 /// How long to wait for the status behind a terminal message.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Whoever detaches still waits for the plan, and so for a refusal, which no list of jobs tells later; but no longer than this.
-const REFUSED_WITHIN: Duration = Duration::from_secs(10);
+/// Whoever detaches still waits so long for a refusal: many plans are made by then. What is refused later `jobs watch` tells.
+const REFUSED_WITHIN: Duration = Duration::from_millis(150);
 
 /// How far a job was followed.
 #[derive(Debug)]
