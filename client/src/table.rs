@@ -1,6 +1,6 @@
 //! Tables of plain text.
 
-use crate::format;
+use crate::format::{self, shorten_middle};
 
 /// A longer cell is cut: nobody reads it, and it would push all others off the screen.
 const WIDEST: usize = 300;
@@ -126,7 +126,7 @@ impl Table {
     fn lines(&self, shown: &[usize], texts: &[Vec<String>], widths: &[usize]) -> String {
         let line = |cells: &Vec<String>| {
             let cells = cells.iter().zip(widths).zip(shown).map(|((cell, &wide), &column)| {
-                let cell = cut_in_the_middle(cell, wide);
+                let cell = shorten_middle(cell, wide);
                 // Not by a format string: what is wider than 65,535 characters would make it panic.
                 let room = " ".repeat(wide.saturating_sub(width(&cell)));
                 match self.columns[column].align {
@@ -157,18 +157,6 @@ fn total(widths: &[usize]) -> usize {
 
 fn width(cell: &str) -> usize {
     cell.chars().count()
-}
-
-/// Both ends of a name tell it from others.
-fn cut_in_the_middle(text: &str, room: usize) -> String {
-    let length = width(text);
-    if length <= room {
-        return text.to_owned();
-    }
-    let kept = room.saturating_sub(1);
-    let end = kept / 2;
-    let beginning = text.chars().take(kept - end);
-    beginning.chain(std::iter::once('…')).chain(text.chars().skip(length - end)).take(room).collect()
 }
 
 #[cfg(test)]
@@ -220,13 +208,5 @@ mod tests {
         assert_eq!(last(27), "Arti…026  2026-11-23 16:00Z");
         // There is a limit to what can be done.
         assert_eq!(last(5), last(27));
-    }
-
-    #[test]
-    fn names_keep_both_ends() {
-        assert_eq!(cut_in_the_middle("Article", 7), "Article");
-        assert_eq!(cut_in_the_middle("AVeryLongName", 8), "AVer…ame");
-        assert_eq!(cut_in_the_middle("AVery", 1), "…");
-        assert_eq!(cut_in_the_middle("AVery", 0), "");
     }
 }

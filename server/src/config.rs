@@ -23,6 +23,7 @@ use selvedge_model::error::{Error, Result};
 use selvedge_ops::Budget;
 use selvedge_weaviate::ClusterConfig;
 
+pub use encryption::passphrase_in;
 pub use flags::{Command, Flags, KeyCommand};
 pub use log::{Log, LogFormat};
 pub use security::Security;

@@ -105,9 +105,9 @@ impl Repository {
         }
         let files = match self.mark_removal(id).await {
             Ok(files) => files,
-            // Nothing is gone: it stays a backup that can be used.
+            // Nothing is gone: it stays a backup that can be used, from when its mark lapses if that cannot be removed either.
             Err(error) => {
-                self.spare(doomed).await?;
+                let _ = self.spare(doomed).await;
                 return Err(error);
             }
         };

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::bucket::Bucket;
@@ -325,19 +326,54 @@ const LIST_AGAIN: [Duration; 4] = [
     Duration::from_millis(1500),
     Duration::from_secs(5),
 ];
+/// A list that failed after longer than this was waited for by the client already, or would fail again as late.
+const LIST_AGAIN_WITHIN: Duration = Duration::from_secs(30);
 
-/// A list whose text breaks off is not asked for again by the client, as that of an object is.
+/// A list whose text breaks off is not asked for again by the client, as that of an object is. For one that was never answered
+/// the client has spent its retry budget, which is not spent again here.
 async fn listed_again<T, F>(list: impl Fn() -> F) -> object_store::Result<T>
 where
     F: Future<Output = object_store::Result<T>>,
 {
     for pause in LIST_AGAIN {
+        let start = Instant::now();
         match list().await {
-            Err(error) if Answer::of(&error).is_some_and(|answer| answer.leaves_open()) => {
+            Err(error)
+                if start.elapsed() < LIST_AGAIN_WITHIN
+                    && Answer::of(&error).is_some_and(|answer| answer.leaves_open()) =>
+            {
                 tokio::time::sleep(pause).await;
             }
             listed => return listed,
         }
     }
     list().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use object_store::client::{HttpError, HttpErrorKind};
+
+    use super::*;
+
+    /// How often a list is asked for that breaks off after so long.
+    async fn asked(after: Duration) -> usize {
+        let asked = AtomicUsize::new(0);
+        let list = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(after).await;
+            let source = Box::new(HttpError::new(HttpErrorKind::Interrupted, std::io::Error::other("reset")));
+            Err::<(), _>(object_store::Error::Generic { store: "test", source })
+        };
+        listed_again(list).await.unwrap_err();
+        asked.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_breaks_off_is_asked_for_again_unless_that_took_a_retry_budget() {
+        assert_eq!(asked(Duration::from_secs(1)).await, LIST_AGAIN.len() + 1);
+        assert_eq!(asked(Duration::from_secs(600)).await, 1);
+    }
 }

@@ -3,12 +3,11 @@
 
 use std::path::Path;
 
-use secrecy::SecretString;
 use selvedge_archive::{BackupId, Repository, Rewrapped};
 use selvedge_model::error::{Error, Result};
 use serde::Serialize;
 
-use crate::config::{Config, RepositoryPlace};
+use crate::config::{Config, RepositoryPlace, passphrase_in};
 
 /// The keys of a backup's data files, for `footer_key` of pyarrow, `ParquetDecryptionProperties` of polars and others.
 #[derive(Debug, Serialize)]
@@ -52,7 +51,7 @@ pub async fn rewrap(config: &Config, name: &str, new_passphrase: Option<&Path>) 
     let old = place.config.encryption.as_ref().and_then(|encryption| encryption.passphrase.as_ref());
     match (old, new_passphrase) {
         (Some(old), Some(file)) => {
-            let new = passphrase_in(file)?;
+            let new = passphrase_in("--new-passphrase-file", file)?;
             repository.change_passphrase(old, &new).await.map(|()| Rewrapped::default())
         }
         (Some(_), None) => {
@@ -65,17 +64,6 @@ pub async fn rewrap(config: &Config, name: &str, new_passphrase: Option<&Path>) 
                 .hint("name the recipients in the configuration, and leave out --new-passphrase-file"))
         }
         (None, None) => repository.rewrap_keys().await,
-    }
-}
-
-fn passphrase_in(file: &Path) -> Result<SecretString> {
-    let place = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::invalid("new_passphrase_file", format!("{place} cannot be read")).caused_by(error)
-    })?;
-    match text.trim() {
-        "" => Err(Error::invalid("new_passphrase_file", format!("{place} holds no passphrase"))),
-        text => Ok(SecretString::from(text)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may open what a repository holds: recipients, identities and passphrases, none of which is ever an argument.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use secrecy::SecretString;
@@ -77,16 +77,29 @@ impl Secret<'_> {
     fn one_of<const N: usize>(&self, ways: [Option<Result<String>>; N]) -> Result<Option<SecretString>> {
         let mut given = ways.into_iter().flatten();
         let Some(first) = given.next() else { return Ok(None) };
-        let wrong =
-            |what: &str| Error::invalid("encryption", format!("{}: its {} {what}", self.place, self.what));
         if given.next().is_some() {
-            return Err(wrong("is given in more than one way"));
+            return Err(self.wrong("is given in more than one way"));
         }
-        match first?.trim() {
-            "" => Err(wrong("is empty")),
-            text => Ok(Some(SecretString::from(text))),
+        self.of(&first?).map(Some)
+    }
+
+    /// Without the line's end that files and programs leave behind it.
+    fn of(&self, text: &str) -> Result<SecretString> {
+        match text.trim() {
+            "" => Err(self.wrong("is empty")),
+            text => Ok(SecretString::from(text)),
         }
     }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::invalid("encryption", format!("{}: its {} {what}", self.place, self.what))
+    }
+}
+
+/// That of a file which `flag` names, read as the server reads it when it starts.
+pub fn passphrase_in(flag: &str, file: &Path) -> Result<SecretString> {
+    let text = read_secret("the command", flag, &file.display().to_string())?;
+    Secret { what: "passphrase", place: flag }.of(&text)
 }
 
 fn from_variable(place: &str, name: &str, environment: &[(String, String)]) -> Result<String> {

@@ -18,16 +18,8 @@ pub fn repositories(
     if is_named || sections.is_empty() {
         let origins = (sources.origin("repository"), sources.origin("retry_budget"));
         places.push((of_flags(sources, environment)?, origins));
-    } else if sections.values().all(|section| !section.has("encryption"))
-        && encryption::of_flags(sources, environment)?.is_some()
-    {
-        let text = format!(
-            "--recipient, --identity-file and passphrases of the environment are for --repository, and {} has repositories of its own",
-            sources.file.name
-        );
-        return Err(
-            Error::invalid("encryption", text).hint("write them under [repositories.NAME.encryption] there")
-        );
+    } else {
+        refuse_strays(sources, environment)?;
     }
     for (name, section) in sections {
         // Whoever names another place does not want the settings of the file for it.
@@ -43,6 +35,21 @@ pub fn repositories(
         Ok(RepositoryPlace { config, ..place })
     };
     places.into_iter().map(place).collect()
+}
+
+/// What is for the repository of the flags, where there is none.
+fn refuse_strays(sources: &Sources, environment: &[(String, String)]) -> Result<()> {
+    // The variable may be one that a section names.
+    let is_named = sources.file.repositories.values().any(|section| section.has("encryption"));
+    let variables = if is_named { &[] } else { environment };
+    if encryption::of_flags(sources, variables)?.is_none() {
+        return Ok(());
+    }
+    let text = format!(
+        "--recipient, --identity-file and passphrases of the environment are for --repository, and {} has repositories of its own",
+        sources.file.name
+    );
+    Err(Error::invalid("encryption", text).hint("write them under [repositories.NAME.encryption] there"))
 }
 
 fn of_flags(sources: &Sources, environment: &[(String, String)]) -> Result<RepositoryPlace> {

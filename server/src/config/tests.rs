@@ -236,4 +236,10 @@ fn what_is_for_a_default_that_is_not_there_is_not_left_aside() {
     let repositories = "[repositories.a]\nurl = '/tmp'";
     assert!(load_file(repositories, &[("SELVEDGE_PASSPHRASE", "hunter2")], &[]).is_err());
     assert!(load_file(repositories, &[("SELVEDGE_PASSPHRASE", "x")], &["--repository", "/tmp"]).is_ok());
+    // A section that is encrypted may name the variable, and has no use for the flags.
+    let encrypted = "[repositories.a]\nurl = '/tmp'\n[repositories.a.encryption]\npassphrase_variable = 'SELVEDGE_PASSPHRASE'";
+    let variable = [("SELVEDGE_PASSPHRASE", "hunter2")];
+    assert!(load_file(encrypted, &variable, &[]).is_ok());
+    let told = load_file(encrypted, &variable, &["--recipient", "age1x"]).unwrap_err().to_string();
+    assert!(told.contains("--recipient"), "{told}");
 }

@@ -9,7 +9,7 @@ use super::target::{Target, Targets};
 use crate::compare::{Comparison, Expected, Verdict};
 use crate::engine::Lanes;
 use crate::journal::Ledger;
-use crate::{Check, Context};
+use crate::{Check, CollectionCounters, Context};
 use selvedge_model::Content;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
@@ -125,7 +125,7 @@ impl Checking<'_> {
         let (found, _) = comparison.content(expected.parts()).await?;
         match expected.compare(&found) {
             Verdict::Same => Ok(()),
-            verdict => Err(self.mismatch(&comparison, &expected, &verdict, &found).await),
+            verdict => Err(self.mismatch(comparison, &expected, &verdict, &found).await),
         }
     }
 
@@ -149,7 +149,7 @@ impl Checking<'_> {
 
     async fn mismatch(
         &self,
-        comparison: &Comparison<'_>,
+        comparison: Comparison<'_>,
         expected: &Expected,
         verdict: &Verdict,
         found: &Content,
@@ -161,6 +161,8 @@ impl Checking<'_> {
             Error::new(Kind::ContentMismatch, text)
                 .hint("check that nobody else writes to it, then restore again; verify the backup against the cluster to compare the two")
         };
+        // The objects are counted already.
+        let comparison = Comparison { counters: Arc::new(CollectionCounters::unseen()), ..comparison };
         match comparison.differences(expected, verdict, found, NAMED).await {
             Ok(found) => {
                 let named: BTreeSet<_> = found.findings.into_iter().map(|finding| finding.text).collect();
