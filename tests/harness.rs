@@ -9,6 +9,7 @@ pub mod object_server;
 pub mod programs;
 pub mod raw_codec;
 pub mod rest;
+pub mod schemas;
 pub mod seed;
 pub mod stage;
 pub mod tls_front;

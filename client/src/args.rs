@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, clear, collections, completions, export, import, jobs, keeping, list, prune, restore,
-    show, verify,
+    backup, check, clear, collections, completions, export, import, jobs, keeping, list, man, prune, restore,
+    show, status, verify,
 };
 use crate::{connect, exit};
 
@@ -95,10 +95,12 @@ pub enum Command {
     Release(keeping::ReleaseArgs),
     Prune(prune::Args),
     Collections(collections::Args),
+    Status(status::Args),
     Check(check::Args),
     #[command(visible_alias = "job")]
     Jobs(jobs::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[cfg(test)]
@@ -131,7 +133,9 @@ mod tests {
             "release",
             "prune",
             "collections",
+            "status",
             "check",
+            "man",
             "completions",
             "jobs",
         ];
@@ -192,6 +196,10 @@ mod tests {
             "selvedge verify",
             "selvedge verify b --level rows --against-live",
             "selvedge verify b --max-findings 0",
+            "selvedge verify b --all",
+            "selvedge verify --all --against-live",
+            "selvedge verify b --inactive-tenants activate",
+            "selvedge show b --tenants",
             "selvedge backup --inactive-tenants maybe",
             "selvedge backup --dry-run --detach",
         ] {

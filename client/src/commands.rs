@@ -10,20 +10,21 @@ pub mod import;
 pub mod jobs;
 pub mod keeping;
 pub mod list;
+pub mod man;
 pub mod prune;
 pub mod restore;
 pub mod show;
+mod starting;
+pub mod status;
 pub mod verify;
 
-use selvedge_proto::v1::Job;
 use serde::Serialize;
 use tonic::{Response, Status};
 
 use crate::connect::Server;
 use crate::failure::{Asked, Failure};
-use crate::follow::{self, Call, Followed};
-use crate::progress::Progress;
-use crate::{Options, Terminal, json, report};
+use crate::{Options, Terminal, json};
+use starting::{Starting, run_job};
 
 /// What a command works with.
 pub struct Session<'s, 't> {
@@ -46,6 +47,22 @@ impl Session<'_, '_> {
         self.terminal.print_verbatim(&json::line(value))
     }
 
+    /// All there is of a list. `page` gets the token of a page, and returns what is on it, and the token of the next one.
+    pub async fn all_pages<T>(
+        &mut self,
+        mut page: impl AsyncFnMut(&mut Self, String) -> Result<(Vec<T>, String), Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        let (mut all, mut token) = (Vec::new(), String::new());
+        loop {
+            let (more, next) = page(self, token).await?;
+            all.extend(more);
+            if next.is_empty() {
+                return Ok(all);
+            }
+            token = next;
+        }
+    }
+
     /// Waits for the answer of a call that is no job.
     pub async fn answer<T>(
         &mut self,
@@ -56,23 +73,4 @@ impl Session<'_, '_> {
             .map(Response::into_inner)
             .map_err(|status| Failure::of_status(&status, self.server.url(), &self.asked))
     }
-}
-
-/// Starts a job, or attaches to one, and reports how it ended; with `detach` only that it was started.
-async fn run_job(call: Call, detach: bool, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let progress = Progress::choose(session.options, session.terminal);
-    match follow::follow(call, detach, progress, session).await? {
-        Followed::Ended(job) => report::ended(&job, session),
-        Followed::Started(job) => started(&job, session),
-    }
-}
-
-fn started(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    if session.options.json {
-        return session.print_json(&json::Message::Status(json::Job::from(job)));
-    }
-    let id = &job.id;
-    session.talk(&format!("started; watch it with `selvedge jobs watch {id}`"));
-    // Nothing but the id: a script wants to keep it.
-    session.terminal.print(id)
 }

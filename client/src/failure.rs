@@ -106,13 +106,18 @@ impl Failure {
 
     /// Tells it: on stderr, and with `--json` also as the last line of the result.
     pub fn show(&self, options: &Options, terminal: &mut Terminal<'_>) {
-        terminal.say_labelled(self.label(), &self.message);
-        if !self.hint.is_empty() {
-            terminal.say_labelled(Label::Next, &self.hint);
-        }
+        self.tell(terminal);
         if options.json {
             // If this cannot be written either, the exit code still says it.
             let _ = terminal.print_verbatim(&json::line(&json::Message::Error(json::Error::from(self))));
+        }
+    }
+
+    /// As [`Failure::show`], where it is not what ends the command.
+    pub fn tell(&self, terminal: &mut Terminal<'_>) {
+        terminal.say_labelled(self.label(), &self.message);
+        if !self.hint.is_empty() {
+            terminal.say_labelled(Label::Next, &self.hint);
         }
     }
 

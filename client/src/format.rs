@@ -1,5 +1,7 @@
 //! Numbers, sizes and times as people read them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use prost_types::Timestamp;
 
@@ -47,6 +49,24 @@ pub fn duration(seconds: f64) -> String {
 /// How long something will take, roughly: `12 s`, `3 min 20 s`, `2 h 05 min`.
 pub fn remaining(seconds: f64) -> String {
     whole(seconds.max(0.0))
+}
+
+/// A limit that somebody has set, in seconds: `45 s`, `10 min`, `1 h 30 min`.
+pub fn limit(seconds: u64) -> String {
+    let text = remaining(seconds as f64);
+    let round = text.strip_suffix(" 00 s").or_else(|| text.strip_suffix(" 00 min"));
+    round.unwrap_or(&text).to_owned()
+}
+
+/// How old something is, by its largest unit: `40 s`, `12 min`, `5 h`, `3 d`.
+pub fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
 }
 
 fn whole(seconds: f64) -> String {
@@ -148,6 +168,13 @@ mod tests {
             ["0.0 s", "3.2 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]
         );
         assert_eq!([0.4, 12.0, 59.7].map(remaining), ["0 s", "12 s", "1 min 00 s"]);
+    }
+
+    #[test]
+    fn ages_are_told_by_their_largest_unit() {
+        let ages = [59, 60, 3_599, 3_600, 172_799, 172_800].map(|seconds| age(Duration::from_secs(seconds)));
+        assert_eq!([45, 600, 5_400, 7_200].map(limit), ["45 s", "10 min", "1 h 30 min", "2 h"]);
+        assert_eq!(ages, ["59 s", "1 min", "59 min", "1 h", "47 h", "2 d"]);
     }
 
     #[test]

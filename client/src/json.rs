@@ -5,18 +5,22 @@
 mod backup;
 mod check;
 mod collection;
+mod contents;
 mod job;
 mod leftover;
 mod object_failure;
+mod status;
 
 use serde::Serialize;
 
 pub use backup::{Backup, DamagedBackup};
 pub use check::CheckLine;
 pub use collection::Collection;
+pub use contents::CollectionOfBackup;
 pub use job::Job;
 pub use leftover::{IncompleteBackup, Prune};
 pub use object_failure::ObjectFailure;
+pub use status::Status;
 
 use crate::failure::Failure;
 
@@ -76,6 +80,7 @@ mod tests {
         snapshot("json_planned", pretty(&Job::from(&example::unconfirmed())));
         snapshot("json_backup", pretty(&Backup::from(&example::backup())));
         snapshot("json_incomplete", pretty(&IncompleteBackup::from(&example::incomplete()[0])));
+        snapshot("json_status_of_all", pretty(&Status::new(&example::status(2), &[], &["C000".to_owned()])));
         snapshot("json_prune", pretty(&Prune::new(&example::prunable(), true)));
         snapshot("json_object_failure", pretty(&ObjectFailure::from(&example::refused()[0])));
         let collections = example::collections();

@@ -23,6 +23,7 @@ mod remarks;
 mod report;
 #[cfg(test)]
 mod scripted;
+mod suggest;
 mod table;
 mod terminal;
 mod words;
@@ -35,6 +36,11 @@ use clap::CommandFactory;
 use commands::Session;
 use connect::Server;
 use failure::{Asked, Failure};
+
+/// If a shell has called to complete what is typed, answers it and ends the process.
+pub fn complete() {
+    clap_complete::env::CompleteEnv::with_factory(command).var(commands::completions::VARIABLE).complete();
+}
 
 /// The description of the command line: for help, completions and tests.
 pub fn command() -> clap::Command {
@@ -54,8 +60,10 @@ pub async fn run(args: Args, terminal: &mut Terminal<'_>) -> ExitCode {
 }
 
 async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    if let Command::Completions(args) = command {
-        return commands::completions::run(args, terminal);
+    match command {
+        Command::Completions(args) => return commands::completions::run(args, terminal),
+        Command::Man(args) => return commands::man::run(&args, terminal),
+        _ => {}
     }
     let server = terminal
         .unless_interrupted("nothing was started", Server::connect(&options.server, &options.trust))
@@ -76,8 +84,10 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::Release(args) => commands::keeping::release(args, &mut session).await,
         Command::Prune(args) => commands::prune::run(args, &mut session).await,
         Command::Collections(args) => commands::collections::run(args, &mut session).await,
+        Command::Status(args) => commands::status::run(args, &mut session).await,
         Command::Check(args) => commands::check::run(args, &mut session).await,
         Command::Jobs(args) => commands::jobs::run(args, &mut session).await,
         Command::Completions(args) => commands::completions::run(args, session.terminal),
+        Command::Man(args) => commands::man::run(&args, session.terminal),
     }
 }

@@ -6,6 +6,7 @@ use clap::Parser;
 use selvedge::{Args, Terminal};
 
 fn main() -> io::Result<process::ExitCode> {
+    selvedge::complete();
     let args = Args::parse().with_environment();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut out, mut err) = (io::stdout(), io::stderr());

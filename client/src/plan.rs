@@ -2,8 +2,8 @@
 
 use selvedge_proto::v1::{MergeCounts, Plan, PlannedCollection};
 
-use crate::format;
 use crate::table::{Align, Table};
+use crate::{format, words};
 
 /// One row a collection; what would be lost or left out below. The table is as wide as there is `room`.
 pub fn render(plan: &Plan, room: Option<usize>) -> String {
@@ -33,6 +33,9 @@ pub fn render(plan: &Plan, room: Option<usize>) -> String {
         if let Some(merge) = &planned.merge {
             notes.push_str(&format!("\n{}: {}", planned.target, merged(merge)));
         }
+        notes.extend(planned.newest_backup.iter().map(|newest| {
+            format!("\nnote on {}: the newest whole backup is {}", planned.collection, words::newest(newest))
+        }));
         for note in &planned.notes {
             notes.push_str(&format!("\nnote on {}: {note}", planned.collection));
         }

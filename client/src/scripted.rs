@@ -13,6 +13,7 @@ use selvedge_proto::ERROR_DOMAIN;
 use selvedge_proto::v1::backup_service_server::BackupServiceServer;
 use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
+use selvedge_proto::v1::server_service_server::ServerServiceServer;
 use selvedge_proto::v1::{
     BackupRequest, ClearRequest, FailureReason, Job, PruneBackupsRequest, RestoreRequest, VerifyBackupRequest,
 };
@@ -145,6 +146,7 @@ pub async fn run_into(
         .add_service(CollectionServiceServer::new(scripted.clone()))
         .add_service(BackupServiceServer::new(scripted.clone()))
         .add_service(JobServiceServer::new(scripted.clone()))
+        .add_service(ServerServiceServer::new(scripted.clone()))
         .serve_with_incoming(TcpListenerStream::new(listener));
     let serving = tokio::spawn(serving);
     let words = ["selvedge", "--server", &url].into_iter().chain(line.split_whitespace());

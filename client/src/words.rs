@@ -1,8 +1,8 @@
 //! The contract's enum values as lower-case words.
 
 use selvedge_proto::v1::{
-    BackupKind, CollectionState, DataFormat, FindingKind, IncompleteBackupState, Job, JobKind, JobPhase,
-    JobState, ObjectFailureKind, RemarkKind, RemarkReason,
+    BackupKind, BackupTenant, CollectionState, DataFormat, FindingKind, IncompleteBackupState, Job, JobKind,
+    JobPhase, JobState, LeftOut, NewestBackup, ObjectFailureKind, RemarkKind, RemarkReason,
 };
 
 use crate::format;
@@ -59,6 +59,26 @@ pub fn remark_kind(kind: RemarkKind) -> String {
 /// `tenants_left_out`, `value_misread`…
 pub fn remark_reason(reason: RemarkReason) -> String {
     word(reason.as_str_name(), "REMARK_REASON_")
+}
+
+/// `inactive`, `not_chosen`…; None if the backup has the tenant's objects, or if nobody knows.
+pub fn left_out(tenant: &BackupTenant) -> Option<String> {
+    match tenant.left_out() {
+        LeftOut::Unspecified => None,
+        why => Some(word(why.as_str_name(), "LEFT_OUT_")),
+    }
+}
+
+/// `nightly, 2026-11-23 16:00:00 UTC, 12,345 objects`
+pub fn newest(newest: &NewestBackup) -> String {
+    let NewestBackup { backup_id, time, objects, tenants_covered, tenants_total } = newest;
+    let tenants = match tenants_covered < tenants_total {
+        true => {
+            format!(" of {} of {} tenants", format::count(*tenants_covered), format::count(*tenants_total))
+        }
+        false => String::new(),
+    };
+    format!("{backup_id}, {}, {}{tenants}", format::time(time.as_ref()), format::quantity(*objects, "object"))
 }
 
 fn word(name: &str, prefix: &str) -> String {

@@ -268,7 +268,12 @@ mod tests {
     fn endless_job(app: &App) -> Arc<Job> {
         let request = ClearRequest { collections: vec!["Article".to_owned()], ..ClearRequest::default() };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-        let request = Request { cluster, repository, operation: Operation::Clear(request) };
+        let request = Request {
+            cluster,
+            repository,
+            operation: Operation::Clear(request),
+            lock_timeout: Duration::ZERO,
+        };
         let work = |context: Context, _| async move { Ok(context.or_stop(std::future::pending()).await?) };
         app.registry.start(Asking::default(), request, work).unwrap()
     }

@@ -21,11 +21,10 @@ use self::families::{
 };
 pub use self::page::{Page, serve};
 pub use self::stock::keep_up;
-use self::stock::{Stock, Successes};
 use crate::grpc::reason_of;
 use crate::jobs::{Job, Lifecycle, State};
 use selvedge_model::error::{Error, Result};
-use selvedge_ops::{Budget, Operation, Totals};
+use selvedge_ops::{Budget, Operation, Stock, Successes, Totals};
 
 /// Before the name of each.
 const PREFIX: &str = "selvedge";
@@ -139,11 +138,15 @@ impl Metrics {
         self.repositories.bytes.get_or_create(&of).set(whole(stock.bytes));
         match stock.newest {
             Some(time) => {
-                self.repositories.newest.get_or_create(&of).set(time);
+                self.repositories.newest.get_or_create(&of).set(time.timestamp());
             }
             None => {
                 self.repositories.newest.remove(&of);
             }
+        }
+        if let Some((free, capacity)) = stock.space {
+            self.repositories.free.get_or_create(&of).set(whole(free));
+            self.repositories.capacity.get_or_create(&of).set(whole(capacity));
         }
         let mut stocks = self.stocks.lock().unwrap_or_else(PoisonError::into_inner);
         let before = successes(&stocks);
@@ -152,8 +155,9 @@ impl Metrics {
         for (cluster, collection) in before.into_keys().filter(|of| !now.contains_key(of)) {
             self.repositories.last_success.remove(&OfCollection { cluster, collection });
         }
-        for ((cluster, collection), time) in now {
-            self.repositories.last_success.get_or_create(&OfCollection { cluster, collection }).set(time);
+        for ((cluster, collection), newest) in now {
+            let of = OfCollection { cluster, collection };
+            self.repositories.last_success.get_or_create(&of).set(newest.time.timestamp());
         }
     }
 }
@@ -161,9 +165,11 @@ impl Metrics {
 /// In whichever repository.
 fn successes(stocks: &BTreeMap<String, Stock>) -> Successes {
     let mut newest = Successes::new();
-    for (of, time) in stocks.values().flat_map(|stock| &stock.successes) {
-        let known = newest.entry(of.clone()).or_insert(*time);
-        *known = (*known).max(*time);
+    for (of, covering) in stocks.values().flat_map(|stock| &stock.successes) {
+        let known = newest.entry(of.clone()).or_insert_with(|| covering.clone());
+        if known.time < covering.time {
+            known.clone_from(covering);
+        }
     }
     newest
 }

@@ -20,6 +20,7 @@ use tonic::transport::Channel;
 
 use super::object_server::{BUCKET, ObjectServer, StoreKind};
 use super::rest::Rest;
+use super::schemas::check_output;
 use super::weaviate::{Weaviate, WeaviateOptions};
 use crate::stand_in::StandIn;
 use server::on_store;
@@ -335,6 +336,7 @@ pub async fn run_client(url: &str, arguments: &[&str], typed: Option<&str>) -> R
         Ok(args) => args,
         Err(error) => return Ran { code: 2, out: String::new(), err: error.to_string() },
     };
+    let prints_json = args.options.json && !matches!(args.command, selvedge::Command::Export(_));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = selvedge::Terminal::new(&mut out, &mut err);
     if let Some(typed) = typed {
@@ -344,5 +346,9 @@ pub async fn run_client(url: &str, arguments: &[&str], typed: Option<&str>) -> R
     let code = selvedge::run(args, &mut terminal).await.code();
     drop(terminal);
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Ran { code, out: text(&out), err: text(&err) }
+    let ran = Ran { code, out: text(&out), err: text(&err) };
+    if prints_json && let Err(error) = check_output(&ran.out) {
+        panic!("selvedge {}: {error:#}", arguments.join(" "));
+    }
+    ran
 }

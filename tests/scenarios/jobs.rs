@@ -132,6 +132,36 @@ pub async fn two_jobs_do_not_share_a_collection_that_one_changes(world: &mut Wor
     Ok(())
 }
 
+pub async fn what_another_job_holds_is_waited_for(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    let (id, held) = start_held(world, &["backup", "Many", "--id", "b"], Call::grpc("Search"), 2).await?;
+    let ran = world.refuse(&["clear", "Many", "--yes", "--wait", "1s"], 4, &id).await?;
+    ensure!(ran.err.contains("it was waited for, for 1 s"), "{}", ran.err);
+    let clearing = world.run(&["clear", "Many", "--yes", "--wait", "5m"]);
+    let watching = async {
+        // It says what it waits for, and of how much.
+        loop {
+            let active = world.succeed(&["--json", "jobs", "list", "--active"]).await?.out;
+            let jobs: Vec<Value> = active.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+            let waits = |job: &&Value| job["waiting_limit_seconds"] == 300;
+            if let Some(job) = jobs.iter().find(waits) {
+                let what = job["waiting_for"].as_str().unwrap_or_default();
+                ensure!(what.contains(&id) && job["kind"] == "clear", "{job}");
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        held.release();
+        Ok(())
+    };
+    let (ran, watched) = tokio::join!(clearing, watching);
+    watched?;
+    ensure!(ran.code == 0, "{ran:?}");
+    world.succeed(&["jobs", "watch", &id]).await?;
+    ensure!(world.rest.count("Many", None).await? == 0, "it was not cleared");
+    Ok(())
+}
+
 pub async fn the_same_request_id_attaches_instead_of_starting_again(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 5).await?;
     let mut collections = world.collections().await?;

@@ -37,12 +37,14 @@ mod resuming;
 mod roles;
 mod round_trip;
 mod runner;
+mod schemas;
 mod security;
 mod service;
 mod settings;
 mod silence;
 mod stand_in_agrees;
 mod starting;
+mod status;
 mod stores;
 mod tenants;
 mod two_servers;
@@ -129,6 +131,8 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(behind_alias::what_is_not_whole_does_not_get_it),
         both!(tenants::inactive_ones_are_reported_or_skipped),
         both!(tenants::inactive_ones_are_woken_and_put_back),
+        both!(tenants::inactive_ones_are_compared_and_put_back).and_encrypted(),
+        stand_in!(tenants::compared_ones_are_put_back_after_a_failure),
         both!(tenants::thousands_take_few_files).also_on(&BUCKETS),
         stand_in!(tenants::woken_ones_are_put_back_after_a_failure),
         stand_in!(tenants::woken_ones_are_put_back_after_a_cancel),
@@ -148,6 +152,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(json_lines::damage_is_found_before_anything_is_written),
         both!(verify::chosen_tenants_are_compared_alone),
         both!(verify::a_sound_backup_holds_at_every_level).and_encrypted(),
+        both!(verify::all_backups_are_looked_at_one_after_the_other),
         both!(verify::all_damage_is_told_apart),
         both!(verify::one_changed_object_among_many_is_named).and_encrypted(),
         both!(verify::a_renamed_copy_is_compared_with_its_original),
@@ -244,6 +249,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::a_cancelled_backup_leaves_nothing),
         stand_in!(jobs::a_cancelled_restore_ends_after_its_last_write),
         stand_in!(jobs::two_jobs_do_not_share_a_collection_that_one_changes),
+        stand_in!(jobs::what_another_job_holds_is_waited_for).and_encrypted(),
         both!(jobs::the_same_request_id_attaches_instead_of_starting_again).and_encrypted(),
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
         stand_in!(jobs::a_beginning_of_an_id_is_enough).and_encrypted(),
@@ -292,6 +298,10 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(security::wrong_tokens_do_not_stop_a_job),
         stand_in!(security::who_says_nothing_is_sent_away),
         stand_in!(security::certificates_are_checked),
+        both!(status::it_tells_what_has_no_backup_that_is_young_enough).and_encrypted(),
+        stand_in!(status::a_cluster_that_does_not_answer_is_told),
+        both!(status::a_plan_of_destruction_names_the_newest_backup).and_encrypted(),
+        both!(schemas::what_is_printed_and_written_fits),
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
         both!(service::another_program_makes_a_backup),

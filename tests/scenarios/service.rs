@@ -94,6 +94,19 @@ pub async fn the_client_shows_what_there_is(world: &mut World) -> anyhow::Result
         }
     }
     world.succeed(&["backup", "--id", "one"]).await?;
+    for collection in &collections {
+        let name = collection["name"].as_str().unwrap_or_default();
+        let shown = world.succeed(&["--json", "show", "one", name, "--tenants", "--files"]).await?.out;
+        let shown: Value = serde_json::from_str(&shown)?;
+        ensure!(shown["schema"] == world.rest.get(&format!("/v1/schema/{name}")).await?, "{shown}");
+        let sum = |of: &Value| {
+            of.as_array().into_iter().flatten().filter_map(|one| one["objects"].as_u64()).sum::<u64>()
+        };
+        ensure!(sum(&shown["files"]) == shown["collection"]["objects"], "{shown}");
+        if collection["multi_tenant"] == true {
+            ensure!(sum(&shown["tenants"]) == shown["collection"]["objects"], "{shown}");
+        }
+    }
     world.succeed(&["backup", "--id", "two", "--schema-only"]).await?;
     let listed = world.succeed(&["list"]).await?.out;
     ensure!(listed.find("two") < listed.find("one"), "newest first:\n{listed}");

@@ -72,6 +72,47 @@ pub async fn inactive_ones_are_woken_and_put_back(world: &mut World) -> anyhow::
     same(&whole, &Census::take(&world.rest, &["Customer"]).await?)
 }
 
+pub async fn inactive_ones_are_compared_and_put_back(world: &mut World) -> anyhow::Result<()> {
+    let (_, sleepers) = half_asleep(world).await?;
+    world.succeed(&["backup", "--inactive-tenants", "activate", "--id", "all"]).await?;
+    let verify = ["verify", "all", "--against-live"];
+    world.refuse(&verify, 5, "4 tenants could not be: inactive").await?;
+    let ran = world.succeed(&[&verify[..], &["--inactive-tenants", "skip"]].concat()).await?;
+    ensure!(ran.err.contains("4 tenants not compared: inactive"), "{}", ran.err);
+    let waking = [&verify[..], &["--inactive-tenants", "activate"]].concat();
+    let ran = world.succeed(&waking).await?;
+    ensure!(ran.out.contains("matches backup all"), "{}", ran.out);
+    ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+
+    // What has changed of one that sleeps is found.
+    let sleeper = &sleepers[..1];
+    set(&world.rest, sleeper, "HOT").await?;
+    let id = uuid::Uuid::from_u128(4711);
+    world.rest.write(&[json!({"class": "Customer", "tenant": sleeper[0], "id": id})]).await?;
+    set(&world.rest, sleeper, "COLD").await?;
+    let ran = world.refuse(&waking, 6, "differs from backup all").await?;
+    ensure!(ran.out.contains(&id.to_string()) && ran.out.contains(&sleeper[0]), "{}", ran.out);
+    ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+    Ok(())
+}
+
+pub async fn compared_ones_are_put_back_after_a_failure(world: &mut World) -> anyhow::Result<()> {
+    let (_, sleepers) = half_asleep(world).await?;
+    world.succeed(&["backup", "--inactive-tenants", "activate", "--id", "b"]).await?;
+    let faults = world.stand_in().faults();
+    let reading = faults.on(Call::grpc("Search")).from(6).hold();
+    faults.on(Call::grpc("Search")).from(7).always().grpc(Code::Unknown, "something new");
+    let verify = ["verify", "b", "--against-live", "--inactive-tenants", "activate"];
+    let id = start(world, &verify).await?;
+    reading.reached().await;
+    ensure!(asleep(&world.rest).await?.is_empty(), "none is awake, so this shows nothing");
+    reading.release();
+    let ran = world.run(&["jobs", "watch", &id]).await;
+    ensure!(ran.code == 1 && ran.err.contains("something new"), "{ran:?}");
+    ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+    Ok(())
+}
+
 pub async fn thousands_take_few_files(world: &mut World) -> anyhow::Result<()> {
     const TENANTS: usize = 2_000;
     let class = json!({"class": "Customer", "vectorizer": "none", "multiTenancyConfig": {"enabled": true},

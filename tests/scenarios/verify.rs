@@ -48,6 +48,24 @@ pub async fn a_sound_backup_holds_at_every_level(world: &mut World) -> anyhow::R
     Ok(())
 }
 
+pub async fn all_backups_are_looked_at_one_after_the_other(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 30).await?;
+    for id in ["first", "second", "third"] {
+        world.succeed(&["backup", "--id", id]).await?;
+    }
+    let ran = world.succeed(&["verify", "--all", "--level", "rows"]).await?;
+    ensure!(ran.out.matches("is intact").count() == 3, "{}", ran.out);
+    fs::remove_file(world.data_files("second", "Article")?.remove(0))?;
+    let manifest = world.backup_file("third", "backup.json");
+    fs::write(&manifest, &fs::read(&manifest)?[..100])?;
+    let ran = world.refuse(&["verify", "--all"], 6, "2 of 3 backups").await?;
+    ensure!(ran.out.contains("backup first is intact"), "{}", ran.out);
+    for told in ["backup second is damaged", "backup third", "second, third"] {
+        ensure!(ran.err.contains(told), "no {told} in {}", ran.err);
+    }
+    Ok(())
+}
+
 pub async fn all_damage_is_told_apart(world: &mut World) -> anyhow::Result<()> {
     for name in ["Altered", "Cut", "Gone", "Lists", "Sound"] {
         seed::every_type(&world.rest, name, 30).await?;

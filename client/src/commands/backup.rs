@@ -7,9 +7,10 @@ use selvedge_proto::v1::{
     ListCollectionsRequest,
 };
 
-use super::{Session, run_job};
+use super::{Session, Starting, run_job};
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
+use crate::suggest;
 use crate::{format, json};
 
 const EXAMPLES: &str = "\
@@ -24,7 +25,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by name or pattern (`*`, `?`, `[a-z]`); without any, all.
-    #[arg(value_name = "COLLECTION")]
+    #[arg(add = suggest::collections(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
     /// Leave out what this name or pattern matches; may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -58,11 +59,10 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["exclude", "tenants"])]
     pub if_older_than: Option<Duration>,
     /// Only show what would be done.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "detach")]
     pub dry_run: bool,
-    /// Return as soon as the job has started.
-    #[arg(long, conflicts_with = "dry_run")]
-    pub detach: bool,
+    #[command(flatten)]
+    pub starting: Starting,
 }
 
 /// How objects are written.
@@ -97,7 +97,7 @@ pub fn data_format(format: Format, compression: Compression) -> DataFormat {
 pub enum Inactive {
     /// Leave them out and name them; the job ends partial.
     Report,
-    /// Leave them out on purpose; the job succeeds, and the backup tells what it covers.
+    /// Leave them out on purpose; the job succeeds, and tells what it covers.
     Skip,
     /// Activate them a few at a time and put each back as it was; offloaded ones are reported.
     Activate,
@@ -128,6 +128,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         inactive_tenants: InactiveTenants::from(args.inactive_tenants).into(),
         format: data_format(args.format, args.compression).into(),
         tags: args.tags,
+        lock_timeout: args.starting.lock_timeout(),
     };
     if let Some(age) = args.if_older_than
         && let Some(young) = younger_than(age, &request.collections, session).await?
@@ -137,14 +138,14 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         }
         let made = format::time(young.end_time.as_ref());
         let nothing = format!("nothing to do: backup {} of {made} is young enough", young.id);
-        if args.detach {
+        if args.starting.detach {
             // There is no job whose id could be printed.
             session.talk(&nothing);
             return Ok(());
         }
         return session.terminal.print(&nothing);
     }
-    run_job(Call::Backup(request), args.detach, session).await
+    run_job(Call::Backup(request), &args.starting, session).await
 }
 
 /// The newest whole backup that holds these collections, or if none is named all that there are now, if it is young enough.

@@ -2,11 +2,12 @@
 
 use selvedge_proto::v1::ClearRequest;
 
-use super::{Session, run_job};
+use super::{Session, Starting, run_job};
 use crate::confirm::confirmed;
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::progress::Progress;
+use crate::suggest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by exact name.
-    #[arg(value_name = "COLLECTION", required = true)]
+    #[arg(add = suggest::collections(), value_name = "COLLECTION", required = true)]
     pub collections: Vec<String>,
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]
@@ -28,14 +29,13 @@ pub struct Args {
     #[arg(long)]
     pub backup_first: bool,
     /// Only show what would be done.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "detach")]
     pub dry_run: bool,
     /// Do not ask: the names on the command line are meant.
     #[arg(long, short)]
     pub yes: bool,
-    /// Return as soon as the job has started.
-    #[arg(long, conflicts_with = "dry_run")]
-    pub detach: bool,
+    #[command(flatten)]
+    pub starting: Starting,
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -48,13 +48,18 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         request_id: request_id(),
         backup_first: args.backup_first,
         repository: session.options.repository(),
+        lock_timeout: args.starting.lock_timeout(),
     };
     if args.yes || args.dry_run {
-        return run_job(Call::Clear(request), args.detach, session).await;
+        return run_job(Call::Clear(request), &args.starting, session).await;
     }
-    // Unconfirmed, this only plans: too short to be watched, and never detached from.
-    let asked = confirmed(Call::Clear(request.clone()), Progress::Silent, session).await?;
+    // Unconfirmed, this only plans: too short to be watched, unless it waits, and never detached from.
+    let progress = match args.starting.wait {
+        Some(_) => Progress::choose(session.options, session.terminal),
+        None => Progress::Silent,
+    };
+    let asked = confirmed(Call::Clear(request.clone()), progress, session).await?;
     let Some(confirm) = asked else { return Ok(()) };
     let request = ClearRequest { confirm, request_id: request_id(), ..request };
-    run_job(Call::Clear(request), args.detach, session).await
+    run_job(Call::Clear(request), &args.starting, session).await
 }

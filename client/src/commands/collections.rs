@@ -4,6 +4,7 @@ use selvedge_proto::v1::{Collection, ListCollectionsRequest};
 
 use super::Session;
 use crate::failure::Failure;
+use crate::suggest;
 use crate::table::{Align, Table};
 use crate::{format, json};
 
@@ -17,7 +18,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Collections by name or pattern (`*`, `?`, `[a-z]`); without any, all.
-    #[arg(value_name = "COLLECTION")]
+    #[arg(add = suggest::collections(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
 }
 

@@ -1,16 +1,21 @@
 //! `selvedge completions`
 
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
-use crate::Terminal;
 use crate::failure::Failure;
+use crate::{ExitCode, Terminal};
+
+/// The variable by which the shell's script tells the client that it is to complete something.
+pub const VARIABLE: &str = "SELVEDGE_COMPLETE";
 
 const EXAMPLES: &str = "\
 Examples:
-  selvedge completions bash
+  selvedge completions bash                        # source <(selvedge completions bash)
   selvedge completions zsh";
 
-/// Print a script that completes commands in a shell.
+/// Print a script with which a shell completes commands, options, and what there is on the server: ids of backups and jobs, names
+/// of collections.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -19,9 +24,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let shell = args.shell.to_string();
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::command(), "selvedge", &mut script);
-    terminal.print_verbatim(String::from_utf8_lossy(&script).trim_end())
+    let written = Shells::builtins().completer(&shell).map(|completer| {
+        completer.write_registration(VARIABLE, "selvedge", "selvedge", "selvedge", &mut script)
+    });
+    match written {
+        Some(Ok(())) => terminal.print_verbatim(String::from_utf8_lossy(&script).trim_end()),
+        _ => Err(Failure::new(ExitCode::Failed, format!("there is no script for {shell}"))),
+    }
 }
 
 #[cfg(test)]
@@ -35,7 +46,7 @@ mod tests {
         for &shell in Shell::value_variants() {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             run(Args { shell }, &mut Terminal::new(&mut out, &mut err)).expect("prints");
-            assert!(String::from_utf8_lossy(&out).contains("restore"), "{shell}");
+            assert!(String::from_utf8_lossy(&out).contains(VARIABLE), "{shell}");
         }
     }
 }

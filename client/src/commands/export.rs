@@ -8,6 +8,7 @@ use selvedge_proto::v1::ExportBackupRequest;
 
 use super::Session;
 use crate::failure::Failure;
+use crate::suggest;
 use crate::{ExitCode, format};
 
 const EXAMPLES: &str = "\
@@ -20,8 +21,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
+    #[arg(add = suggest::backups())]
     pub backup: String,
     /// The collection, by its name in the backup.
+    #[arg(add = suggest::collections_of_backup())]
     pub collection: String,
     /// Only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT")]

@@ -2,14 +2,15 @@
 
 mod cancel;
 mod failures;
-mod list;
+pub mod list;
 mod show;
 
 use clap::Subcommand;
 
-use super::{Session, run_job};
+use super::{Session, Starting, run_job};
 use crate::failure::Failure;
 use crate::follow::Call;
+use crate::suggest;
 
 const LISTING: &str = "\
 Examples:
@@ -61,18 +62,21 @@ pub enum Command {
     #[command(after_help = SHOWING)]
     Show {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
+        #[arg(add = suggest::jobs())]
         id: String,
     },
     /// Follow a job to its end, with its exit code.
     #[command(after_help = WATCHING)]
     Watch {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
+        #[arg(add = suggest::jobs())]
         id: String,
     },
     /// Go on with a job that was interrupted, failed or was cancelled.
     #[command(after_help = RESUMING)]
     Resume {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
+        #[arg(add = suggest::jobs())]
         id: String,
         /// Return as soon as the job has started.
         #[arg(long)]
@@ -82,6 +86,7 @@ pub enum Command {
     #[command(after_help = FAILURES)]
     Failures {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
+        #[arg(add = suggest::jobs())]
         id: String,
         /// List up to this many [default: all].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -91,6 +96,7 @@ pub enum Command {
     #[command(after_help = CANCELLING)]
     Cancel {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
+        #[arg(add = suggest::jobs())]
         id: String,
     },
 }
@@ -113,8 +119,10 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     match args.command {
         Command::List { active } => list::run(active, session).await,
         Command::Show { id } => show::run(id, session).await,
-        Command::Watch { id } => run_job(Call::Watch(id), false, session).await,
-        Command::Resume { id, detach } => run_job(Call::Resume(id), detach, session).await,
+        Command::Watch { id } => run_job(Call::Watch(id), &Starting::default(), session).await,
+        Command::Resume { id, detach } => {
+            run_job(Call::Resume(id), &Starting { detach, wait: None }, session).await
+        }
         Command::Failures { id, limit } => failures::run(id, limit, session).await,
         Command::Cancel { id } => cancel::run(id, session).await,
     }

@@ -4,6 +4,7 @@ use selvedge_proto::v1::{DeleteBackupRequest, HoldBackupRequest, ReleaseBackupRe
 
 use super::Session;
 use crate::failure::Failure;
+use crate::suggest;
 use crate::{ExitCode, format};
 
 const DELETING: &str = "\
@@ -16,6 +17,7 @@ Examples:
 #[command(after_help = DELETING)]
 pub struct DeleteArgs {
     /// The id of the backup.
+    #[arg(add = suggest::backups())]
     pub backup: String,
     /// Do not ask.
     #[arg(long, short)]
@@ -32,6 +34,7 @@ Examples:
 #[command(after_help = HOLDING)]
 pub struct HoldArgs {
     /// The id of the backup.
+    #[arg(add = suggest::backups())]
     pub backup: String,
     /// Why it has to stay.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -48,6 +51,7 @@ Examples:
 #[command(after_help = RELEASING)]
 pub struct ReleaseArgs {
     /// The id of the backup.
+    #[arg(add = suggest::backups())]
     pub backup: String,
 }
 

@@ -8,6 +8,7 @@ use selvedge_proto::v1::{Backup, BackupKind, ListBackupsRequest, ListBackupsResp
 
 use super::Session;
 use crate::failure::Failure;
+use crate::suggest;
 use crate::table::{Align, Table};
 use crate::terminal::Label;
 use crate::{ExitCode, format, json, words};
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["collection", "kind", "tag", "newer_than", "older_than", "latest"])]
     pub incomplete: bool,
     /// Only backups that hold this collection.
-    #[arg(long, value_name = "COLLECTION")]
+    #[arg(add = suggest::collections(), long, value_name = "COLLECTION")]
     pub collection: Option<String>,
     /// Only backups of this kind.
     #[arg(long, value_enum)]
@@ -120,7 +121,7 @@ async fn committed(
 }
 
 /// All pages, or only the first.
-async fn pages(
+pub async fn pages(
     request: ListBackupsRequest,
     first_only: bool,
     session: &mut Session<'_, '_>,

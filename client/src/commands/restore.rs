@@ -8,12 +8,13 @@ use selvedge_proto::v1::{self, RestoreCheck, RestoreRequest};
 
 use reshape::ShapeArgs;
 
-use super::{Session, run_job};
+use super::{Session, Starting, run_job};
 use crate::ExitCode;
 use crate::confirm::confirmed;
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::progress::Progress;
+use crate::suggest;
 use crate::{pairs, patches};
 
 const EXAMPLES: &str = "\
@@ -28,9 +29,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup; `selvedge list` lists them.
+    #[arg(add = suggest::backups())]
     pub backup: String,
     /// Collections of the backup by name or pattern (`*`, `?`, `[a-z]`); without any, all.
-    #[arg(value_name = "COLLECTION")]
+    #[arg(add = suggest::collections_of_backup(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
     /// Leave out what this name or pattern matches; may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -89,14 +91,13 @@ pub struct Args {
     #[arg(long)]
     pub allow_modified: bool,
     /// Only show what would be done.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "detach")]
     pub dry_run: bool,
     /// With --if-exists replace: do not ask, the collections on the command line are meant, by their exact names.
     #[arg(long, short, requires = "collections")]
     pub yes: bool,
-    /// Return as soon as the job has started.
-    #[arg(long, conflicts_with = "dry_run")]
-    pub detach: bool,
+    #[command(flatten)]
+    pub starting: Starting,
     #[command(flatten)]
     pub shape: ShapeArgs,
 }
@@ -166,7 +167,7 @@ impl From<Check> for RestoreCheck {
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let asks = matches!(args.if_exists, IfExists::Replace) && !args.yes && !args.dry_run;
-    if asks && args.detach {
+    if asks && args.starting.detach {
         let text = "--if-exists replace asks before it destroys, and with --detach there is nobody to ask";
         return Err(Failure::new(ExitCode::Usage, text).hint("name the collections and add --yes"));
     }
@@ -207,15 +208,16 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         backup_first: args.backup_first,
         allow_modified: args.allow_modified,
         roles: args.roles,
+        lock_timeout: args.starting.lock_timeout(),
     };
     if !asks {
-        return run_job(Call::Restore(Box::new(request)), args.detach, session).await;
+        return run_job(Call::Restore(Box::new(request)), &args.starting, session).await;
     }
     let progress = Progress::choose(session.options, session.terminal);
     let asked = confirmed(Call::Restore(Box::new(request.clone())), progress, session).await?;
     let Some(confirm) = asked else { return Ok(()) };
     let request = RestoreRequest { confirm, request_id: request_id(), ..request };
-    run_job(Call::Restore(Box::new(request)), false, session).await
+    run_job(Call::Restore(Box::new(request)), &args.starting, session).await
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! `selvedge show`
 
+mod collection;
+
 use selvedge_proto::v1::{Backup, GetBackupRequest};
 
 use super::Session;
 use crate::failure::Failure;
+use crate::suggest;
 use crate::table::{Align, Table};
 use crate::{format, json, remarks, words};
 
@@ -17,17 +20,38 @@ const TIMES: &str = "\nnote: a restore brings objects back with new creation and
 const EXAMPLES: &str = "\
 Examples:
   selvedge show nightly
-  selvedge show latest --json";
+  selvedge show latest --json
+  selvedge show latest Article --tenants
+  selvedge show latest Article --schema";
 
-/// Show what is in a backup.
+/// Show what is in a backup, or in one collection of it.
+///
+/// A backup is full (all objects of its collections), schema (no objects, as was asked for), subset (some tenants, or objects
+/// without vectors, as was asked for) or partial (less than was asked for; what is missing is told below it).
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The id of the backup; `selvedge list` lists them.
+    /// The id of the backup, or `latest`; `selvedge list` lists them.
+    #[arg(add = suggest::backups())]
     pub backup: String,
+    /// Show this collection of it: its properties, vectors and aliases.
+    #[arg(add = suggest::collections_of_backup())]
+    pub collection: Option<String>,
+    /// Print its schema instead, as Weaviate's REST API returned it.
+    #[arg(long, requires = "collection", conflicts_with_all = ["tenants", "files"])]
+    pub schema: bool,
+    /// Also its tenants, with what the backup has of each.
+    #[arg(long, requires = "collection")]
+    pub tenants: bool,
+    /// Also its data files.
+    #[arg(long, requires = "collection")]
+    pub files: bool,
 }
 
-pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+pub async fn run(mut args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if let Some(collection) = args.collection.take() {
+        return collection::run(args, collection, session).await;
+    }
     let request = GetBackupRequest { repository: session.options.repository(), backup_id: args.backup };
     let mut service = session.server.backups();
     let response = session.answer(service.get_backup(request)).await?;
@@ -53,7 +77,7 @@ fn render(backup: &Backup, room: Option<usize>) -> String {
          read      {} to {} ({took})\n\
          from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
-         holds     {}, {}\n\
+         contains  {}, {}\n\
          {}tags      {}\n\n{}",
         backup.id,
         format::time(start),
@@ -76,7 +100,7 @@ fn sealed(backup: &Backup) -> String {
         "backup    {} (encrypted: the server has no identity for it)\n\
          read      {} to {}\n\
          written   by Selvedge {}, format {}\n\
-         holds     {}",
+         contains  {}",
         backup.id,
         format::time(backup.start_time.as_ref()),
         format::time(backup.end_time.as_ref()),

@@ -1,26 +1,32 @@
 //! `selvedge verify`
 
-use selvedge_proto::v1::{VerifyBackupRequest, VerifyLevel};
+mod all;
 
-use super::{Session, run_job};
+use selvedge_proto::v1::{InactiveTenants, VerifyBackupRequest, VerifyLevel};
+
+use super::backup::Inactive;
+use super::{Session, Starting, run_job};
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
 use crate::pairs;
+use crate::suggest;
 
 const EXAMPLES: &str = "\
 Examples:
   selvedge verify latest                           # its files
   selvedge verify nightly --level rows
+  selvedge verify --all                            # every backup of the repository
   selvedge verify nightly --against-live           # compares the cluster with it";
 
 /// Prove that a backup is intact, or that a cluster matches it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The id of the backup; `selvedge list` lists them.
-    pub backup: String,
+    /// The id of the backup, or `latest`; `selvedge list` lists them.
+    #[arg(add = suggest::backups(), required_unless_present = "all")]
+    pub backup: Option<String>,
     /// Collections of the backup by name or pattern (`*`, `?`, `[a-z]`); without any, all.
-    #[arg(value_name = "COLLECTION")]
+    #[arg(add = suggest::collections_of_backup(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
     /// Leave out what this name or pattern matches; may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -28,9 +34,15 @@ pub struct Args {
     /// How deep to look; each level does what the one before does, and more [default: files].
     #[arg(long, conflicts_with = "against_live")]
     pub level: Option<Level>,
+    /// Verify all backups of the repository, one after the other, newest first.
+    #[arg(long, conflicts_with_all = ["backup", "collections", "exclude", "against_live", "rename", "detach"])]
+    pub all: bool,
     /// Compare the cluster with the backup instead, by content digest.
     #[arg(long)]
     pub against_live: bool,
+    /// With --against-live: what to do with tenants of the cluster that are not active [default: report].
+    #[arg(long, value_name = "HOW", value_enum, requires = "against_live")]
+    pub inactive_tenants: Option<Inactive>,
     /// With --against-live, compare only this tenant; may be repeated.
     #[arg(long = "tenant", value_name = "TENANT", requires = "against_live")]
     pub tenants: Vec<String>,
@@ -45,9 +57,8 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=1000)
     )]
     pub max_findings: u32,
-    /// Return as soon as the job has started.
-    #[arg(long)]
-    pub detach: bool,
+    #[command(flatten)]
+    pub starting: Starting,
 }
 
 /// How deep to look.
@@ -74,7 +85,7 @@ impl From<Level> for VerifyLevel {
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let request = VerifyBackupRequest {
         repository: session.options.repository(),
-        backup_id: args.backup,
+        backup_id: args.backup.unwrap_or_default(),
         level: args.level.map_or(VerifyLevel::Unspecified, VerifyLevel::from).into(),
         against_live: args.against_live,
         cluster: session.options.cluster(),
@@ -85,8 +96,13 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         max_findings: args.max_findings,
         request_id: request_id(),
         tenants: args.tenants,
+        lock_timeout: args.starting.lock_timeout(),
+        inactive_tenants: args.inactive_tenants.map_or(InactiveTenants::Unspecified, Into::into).into(),
     };
-    run_job(Call::Verify(request), args.detach, session).await
+    if args.all {
+        return all::run(request, session).await;
+    }
+    run_job(Call::Verify(request), &args.starting, session).await
 }
 
 #[cfg(test)]
@@ -115,6 +131,9 @@ mod tests {
         let live = requested("verify b --against-live --rename A=B --cluster other").await;
         assert!(live.against_live);
         assert_eq!((live.cluster.as_str(), live.rename["A"].as_str()), ("other", "B"));
+        assert_eq!(live.inactive_tenants(), InactiveTenants::Unspecified);
+        let waking = requested("verify b --against-live --inactive-tenants activate").await;
+        assert_eq!(waking.inactive_tenants(), InactiveTenants::Activate);
     }
 
     #[tokio::test]

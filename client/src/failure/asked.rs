@@ -24,7 +24,7 @@ impl Asked {
             Command::Backup(args) => (JobKind::Backup, args.id.clone().unwrap_or_default()),
             Command::Restore(args) => (JobKind::Restore, args.backup.clone()),
             Command::Clear(_) => (JobKind::Clear, String::new()),
-            Command::Verify(args) => (JobKind::Verify, args.backup.clone()),
+            Command::Verify(args) => (JobKind::Verify, args.backup.clone().unwrap_or_default()),
             Command::Delete(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Hold(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Release(args) => (JobKind::Unspecified, args.backup.clone()),
@@ -35,8 +35,10 @@ impl Asked {
             Command::List(_)
             | Command::Prune(_)
             | Command::Collections(_)
+            | Command::Status(_)
             | Command::Check(_)
-            | Command::Completions(_) => (JobKind::Unspecified, String::new()),
+            | Command::Completions(_)
+            | Command::Man(_) => (JobKind::Unspecified, String::new()),
         };
         Self { kind, backup, ..Self::default() }
     }

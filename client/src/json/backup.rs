@@ -74,6 +74,28 @@ impl From<&v1::BackupAccess> for BackupAccess {
     }
 }
 
+/// The newest backup that holds all of a collection.
+#[derive(Serialize)]
+pub struct NewestBackup {
+    backup_id: String,
+    time: Option<String>,
+    objects: u64,
+    tenants_covered: u64,
+    tenants_total: u64,
+}
+
+impl From<&v1::NewestBackup> for NewestBackup {
+    fn from(newest: &v1::NewestBackup) -> Self {
+        Self {
+            backup_id: newest.backup_id.clone(),
+            time: format::rfc3339(newest.time.as_ref()),
+            objects: newest.objects,
+            tenants_covered: newest.tenants_covered,
+            tenants_total: newest.tenants_total,
+        }
+    }
+}
+
 /// A backup whose manifest cannot be read.
 #[derive(Serialize)]
 pub struct DamagedBackup<'a> {
@@ -83,7 +105,7 @@ pub struct DamagedBackup<'a> {
 }
 
 #[derive(Serialize)]
-struct BackupCollection {
+pub struct BackupCollection {
     name: String,
     objects: u64,
     bytes: u64,

@@ -3,6 +3,7 @@
 use selvedge_proto::v1;
 use serde::Serialize;
 
+use super::backup::NewestBackup;
 use crate::{format, words};
 
 #[derive(Serialize)]
@@ -26,6 +27,11 @@ pub struct Job {
     collections: Vec<CollectionProgress>,
     retries: u64,
     waiting_for: String,
+    /// While it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_limit_seconds: Option<u64>,
     warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
@@ -65,6 +71,8 @@ impl From<&v1::Job> for Job {
             collections: job.collections.iter().map(CollectionProgress::from).collect(),
             retries: job.retries,
             waiting_for: job.waiting_for.clone(),
+            waiting_seconds: (!job.waiting_for.is_empty()).then_some(job.waiting_seconds),
+            waiting_limit_seconds: job.waiting_limit_seconds,
             warnings: job.warnings.iter().map(Warning::from).collect(),
             plan: job.plan.as_ref().map(Plan::from),
             failure: job.failure.as_ref().map(JobFailure::from),
@@ -190,7 +198,7 @@ impl From<&v1::Warning> for Warning {
 }
 
 #[derive(Serialize)]
-struct JobFailure {
+pub struct JobFailure {
     /// As in `google.rpc.ErrorInfo`, such as `COLLECTION_NOT_FOUND`.
     reason: &'static str,
     message: String,
@@ -260,6 +268,9 @@ struct PlannedCollection {
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     merge: Option<MergeCounts>,
+    /// Where objects would be destroyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest_backup: Option<NewestBackup>,
 }
 
 impl From<&v1::PlannedCollection> for PlannedCollection {
@@ -274,6 +285,7 @@ impl From<&v1::PlannedCollection> for PlannedCollection {
             tenants: planned.tenants,
             notes: planned.notes.clone(),
             merge: planned.merge.as_ref().map(MergeCounts::from),
+            newest_backup: planned.newest_backup.as_ref().map(NewestBackup::from),
         }
     }
 }

@@ -29,10 +29,7 @@ pub fn lines(job: &Job, rows: &[&CollectionProgress], width: usize) -> Vec<Strin
     let columns = Columns::of(job, width);
     let mut lines = vec![columns.line(&format::shorten(&activity, columns.label), work::of_job(job), None)];
     lines.extend(totals(job, width));
-    if !job.waiting_for.is_empty() {
-        let waiting = format!("{INDENT}waiting for {}", one_line(&job.waiting_for));
-        lines.push(format::shorten(&waiting, width));
-    }
+    lines.extend(text::wait(job).map(|wait| format::shorten(&format!("{INDENT}{wait}"), width)));
     lines.extend(rows.iter().map(|collection| columns.row(job, collection)));
     let at_work = job.collections.iter().filter(|collection| work::is_at_work(job, collection)).count();
     if at_work > rows.len() {

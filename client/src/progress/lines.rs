@@ -47,7 +47,7 @@ mod tests {
     fn a_line_for_each_phase_each_interval_and_the_end() {
         let at = |seconds| Duration::from_secs(seconds);
         let planning = Job { phase: JobPhase::Planning.into(), progress: None, ..example::running() };
-        let waiting = Job { waiting_for: "Weaviate (503), next try in 4 s".to_owned(), ..example::running() };
+        let waiting = example::waiting();
         let mut lines = Lines::default();
         let shown: Vec<String> = [
             lines.next(&planning, at(0)),

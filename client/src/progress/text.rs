@@ -23,10 +23,18 @@ pub fn plain(job: &Job) -> String {
     if !parts.is_empty() {
         text += &format!(": {}", parts.join(", "));
     }
-    if !job.waiting_for.is_empty() {
-        text += &format!("; waiting for {}", job.waiting_for);
-    }
+    text.extend(wait(job).map(|wait| format!("; {wait}")));
     text
+}
+
+/// `waiting 12 s of 10 min: no answer…`: what may be cut off comes last.
+pub fn wait(job: &Job) -> Option<String> {
+    if job.waiting_for.is_empty() {
+        return None;
+    }
+    let seconds = format::remaining(job.waiting_seconds as f64);
+    let limit = job.waiting_limit_seconds.map(|limit| format!(" of {}", format::limit(limit)));
+    Some(format!("waiting {seconds}{}: {}", limit.unwrap_or_default(), one_line(&job.waiting_for)))
 }
 
 /// `Article`, or `Article → ArticleCopy` if it gets another name.

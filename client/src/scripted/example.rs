@@ -1,11 +1,13 @@
 //! Messages to render in tests.
 
+mod contents;
 mod many;
 mod unfinished;
 
 use prost_types::Timestamp;
 use selvedge_proto::v1::*;
 
+pub use contents::*;
 pub use many::*;
 pub use unfinished::*;
 
@@ -41,6 +43,17 @@ pub fn merged() -> Job {
         ..MergeCounts::default()
     });
     Job { kind: JobKind::Restore.into(), collections: vec![author], ..succeeded() }
+}
+
+/// A backup that is not answered.
+pub fn waiting() -> Job {
+    Job {
+        waiting_for: "cannot read collection \"Article\": no answer from Weaviate; next try in 4.0 s"
+            .to_owned(),
+        waiting_seconds: 12,
+        waiting_limit_seconds: Some(600),
+        ..running()
+    }
 }
 
 /// A backup in the middle of reading.
@@ -190,6 +203,13 @@ pub fn unconfirmed() -> Job {
         ..PlannedCollection::default()
     };
     let mut article = planned("Article", 10_000, true);
+    article.newest_backup = Some(NewestBackup {
+        backup_id: "nightly".to_owned(),
+        time: at(0),
+        objects: 9_990,
+        tenants_covered: 2,
+        tenants_total: 3,
+    });
     article.notes = vec!["10,000 objects are lost; no backup holds them".to_owned()];
     let hint = "set `confirm` to the names";
     Job {

@@ -3,6 +3,7 @@
 use selvedge_proto::v1::backup_service_server::BackupService;
 use selvedge_proto::v1::collection_service_server::CollectionService;
 use selvedge_proto::v1::job_service_server::JobService;
+use selvedge_proto::v1::server_service_server::ServerService;
 use selvedge_proto::v1::*;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -50,8 +51,13 @@ impl BackupService for Scripted {
         &self,
         request: Request<ListBackupsRequest>,
     ) -> Result<Response<ListBackupsResponse>, Status> {
-        if !request.into_inner().incomplete {
-            return Err(Status::unimplemented(""));
+        let request = request.into_inner();
+        if !request.incomplete {
+            // Two pages.
+            let (id, next) = if request.page_token.is_empty() { ("newer", "2") } else { ("older", "") };
+            let backups = vec![Backup { id: id.to_owned(), ..example::backup() }];
+            let next_page_token = next.to_owned();
+            return Ok(Response::new(ListBackupsResponse { backups, next_page_token, ..Default::default() }));
         }
         let incomplete = example::incomplete();
         Ok(Response::new(ListBackupsResponse { incomplete, ..ListBackupsResponse::default() }))
@@ -59,6 +65,29 @@ impl BackupService for Scripted {
 
     async fn get_backup(&self, _: Request<GetBackupRequest>) -> Result<Response<GetBackupResponse>, Status> {
         Err(Status::unimplemented(""))
+    }
+
+    async fn get_backup_collection(
+        &self,
+        _: Request<GetBackupCollectionRequest>,
+    ) -> Result<Response<GetBackupCollectionResponse>, Status> {
+        Ok(Response::new(example::collection_of_backup()))
+    }
+
+    async fn list_backup_tenants(
+        &self,
+        _: Request<ListBackupTenantsRequest>,
+    ) -> Result<Response<ListBackupTenantsResponse>, Status> {
+        let (tenants, next_page_token) = (example::tenants_of_backup(), String::new());
+        Ok(Response::new(ListBackupTenantsResponse { tenants, next_page_token }))
+    }
+
+    async fn list_backup_files(
+        &self,
+        _: Request<ListBackupFilesRequest>,
+    ) -> Result<Response<ListBackupFilesResponse>, Status> {
+        let (files, next_page_token) = (example::files_of_backup(), String::new());
+        Ok(Response::new(ListBackupFilesResponse { files, next_page_token }))
     }
 
     async fn delete_backup(
@@ -112,6 +141,17 @@ impl BackupService for Scripted {
     ) -> Result<Response<PruneBackupsResponse>, Status> {
         self.requests().prunes.push(request.into_inner());
         Ok(Response::new(example::prunable()))
+    }
+}
+
+#[tonic::async_trait]
+impl ServerService for Scripted {
+    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
+        Ok(Response::new(example::status(3)))
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::threads::off_the_async_threads;
 use crate::{BackupFilter, Page, Repository, layout};
 use selvedge_model::error::{Error, Result};
 
@@ -43,9 +44,15 @@ impl Examination {
 }
 
 impl Repository {
+    /// Of the disk that it is on, if it is on one: bytes that are free, and all.
+    pub async fn space(&self) -> Option<Result<(u64, u64)>> {
+        let store = self.store().clone();
+        off_the_async_threads(move || store.space().transpose()).await.transpose()
+    }
+
     /// Writes a few bytes, and leaves nothing behind.
     pub async fn examine(&self) -> Examination {
-        let mut found = Examination { space: self.store().space(), ..Examination::default() };
+        let mut found = Examination { space: self.space().await, ..Examination::default() };
         let (store, path) = (self.store(), layout::probe(Uuid::new_v4()));
         let sent = path.to_string();
         if !found.note(Trial::Find, self.check().await)

@@ -51,6 +51,7 @@ mod backup_id;
 mod catalog;
 mod checksum;
 mod config;
+mod covering;
 mod data_file;
 mod examine;
 mod folder;
@@ -74,6 +75,7 @@ mod write;
 
 pub use backup_id::BackupId;
 pub use config::{RepositoryConfig, StoreOption};
+pub use covering::{Covering, Coverings};
 pub use data_file::{DataFile, TenantRecord};
 pub use examine::{Examination, Trial};
 pub use folder::{FileInfo, JsonFolder};

@@ -1,6 +1,7 @@
 //! Which backups there are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -119,16 +120,21 @@ impl Repository {
         Ok(found)
     }
 
-    /// Tells of every committed backup that can be read, newest first, as far as it is remembered. There may be very many, so none is
-    /// kept.
-    pub async fn each_backup(&self, mut tell: impl FnMut(&Opened<Manifest>) + Send) -> Result<()> {
+    /// Tells of every committed backup that can be read, newest first, as far as it is remembered, until nobody wants to hear
+    /// more. There may be very many, so none is kept.
+    pub async fn each_backup(
+        &self,
+        mut tell: impl FnMut(&Opened<Manifest>) -> ControlFlow<()> + Send,
+    ) -> Result<()> {
         let catalog = self.catalog().await?;
         let reads = stream::iter(positions(&catalog))
             .map(async |position: Position| self.shown(&catalog, &position.id).await);
         let mut reads = reads.buffered(CONCURRENCY);
         while let Some(shown) = reads.next().await {
-            if let Shown::Sound(found) = shown? {
-                tell(&found);
+            if let Shown::Sound(found) = shown?
+                && tell(&found).is_break()
+            {
+                break;
             }
         }
         Ok(())

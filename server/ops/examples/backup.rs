@@ -37,7 +37,8 @@ pub async fn back_up(rest_url: &str, grpc_url: &str, folder: &str) -> Result<Str
     repository.init().await?;
     let places = Places::new(vec![cluster], vec![repository])?;
     let operation = Operation::Backup(BackupRequest::default());
-    let request = Request { cluster: name.clone(), repository: name, operation };
+    let request =
+        Request { cluster: name.clone(), repository: name, operation, lock_timeout: Duration::ZERO };
     let context = Context::alone();
     let outcome = selvedge_ops::run(&context, &places, &request).await.map_err(|failure| failure.error)?;
     let objects = context.progress.snapshot().total.objects_done;

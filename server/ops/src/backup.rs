@@ -33,7 +33,7 @@ use super::{
 use copying::{Copied, Copying};
 use decided::Decided;
 use subject::{Selected, Subject};
-pub use waking::Woken;
+pub use waking::{WAVE, Woken, while_awake};
 
 impl BackupRequest {
     fn kind(&self, complete: bool, tenants_left_out: bool) -> BackupKind {

@@ -39,14 +39,7 @@ const LITTLE_SPACE: u64 = 1 << 30;
 
 /// An empty name means all of them.
 pub async fn check(places: &Places, cluster: &str, repository: &str) -> Result<Vec<CheckLine>> {
-    let clusters: Vec<_> = match cluster {
-        "" => places.clusters().cloned().collect(),
-        name => vec![places.cluster(name)?],
-    };
-    let repositories: Vec<_> = match repository {
-        "" => places.repositories().cloned().collect(),
-        name => vec![places.repository(name)?],
-    };
+    let (clusters, repositories) = (places.clusters_named(cluster)?, places.repositories_named(repository)?);
     // At once: what does not answer takes its time to be known for it.
     let (clusters, repositories) = futures_util::join!(
         join_all(clusters.iter().map(check_cluster)),

@@ -46,7 +46,10 @@ pub async fn run(
     let plan = Plan { confirmation: request.collections.clone(), ..Plan::of(collections) };
     let tenants = victims.iter().map(|victim| victim.tenants.len()).sum();
     let time = first + estimate::of_collections(victims.len()) + estimate::of_tenants(tenants);
-    let plan = plan.taking(time);
+    let mut plan = plan.taking(time);
+    if request.dry_run || !request.is_confirmed() {
+        job.or_stop(plan.tell_backups(cluster, repository, &request.collections)).await?;
+    }
     if request.dry_run {
         return Ok(Outcome::Planned(plan));
     }

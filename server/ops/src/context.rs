@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,9 @@ use uuid::Uuid;
 use super::{Budget, Journal, Progress};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
+
+/// How often to look whether collections are free that others hold: it may mean to read what other servers have written.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The job as its operation sees it: where to report, when to stop, what to hold.
 #[derive(Clone)]
@@ -26,6 +30,7 @@ pub struct Context {
     journal: Journal,
     /// Shared with the parts of the job.
     planning_ended: Arc<AtomicBool>,
+    lock_timeout: Duration,
 }
 
 /// Asks a job to stop, and says why.
@@ -115,7 +120,8 @@ impl Context {
         budget: Budget,
     ) -> Self {
         let (job_id, journal, planning_ended) = (job_id.into(), Journal::default(), Arc::default());
-        Self { job_id, progress, stop, locks, uncut, budget, journal, planning_ended }
+        let lock_timeout = Duration::ZERO;
+        Self { job_id, progress, stop, locks, uncut, budget, journal, planning_ended, lock_timeout }
     }
 
     /// The job with a journal, from which another attempt can go on.
@@ -128,6 +134,11 @@ impl Context {
         let (progress, stop) = (Arc::default(), Arc::default());
         let job_id = Uuid::now_v7().to_string();
         Self::new(job_id, progress, stop, Arc::new(NobodyElse), TaskTracker::new(), Budget::default())
+    }
+
+    /// The job if it waits so long for collections that others hold.
+    pub(crate) fn waiting_for_locks(&self, lock_timeout: Duration) -> Self {
+        Self { lock_timeout, ..self.clone() }
     }
 
     /// A part of the job that is an operation by itself: it writes down what it does below `name`, and the job holds for it
@@ -212,7 +223,25 @@ impl Context {
         }
     }
 
+    /// Takes the collections, or fails when they are not free in time.
     pub async fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
-        self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await
+        let since = Instant::now();
+        loop {
+            let error = match self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await {
+                Err(error) if error.kind() == Kind::CollectionBusy => error,
+                taken => return taken,
+            };
+            let left = self.lock_timeout.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Err(match self.lock_timeout {
+                    Duration::ZERO => error,
+                    waited => error.also(format!("it was waited for, for {} s", waited.as_secs())),
+                });
+            }
+            self.progress.wait_for(error.to_string(), Some(self.lock_timeout));
+            let waited = self.or_stop(async { Ok(tokio::time::sleep(left.min(LOOK_AGAIN)).await) }).await;
+            self.progress.end_wait();
+            waited?;
+        }
     }
 }

@@ -32,6 +32,8 @@ mod reshape;
 mod restorable;
 mod restore;
 mod same_backup;
+mod status;
+mod stock;
 mod verify;
 
 pub use backup_first::FIRST_BACKUP;
@@ -50,7 +52,7 @@ pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Passage, Phase, Progress,
-    ProgressSnapshot, Totals, Warning,
+    ProgressSnapshot, Totals, Wait, Warning,
 };
 pub use request::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
@@ -60,6 +62,8 @@ pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;
 use selvedge_model::error::{Kind, Result};
 use selvedge_weaviate::Cluster;
+pub use status::{ClusterStatus, CollectionStatus, RepositoryStatus, Status, status};
+pub use stock::{Stock, Successes};
 
 /// Carries out a request. Returns when nothing is under way any more.
 pub async fn run(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
@@ -76,6 +80,7 @@ pub async fn run(context: &Context, places: &Places, request: &Request) -> Resul
 }
 
 async fn carry_out(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
+    let context = &context.waiting_for_locks(request.lock_timeout);
     let cluster = context.cluster(&places.cluster(&request.cluster)?);
     let repository = places.repository(&request.repository)?;
     context.or_stop(repository.check()).await?;

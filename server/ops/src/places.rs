@@ -33,12 +33,27 @@ impl Places {
         self.repositories.values()
     }
 
+    /// All of them, or the one of this name.
+    pub(crate) fn clusters_named(&self, name: &str) -> Result<Vec<Cluster>> {
+        match name {
+            "" => Ok(self.clusters().cloned().collect()),
+            name => Ok(vec![self.cluster(name)?]),
+        }
+    }
+
+    /// All of them, or the one of this name.
+    pub(crate) fn repositories_named(&self, name: &str) -> Result<Vec<Repository>> {
+        match name {
+            "" => Ok(self.repositories().cloned().collect()),
+            name => Ok(vec![self.repository(name)?]),
+        }
+    }
+
     /// The request with the places that it means, if it names none. Fails if it names one that is not known.
     pub fn complete(&self, request: Request) -> Result<Request> {
-        let Request { cluster, repository, operation } = request;
-        let cluster = self.cluster(&cluster)?.name().to_owned();
-        let repository = self.repository(&repository)?.name().to_owned();
-        Ok(Request { cluster, repository, operation })
+        let cluster = self.cluster(&request.cluster)?.name().to_owned();
+        let repository = self.repository(&request.repository)?.name().to_owned();
+        Ok(Request { cluster, repository, ..request })
     }
 
     /// An empty name means the default, or the only one.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::MergeCounts;
+use selvedge_archive::{ClusterIdentity, Covering, Coverings, Repository};
+use selvedge_model::error::{Result, counted};
+use selvedge_weaviate::Cluster;
 
 /// The plan of a job: sent by dry runs, and shown before something is destroyed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +26,33 @@ pub struct Plan {
 impl Plan {
     pub(crate) fn of(collections: Vec<PlannedCollection>) -> Self {
         Self { collections, ..Self::default() }
+    }
+
+    /// Says of the collections that are to lose objects what there is to go back to.
+    pub(crate) async fn tell_backups(
+        &mut self,
+        cluster: &Cluster,
+        repository: &Repository,
+        doomed: &[String],
+    ) -> Result<()> {
+        let identity =
+            ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() };
+        let names = doomed.iter().map(String::as_str).collect();
+        let Coverings { mut newest, sealed } = repository.newest_covering(&identity, &names).await?;
+        for planned in self.collections.iter_mut().filter(|planned| names.contains(planned.there())) {
+            planned.newest_backup = newest.remove(planned.there());
+            if planned.newest_backup.is_none() {
+                let place = repository.name();
+                planned.notes.push(match sealed {
+                    0 => format!("no backup in repository \"{place}\" holds all of it"),
+                    _ => format!(
+                        "no backup in repository \"{place}\" that this server can read holds all of it; it cannot read {}",
+                        counted(sealed, "encrypted backup")
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn taking(self, time: Duration) -> Self {
@@ -49,4 +79,13 @@ pub struct PlannedCollection {
     pub merge: Option<MergeCounts>,
     /// What would be lost or left out, a sentence each.
     pub notes: Vec<String>,
+    /// Where objects would be destroyed: the newest backup that holds all of the collection, if there is one.
+    pub newest_backup: Option<Covering>,
+}
+
+impl PlannedCollection {
+    /// What it is called on the cluster.
+    fn there(&self) -> &str {
+        if self.target.is_empty() { &self.collection } else { &self.target }
+    }
 }

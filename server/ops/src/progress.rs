@@ -65,10 +65,20 @@ struct Slow {
     phase: Phase,
     collections: Vec<Arc<CollectionCounters>>,
     warnings: Vec<Warning>,
-    waiting_for: String,
+    waiting: Option<Wait>,
     outage: Outage,
     /// What no collection counts: those that were forgotten, and what was tried again.
     beside: Totals,
+}
+
+/// What keeps a job from going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    pub since: DateTime<Utc>,
+    /// After which it is given up; None if it cannot last.
+    pub limit: Option<Duration>,
+    /// What is waited for, or what went wrong.
+    pub what: String,
 }
 
 /// Something a person should know although it did not stop the job.
@@ -92,13 +102,21 @@ pub struct ProgressSnapshot {
     pub total: Counts,
     pub collections: Vec<CollectionSnapshot>,
     pub warnings: Vec<Warning>,
-    pub waiting_for: String,
+    pub waiting: Option<Wait>,
     pub retries: u64,
     /// Of a backup's files that are looked at as files.
     pub bytes_checked: u64,
     pub bytes_to_check: u64,
     pub vectors_to_index: u64,
     pub moved: Option<DateTime<Utc>>,
+}
+
+impl Slow {
+    /// Of one wait, the reason may change.
+    fn wait_for(&mut self, what: String, limit: Option<Duration>) {
+        let since = self.waiting.take().map_or_else(Utc::now, |wait| wait.since);
+        self.waiting = Some(Wait { since, limit, what });
+    }
 }
 
 impl Progress {
@@ -114,9 +132,14 @@ impl Progress {
         touch(&self.moved);
     }
 
-    /// What is said while nothing can be done; empty when it goes on.
-    pub fn wait_for(&self, what: impl Into<String>) {
-        self.slow().waiting_for = what.into();
+    /// What is said while nothing can be done, at most for so long.
+    pub fn wait_for(&self, what: impl Into<String>, limit: Option<Duration>) {
+        self.slow().wait_for(what.into(), limit);
+    }
+
+    /// It goes on.
+    pub fn end_wait(&self) {
+        self.slow().waiting = None;
     }
 
     /// So many bytes more of a backup's files are to be looked at.
@@ -162,7 +185,7 @@ impl Progress {
 
     /// Whether nothing can be done now.
     pub fn is_waiting(&self) -> bool {
-        !self.slow().waiting_for.is_empty()
+        self.slow().waiting.is_some()
     }
 
     /// Counts a warning; those with the same reason and text are one, with the subjects of the first few: empty for one of its own
@@ -210,7 +233,7 @@ impl Progress {
             phase: slow.phase,
             total: total(&collections),
             warnings: slow.warnings.clone(),
-            waiting_for: slow.waiting_for.clone(),
+            waiting: slow.waiting.clone(),
             retries: slow.beside.retries.values().sum(),
             bytes_checked: self.bytes_checked.load(Relaxed),
             bytes_to_check: self.bytes_to_check.load(Relaxed),
@@ -222,11 +245,11 @@ impl Progress {
 }
 
 impl RetryObserver for Progress {
-    fn retrying(&self, error: &Error, pause: Duration) {
+    fn retrying(&self, error: &Error, pause: Duration, limit: Duration) {
         let is_new = {
             let mut slow = self.slow();
             *slow.beside.retries.entry(error.kind()).or_default() += 1;
-            slow.waiting_for = format!("{error}; next try in {:.1} s", pause.as_secs_f64());
+            slow.wait_for(format!("{error}; next try in {:.1} s", pause.as_secs_f64()), Some(limit));
             slow.outage.goes_on(pause)
         };
         if is_new {
@@ -237,7 +260,7 @@ impl RetryObserver for Progress {
     fn proceeding(&self) {
         let outage = {
             let mut slow = self.slow();
-            slow.waiting_for.clear();
+            slow.waiting = None;
             slow.outage.end()
         };
         if let Some(outage) = outage {
@@ -287,7 +310,9 @@ mod tests {
         progress.add_collection("A", "").add_objects(2);
         let before = progress.totals();
         let error = Error::new(Kind::WeaviateOverloaded, "not now");
-        progress.retrying(&error, Duration::ZERO);
+        progress.retrying(&error, Duration::ZERO, Duration::from_secs(9));
+        let wait = progress.snapshot().waiting.unwrap();
+        assert_eq!(wait.limit, Some(Duration::from_secs(9)));
         let gain = progress.totals().since(&before);
         assert_eq!((before.objects, gain.objects), (5, 0));
         assert_eq!(gain.retries, [(Kind::WeaviateOverloaded, 1)].into());

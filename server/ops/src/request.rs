@@ -3,6 +3,7 @@
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::Utc;
 use selvedge_archive::{BackupId, DataFormat};
@@ -20,6 +21,9 @@ pub struct Request {
     pub cluster: String,
     pub repository: String,
     pub operation: Operation,
+    /// How long to wait for collections that other jobs hold.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub lock_timeout: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,6 +274,9 @@ pub struct VerifyRequest {
     /// Those of the cluster that are compared; empty for all.
     #[serde(default)]
     pub tenants: Vec<String>,
+    /// With the cluster: what becomes of tenants that cannot be read.
+    #[serde(default)]
+    pub inactive_tenants: InactiveTenants,
     /// How many findings to list.
     pub max_findings: usize,
 }
@@ -328,8 +335,8 @@ impl VerifyRequest {
     /// For the files of everything in a backup.
     pub fn new(backup_id: BackupId, max_findings: usize) -> Self {
         let (level, collections) = (Level::Files, Selection::default());
-        let (rename, tenants) = (BTreeMap::new(), Vec::new());
-        Self { backup_id, level, rename, collections, tenants, max_findings }
+        let (rename, tenants, inactive_tenants) = Default::default();
+        Self { backup_id, level, rename, collections, tenants, inactive_tenants, max_findings }
     }
 }
 
@@ -377,7 +384,9 @@ mod tests {
             Operation::Restore(Box::new(restore)),
         ];
         for operation in operations {
-            let request = Request { cluster: "c".to_owned(), repository: "r".to_owned(), operation };
+            let (cluster, repository, lock_timeout) =
+                ("c".to_owned(), "r".to_owned(), Duration::from_secs(9));
+            let request = Request { cluster, repository, operation, lock_timeout };
             let json = serde_json::to_string(&request).unwrap();
             assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
         }

@@ -94,7 +94,8 @@ pub async fn run(
     }
     let confirmation = planned.replaced();
     if !request.dry_run && !request.confirms(&confirmation) {
-        return Err(showing::unconfirmed(request, &planned));
+        let unconfirmed = showing::unconfirmed(cluster, repository, request, &planned);
+        return Err(job.or_stop(unconfirmed).await?);
     }
     replacing::refuse_less(&planned.all, backup.manifest(), request.allow_partial)?;
     if begun == Begun::Creating && !confirmation.is_empty() {
@@ -113,7 +114,8 @@ pub async fn run(
             if let Some(access) = &access {
                 planned.notes.extend(job.or_stop(roles::plan(cluster, access)).await?);
             }
-            return Ok(Outcome::Planned(showing::plan(request, &planned, surveys)));
+            let plan = showing::plan(cluster, repository, request, &planned, surveys);
+            return Ok(Outcome::Planned(job.or_stop(plan).await?));
         }
     }
     job.end_planning();

@@ -60,7 +60,7 @@ async fn verify(
     job.end_planning();
     job.progress.set_phase(Phase::Checking);
     if request.level == Level::AgainstLive {
-        return against_live::compare(job, cluster, &backup, request, &names, found).await;
+        return against_live::compare(job, cluster, repository, &backup, request, &names, found).await;
     }
     backup::check(job, &backup, request, &names, found).await?;
     let count = found.total();
@@ -132,6 +132,13 @@ impl Found {
 
     fn add(&self, finding: Finding) {
         self.findings().add(finding);
+    }
+
+    /// `text` goes on after the tenant's name and the collection's.
+    fn tenant(&self, kind: FindingKind, collection: &str, tenant: &str, text: &str) {
+        let finding =
+            of_collection(kind, collection, "", format!("tenant \"{tenant}\" of {collection} {text}"));
+        self.add(Finding { tenant: Some(tenant.to_owned()), ..finding });
     }
 
     fn total(&self) -> u64 {

@@ -80,7 +80,11 @@ pub fn role_of_method(path: &str) -> Option<Role> {
             Some(Role::Read)
         }
         ("selvedge.v1.CollectionService", "ListCollections")
-        | ("selvedge.v1.BackupService", "ListBackups" | "GetBackup")
+        | (
+            "selvedge.v1.BackupService",
+            "ListBackups" | "GetBackup" | "GetBackupCollection" | "ListBackupTenants" | "ListBackupFiles",
+        )
+        | ("selvedge.v1.ServerService", "GetStatus")
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob") => Some(Role::Read),
         ("selvedge.v1.CollectionService", "Backup" | "Restore")
         | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "ImportBackup")
@@ -143,9 +147,13 @@ mod tests {
                 "DeleteBackup destroy",
                 "ExportBackup operate",
                 "GetBackup read",
+                "GetBackupCollection read",
                 "GetJob read",
+                "GetStatus read",
                 "HoldBackup operate",
                 "ImportBackup operate",
+                "ListBackupFiles read",
+                "ListBackupTenants read",
                 "ListBackups read",
                 "ListCollections read",
                 "ListFailures operate",

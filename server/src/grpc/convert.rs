@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod collection;
+mod contents;
 mod import;
 mod job;
 mod names;
@@ -12,17 +13,21 @@ mod request;
 mod reshape;
 mod retention;
 mod settings;
+mod status;
 
 pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, wanted};
 pub use check::checked;
 pub use collection::collections;
+pub use contents::{collection_of_backup, files_of_backup, tenants_of_backup};
 pub use import::import_header;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{
-    Call, backup_call, backup_id, clear_call, restore_call, selection, tenant_names, verify_call,
+    Call, backup_call, backup_id, clear_call, collection_name, restore_call, selection, tenant_names,
+    verify_call,
 };
 pub use retention::policy;
+pub use status::status;
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;

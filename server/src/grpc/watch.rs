@@ -166,7 +166,12 @@ mod tests {
     {
         let request = ClearRequest { collections: vec!["Article".to_owned()], ..ClearRequest::default() };
         let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-        let request = Request { cluster, repository, operation: Operation::Clear(request) };
+        let request = Request {
+            cluster,
+            repository,
+            operation: Operation::Clear(request),
+            lock_timeout: Duration::ZERO,
+        };
         registry().start(crate::jobs::Asking::default(), request, |context, _| work(context)).unwrap()
     }
 

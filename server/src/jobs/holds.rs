@@ -121,10 +121,11 @@ impl Holds {
                 return Ok(taken);
             }
             let Held { collection, by, owner } = held;
-            progress.wait_for(format!("collection \"{collection}\", held by job {} ({owner})", by.job_id));
+            let what = format!("collection \"{collection}\" is held by job {} ({owner})", by.job_id);
+            progress.wait_for(what, None);
             let pause = Uuid::new_v4().as_u64_pair().0 % LONGEST_PAUSE;
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            progress.wait_for("");
+            progress.end_wait();
         }
     }
 

@@ -181,7 +181,7 @@ impl Job {
         let mut progress = self.progress.snapshot();
         let rate = if lifecycle.state.is_terminal() {
             // A job that was stopped while it waited no longer does.
-            progress.waiting_for.clear();
+            progress.waiting = None;
             Rate::default()
         } else {
             let mut window = self.rate.lock().unwrap_or_else(PoisonError::into_inner);

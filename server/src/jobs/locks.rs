@@ -106,9 +106,9 @@ impl JobLocks {
             match self.table.take(&holder, collections, access) {
                 Ok(guard) => break guard,
                 Err(Taken { error, brief: true }) => {
-                    self.progress.wait_for(error.to_string());
+                    self.progress.wait_for(error.to_string(), None);
                     tokio::time::sleep(LOOK_AGAIN).await;
-                    self.progress.wait_for("");
+                    self.progress.end_wait();
                 }
                 Err(Taken { error, brief: false }) => return Err(error),
             }

@@ -80,6 +80,8 @@ pub struct RepositoryFamilies {
     pub backups: Family<OfRepository, Gauge>,
     pub bytes: Family<OfRepository, Gauge>,
     pub newest: Family<OfRepository, Gauge>,
+    pub free: Family<OfRepository, Gauge>,
+    pub capacity: Family<OfRepository, Gauge>,
     pub last_success: Family<OfCollection, Gauge>,
 }
 
@@ -132,6 +134,13 @@ impl RepositoryFamilies {
             backups: add(all, "repository_backups", "Backups that there are", Family::default()),
             bytes: add(all, "repository_bytes", "Size of the data files of all backups", Family::default()),
             newest: add(all, "repository_newest_backup_timestamp_seconds", newest, Family::default()),
+            free: add(all, "repository_free_bytes", "Room on the repository's disk", Family::default()),
+            capacity: add(
+                all,
+                "repository_capacity_bytes",
+                "Size of the repository's disk",
+                Family::default(),
+            ),
             last_success: add(all, "last_success_timestamp_seconds", last, Family::default()),
         }
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::*;
@@ -11,7 +13,7 @@ fn clearing(dry_run: bool) -> Request {
     let request =
         ClearRequest { collections: vec!["Article".to_owned()], dry_run, ..ClearRequest::default() };
     let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-    Request { cluster, repository, operation: Operation::Clear(request) }
+    Request { cluster, repository, operation: Operation::Clear(request), lock_timeout: Duration::ZERO }
 }
 
 fn jobs() -> Arc<Jobs> {
@@ -39,7 +41,7 @@ async fn counters_move_while_a_job_runs_and_stay_when_it_has_ended() {
             counters.add_objects(3);
             counters.add_bytes_read(10);
             let error = Error::new(Kind::WeaviateOverloaded, "not now");
-            context.progress.retrying(&error, std::time::Duration::ZERO);
+            context.progress.retrying(&error, std::time::Duration::ZERO, std::time::Duration::ZERO);
             begun.send(()).unwrap();
             finished.await.unwrap();
             context.progress.begin_anew();
@@ -125,11 +127,16 @@ fn what_the_docs_name_is_there() {
     metrics.tell_reachable("a", true);
     let mut stock = Stock::default();
     stock.add(&backup("eu", "Article", 1, true));
+    stock.space = Some((1, 2));
     metrics.tell_stock("a", stock);
     drop(metrics.jobs.retries.get_or_create(&OfCause { cause: "WEAVIATE_OVERLOADED" }));
     let text = metrics.render(&[], &Budget::default()).unwrap();
-    let docs =
-        [include_str!("../../../docs/alerts.yml"), include_str!("../../../docs/monitoring.md")].concat();
+    let docs = [
+        include_str!("../../../docs/alerts.yml"),
+        include_str!("../../../docs/grafana.json"),
+        include_str!("../../../docs/monitoring.md"),
+    ];
+    let docs = docs.concat();
     let words = docs.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
     let named: Vec<_> = words.filter(|word| word.starts_with("selvedge_")).collect();
     assert!(named.len() > 16, "{named:?}");

@@ -27,8 +27,8 @@ pub enum Patience {
 
 /// Hears of calls that are repeated, so that a job can show what it is waiting for.
 pub trait RetryObserver: Send + Sync {
-    /// A call failed in a way that may pass, and is repeated after `pause`.
-    fn retrying(&self, error: &Error, pause: Duration);
+    /// A call failed in a way that may pass, and is repeated after `pause`; it is given up after `limit` in all.
+    fn retrying(&self, error: &Error, pause: Duration, limit: Duration);
     /// A call that was repeated has been answered.
     fn proceeding(&self);
 }
@@ -110,7 +110,7 @@ impl Tries<'_> {
         let error = self.make(self.cluster.unless_starting(error)).await;
         let Some(pause) = self.next_pause(&error) else { return Err(error) };
         self.repeated = true;
-        self.cluster.observe_retry(&error, pause);
+        self.cluster.observe_retry(&error, pause, self.budget.whole);
         match self.cluster.stop.run_until_cancelled(tokio::time::sleep(pause)).await {
             Some(()) => Ok(()),
             None => Err(error),
@@ -166,10 +166,10 @@ impl Cluster {
         Tries { cluster: self, pauses: self.patience.pauses(), budget, unclear: 0, repeated: false }
     }
 
-    fn observe_retry(&self, error: &Error, pause: Duration) {
+    fn observe_retry(&self, error: &Error, pause: Duration, limit: Duration) {
         tracing::debug!(%error, ?pause, "trying again");
         if let Some(observer) = &self.observer {
-            observer.retrying(error, pause);
+            observer.retrying(error, pause, limit);
         }
     }
 

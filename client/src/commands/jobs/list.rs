@@ -8,19 +8,7 @@ use crate::table::{Align, Table};
 use crate::{format, job_ids, json, words};
 
 pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let mut jobs = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let mut service = session.server.jobs();
-        let page = session
-            .answer(service.list_jobs(ListJobsRequest { active_only, page_size: 0, page_token }))
-            .await?;
-        jobs.extend(page.jobs);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+    let jobs = all(active_only, session).await?;
     if session.options.json {
         return jobs.iter().try_for_each(|job| session.print_json(&json::Job::from(job)));
     }
@@ -30,6 +18,16 @@ pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(),
     }
     let room = session.terminal.out_width;
     session.terminal.print(&table(&jobs, room))
+}
+
+pub async fn all(active_only: bool, session: &mut Session<'_, '_>) -> Result<Vec<Job>, Failure> {
+    let page = async |session: &mut Session<'_, '_>, page_token| {
+        let mut service = session.server.jobs();
+        let request = ListJobsRequest { active_only, page_size: 0, page_token };
+        let page = session.answer(service.list_jobs(request)).await?;
+        Ok((page.jobs, page.next_page_token))
+    };
+    session.all_pages(page).await
 }
 
 /// At a terminal, ids are as long as it takes to tell these jobs apart.

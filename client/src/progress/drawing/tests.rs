@@ -72,6 +72,7 @@ fn a_wait_and_a_cancel() {
     waiting.waiting_for =
         "cannot write to collection \"Article\": no answer from Weaviate's gRPC; next try in 4.0 s"
             .to_owned();
+    (waiting.waiting_seconds, waiting.waiting_limit_seconds) = (12, Some(600));
     let cancelling = Job { state: JobState::Cancelling.into(), ..example::many(20, 9, 4) };
     snapshot("progress_screens_waiting", drawings(&[("waiting", waiting), ("cancelling", cancelling)]));
 }

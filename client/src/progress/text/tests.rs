@@ -6,7 +6,7 @@ use crate::scripted::{example, snapshot};
 #[test]
 fn plain_lines() {
     let pending = Job { state: JobState::Pending.into(), progress: None, ..example::running() };
-    let waiting = Job { waiting_for: "Weaviate (503), next try in 4 s".to_owned(), ..example::running() };
+    let waiting = example::waiting();
     let cancelling = Job { state: JobState::Cancelling.into(), ..example::running() };
     let checking = example::checking(21, 9, 2);
     let jobs = [

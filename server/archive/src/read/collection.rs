@@ -107,6 +107,11 @@ impl CollectionReader {
         damage.error(&self.stored.id)
     }
 
+    /// Where a data file is in the repository.
+    pub fn place(&self, file: &DataFile) -> String {
+        self.stored.path(file).to_string()
+    }
+
     pub(crate) fn path(&self, file: &DataFile) -> Path {
         self.stored.path(file)
     }

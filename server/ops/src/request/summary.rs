@@ -104,7 +104,8 @@ mod tests {
     }
 
     fn text(operation: Operation) -> String {
-        Request { cluster: String::new(), repository: String::new(), operation }.to_string()
+        let (cluster, repository, lock_timeout) = Default::default();
+        Request { cluster, repository, operation, lock_timeout }.to_string()
     }
 
     #[test]

@@ -2,30 +2,46 @@
 
 use std::time::Duration;
 
-use selvedge_archive::{CollectionReader, Damage, DamageKind, DataFormat};
-use selvedge_model::error::{Error, Kind};
+use selvedge_archive::{CollectionReader, Damage, DamageKind, DataFormat, Repository};
+use selvedge_model::error::{Error, Kind, Result};
+use selvedge_weaviate::Cluster;
 
 use super::requirements::is_indexed;
 use super::target::{Planned, Target};
 use crate::{Check, Failure, MergeCounts, Plan, PlannedCollection, Report, RestoreRequest, estimate};
 
 /// `surveys` are of the collections that are merged into, as far as they were taken.
-pub fn plan(request: &RestoreRequest, planned: &Planned, surveys: Vec<Option<MergeCounts>>) -> Plan {
+pub async fn plan(
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &RestoreRequest,
+    planned: &Planned,
+    surveys: Vec<Option<MergeCounts>>,
+) -> Result<Plan> {
     let times = planned.all.iter().zip(&surveys).map(|(target, merge)| time(request, target, *merge));
     let time = times.sum();
     let shown = planned.all.iter().zip(surveys).map(|(target, merge)| shown(request, target, merge));
     let plan = Plan::of(shown.collect()).taking(time);
-    Plan { confirmation: planned.replaced(), notes: planned.notes.clone(), ..plan }
+    let mut plan = Plan { confirmation: planned.replaced(), notes: planned.notes.clone(), ..plan };
+    if !plan.confirmation.is_empty() {
+        plan.tell_backups(cluster, repository, &plan.confirmation.clone()).await?;
+    }
+    Ok(plan)
 }
 
 /// Nothing is destroyed before it is confirmed by name.
-pub fn unconfirmed(request: &RestoreRequest, planned: &Planned) -> Failure {
-    let plan = plan(request, planned, vec![None; planned.all.len()]);
+pub async fn unconfirmed(
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &RestoreRequest,
+    planned: &Planned,
+) -> Result<Failure> {
+    let plan = plan(cluster, repository, request, planned, vec![None; planned.all.len()]).await?;
     let names = plan.confirmation.join(", ");
     let text = format!("nothing was changed: replacing {names} needs to be confirmed");
     let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
     let (plan, backup_id) = (Some(plan), Some(request.backup_id.clone()));
-    Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
+    Ok(Failure::for_good(error, Report { backup_id, plan, ..Report::default() }))
 }
 
 /// What was edited on purpose is no damage.

@@ -192,6 +192,7 @@ impl Target {
             tenants: self.tenants.len() as u64,
             merge,
             notes: notes.collect(),
+            ..PlannedCollection::default()
         }
     }
 

@@ -4,30 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Found, of_collection};
+use crate::backup::{WAVE, while_awake};
 use crate::compare::{Comparison, Differences, Expected, Verdict};
 use crate::engine::Lanes;
-use crate::{Access, CollectionCounters, CollectionState, Context, Finding, FindingKind, VerifyRequest};
-use selvedge_archive::{BackupReader, CollectionReader};
+use crate::journal::Ledger;
+use crate::{
+    Access, CollectionCounters, CollectionState, Context, FindingKind, InactiveTenants, VerifyRequest,
+};
+use selvedge_archive::{BackupReader, CollectionReader, Repository};
 use selvedge_model::error::{Error, Kind, Result, counted};
-use selvedge_model::{Collection, Digest, nearest_or};
+use selvedge_model::{Collection, Digest, TenantStatus, nearest_or};
 use selvedge_weaviate::{Cluster, compare_schemas};
+use tokio::sync::Mutex;
 
 /// What one comparison needs to know of the others.
 struct Live {
     job: Context,
     lanes: Lanes,
     cluster: Cluster,
+    repository: Repository,
     backup: BackupReader,
     request: VerifyRequest,
     found: Arc<Found>,
     /// Names on the cluster by those in the backup, and the other way round.
     names: BTreeMap<String, String>,
     back: Arc<BTreeMap<String, String>>,
+    /// Tenants of one collection at a time are woken.
+    waking: Mutex<()>,
 }
 
 pub async fn compare(
     job: &Context,
     cluster: &Cluster,
+    repository: &Repository,
     backup: &BackupReader,
     request: &VerifyRequest,
     names: &[String],
@@ -37,17 +46,24 @@ pub async fn compare(
     let new_name = |old: &String| request.rename.get(old).unwrap_or(old).clone();
     let names: BTreeMap<_, _> = names.iter().map(|old| (old.clone(), new_name(old))).collect();
     let locked: Vec<_> = names.values().cloned().collect();
-    let _lock = job.lock(&locked, Access::Shared).await?;
+    // Others would take woken tenants for active ones.
+    let access = match request.inactive_tenants {
+        InactiveTenants::Activate => Access::Exclusive,
+        InactiveTenants::Report | InactiveTenants::Skip => Access::Shared,
+    };
+    let _lock = job.lock(&locked, access).await?;
     let back = Arc::new(names.iter().map(|(old, new)| (new.clone(), old.clone())).collect());
     let live = Arc::new(Live {
         job: job.clone(),
         lanes: Lanes::of(job),
         cluster: cluster.clone(),
+        repository: repository.clone(),
         backup: backup.clone(),
         request: request.clone(),
         found: Arc::clone(found),
         names,
         back,
+        waking: Mutex::default(),
     });
     let mut compared = Vec::new();
     for (old, new) in &live.names {
@@ -103,7 +119,7 @@ impl Live {
         counters: &Arc<CollectionCounters>,
         found: &Found,
     ) -> Result<bool> {
-        let Self { job, lanes, cluster, .. } = self;
+        let Self { job, cluster, .. } = self;
         let source = job.or_stop(self.backup.collection(old)).await?;
         let Some(live) = job.or_stop(cluster.collection(new)).await? else {
             let text = format!("collection \"{new}\" is not on the cluster");
@@ -120,10 +136,9 @@ impl Live {
         if let (false, Some(stray)) = (live.multi_tenant, self.request.tenants.first()) {
             return Err(no_tenant(old, stray, std::iter::empty()));
         }
-        let readable = if live.multi_tenant {
-            Some(self.readable_tenants(old, &live, &source, found).await?)
-        } else {
-            None
+        let tenants = match live.multi_tenant {
+            true => Some(self.tenants(old, &live, &source, found).await?),
+            false => None,
         };
         if source.files().is_empty()
             && source.buckets().is_none_or(|all| all.total() == Digest::default())
@@ -131,32 +146,61 @@ impl Live {
         {
             return Ok(true);
         }
-        let covered = |tenant: &str| readable.as_ref().is_none_or(|names| names.contains(tenant));
-        let mut expected = Expected::of(&source, covered).ok_or_else(|| {
+        let covered = |tenant: &str| {
+            let all = |tenants: &Covered| tenants.active.contains(tenant) || tenants.asleep.contains(tenant);
+            tenants.as_ref().is_none_or(all)
+        };
+        let expected = self.expected(&source, covered)?;
+        if source.collection().multi_tenant != live.multi_tenant {
+            return Ok(true);
+        }
+        counters.expect_objects(expected.objects(), false);
+        let part = Part { old, source: &source, live: &live, counters, found };
+        let Some(Covered { active, asleep }) = tenants else {
+            return self.compare_objects(&part, None, job.journal().ledger(old, "live")).await;
+        };
+        let mut complete =
+            self.compare_objects(&part, Some(&active), job.journal().ledger(old, "live")).await?;
+        for wave in asleep.into_iter().collect::<Vec<_>>().chunks(WAVE) {
+            complete &= self.compare_wave(&part, wave).await?;
+        }
+        Ok(complete)
+    }
+
+    fn expected(&self, source: &CollectionReader, covered: impl Fn(&str) -> bool) -> Result<Expected> {
+        Expected::of(source, covered).ok_or_else(|| {
             let id = &self.request.backup_id;
             Error::new(
                 Kind::BackupFormatUnknown,
                 format!("backup {id} was made before there were content digests, so nothing can be compared with it"),
             )
             .hint("make a new backup; the rows of the old one can be verified on their own")
-        })?;
-        if source.collection().multi_tenant != live.multi_tenant {
-            return Ok(true);
-        }
-        job.or_stop(cluster.await_shards(&live)).await?;
-        counters.expect_objects(expected.objects(), false);
-        let names = Arc::clone(&self.back);
-        let counters = Arc::clone(counters);
-        let ledger = job.journal().ledger(old, "live");
-        let source = &source;
+        })
+    }
+
+    /// Compares the objects; of these tenants, where there are tenants. False if there may be more differences than were found.
+    async fn compare_objects(
+        &self,
+        part: &Part<'_>,
+        tenants: Option<&BTreeSet<String>>,
+        ledger: Ledger,
+    ) -> Result<bool> {
+        let Self { job, lanes, cluster, .. } = self;
+        let Part { old, source, live, counters, found } = *part;
+        let mut expected =
+            self.expected(source, |tenant| tenants.is_none_or(|names| names.contains(tenant)))?;
+        job.or_stop(cluster.await_shards(live)).await?;
+        let (names, counters, live) = (Arc::clone(&self.back), Arc::clone(counters), live.clone());
         let comparison =
             Comparison { job, lanes, cluster, source, live, names, references: true, counters, ledger };
         let (content, lost) = comparison.content(expected.parts()).await?;
         for tenant in &lost {
-            let text =
-                format!("tenant \"{tenant}\" of {old} was deleted or deactivated while it was compared");
-            let finding = of_collection(FindingKind::TenantUnreadable, old, "", text);
-            found.add(Finding { tenant: Some(tenant.clone()), ..finding });
+            found.tenant(
+                FindingKind::TenantUnreadable,
+                old,
+                tenant,
+                "was deleted or deactivated while it was compared",
+            );
         }
         expected.without_tenants(&lost);
         job.or_stop(cluster.check_shards_now(&comparison.live)).await?;
@@ -170,14 +214,47 @@ impl Live {
         }
     }
 
-    /// The tenants that the backup covers and that can be read; the others are findings.
-    async fn readable_tenants(
+    /// Wakes tenants, compares them, and puts them back.
+    async fn compare_wave(&self, part: &Part<'_>, wave: &[String]) -> Result<bool> {
+        let Self { job, cluster, .. } = self;
+        let name = &part.live.name;
+        let _alone = job.or_stop(async { Ok(self.waking.lock().await) }).await?;
+        // What was found about them is some waves old.
+        let now = job.or_stop(cluster.tenants(name)).await?;
+        let now: BTreeMap<_, _> = now.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
+        let (mut asleep, mut all) = (Vec::new(), BTreeSet::new());
+        for tenant in wave {
+            match now.get(tenant) {
+                Some(TenantStatus::Cold) => asleep.push(tenant.clone()),
+                Some(TenantStatus::Hot) => {}
+                Some(status) => {
+                    let text = format!("cannot be compared: it is {status}");
+                    part.found.tenant(FindingKind::TenantUnreadable, part.old, tenant, &text);
+                    continue;
+                }
+                None => {
+                    part.found.tenant(FindingKind::TenantMissing, part.old, tenant, "is not on the cluster");
+                    continue;
+                }
+            }
+            all.insert(tenant.clone());
+        }
+        // Another attempt compares them again.
+        let compared = self.compare_objects(part, Some(&all), Ledger::default());
+        match asleep.as_slice() {
+            [] => compared.await,
+            asleep => while_awake(job, cluster, &self.repository, name, asleep, compared).await,
+        }
+    }
+
+    /// The tenants that the backup covers and that can be read, or woken; the others are findings.
+    async fn tenants(
         &self,
         old: &str,
         live: &Collection,
         source: &CollectionReader,
         found: &Found,
-    ) -> Result<BTreeSet<String>> {
+    ) -> Result<Covered> {
         let there = self.job.or_stop(self.cluster.tenants(&live.name)).await?;
         let there: BTreeMap<_, _> = there.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
         let asked: BTreeSet<_> = self.request.tenants.iter().collect();
@@ -195,30 +272,54 @@ impl Live {
                 format!("the backup does not hold tenant \"{left_out}\" of {old}, so it cannot be compared");
             return Err(Error::new(Kind::TenantNotFound, text).hint("compare the tenants that it holds"));
         }
-        let mut readable = BTreeSet::new();
-        let find = |kind, tenant: &str, text: String| {
-            let finding = of_collection(kind, old, "", format!("tenant \"{tenant}\" of {old} {text}"));
-            found.add(Finding { tenant: Some(tenant.to_owned()), ..finding });
-        };
+        let (mut tenants, mut skipped) = (Covered::default(), 0);
         let covered = records.iter().filter(|record| record.left_out.is_none() && is_meant(&record.name));
         for record in covered {
-            match there.get(&record.name) {
-                None => find(FindingKind::TenantMissing, &record.name, "is not on the cluster".to_owned()),
-                Some(status) if status.is_active() => drop(readable.insert(record.name.clone())),
+            let name = &record.name;
+            match (there.get(name), self.request.inactive_tenants) {
+                (None, _) => found.tenant(FindingKind::TenantMissing, old, name, "is not on the cluster"),
+                (Some(status), _) if status.is_active() => drop(tenants.active.insert(name.clone())),
                 // Where there was nothing to be read, not even what was written since.
-                Some(_) if record.rows.is_none() => {}
-                Some(_) if record.rows == Some(0) && !record.status.is_active() => {}
-                Some(status) => {
+                (Some(_), _) if record.rows.is_none() => {}
+                (Some(TenantStatus::Cold), InactiveTenants::Activate) => {
+                    tenants.asleep.insert(name.clone());
+                }
+                (Some(_), _) if record.rows == Some(0) && !record.status.is_active() => {}
+                (Some(_), InactiveTenants::Skip) => skipped += 1,
+                (Some(status), InactiveTenants::Report | InactiveTenants::Activate) => {
                     let text = format!("cannot be compared: it is {status}");
-                    find(FindingKind::TenantUnreadable, &record.name, text);
+                    found.tenant(FindingKind::TenantUnreadable, old, name, &text);
                 }
             }
         }
-        for tenant in there.keys().filter(|name| !known.contains(name) && is_meant(name)) {
-            find(FindingKind::TenantExtra, tenant, "is on the cluster, but not in the backup".to_owned());
+        if skipped > 0 {
+            let text = format!("{} not compared: inactive", counted(skipped, "tenant"));
+            self.job.progress.warn("tenants_not_compared", text, old);
         }
-        Ok(readable)
+        for tenant in there.keys().filter(|name| !known.contains(name) && is_meant(name)) {
+            found.tenant(FindingKind::TenantExtra, old, tenant, "is on the cluster, but not in the backup");
+        }
+        Ok(tenants)
     }
+}
+
+/// What is compared of a collection, and where its findings go.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    /// Its name in the backup.
+    old: &'a str,
+    source: &'a CollectionReader,
+    live: &'a Collection,
+    counters: &'a Arc<CollectionCounters>,
+    found: &'a Found,
+}
+
+/// Tenants that are compared.
+#[derive(Default)]
+struct Covered {
+    active: BTreeSet<String>,
+    /// To be woken, compared, and put back.
+    asleep: BTreeSet<String>,
 }
 
 fn no_tenant<'n>(collection: &str, tenant: &str, known: impl Iterator<Item = &'n String>) -> Error {

@@ -8,7 +8,8 @@ use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
 use selvedge_archive::{
-    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, DataFormat, Manifest, Opened,
+    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, Covering, DataFormat, Manifest,
+    Opened,
 };
 use selvedge_model::error::{Error, Result};
 
@@ -96,6 +97,12 @@ pub fn backup(manifest: &Manifest) -> v1::Backup {
     }
 }
 
+pub fn newest(covering: Covering) -> v1::NewestBackup {
+    let Covering { backup, time, objects, tenants_covered, tenants_total } = covering;
+    let (backup_id, time) = (backup.to_string(), Some(timestamp(time)));
+    v1::NewestBackup { backup_id, time, objects, tenants_covered, tenants_total }
+}
+
 fn access(manifest: &AccessManifest) -> v1::BackupAccess {
     let AccessManifest { roles, holders, blake3: _ } = manifest;
     v1::BackupAccess { roles: *roles, holders: *holders }
@@ -149,7 +156,7 @@ fn kind(kind: BackupKind) -> v1::BackupKind {
     }
 }
 
-fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
+pub fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
     let CollectionManifest {
         name,
         objects,

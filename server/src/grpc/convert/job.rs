@@ -1,5 +1,6 @@
 //! A job on its way out.
 
+use chrono::{DateTime, Utc};
 use selvedge_proto::v1;
 
 use super::timestamp;
@@ -14,6 +15,7 @@ use selvedge_ops::{
 pub fn job(job: &Snapshot) -> v1::Job {
     let Snapshot { request, progress, lifecycle, .. } = job;
     let report = &lifecycle.report;
+    let waiting = progress.waiting.as_ref();
     v1::Job {
         id: job.id.to_string(),
         kind: kind(&request.operation).into(),
@@ -32,7 +34,9 @@ pub fn job(job: &Snapshot) -> v1::Job {
         progress: Some(total(progress, job.rate)),
         collections: progress.collections.iter().map(collection).collect(),
         retries: progress.retries,
-        waiting_for: progress.waiting_for.clone(),
+        waiting_for: waiting.map(|wait| wait.what.clone()).unwrap_or_default(),
+        waiting_seconds: waiting.map(|wait| seconds_since(wait.since)).unwrap_or_default(),
+        waiting_limit_seconds: waiting.and_then(|wait| wait.limit).map(|limit| limit.as_secs()),
         warnings: progress.warnings.iter().map(warning).collect(),
         plan: report.plan.as_ref().map(plan),
         failure: lifecycle.failure.as_deref().map(failure),
@@ -45,6 +49,10 @@ pub fn job(job: &Snapshot) -> v1::Job {
         caller: job.caller.clone().unwrap_or_default(),
         against_live: is_comparison(&request.operation),
     }
+}
+
+fn seconds_since(time: DateTime<Utc>) -> u64 {
+    (Utc::now() - time).num_seconds().try_into().unwrap_or_default()
 }
 
 fn is_comparison(operation: &Operation) -> bool {
@@ -235,12 +243,23 @@ fn planned(planned: &PlannedCollection) -> v1::PlannedCollection {
         tenants,
         merge: counts,
         notes,
+        newest_backup,
     } = planned.clone();
-    let merge = counts.as_ref().map(merge);
-    v1::PlannedCollection { collection, target, action, objects, objects_exact, bytes, tenants, notes, merge }
+    v1::PlannedCollection {
+        collection,
+        target,
+        action,
+        objects,
+        objects_exact,
+        bytes,
+        tenants,
+        notes,
+        merge: counts.as_ref().map(merge),
+        newest_backup: newest_backup.map(super::backup::newest),
+    }
 }
 
-fn failure(error: &Error) -> v1::JobFailure {
+pub fn failure(error: &Error) -> v1::JobFailure {
     let (_, reason) = status::table(error.kind());
     let hint = error.hint_text().unwrap_or_default().to_owned();
     v1::JobFailure { reason: reason.into(), message: error.to_string(), hint }

@@ -16,6 +16,16 @@ pub fn page_size(asked: u32) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
+/// A part of what does not change, and the token for the next one: empty on the last page.
+pub fn page_of<'l, T>(all: &'l [T], size: u32, token: &str) -> Result<(&'l [T], String)> {
+    let unknown = || Error::invalid("page_token", "`page_token` is not one that this server gave");
+    let from: usize = if token.is_empty() { 0 } else { token.parse().map_err(|_| unknown())? };
+    let rest = all.get(from..).ok_or_else(unknown)?;
+    let page = &rest[..rest.len().min(page_size(size))];
+    let to = from + page.len();
+    Ok((page, if to < all.len() { to.to_string() } else { String::new() }))
+}
+
 /// Whether any client will take the message.
 pub fn fits_in_a_message(message: &impl Message) -> bool {
     message.encoded_len() <= MAX_BYTES
@@ -49,6 +59,18 @@ pub fn page_of_jobs(jobs: impl Iterator<Item = v1::Job>, page_size: usize) -> v1
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_are_all_of_it_and_no_other_token_is_taken() {
+        let all = [1, 2, 3, 4, 5];
+        assert_eq!(page_of(&all, 2, "").unwrap(), (&all[..2], "2".to_owned()));
+        assert_eq!(page_of(&all, 2, "4").unwrap(), (&all[4..], String::new()));
+        assert_eq!(page_of(&all, 0, "").unwrap(), (&all[..], String::new()));
+        assert_eq!(page_of(&all[..0], 0, "").unwrap(), (&all[..0], String::new()));
+        for token in ["6", "-1", "x"] {
+            assert_eq!(page_of(&all, 2, token).unwrap_err().field(), Some("page_token"));
+        }
+    }
 
     #[test]
     fn a_page_ends_by_number_or_by_size_and_the_last_has_no_token() {

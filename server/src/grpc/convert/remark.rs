@@ -105,7 +105,7 @@ fn first_of(names: &Names) -> v1::Remark {
 }
 
 /// As the contract spells it.
-fn word(status: TenantStatus) -> &'static str {
+pub fn word(status: TenantStatus) -> &'static str {
     match status {
         TenantStatus::Hot => "active",
         TenantStatus::Cold => "inactive",

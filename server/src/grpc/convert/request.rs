@@ -1,6 +1,7 @@
 //! Requests on their way in: what comes out of here is well formed, and the core need not ask again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use selvedge_proto::v1;
 
@@ -17,6 +18,7 @@ use super::reshape::reshape;
 use super::settings::settings;
 
 const MAX_REQUEST_ID: usize = 128;
+const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(7 * 86_400);
 /// Findings of a verification that are listed.
 const DEFAULT_FINDINGS: usize = 20;
 const MAX_FINDINGS: usize = 1000;
@@ -29,9 +31,15 @@ pub struct Call {
 }
 
 impl Call {
-    fn new(operation: Operation, cluster: String, repository: String, request_id: String) -> Result<Self> {
-        let request_id = self::request_id(request_id)?;
-        Ok(Self { request: Request { cluster, repository, operation }, request_id })
+    fn new(
+        operation: Operation,
+        cluster: String,
+        repository: String,
+        request_id: String,
+        lock_timeout: Option<prost_types::Duration>,
+    ) -> Result<Self> {
+        let (request_id, lock_timeout) = (self::request_id(request_id)?, self::lock_timeout(lock_timeout)?);
+        Ok(Self { request: Request { cluster, repository, operation, lock_timeout }, request_id })
     }
 }
 
@@ -42,11 +50,6 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     check_names("tags", &wire.tags)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let inactive_tenants = match known("inactive_tenants", wire.inactive_tenants)? {
-        v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
-        v1::InactiveTenants::Skip => InactiveTenants::Skip,
-        v1::InactiveTenants::Activate => InactiveTenants::Activate,
-    };
     let request = BackupRequest {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         tenants: distinct("tenants", wire.tenants)?,
@@ -54,11 +57,11 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         schema_only: wire.schema_only,
         without_vectors: wire.without_vectors,
         format: data_format(wire.format)?,
-        inactive_tenants,
+        inactive_tenants: inactive_tenants(wire.inactive_tenants)?,
         tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
-    Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id)
+    Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
 }
 
 pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
@@ -131,7 +134,13 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         allow_partial: wire.allow_partial,
         dry_run: wire.dry_run,
     };
-    Call::new(Operation::Restore(Box::new(request)), wire.cluster, wire.repository, wire.request_id)
+    Call::new(
+        Operation::Restore(Box::new(request)),
+        wire.cluster,
+        wire.repository,
+        wire.request_id,
+        wire.lock_timeout,
+    )
 }
 
 fn behind_alias(wire: &v1::RestoreRequest, if_exists: IfExists, check: Check) -> Result<Option<BehindAlias>> {
@@ -174,6 +183,11 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
         let text = "only a comparison with the cluster is of some tenants";
         return Err(Error::invalid("tenants", text).hint("set `against_live`, or leave them out"));
     }
+    let inactive_tenants = inactive_tenants(wire.inactive_tenants)?;
+    if inactive_tenants != InactiveTenants::Report && !wire.against_live {
+        let text = "tenants are only inactive on a cluster, and none is compared";
+        return Err(Error::invalid("inactive_tenants", text).hint("set `against_live`, or leave it out"));
+    }
     let level = match (known("level", wire.level)?, wire.against_live) {
         (v1::VerifyLevel::Unspecified, true) => Level::AgainstLive,
         (_, true) => {
@@ -194,9 +208,10 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         rename: rename(wire.rename)?,
         tenants: distinct("tenants", wire.tenants)?,
+        inactive_tenants,
         max_findings,
     };
-    Call::new(Operation::Verify(request), wire.cluster, wire.repository, wire.request_id)
+    Call::new(Operation::Verify(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
 }
 
 pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
@@ -225,7 +240,15 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
         backup_first: wire.backup_first,
         dry_run: wire.dry_run,
     };
-    Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id)
+    Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
+}
+
+fn inactive_tenants(wire: i32) -> Result<InactiveTenants> {
+    Ok(match known("inactive_tenants", wire)? {
+        v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
+        v1::InactiveTenants::Skip => InactiveTenants::Skip,
+        v1::InactiveTenants::Activate => InactiveTenants::Activate,
+    })
 }
 
 pub fn data_format(wire: i32) -> Result<DataFormat> {
@@ -239,6 +262,15 @@ pub fn data_format(wire: i32) -> Result<DataFormat> {
 /// The tenants in a call that starts no job.
 pub fn tenant_names(tenants: &[String]) -> Result<()> {
     check_names("tenants", tenants)
+}
+
+/// The collection that a call means which starts no job.
+pub fn collection_name(name: &str) -> Result<()> {
+    check_name("collection", name)?;
+    match name {
+        "" => Err(Error::invalid("collection", "`collection` is missing").hint("name one of the backup")),
+        _ => Ok(()),
+    }
 }
 
 /// The names in a call that starts no job.
@@ -278,6 +310,15 @@ fn request_id(text: String) -> Result<Option<String>> {
         ));
     }
     Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn lock_timeout(wire: Option<prost_types::Duration>) -> Result<Duration> {
+    let Some(wire) = wire else { return Ok(Duration::ZERO) };
+    let timeout = Duration::try_from(wire).ok().filter(|timeout| *timeout <= LONGEST_LOCK_TIMEOUT);
+    timeout.ok_or_else(|| {
+        let days = LONGEST_LOCK_TIMEOUT.as_secs() / 86_400;
+        Error::invalid("lock_timeout", format!("`lock_timeout` is not between 0 s and {days} days"))
+    })
 }
 
 fn distinct(field: &'static str, names: Vec<String>) -> Result<Vec<String>> {

@@ -11,7 +11,9 @@ use crate::grpc::convert;
 use crate::grpc::status::refusal;
 use crate::grpc::watch::Watch;
 use chrono::Utc;
-use selvedge_archive::{BackupFilter, BackupHold, BackupId, Page, Repository};
+use selvedge_archive::{
+    BackupFilter, BackupHold, BackupId, BackupReader, CollectionReader, Page, Repository,
+};
 use selvedge_model::Selection;
 use selvedge_model::error::{self, Kind};
 use selvedge_ops::{Import, LATEST};
@@ -99,6 +101,40 @@ impl BackupService for Backups {
         let held = repository.held(&id).await.map_err(refusal)?.is_some();
         let backup = v1::Backup { held, ..convert::as_far_as_known(&found) };
         Ok(Response::new(v1::GetBackupResponse { backup: Some(backup) }))
+    }
+
+    async fn get_backup_collection(
+        &self,
+        request: Request<v1::GetBackupCollectionRequest>,
+    ) -> Result<Response<v1::GetBackupCollectionResponse>, Status> {
+        let v1::GetBackupCollectionRequest { repository, backup_id, collection } = request.into_inner();
+        let (backup, reader) =
+            self.collection(&repository, &backup_id, &collection).await.map_err(refusal)?;
+        let manifest = backup.manifest().collections.iter().find(|one| one.name == collection);
+        let manifest = manifest.ok_or_else(|| refusal(error::Error::internal("it has it, and does not")))?;
+        Ok(Response::new(convert::collection_of_backup(&backup.manifest().id, manifest, &reader)))
+    }
+
+    async fn list_backup_tenants(
+        &self,
+        request: Request<v1::ListBackupTenantsRequest>,
+    ) -> Result<Response<v1::ListBackupTenantsResponse>, Status> {
+        let v1::ListBackupTenantsRequest { repository, backup_id, collection, page_size, page_token } =
+            request.into_inner();
+        let found = self.collection(&repository, &backup_id, &collection).await;
+        let (_, reader) = found.map_err(refusal)?;
+        convert::tenants_of_backup(&reader, page_size, &page_token).map(Response::new).map_err(refusal)
+    }
+
+    async fn list_backup_files(
+        &self,
+        request: Request<v1::ListBackupFilesRequest>,
+    ) -> Result<Response<v1::ListBackupFilesResponse>, Status> {
+        let v1::ListBackupFilesRequest { repository, backup_id, collection, page_size, page_token } =
+            request.into_inner();
+        let found = self.collection(&repository, &backup_id, &collection).await;
+        let (_, reader) = found.map_err(refusal)?;
+        convert::files_of_backup(&reader, page_size, &page_token).map(Response::new).map_err(refusal)
     }
 
     type VerifyBackupStream = Watch<v1::VerifyBackupResponse>;
@@ -196,6 +232,20 @@ impl Backups {
             }
             _ => Ok((repository, id)),
         }
+    }
+
+    /// A collection of a backup, and the backup.
+    async fn collection(
+        &self,
+        repository: &str,
+        id: &str,
+        name: &str,
+    ) -> error::Result<(BackupReader, CollectionReader)> {
+        convert::collection_name(name)?;
+        let (repository, id) = self.backup(repository, id).await?;
+        let backup = repository.open_backup(&id).await?;
+        let reader = backup.collection(name).await?;
+        Ok((backup, reader))
     }
 
     /// With the schema that is sent, or that of the cluster.

@@ -15,4 +15,13 @@ impl ServerService for Server {
         let lines = selvedge_ops::check(&self.0.places, &cluster, &repository).await.map_err(refusal)?;
         Ok(Response::new(convert::checked(lines)))
     }
+
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let v1::GetStatusRequest { cluster, repository } = request.into_inner();
+        let status = selvedge_ops::status(&self.0.places, &cluster, &repository).await.map_err(refusal)?;
+        Ok(Response::new(convert::status(status)))
+    }
 }

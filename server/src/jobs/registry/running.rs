@@ -157,9 +157,9 @@ impl Registry {
             if job.stop.is_requested() {
                 return Err(job.stop.error());
             }
-            job.progress.wait_for("what its earlier attempt was in the middle of to be finished");
+            job.progress.wait_for("what its earlier attempt was in the middle of is finished first", None);
             tokio::time::sleep(LOOK_AGAIN).await;
-            job.progress.wait_for("");
+            job.progress.end_wait();
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ fn done() -> Outcome {
 fn clearing(collection: &str) -> Request {
     let request = ClearRequest { collections: vec![collection.to_owned()], ..ClearRequest::default() };
     let (cluster, repository) = ("default".to_owned(), "default".to_owned());
-    Request { cluster, repository, operation: Operation::Clear(request) }
+    Request { cluster, repository, operation: Operation::Clear(request), lock_timeout: Duration::ZERO }
 }
 
 async fn ended(job: &Job) -> State {
