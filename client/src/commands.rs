@@ -47,14 +47,19 @@ impl Session<'_, '_> {
         self.terminal.print_verbatim(&json::line(value))
     }
 
-    /// All there is of a list. `page` gets the token of a page, and returns what is on it, and the token of the next one.
-    pub async fn all_pages<T>(
+    /// All there is of a list. `call` asks for the page of a token; `open` tells what is on a page, and the token of the next one.
+    pub async fn all_pages<T, P, F>(
         &mut self,
-        mut page: impl AsyncFnMut(&mut Self, String) -> Result<(Vec<T>, String), Failure>,
-    ) -> Result<Vec<T>, Failure> {
+        call: impl Fn(&Server, String) -> F,
+        open: impl Fn(P) -> (Vec<T>, String),
+    ) -> Result<Vec<T>, Failure>
+    where
+        F: Future<Output = Result<Response<P>, Status>>,
+    {
         let (mut all, mut token) = (Vec::new(), String::new());
         loop {
-            let (more, next) = page(self, token).await?;
+            let asked = call(&self.server, token);
+            let (more, next) = open(self.answer(asked).await?);
             all.extend(more);
             if next.is_empty() {
                 return Ok(all);

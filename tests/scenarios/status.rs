@@ -52,7 +52,7 @@ pub async fn a_plan_of_destruction_names_the_newest_backup(world: &mut World) ->
     let plan = async |arguments: &[&str]| {
         let ran = world.run(arguments).await;
         ensure!(ran.code == 4, "{ran:?}");
-        Ok(ran.out)
+        Ok(ran.out + &ran.err)
     };
     let none = "no backup in repository \"default\" holds all of it";
     let shown = plan(&["clear", "Article"]).await?;

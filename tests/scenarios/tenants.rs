@@ -76,9 +76,10 @@ pub async fn inactive_ones_are_compared_and_put_back(world: &mut World) -> anyho
     let (_, sleepers) = half_asleep(world).await?;
     world.succeed(&["backup", "--inactive-tenants", "activate", "--id", "all"]).await?;
     let verify = ["verify", "all", "--against-live"];
-    world.refuse(&verify, 5, "4 tenants could not be: inactive").await?;
+    // One of the four was empty when it was read, and counts as that.
+    world.refuse(&verify, 5, "3 tenants could not be: inactive").await?;
     let ran = world.succeed(&[&verify[..], &["--inactive-tenants", "skip"]].concat()).await?;
-    ensure!(ran.err.contains("4 tenants not compared: inactive"), "{}", ran.err);
+    ensure!(ran.err.contains("3 tenants not compared: inactive"), "{}", ran.err);
     let waking = [&verify[..], &["--inactive-tenants", "activate"]].concat();
     let ran = world.succeed(&waking).await?;
     ensure!(ran.out.contains("matches backup all"), "{}", ran.out);
@@ -99,16 +100,15 @@ pub async fn inactive_ones_are_compared_and_put_back(world: &mut World) -> anyho
 pub async fn compared_ones_are_put_back_after_a_failure(world: &mut World) -> anyhow::Result<()> {
     let (_, sleepers) = half_asleep(world).await?;
     world.succeed(&["backup", "--inactive-tenants", "activate", "--id", "b"]).await?;
-    let faults = world.stand_in().faults();
-    let reading = faults.on(Call::grpc("Search")).from(6).hold();
-    faults.on(Call::grpc("Search")).from(7).always().grpc(Code::Unknown, "something new");
+    let (faults, tenants) = (world.stand_in().faults(), Call::rest("PUT", "/v1/schema/Customer/tenants"));
+    let (before, later) = (faults.count(&tenants), faults.clone());
+    // From when they are woken.
+    faults.on(tenants.clone()).before(move |_| {
+        later.on(Call::grpc("Search")).always().grpc(Code::Unknown, "something new");
+    });
     let verify = ["verify", "b", "--against-live", "--inactive-tenants", "activate"];
-    let id = start(world, &verify).await?;
-    reading.reached().await;
-    ensure!(asleep(&world.rest).await?.is_empty(), "none is awake, so this shows nothing");
-    reading.release();
-    let ran = world.run(&["jobs", "watch", &id]).await;
-    ensure!(ran.code == 1 && ran.err.contains("something new"), "{ran:?}");
+    world.refuse(&verify, 1, "something new").await?;
+    ensure!(faults.count(&tenants) == before + 2, "none was woken, so this shows nothing");
     ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
     Ok(())
 }

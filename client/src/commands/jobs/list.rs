@@ -1,8 +1,9 @@
 //! `selvedge jobs list`
 
-use selvedge_proto::v1::{Job, ListJobsRequest};
+use selvedge_proto::v1::{Job, ListJobsRequest, ListJobsResponse};
 
 use crate::commands::Session;
+use crate::connect::Server;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{format, job_ids, json, words};
@@ -21,13 +22,11 @@ pub async fn run(active_only: bool, session: &mut Session<'_, '_>) -> Result<(),
 }
 
 pub async fn all(active_only: bool, session: &mut Session<'_, '_>) -> Result<Vec<Job>, Failure> {
-    let page = async |session: &mut Session<'_, '_>, page_token| {
-        let mut service = session.server.jobs();
-        let request = ListJobsRequest { active_only, page_size: 0, page_token };
-        let page = session.answer(service.list_jobs(request)).await?;
-        Ok((page.jobs, page.next_page_token))
+    let call = |server: &Server, page_token| {
+        let mut service = server.jobs();
+        async move { service.list_jobs(ListJobsRequest { active_only, page_size: 0, page_token }).await }
     };
-    session.all_pages(page).await
+    session.all_pages(call, |page: ListJobsResponse| (page.jobs, page.next_page_token)).await
 }
 
 /// At a terminal, ids are as long as it takes to tell these jobs apart.

@@ -2,12 +2,13 @@
 
 use selvedge_proto::v1::{
     BackupFile, BackupTenant, GetBackupCollectionRequest, GetBackupCollectionResponse,
-    ListBackupFilesRequest, ListBackupTenantsRequest,
+    ListBackupFilesRequest, ListBackupFilesResponse, ListBackupTenantsRequest, ListBackupTenantsResponse,
 };
 use serde_json::Value;
 
 use super::Args;
 use crate::commands::Session;
+use crate::connect::Server;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 use crate::{ExitCode, format, json, remarks, words};
@@ -49,26 +50,22 @@ pub async fn run(args: Args, collection: String, session: &mut Session<'_, '_>) 
 type Of = (String, String, String);
 
 async fn tenants(of: &Of, session: &mut Session<'_, '_>) -> Result<Vec<BackupTenant>, Failure> {
-    let page = async |session: &mut Session<'_, '_>, page_token| {
-        let (repository, backup_id, collection) = of.clone();
+    let call = |server: &Server, page_token| {
+        let (mut service, (repository, backup_id, collection)) = (server.backups(), of.clone());
         let request =
             ListBackupTenantsRequest { repository, backup_id, collection, page_size: 0, page_token };
-        let mut service = session.server.backups();
-        let page = session.answer(service.list_backup_tenants(request)).await?;
-        Ok((page.tenants, page.next_page_token))
+        async move { service.list_backup_tenants(request).await }
     };
-    session.all_pages(page).await
+    session.all_pages(call, |page: ListBackupTenantsResponse| (page.tenants, page.next_page_token)).await
 }
 
 async fn files(of: &Of, session: &mut Session<'_, '_>) -> Result<Vec<BackupFile>, Failure> {
-    let page = async |session: &mut Session<'_, '_>, page_token| {
-        let (repository, backup_id, collection) = of.clone();
+    let call = |server: &Server, page_token| {
+        let (mut service, (repository, backup_id, collection)) = (server.backups(), of.clone());
         let request = ListBackupFilesRequest { repository, backup_id, collection, page_size: 0, page_token };
-        let mut service = session.server.backups();
-        let page = session.answer(service.list_backup_files(request)).await?;
-        Ok((page.files, page.next_page_token))
+        async move { service.list_backup_files(request).await }
     };
-    session.all_pages(page).await
+    session.all_pages(call, |page: ListBackupFilesResponse| (page.files, page.next_page_token)).await
 }
 
 fn pretty(schema: &Value) -> String {
