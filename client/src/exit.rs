@@ -15,7 +15,7 @@ pub enum ExitCode {
     Integrity = 6,
     /// A name of what is not there: of a backup, a collection, a tenant, a job, a cluster or a repository.
     NotFound = 7,
-    /// Weaviate or the repository cannot be used at the moment; later, the same command may succeed.
+    /// Weaviate or the repository cannot be used at the moment, or the server was stopped; later, the same command may succeed.
     Unavailable = 8,
     /// There is no space left in the repository.
     Full = 9,
@@ -34,7 +34,7 @@ Exit codes:
     5  partial: the job ended, but something was left out or refused
     6  integrity: a backup is damaged, or a cluster differs from it
     7  not found: a backup, collection, tenant, job, cluster or repository
-    8  unavailable: Weaviate or the repository, for now; try again later
+    8  unavailable for now: Weaviate, the repository, or a server that stopped; try again later
     9  full: no space left in the repository
   130  interrupted here, or nobody reads the output; a job that was started runs on";
 

@@ -36,6 +36,13 @@ impl Failure {
         Self { hint: hint.into(), ..self }
     }
 
+    /// What the server would say of a question that is asked here.
+    pub fn unconfirmed(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Refused, message)
+            .hint("repeat the command with --yes if that is what you want")
+            .because(FailureReason::ConfirmationRequired.id().to_owned())
+    }
+
     /// No connection at all.
     pub fn unreachable(url: &str, error: &dyn Error) -> Self {
         Self::new(
@@ -51,7 +58,7 @@ impl Failure {
         let reason = FailureReason::from_id(&id);
         // The server puts its hint on a line of its own.
         let (message, hint) = status.message().split_once("\nnext: ").unwrap_or((status.message(), ""));
-        Self::new(reason::exit(reason), message).hint(advice::next(reason, hint, asked)).because(id)
+        Self::new(reason::exit(reason), message).hint(advice::next(reason, message, hint, asked)).because(id)
     }
 
     /// A status that does not come from our server: from the connection, a proxy, or somebody else's server.
@@ -87,7 +94,7 @@ impl Failure {
         let state = words::state(job.state());
         let Some(failure) = &job.failure else {
             let exit = if job.state() == JobState::Partial { ExitCode::Partial } else { ExitCode::Failed };
-            let hint = advice::next(FailureReason::Unspecified, "", &Asked::of_job(job));
+            let hint = advice::next(FailureReason::Unspecified, "", "", &Asked::of_job(job));
             return Self::new(exit, format!("job {} ended {state}", job.id)).hint(hint);
         };
         let reason = failure.reason();
@@ -96,7 +103,7 @@ impl Failure {
             (JobState::Partial, _) => ExitCode::Partial,
             (_, exit) => exit,
         };
-        let hint = advice::next(reason, &failure.hint, &Asked::of_job(job));
+        let hint = advice::next(reason, &failure.message, &failure.hint, &Asked::of_job(job));
         Self::new(exit, failure.message.clone()).hint(hint).because(reason.id().to_owned())
     }
 

@@ -61,11 +61,9 @@ impl<'a> Terminal<'a> {
             colour: err_is_terminal && !no_colour && !dumb,
             size: size_of_stderr,
             out_width,
-            interrupt: match err_is_terminal && !dumb {
-                // What is drawn is taken away first, and the cursor given back.
-                true => Box::pin(interrupted_or_terminated()),
-                false => Box::pin(interrupted()),
-            },
+            // What is drawn is taken away first, and the cursor given back; and the first process of a container, which ends by no
+            // signal unless it wants to, ends.
+            interrupt: Box::pin(interrupted_or_terminated()),
             ..Self::new(out, err)
         }
     }

@@ -114,8 +114,11 @@ impl Config {
         let key = environment.iter().find(|(name, _)| name == key::VARIABLE).map(|(_, key)| key.clone());
         let mut shielded = Printout::default();
         let security = Security::load(sources, &mut shielded)?;
-        let listen = address::listen(&flags.listen, security.is_tight() || flags.allow_insecure)?;
-        let metrics_listen = address::metrics_listen(flags.metrics_listen.as_deref(), flags.allow_insecure)?;
+        // A command that does something else does not listen.
+        let is_told = flags.allow_insecure || flags.command.is_some();
+        let listen = address::listen(&flags.listen, security.is_tight() || is_told)?;
+        let is_told = is_told || flags.allow_insecure_metrics;
+        let metrics_listen = address::metrics_listen(flags.metrics_listen.as_deref(), is_told)?;
         let options = Options {
             max_jobs: usize::from(flags.max_jobs),
             max_queued: usize::from(flags.max_queued),
@@ -129,7 +132,12 @@ impl Config {
         if let Some(address) = metrics_listen {
             shown.text("metrics_listen", address, sources.origin("metrics_listen"));
         }
-        shown.bare("allow_insecure", flags.allow_insecure, sources.origin("allow_insecure"));
+        for (name, is_allowed) in [
+            ("allow_insecure", flags.allow_insecure),
+            ("allow_insecure_metrics", flags.allow_insecure_metrics),
+        ] {
+            shown.bare(name, is_allowed, sources.origin(name));
+        }
         shown.append(shielded);
         options.show(sources, &mut shown);
         shown.text("log", &log.filter, sources.origin("log"));

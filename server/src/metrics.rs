@@ -111,7 +111,8 @@ impl Metrics {
             return;
         }
         self.jobs.ended.get_or_create(&OfEnd { kind, state: lifecycle.state.name() }).inc();
-        if let Some(seconds) = lifecycle.seconds() {
+        // What is turned down takes no time, and is no measure of what is done.
+        if let Some(seconds) = lifecycle.seconds().filter(|_| lifecycle.state != State::Refused) {
             self.jobs.seconds.get_or_create(&OfKind { kind }).observe(seconds);
         }
         let is_made = matches!(lifecycle.state, State::Succeeded | State::Partial)

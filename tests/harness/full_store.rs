@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
-/// Passes everything on to another store, until so many bytes have been written; then the disk is full.
+/// Passes everything on to another store, until so many bytes have been written; then the disk is full, until something is
+/// deleted.
 #[derive(Debug, Clone)]
 pub struct FullStore {
     inner: Arc<dyn ObjectStore>,
@@ -29,7 +31,9 @@ impl FullStore {
 
     fn take(&self, bytes: usize) -> Result<()> {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        if self.room.fetch_sub(bytes, SeqCst) >= bytes {
+        // What does not fit leaves the room as it is.
+        let fits = |room| (room >= bytes).then_some(room - bytes);
+        if self.room.fetch_update(SeqCst, SeqCst, fits).is_ok() {
             return Ok(());
         }
         let source = Box::new(io::Error::new(io::ErrorKind::StorageFull, "no space left on device"));
@@ -68,7 +72,17 @@ impl ObjectStore for FullStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let store = self.clone();
+        let freed = locations.then(move |location| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                let size = store.inner.head(&location).await.map_or(0, |meta| meta.size);
+                store.room.fetch_add(i64::try_from(size).unwrap_or(i64::MAX), SeqCst);
+                Ok(location)
+            }
+        });
+        self.inner.delete_stream(freed.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

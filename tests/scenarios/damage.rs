@@ -81,5 +81,11 @@ pub async fn a_full_disk_leaves_no_backup(world: &mut World) -> anyhow::Result<(
         ensure!(!world.has_files(&id), "what it wrote is still there ({room})");
     }
     world.succeed(&["backup", "--id", "full0"]).await?;
-    Ok(())
+    // Backups can be removed from a disk without any room.
+    world.succeed(&["list"]).await?;
+    let full = FullStore::new(local(world.folder())?, 0);
+    world.serve_again(Some(Arc::new(full)), None).await?;
+    world.refuse(&["backup", "--id", "more"], 9, "no space left").await?;
+    world.succeed(&["delete", "full0", "--yes"]).await?;
+    world.succeed(&["backup", "Many", "--schema-only", "--id", "small"]).await.map(drop)
 }

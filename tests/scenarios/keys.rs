@@ -134,6 +134,63 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
     same(&before, &Census::take(&rest, &names).await?)
 }
 
+/// Weaviate does not show such a key all tenants, and does not say that there are more: what is not seen is not taken for missing.
+pub async fn a_key_that_sees_some_tenants_destroys_none(world: &mut World) -> anyhow::Result<()> {
+    if !world.since(1, 29) {
+        return Ok(());
+    }
+    let collections = ["create_collections", "read_collections", "update_collections", "delete_collections"];
+    let data = ["create_data", "read_data", "update_data", "delete_data"];
+    let mut granted: Vec<Granted> = collections.map(|action| (action, "collections", "*", "*")).to_vec();
+    granted.extend(data.map(|action| (action, "data", "*", "*")));
+    granted.extend(
+        ["create_tenants", "update_tenants", "delete_tenants"].map(|action| (action, "tenants", "*", "*")),
+    );
+    granted.push(("read_tenants", "tenants", "Customer", "tenant-1"));
+    granted.push(("read_aliases", "aliases", "*", "*"));
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), granted).await?;
+    seed::tenanted(&rest, "Customer", 6).await?;
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(ROOT)).await?;
+    guarded.succeed(&["backup", "--id", "b"]).await?;
+    let before = Census::take(&rest, &["Customer"]).await?;
+
+    guarded.serve_again(None, Some(CONFINED)).await?;
+    let commands: [&[&str]; 4] = [
+        &["clear", "Customer", "--yes"],
+        &["restore", "b", "--if-exists", "merge", "--on-conflict", "overwrite"],
+        &["restore", "b", "Customer", "--if-exists", "replace", "--yes"],
+        &["verify", "b", "--against-live"],
+    ];
+    for command in commands {
+        let ran = guarded.refuse(command, 4, "may not see all tenants of collection \"Customer\"").await?;
+        ensure!(ran.err.contains("read_tenants on \"Customer\" tenant \"tenant-1\""), "{}", ran.err);
+    }
+    same(&before, &Census::take(&rest, &["Customer"]).await?)?;
+    // What it sees it may be asked for.
+    guarded.succeed(&["verify", "b", "--against-live", "--tenant", "tenant-1"]).await?;
+    guarded.succeed(&["clear", "Customer", "--tenant", "tenant-1", "--yes"]).await?;
+    guarded.succeed(&["restore", "b", "--if-exists", "merge", "--tenant", "tenant-1"]).await?;
+    same(&before, &Census::take(&rest, &["Customer"]).await?)
+}
+
+/// By its own account it looks as if there was no access control.
+pub async fn a_key_without_any_role_sees_nothing_and_says_so(world: &mut World) -> anyhow::Result<()> {
+    if !world.since(1, 29) {
+        return Ok(());
+    }
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), Vec::new()).await?;
+    seed::every_type(&rest, "Book", 12).await?;
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(CONFINED)).await?;
+    let checked = guarded.run(&["check"]).await.out;
+    ensure!(checked.contains("warn  permissions: the key may not see all collections"), "{checked}");
+    let ran = guarded.refuse(&["status"], 5, "the server's key sees no collection").await?;
+    ensure!(ran.out.contains("it has no read_collections"), "{}", ran.out);
+    ensure!(guarded.run(&["backup", "--id", "b"]).await.code != 0, "a backup of nothing looks whole");
+    Ok(())
+}
+
 /// Weaviate shows such a key no alias, and does not say that there are any.
 pub async fn a_key_without_aliases_never_makes_a_backup_that_looks_whole(
     world: &mut World,

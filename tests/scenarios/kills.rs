@@ -142,7 +142,7 @@ pub async fn a_stopped_server_is_a_checkpoint(world: &mut World) -> anyhow::Resu
         anyhow::Ok(id)
     });
     let id = stopped?;
-    ensure!(followed.code == 1 && followed.err.contains("jobs resume"), "{followed:?}");
+    ensure!(followed.code == 8 && followed.err.contains("jobs resume"), "{followed:?}");
     unhindered(world);
     server.settings.resume_on_start = true;
     server.start_again().await?;

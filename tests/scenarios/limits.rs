@@ -149,3 +149,13 @@ pub async fn the_smallest_memory_budget_is_enough(world: &mut World) -> anyhow::
     world.succeed(&["restore", "b"]).await?;
     same(&before, &Census::take(&world.rest, &names).await?)
 }
+
+/// A backup of a cluster that nobody writes to meanwhile: it refuses what it takes for writing, and health checks are among it.
+pub async fn a_server_that_is_set_to_read_only(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 20).await?;
+    let refusal = "read-only mode is enabled temporally at the config level: write operations are not allowed during this time";
+    world.stand_in().faults().on(Call::grpc("Check")).always().grpc(Code::Unavailable, refusal);
+    world.serve_again(None, None).await?;
+    world.succeed(&["backup", "--id", "b"]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}

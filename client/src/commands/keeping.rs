@@ -60,8 +60,7 @@ pub async fn delete(args: DeleteArgs, session: &mut Session<'_, '_>) -> Result<(
     if !yes {
         let text = format!("deleting backup {backup} needs to be confirmed");
         if !session.terminal.interactive {
-            return Err(Failure::new(ExitCode::Refused, text)
-                .hint("repeat the command with --yes if that is what you want"));
+            return Err(Failure::unconfirmed(text));
         }
         let question = format!("Delete backup {backup} for good? Type its id to go on:");
         let answer = session.terminal.ask(&question).await?.unwrap_or_default();

@@ -103,8 +103,7 @@ async fn confirm(plan: &PruneBackupsResponse, session: &mut Session<'_, '_>) -> 
             session.print_json(&json::Prune::new(plan, true))?;
         }
         let text = format!("removing {} needs to be confirmed", totals(plan));
-        return Err(Failure::new(ExitCode::Refused, text)
-            .hint("repeat the command with --yes if that is what you want"));
+        return Err(Failure::unconfirmed(text));
     }
     let answer = session.terminal.ask("Remove them? Type yes to go on:").await?.unwrap_or_default();
     if answer == "yes" {

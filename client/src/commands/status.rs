@@ -76,6 +76,18 @@ fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Durat
         return Err(Failure::new(ExitCode::Unavailable, format!("not to be used now: {}", away.join(", ")))
             .hint("`selvedge check` tries all that jobs need"));
     }
+    // Of what nobody sees, nobody knows whether there is a backup.
+    let blind = status.clusters.iter().find(|cluster| {
+        let is_of_it = |one: &CollectionStatus| one.cluster == cluster.name;
+        !cluster.unseen.is_empty() && !status.collections.iter().any(is_of_it)
+    });
+    if let Some(cluster) = blind {
+        let text = format!(
+            "the server's key sees no collection of cluster \"{}\": {}",
+            cluster.name, cluster.unseen
+        );
+        return Err(Failure::new(ExitCode::Partial, text).hint("give the key read_collections on Weaviate"));
+    }
     if lacking.is_empty() {
         return Ok(());
     }
@@ -100,6 +112,12 @@ fn render(
     for cluster in &status.clusters {
         let well = format!("Weaviate {} at {}", cluster.weaviate_version, cluster.address);
         lines.extend(place("cluster", &cluster.name, cluster.failure.as_ref(), &well));
+        if !cluster.unseen.is_empty() {
+            lines.push(format!(
+                "            the server's key may not see all collections: {}",
+                cluster.unseen
+            ));
+        }
     }
     for repository in &status.repositories {
         let mut well = format!(

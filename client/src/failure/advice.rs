@@ -18,20 +18,20 @@ enum Advice {
 const SAY: &str = "; ";
 
 /// The hint as it is shown: the server's, or ours where it has none, and what to type. May be empty.
-pub fn next(reason: FailureReason, hint: &str, asked: &Asked) -> String {
-    let text = told(reason, hint, asked);
+pub fn next(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> String {
+    let text = told(reason, message, hint, asked);
     let Some(resumption) = asked.resumption() else { return text };
     if text.is_empty() { resumption } else { format!("{text}; {resumption}") }
 }
 
-fn told(reason: FailureReason, hint: &str, asked: &Asked) -> String {
+fn told(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> String {
     let hint = match reason {
         _ if !hint.is_empty() => hint,
         // To begin anew is no advice where nothing but time was missing and the job can go on.
         ServerStopped | WeaviateOverloaded if asked.resumable => "",
         _ => reason::hint(reason),
     };
-    let (joint, text) = match advice(reason, hint, asked) {
+    let (joint, text) = match advice(reason, message, hint, asked) {
         Advice::Nothing => return hint.to_owned(),
         Advice::Type(text) => (": ", text),
         Advice::Say(text) => (SAY, text),
@@ -45,7 +45,7 @@ fn told(reason: FailureReason, hint: &str, asked: &Asked) -> String {
 }
 
 /// No `_` arm: a new reason must be given its advice here, or none.
-fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
+fn advice(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> Advice {
     match reason {
         CollectionNotFound
         | TenantNotFound
@@ -75,12 +75,14 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
             "--id gives another one, and `selvedge show {}` shows what is committed under this one",
             asked.backup()
         )),
-        // The other job is named in the message, and nowhere else.
-        CollectionBusy => typed("`selvedge jobs watch JOB`, `selvedge jobs cancel JOB`"),
-        ConfirmationRequired => typed("--yes"),
-        TooManyJobs => {
-            said("`selvedge jobs list --active` shows them, `selvedge-server --max-jobs N` runs more at once")
+        CollectionBusy => {
+            let job = job_in(message).unwrap_or("JOB");
+            Advice::Type(format!("--wait TIME, `selvedge jobs watch {job}`, `selvedge jobs cancel {job}`"))
         }
+        ConfirmationRequired => typed("--yes"),
+        TooManyJobs => said(
+            "--wait TIME does it, `selvedge jobs list --active` shows them, `selvedge-server --max-jobs N` runs more at once",
+        ),
 
         WeaviateUnreachable => typed("`selvedge-server --weaviate-url URL --weaviate-grpc-url URL`"),
         WeaviateUnauthenticated => {
@@ -128,6 +130,13 @@ fn advice(reason: FailureReason, hint: &str, asked: &Asked) -> Advice {
         | KeyMissing
         | Internal => Advice::Nothing,
     }
+}
+
+/// The other job, which is named in the message, and nowhere else.
+fn job_in(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(" job ")?;
+    let id = rest.split([' ', ':', ',', ';']).next()?;
+    uuid::Uuid::try_parse(id).is_ok().then_some(id)
 }
 
 /// What the server takes to be meant, if it asks.

@@ -41,7 +41,8 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | WeaviateOverloaded
         | ShardsUnavailable
         | RepositoryNotFound
-        | RepositoryUnavailable => ExitCode::Unavailable,
+        | RepositoryUnavailable
+        | ServerStopped => ExitCode::Unavailable,
 
         RepositoryFull => ExitCode::Full,
 
@@ -53,7 +54,6 @@ pub fn exit(reason: FailureReason) -> ExitCode {
         | SchemaChanged
         | SchemaMismatch
         | Cancelled
-        | ServerStopped
         | JobSuperseded
         | Internal => ExitCode::Failed,
     }

@@ -1,4 +1,4 @@
-use selvedge_proto::v1::JobKind;
+use selvedge_proto::v1::{JobKind, RemarkReason};
 
 use super::*;
 use crate::scripted::{self, example, snapshot};
@@ -68,6 +68,7 @@ fn the_exit_code_says_what_to_do() {
                 ShardsUnavailable,
                 RepositoryNotFound,
                 RepositoryUnavailable,
+                ServerStopped,
             ],
         ),
         (ExitCode::Full, &[RepositoryFull]),
@@ -82,7 +83,6 @@ fn the_exit_code_says_what_to_do() {
                 SchemaChanged,
                 SchemaMismatch,
                 Cancelled,
-                ServerStopped,
                 JobSuperseded,
                 Internal,
             ],
@@ -220,4 +220,26 @@ fn the_same_text_of_another_domain_is_not_ours() {
     let details = tonic_types::ErrorDetails::with_error_info("BACKUP_CORRUPT", "example.org", []);
     let status = Status::with_error_details(Code::DataLoss, "", details);
     assert_eq!(Failure::of_status(&status, "http://server", &Asked::default()).exit, ExitCode::Unreachable);
+}
+
+#[test]
+fn every_reason_has_its_paragraph() {
+    let page = include_str!("../../../docs/errors.md");
+    for reason in (1..).map_while(|number| FailureReason::try_from(number).ok()) {
+        let code = reason::exit(reason).code();
+        let (_, rest) = page.split_once(&format!("\n### {}\n", reason.id())).expect(reason.id());
+        let paragraph = rest.split("\n### ").next().unwrap_or_default();
+        assert!(paragraph.contains(&format!("xit code {code}")), "{}: exit {code}", reason.id());
+    }
+    for reason in (1..).map_while(|number| RemarkReason::try_from(number).ok()) {
+        let word = words::remark_reason(reason);
+        assert!(page.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
+#[test]
+fn the_job_that_is_in_the_way_is_named_in_the_hint() {
+    let message = "collection \"A\" is in use by job 01a215a1-8bac-7322-b003-62387abf12ae (clear A)";
+    let busy = Failure::of_job(&example::failed(FailureReason::CollectionBusy, message, ""));
+    assert!(busy.hint.contains("selvedge jobs watch 01a215a1-8bac-7322-b003-62387abf12ae`"), "{}", busy.hint);
 }

@@ -155,7 +155,7 @@ async fn a_server_that_forgot_the_job_is_told_of() {
 async fn after_a_restart_of_the_server_the_job_can_be_resumed() {
     let stopped = ended_badly(example::interrupted()).split_off(1);
     let ran = run("backup", [vec![Step::Job(example::running()), reset()], stopped], User::default()).await;
-    assert_eq!(ran.exit, ExitCode::Failed);
+    assert_eq!(ran.exit, ExitCode::Unavailable);
     assert!(ran.err.contains("next: `selvedge jobs resume 0193-0001` goes on with it"), "{}", ran.err);
 }
 

@@ -41,6 +41,8 @@ struct Cluster<'a> {
     weaviate_version: &'a str,
     /// Null if it can be used.
     failure: Option<JobFailure>,
+    /// What keeps the server's key from seeing all collections; empty if nothing does.
+    unseen: &'a str,
 }
 
 impl<'a> From<&'a v1::ClusterStatus> for Cluster<'a> {
@@ -50,6 +52,7 @@ impl<'a> From<&'a v1::ClusterStatus> for Cluster<'a> {
             address: &cluster.address,
             weaviate_version: &cluster.weaviate_version,
             failure: cluster.failure.as_ref().map(JobFailure::from),
+            unseen: &cluster.unseen,
         }
     }
 }

@@ -73,7 +73,14 @@ impl Repository {
     pub async fn now(&self) -> Result<DateTime<Utc>> {
         const CLOCK: &str = "clock.json";
         let folder = self.json_folder(layout::locks_dir());
-        folder.jot(CLOCK, &()).await?;
+        match folder.jot(CLOCK, &()).await {
+            // Who asks may be about to empty a full disk.
+            Err(error) if error.kind() == Kind::RepositoryFull => {
+                self.make_room().await?;
+                folder.jot(CLOCK, &()).await?;
+            }
+            told => told?,
+        }
         Ok(folder.modified(CLOCK).await?.unwrap_or_else(Utc::now))
     }
 

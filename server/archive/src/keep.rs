@@ -85,7 +85,7 @@ impl Repository {
     /// From now on, nobody begins to use it.
     pub async fn doom(&self, id: &BackupId) -> Result<Doomed> {
         let doomed = Doomed { path: layout::doom(id, Uuid::new_v4()), since: Instant::now() };
-        self.store().put(&doomed.path, to_json(&Utc::now())?.into()).await?;
+        self.put_note(&doomed.path).await?;
         Ok(doomed)
     }
 
@@ -128,8 +128,25 @@ impl Repository {
     /// From then on nobody believes an index that has it. Tells what there is of it.
     async fn mark_removal(&self, id: &BackupId) -> Result<Vec<ObjectMeta>> {
         let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
-        self.store().put(&layout::removal(id, Uuid::new_v4()), to_json(&Utc::now())?.into()).await?;
+        self.put_note(&layout::removal(id, Uuid::new_v4())).await?;
         Ok(files)
+    }
+
+    /// What is written before anything is removed.
+    async fn put_note(&self, path: &Path) -> Result<()> {
+        let note = to_json(&Utc::now())?;
+        match self.store().put(path, note.clone().into()).await {
+            Err(error) if error.kind() == Kind::RepositoryFull => {
+                self.make_room().await?;
+                self.store().put(path, note.into()).await
+            }
+            written => written,
+        }
+    }
+
+    /// Removes what the next list makes anew: where a full disk is to be emptied, something small has to be written first.
+    pub(crate) async fn make_room(&self) -> Result<()> {
+        self.store().delete(vec![layout::index()]).await.map(drop)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct ClusterStatus {
     pub address: String,
     /// Weaviate's version; or why it cannot be used.
     pub version: Result<String>,
+    /// What keeps the server's key from seeing all collections, in words.
+    pub unseen: Option<String>,
 }
 
 #[derive(Debug)]
@@ -59,12 +61,12 @@ pub async fn status(places: &Places, cluster: &str, repository: &str) -> Result<
     let mut status = Status { clusters: Vec::new(), repositories: Vec::new(), collections: Vec::new() };
     for (cluster, seen) in clusters.iter().zip(seen) {
         let name = cluster.name();
-        let (version, names) = match seen {
-            Ok(Seen { version, collections }) => (Ok(version), collections),
+        let (version, unseen, names) = match seen {
+            Ok(Seen { version, unseen, collections }) => (Ok(version), unseen, collections),
             // What was backed up of it is still worth knowing.
             Err(error) => {
                 let known = newest.keys().filter(|(of, _)| of == name);
-                (Err(error), known.map(|(_, collection)| collection.clone()).collect())
+                (Err(error), None, known.map(|(_, collection)| collection.clone()).collect())
             }
         };
         status.collections.extend(names.into_iter().map(|collection| {
@@ -73,7 +75,7 @@ pub async fn status(places: &Places, cluster: &str, repository: &str) -> Result<
             CollectionStatus { cluster: of.0, name: of.1, newest }
         }));
         let address = cluster.rest_url().to_owned();
-        status.clusters.push(ClusterStatus { name: name.to_owned(), address, version });
+        status.clusters.push(ClusterStatus { name: name.to_owned(), address, version, unseen });
     }
     for (repository, stock) in repositories.iter().zip(stocks) {
         let (name, url) = (repository.name().to_owned(), repository.url().to_owned());
@@ -85,6 +87,7 @@ pub async fn status(places: &Places, cluster: &str, repository: &str) -> Result<
 /// What there is to see of a cluster at a glance.
 struct Seen {
     version: String,
+    unseen: Option<String>,
     /// Their names.
     collections: BTreeSet<String>,
 }
@@ -94,7 +97,9 @@ async fn look_at(cluster: &Cluster) -> Result<Seen> {
     let cluster = cluster.anew();
     let version = cluster.connect().await?.version_text.clone();
     let names = cluster.schemas().await?.into_keys();
-    Ok(Seen { version, collections: names.filter(|name| !is_probe(name)).collect() })
+    let permissions = cluster.permissions().await?;
+    let unseen = (!permissions.sees_collections("*")).then(|| permissions.describe("read_collections"));
+    Ok(Seen { version, unseen, collections: names.filter(|name| !is_probe(name)).collect() })
 }
 
 async fn stock_of(repository: &Repository) -> Result<Stock> {

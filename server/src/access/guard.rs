@@ -60,7 +60,7 @@ impl Guard {
                     ),
                     None => (
                         "this server wants to know who calls, and the call has no token",
-                        "send one as `authorization: Bearer …`; with the client: --token-file or SELVEDGE_TOKEN",
+                        "send one as `authorization: Bearer …`",
                     ),
                 };
                 Err(Error::new(Kind::CallerUnknown, text).hint(hint))

@@ -37,7 +37,7 @@ pub fn metrics_listen(text: Option<&str>, is_safe: bool) -> Result<Option<Socket
          and when they are backed up"
     );
     Err(Error::invalid("metrics_listen", text)
-        .hint("listen on 127.0.0.1, or say --allow-insecure if the network is private"))
+        .hint("listen on 127.0.0.1, or say --allow-insecure-metrics if they may"))
 }
 
 fn socket(flag: &str, field: &'static str, text: &str) -> Result<SocketAddr> {

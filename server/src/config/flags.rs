@@ -97,6 +97,15 @@ pub struct Flags {
     #[arg(long, env = "SELVEDGE_ALLOW_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub allow_insecure: bool,
 
+    /// Show metrics, and whether the server is alive and ready, beyond this machine: whoever reaches the address can read the names
+    /// of clusters and collections, and change nothing. Calls stay as safe as they are.
+    #[arg(
+        long,
+        env = "SELVEDGE_ALLOW_INSECURE_METRICS",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub allow_insecure_metrics: bool,
+
     /// How many jobs may run at once.
     #[arg(long, env = "SELVEDGE_MAX_JOBS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_jobs: u16,

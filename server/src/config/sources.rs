@@ -12,10 +12,11 @@ use super::flags::Flags;
 use selvedge_model::error::{Error, Result};
 
 /// What may be at the top of the file. The rest of the flags are about one cluster or repository, which have sections there.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "listen",
     "metrics_listen",
     "allow_insecure",
+    "allow_insecure_metrics",
     "tls_cert",
     "tls_key",
     "tls_client_ca",

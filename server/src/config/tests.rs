@@ -64,6 +64,8 @@ fn listening_for_everybody_has_to_be_asked_for() {
         assert!(error.to_string().contains("who may call"), "{error}");
         assert!(load(&["--listen", address, "--allow-insecure"]).is_ok());
     }
+    // Nobody listens there.
+    assert!(load(&["--listen", "0.0.0.0:50071", "init"]).is_ok());
     assert!(load(&["--listen", "[::1]:50071"]).is_ok());
     assert!(load(&["--listen", "localhost:50071"]).is_ok());
 }
@@ -77,7 +79,12 @@ fn metrics_are_for_this_machine_unless_said_otherwise() {
     assert!(here.to_string().contains("metrics_listen = \"127.0.0.1:9464\""));
     let error = refused(&["--metrics-listen", "0.0.0.0:9464"]);
     assert!(error.to_string().contains("--metrics-listen 0.0.0.0:9464 is refused"), "{error}");
-    assert!(load(&["--metrics-listen", "0.0.0.0:9464", "--allow-insecure"]).is_ok());
+    for allowed in ["--allow-insecure", "--allow-insecure-metrics"] {
+        assert!(load(&["--metrics-listen", "0.0.0.0:9464", allowed]).is_ok());
+    }
+    // Which is nothing about calls.
+    let error = refused(&["--listen", "0.0.0.0:50071", "--allow-insecure-metrics"]);
+    assert!(error.to_string().contains("who may call"), "{error}");
     let file = load_file("metrics_listen = '127.0.0.1:1'", &[], &[]).unwrap();
     assert_eq!(file.metrics_listen, "127.0.0.1:1".parse().ok());
 }

@@ -69,7 +69,12 @@ impl Process {
         let is_running = if self.pid == std::process::id() && theirs.started == ours.started {
             here().contains(&self.server)
         } else {
-            Identity::of(self.pid).is_some_and(|there| there.started == theirs.started)
+            match Identity::of(self.pid) {
+                Some(there) => there.started == theirs.started,
+                // One of another user can be hidden from us (`hidepid`, `ProtectProc`).
+                None if is_hidden(self.pid) => return Standing::Unknown,
+                None => false,
+            }
         };
         if is_running { Standing::Runs } else { Standing::Ended }
     }
@@ -95,6 +100,14 @@ impl Identity {
         let started = fields.nth(18)?.parse().ok()?;
         (state != "Z").then_some(Self { boot, namespace, started })
     }
+}
+
+/// Whether there is a process that nothing is told of.
+fn is_hidden(pid: u32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let is_told = std::fs::read(format!("/proc/{pid}/stat")).is_ok();
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    !is_told && pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(test)]

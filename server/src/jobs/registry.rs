@@ -213,8 +213,9 @@ impl Registry {
         }
         let Limits { running, waiting, .. } = self.limits;
         if book.active() >= running + waiting {
-            let text =
-                format!("{running} jobs run and {waiting} wait, which is as many as this server allows");
+            let text = format!(
+                "running: {running}, waiting: {waiting}, which is as many jobs as this server allows"
+            );
             return Err(Error::new(Kind::TooManyJobs, text)
                 .hint("try again when one has ended, or let the server take more"));
         }

@@ -79,6 +79,8 @@ use version::Version;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Weaviate's default limit for a message, for servers that do not say theirs.
 const DEFAULT_MAX_MESSAGE: usize = 104_858_000;
+/// What Weaviate says to each call that it takes for one that writes, while it is set to read only (1.34 and later).
+const READ_ONLY_MODE: &str = "read-only mode is enabled";
 /// What to look at when something else answers.
 const REST_ADDRESS: &str = "check the address of Weaviate's REST API in the server's configuration";
 /// A reply larger than this is asked for in parts; the offsets of a batch could not hold it.
@@ -242,6 +244,10 @@ impl Cluster {
     async fn greet_grpc(&self) -> Result<()> {
         let check = |line| async move { HealthClient::new(line).check(HealthCheckRequest::default()).await };
         let Err(status) = self.call(Effect::Reads, check).await else { return Ok(()) };
+        // What only reads is answered all the same, and what writes is told so.
+        if status.message().contains(READ_ONLY_MODE) {
+            return Ok(());
+        }
         let error = self.failed("use Weaviate's gRPC API", status);
         match error.kind() {
             // The call cannot be refused, so whatever answers there is something else.

@@ -33,10 +33,28 @@ impl Cluster {
         let action = "read the key's own permissions";
         let has_aliases = self.connect().await?.version.has(Feature::Aliases);
         match self.retrying(|| self.rest.get(action, "/v1/users/own-info", &[])).await {
-            Ok(Some(info)) => Ok(Permissions::parse(&info, has_aliases)),
+            Ok(Some(info)) => {
+                let permissions = Permissions::parse(&info, has_aliases);
+                if permissions.are_told() || !self.is_refused_nodes().await? {
+                    return Ok(permissions);
+                }
+                // Without access control everybody may see the nodes: it is a key that has no role.
+                Ok(Permissions(Some(Vec::new())))
+            }
             Ok(None) => Ok(Permissions::default()),
             // What Weaviate answers to somebody who has no key, and needs none.
             Err(error) if error.kind() == Kind::WeaviateUnauthenticated => Ok(Permissions::default()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Cluster {
+    /// Whether the key may not even see which nodes there are.
+    async fn is_refused_nodes(&self) -> Result<bool> {
+        match self.retrying(|| self.rest.get("list the nodes", "/v1/nodes", &[])).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == Kind::WeaviatePermissionDenied => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -65,6 +83,13 @@ impl Permissions {
     pub fn sees_all_tenants(&self, collection: &str) -> bool {
         self.grants("read_tenants", |permission| {
             permission.part == EVERYTHING && matches(&permission.collection, collection)
+        })
+    }
+
+    /// Whether a tenant is in the list of a collection's tenants, if it is there.
+    pub fn sees_tenant(&self, collection: &str, tenant: &str) -> bool {
+        self.grants("read_tenants", |permission| {
+            matches(&permission.part, tenant) && matches(&permission.collection, collection)
         })
     }
 
@@ -208,6 +233,8 @@ mod tests {
             assert_eq!(confined.sees_collections(pattern), seen, "{pattern}");
         }
         assert!(!confined.sees_all_tenants("Books") && confined.sees_all_tenants("Bookshop"));
+        assert!(confined.sees_tenant("Books", "t1") && !confined.sees_tenant("Books", "t2"));
+        assert!(confined.sees_tenant("Bookshop", "t2"));
         assert!(!confined.sees_aliases("Books") && confined.sees_aliases("Bookshop"));
         assert_eq!(
             confined.describe("read_tenants"),

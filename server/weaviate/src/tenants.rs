@@ -40,6 +40,26 @@ impl Cluster {
         Ok(tenants)
     }
 
+    /// The same, where what is not among them is taken for what is not there. Fails if the key may not see all of them, or of
+    /// those that are named, if any are: Weaviate leaves out what it does not show, and says nothing.
+    pub async fn tenants_in_full(&self, collection: &str, named: &[String]) -> Result<Vec<Tenant>> {
+        let permissions = self.permissions().await?;
+        let sees = match named {
+            [] => permissions.sees_all_tenants(collection),
+            named => named.iter().all(|tenant| permissions.sees_tenant(collection, tenant)),
+        };
+        if sees {
+            return self.tenants(collection).await;
+        }
+        let text = format!(
+            "the server's key may not see all tenants of collection \"{collection}\" ({}), so those that it does not see would be \
+             taken for missing",
+            permissions.describe("read_tenants")
+        );
+        Err(Error::new(Kind::WeaviatePermissionDenied, text)
+            .hint("give the key read_tenants on all tenants of the collection"))
+    }
+
     /// Whether a tenant can be read now. Asking does not activate it.
     pub async fn is_active(&self, collection: &str, tenant: &str) -> Result<bool> {
         let action = format!("read the status of tenant \"{tenant}\" of collection \"{collection}\"");

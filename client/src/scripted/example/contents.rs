@@ -71,6 +71,7 @@ pub fn status(collections: usize) -> GetStatusResponse {
         name: name.to_owned(),
         address: format!("http://{name}:8080"),
         weaviate_version: if failure.is_some() { String::new() } else { "1.39.0".to_owned() },
+        unseen: if failure.is_some() { String::new() } else { "read_collections on \"C*\"".to_owned() },
         failure,
     };
     GetStatusResponse {

@@ -62,7 +62,7 @@ impl Answer {
 
     fn refused(status: u16, body: &str) -> Self {
         let code = element(body, "Code").unwrap_or_default().to_owned();
-        let message = element(body, "Message").unwrap_or_default();
+        let message = unescaped(element(body, "Message").unwrap_or_default());
         let message = message.lines().next().unwrap_or_default().chars().take(LONGEST_MESSAGE).collect();
         Self::Refused { status, code, message }
     }
@@ -154,6 +154,14 @@ impl Answer {
             },
         }
     }
+}
+
+/// What XML writes in other words.
+fn unescaped(text: &str) -> String {
+    let plain =
+        [("&#34;", "\""), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">")];
+    let text = plain.iter().fold(text.to_owned(), |text, (written, meant)| text.replace(written, meant));
+    text.replace("&amp;", "&")
 }
 
 const REGION: &str = "the bucket is in another region: set region (AWS_REGION) to that of the bucket";

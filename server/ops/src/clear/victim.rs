@@ -63,7 +63,7 @@ async fn tenants(cluster: &Cluster, collection: &Collection, wanted: &[String]) 
             format!("collection \"{name}\" is not multi-tenant, so it has no tenants to choose"),
         ));
     }
-    let mut tenants = cluster.tenants(name).await?;
+    let mut tenants = cluster.tenants_in_full(name, wanted).await?;
     if let Some(missing) = wanted.iter().find(|wanted| !tenants.iter().any(|tenant| tenant.name == **wanted))
     {
         return Err(Error::new(

@@ -24,7 +24,11 @@ pub async fn missing_tenants(
     if !there.multi_tenant {
         return Ok(Vec::new());
     }
-    let known = cluster.tenants(&there.name).await?;
+    let names: Vec<_> = wanted.iter().map(|tenant| tenant.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = cluster.tenants_in_full(&there.name, &names).await?;
     let statuses: BTreeMap<_, _> = known.iter().map(|tenant| (tenant.name.as_str(), tenant.status)).collect();
     let is_filled = |tenant: &Tenant| rows.get(&Some(tenant.name.clone())).is_some_and(|rows| *rows > 0);
     let is_asleep = |tenant: &&Tenant| {

@@ -22,7 +22,7 @@ impl Replaced {
             let objects = cluster.count(name, None).await?;
             return Ok(Some(Self { objects, objects_exact: true }));
         }
-        let tenants = cluster.tenants(name).await?;
+        let tenants = cluster.tenants_in_full(name, &[]).await?;
         let known: BTreeSet<_> = wanted.iter().map(|tenant| tenant.name.as_str()).collect();
         let lost: Vec<_> =
             tenants.iter().map(|tenant| tenant.name.as_str()).filter(|name| !known.contains(name)).collect();

@@ -220,7 +220,7 @@ impl Live {
         let name = &part.live.name;
         let _alone = job.or_stop(async { Ok(self.waking.lock().await) }).await?;
         // What was found about them is some waves old.
-        let now = job.or_stop(cluster.tenants(name)).await?;
+        let now = job.or_stop(cluster.tenants_in_full(name, wave)).await?;
         let now: BTreeMap<_, _> = now.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
         let (mut asleep, mut all) = (Vec::new(), BTreeSet::new());
         for tenant in wave {
@@ -255,7 +255,8 @@ impl Live {
         source: &CollectionReader,
         found: &Found,
     ) -> Result<Covered> {
-        let there = self.job.or_stop(self.cluster.tenants(&live.name)).await?;
+        let there = self.cluster.tenants_in_full(&live.name, &self.request.tenants);
+        let there = self.job.or_stop(there).await?;
         let there: BTreeMap<_, _> = there.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
         let asked: BTreeSet<_> = self.request.tenants.iter().collect();
         let is_meant = |tenant: &String| asked.is_empty() || asked.contains(tenant);

@@ -18,9 +18,10 @@ pub fn status(status: Status) -> v1::GetStatusResponse {
 }
 
 fn cluster(status: ClusterStatus) -> v1::ClusterStatus {
-    let ClusterStatus { name, address, version } = status;
+    let ClusterStatus { name, address, version, unseen } = status;
     let failure = version.as_ref().err().map(failure);
-    v1::ClusterStatus { name, address, failure, weaviate_version: version.unwrap_or_default() }
+    let (weaviate_version, unseen) = (version.unwrap_or_default(), unseen.unwrap_or_default());
+    v1::ClusterStatus { name, address, failure, weaviate_version, unseen }
 }
 
 fn repository(status: RepositoryStatus) -> v1::RepositoryStatus {
