@@ -42,6 +42,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics are shown. None: nowhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent. None: nowhere.
+    pub otlp_endpoint: Option<String>,
     pub security: Security,
     pub clusters: Vec<ClusterConfig>,
     pub repositories: Vec<RepositoryPlace>,
@@ -138,13 +140,28 @@ impl Config {
         ] {
             shown.bare(name, is_allowed, sources.origin(name));
         }
+        // An empty variable is none.
+        let otlp_endpoint = flags.otlp_endpoint.clone().filter(|endpoint| !endpoint.is_empty());
+        if let Some(endpoint) = &otlp_endpoint {
+            shown.text("otlp_endpoint", endpoint, sources.origin("otlp_endpoint"));
+        }
         shown.append(shielded);
         options.show(sources, &mut shown);
         shown.text("log", &log.filter, sources.origin("log"));
         shown.text("log_format", log.format, sources.origin("log_format"));
         let clusters = clusters(sources, key, &mut shown)?;
         let repositories = repositories(sources, environment, &mut shown)?;
-        Ok(Self { listen, metrics_listen, security, clusters, repositories, options, log, shown })
+        Ok(Self {
+            listen,
+            metrics_listen,
+            otlp_endpoint,
+            security,
+            clusters,
+            repositories,
+            options,
+            log,
+            shown,
+        })
     }
 }
 

@@ -15,3 +15,4 @@ mod jobs;
 pub mod listener;
 mod metrics;
 mod readiness;
+pub mod traces;

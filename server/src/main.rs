@@ -15,6 +15,7 @@ use selvedge_model::error::{Error, Kind, Result, counted};
 use selvedge_server::access::{Role, Token};
 use selvedge_server::app::{self, App, shutdown_signal};
 use selvedge_server::config::{Command, Config, KeyCommand, Sources};
+use selvedge_server::traces::Traces;
 use tokio::net::TcpListener;
 
 /// Threads for file access and for encoding and decoding data files: the lanes of a job, and one on which the system writes to
@@ -81,8 +82,14 @@ async fn carry_out(sources: &Sources) -> Result<()> {
         }
         None => {
             let config = config()?;
-            config.log.init();
-            run(config).await
+            let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
+            config.log.init(traces.as_ref());
+            let served = run(config).await;
+            if let Some(traces) = traces {
+                // They are sent by tasks of this runtime.
+                let _ = tokio::task::spawn_blocking(move || traces.end()).await;
+            }
+            served
         }
     }
 }

@@ -47,6 +47,7 @@ mod starting;
 mod status;
 mod stores;
 mod tenants;
+mod traces;
 mod two_servers;
 mod unshown;
 mod verify;
@@ -292,6 +293,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(encryption::a_server_that_only_writes_lists_and_prunes).also_on(&[]),
         process!(encryption::keys_are_made_shown_and_changed).also_on(&[]),
         process!(metrics::they_move_with_the_work_and_survive_a_restart).also_on(&[]),
+        process!(traces::a_span_for_each_job_phase_and_task).also_on(&[]),
         both!(places::a_check_tells_what_is_not_as_jobs_need_it),
         process!(places::back_up_from_one_and_restore_to_another),
         process!(places::an_own_authority_is_trusted),

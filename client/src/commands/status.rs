@@ -94,7 +94,7 @@ fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Durat
     let young =
         max_age.map_or_else(String::new, |age| format!(" younger than {}", humantime::format_duration(age)));
     let of = match lacking {
-        [few @ ..] if few.len() <= 5 => few.join(", "),
+        few if few.len() <= 5 => few.join(", "),
         many => format!("{} and {} more", many[..4].join(", "), many.len() - 4),
     };
     Err(Failure::new(ExitCode::Partial, format!("no whole backup{young} of {of}"))

@@ -227,7 +227,8 @@ fn every_reason_has_its_paragraph() {
     let page = include_str!("../../../docs/errors.md");
     for reason in (1..).map_while(|number| FailureReason::try_from(number).ok()) {
         let code = reason::exit(reason).code();
-        let (_, rest) = page.split_once(&format!("\n### {}\n", reason.id())).expect(reason.id());
+        let (_, rest) =
+            page.split_once(&format!("\n### {}\n", reason.id())).unwrap_or_else(|| panic!("{}", reason.id()));
         let paragraph = rest.split("\n### ").next().unwrap_or_default();
         assert!(paragraph.contains(&format!("xit code {code}")), "{}: exit {code}", reason.id());
     }

@@ -239,9 +239,12 @@ impl Context {
                 });
             }
             self.progress.wait_for(error.to_string(), Some(self.lock_timeout));
-            let waited = self.or_stop(async { Ok(tokio::time::sleep(left.min(LOOK_AGAIN)).await) }).await;
+            let pause = tokio::time::sleep(left.min(LOOK_AGAIN));
+            let stopped = self.stop.token.run_until_cancelled(pause).await.is_none();
             self.progress.end_wait();
-            waited?;
+            if stopped {
+                return Err(self.stop.error());
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ pub use places::{DEFAULT_NAME, Places};
 pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Passage, Phase, Progress,
-    ProgressSnapshot, Totals, Wait, Warning,
+    ProgressSnapshot, TRACED, Totals, Wait, Warning,
 };
 pub use request::{
     BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
@@ -81,6 +81,7 @@ pub async fn run(context: &Context, places: &Places, request: &Request) -> Resul
 
 async fn carry_out(context: &Context, places: &Places, request: &Request) -> Result<Outcome, Failure> {
     let context = &context.waiting_for_locks(request.lock_timeout);
+    let _phases = context.progress.trace_phases();
     let cluster = context.cluster(&places.cluster(&request.cluster)?);
     let repository = places.repository(&request.repository)?;
     context.or_stop(repository.check()).await?;

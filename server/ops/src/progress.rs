@@ -12,14 +12,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Piece;
 use selvedge_model::error::Error;
 use selvedge_weaviate::RetryObserver;
+use tracing::Span;
 
 pub use counters::{CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts};
 use counters::{total, touch};
 use outage::Outage;
 pub use passage::Passage;
 pub use totals::Totals;
+
+/// The target of spans that are for traces only, and no part of a log.
+pub const TRACED: &str = "selvedge::traced";
 
 /// Samples kept of each kind of warning.
 const SAMPLES: usize = 5;
@@ -63,6 +68,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Slow {
     phase: Phase,
+    /// Of the phase, for traces. None unless they are wanted.
+    span: Option<Span>,
     collections: Vec<Arc<CollectionCounters>>,
     warnings: Vec<Warning>,
     waiting: Option<Wait>,
@@ -111,11 +118,27 @@ pub struct ProgressSnapshot {
     pub moved: Option<DateTime<Utc>>,
 }
 
+impl Phase {
+    fn span(self) -> Span {
+        // A span's name cannot be told when it runs; OpenTelemetry takes it from this field.
+        tracing::info_span!(target: TRACED, "phase", otel.name = ?self)
+    }
+}
+
 impl Slow {
     /// Of one wait, the reason may change.
     fn wait_for(&mut self, what: String, limit: Option<Duration>) {
         let since = self.waiting.take().map_or_else(Utc::now, |wait| wait.since);
         self.waiting = Some(Wait { since, limit, what });
+    }
+}
+
+/// Phases that are traced.
+pub(crate) struct Phases<'p>(&'p Progress);
+
+impl Drop for Phases<'_> {
+    fn drop(&mut self) {
+        self.0.slow().span = None;
     }
 }
 
@@ -128,8 +151,27 @@ impl Progress {
     pub fn set_phase(&self, phase: Phase) {
         let mut slow = self.slow();
         slow.phase = phase;
+        if slow.span.is_some() {
+            slow.span = Some(phase.span());
+        }
         slow.collections.iter().for_each(|counters| counters.begin_phase(0));
         touch(&self.moved);
+    }
+
+    /// From now on there is a span for each phase, until what is returned is dropped. To be called where the job's is the current one.
+    pub(crate) fn trace_phases(&self) -> Phases<'_> {
+        let mut slow = self.slow();
+        slow.span = Some(slow.phase.span());
+        Phases(self)
+    }
+
+    /// Of a task in this phase.
+    pub(crate) fn task_span(&self, collection: &str, piece: &Piece) -> Span {
+        let slow = self.slow();
+        match &slow.span {
+            Some(phase) => tracing::info_span!(target: TRACED, parent: phase, "task", collection, %piece),
+            None => Span::none(),
+        }
     }
 
     /// What is said while nothing can be done, at most for so long.

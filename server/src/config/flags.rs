@@ -106,6 +106,10 @@ pub struct Flags {
     )]
     pub allow_insecure_metrics: bool,
 
+    /// Send traces to a collector at this address, over gRPC: a span for each job, phase and task. None unless it is given.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
     /// How many jobs may run at once.
     #[arg(long, env = "SELVEDGE_MAX_JOBS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_jobs: u16,

@@ -4,10 +4,13 @@ use std::fmt;
 use std::io::{IsTerminal, stderr};
 
 use clap::ValueEnum;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt as format};
+
+use crate::traces::Traces;
+use selvedge_ops::TRACED;
 
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -32,12 +35,15 @@ impl fmt::Display for LogFormat {
 
 impl Log {
     /// For the whole process; only the first call counts.
-    pub fn init(&self) {
+    pub fn init(&self, traces: Option<&Traces>) {
         let layer = format::layer().with_writer(stderr);
         let layer = match self.format {
             LogFormat::Text => layer.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
             LogFormat::Json => layer.json().flatten_event(true).boxed(),
         };
-        let _ = Registry::default().with(layer.with_filter(self.filter.clone())).try_init();
+        // What is only traced is no part of the log.
+        let is_told = filter_fn(|metadata| metadata.target() != TRACED);
+        let layer = layer.with_filter(self.filter.clone().and(is_told));
+        let _ = Registry::default().with(layer).with(traces.map(Traces::layer)).try_init();
     }
 }

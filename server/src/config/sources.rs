@@ -12,11 +12,12 @@ use super::flags::Flags;
 use selvedge_model::error::{Error, Result};
 
 /// What may be at the top of the file. The rest of the flags are about one cluster or repository, which have sections there.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 18] = [
     "listen",
     "metrics_listen",
     "allow_insecure",
     "allow_insecure_metrics",
+    "otlp_endpoint",
     "tls_cert",
     "tls_key",
     "tls_client_ca",

@@ -9,6 +9,7 @@ use selvedge_model::error::{Error, Kind, Result};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::budget::Share;
 use super::{Broken, Budget, Ended, Fetched, Mark, Page, Pages, Record, Running, Sink, Sinks, Source, Task};
@@ -58,7 +59,9 @@ impl<S: Source, K: Sinks> Work for Move<S, K> {
                 return apart;
             }
             // A lane that ended with a panic would leave the job waiting for this task.
-            let moved = AssertUnwindSafe(self.move_all(Arc::clone(&task), &mut apart)).catch_unwind().await;
+            let span = self.progress.task_span(&self.counters.collection, &task.task().piece);
+            let moved = self.move_all(Arc::clone(&task), &mut apart).instrument(span);
+            let moved = AssertUnwindSafe(moved).catch_unwind().await;
             let broke_off = || Err(Error::internal("moving a part of a collection broke off"));
             if let Err(error) = moved.unwrap_or_else(|_| broke_off()) {
                 let piece = task.task().piece;

@@ -1,5 +1,6 @@
 //! What a lane is given to do.
 
+use std::fmt;
 use std::ops::Range;
 
 use selvedge_model::UuidRange;
@@ -41,6 +42,22 @@ pub enum Piece {
     Ids { part: Part, ids: UuidRange },
     /// Row groups of a data file of a backup, both by their place in the list.
     File { file: usize, groups: Range<usize> },
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ids { part: Part::Whole, ids } => write!(f, "ids from {}", ids.first),
+            Self::Ids { part: Part::Tenant(tenant), ids } => {
+                write!(f, "tenant {tenant}, ids from {}", ids.first)
+            }
+            Self::Ids { part: Part::Tenants(tenants), .. } => {
+                let first = tenants.first().map(String::as_str).unwrap_or_default();
+                write!(f, "{} tenants from {first}", tenants.len())
+            }
+            Self::File { file, groups } => write!(f, "file {file}, row groups from {}", groups.start),
+        }
+    }
 }
 
 /// How far a task is.
