@@ -92,7 +92,7 @@ fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Durat
         return Ok(());
     }
     let young =
-        max_age.map_or_else(String::new, |age| format!(" younger than {}", humantime::format_duration(age)));
+        max_age.map_or_else(String::new, |age| format!(" younger than {}", format::limit(age.as_secs())));
     let of = match lacking {
         few if few.len() <= 5 => few.join(", "),
         many => format!("{} and {} more", many[..4].join(", "), many.len() - 4),

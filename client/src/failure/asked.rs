@@ -4,6 +4,9 @@ use selvedge_proto::v1::{Job, JobKind};
 
 use crate::Command;
 
+/// Renames that a hint repeats.
+const RENAMES: usize = 3;
+
 /// What a failure came of.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
@@ -49,14 +52,20 @@ impl Asked {
             .collections
             .iter()
             .filter(|collection| !collection.target.is_empty() && collection.target != collection.collection);
-        let renames =
-            renamed.map(|collection| format!(" --rename {}={}", collection.collection, collection.target));
+        let mut renames: Vec<_> = renamed
+            .map(|collection| format!(" --rename {}={}", collection.collection, collection.target))
+            .collect();
+        // A hint is to be read. How to go on is plain by then.
+        if renames.len() > RENAMES {
+            renames.truncate(RENAMES);
+            renames.push(" --rename …".to_owned());
+        }
         Self {
             kind: job.kind(),
             backup: job.backup_id.clone(),
             job: job.id.clone(),
             resumable: job.resumable,
-            renames: renames.collect(),
+            renames: renames.concat(),
         }
     }
 

@@ -87,6 +87,10 @@ fn render(shown: &Shown, room: Option<usize>) -> String {
     if !collection.content_digest.is_empty() {
         heads.push(format!("digest      {}", collection.content_digest));
     }
+    let tenants = tenants.as_deref().filter(|_| collection.multi_tenant);
+    if shown.tenants.is_some() && !collection.multi_tenant {
+        heads.push("tenants     none: it is not multi-tenant".to_owned());
+    }
     if collection.multi_tenant {
         let (covered, total) = (collection.tenants_covered, collection.tenants_total);
         heads.push(format!("tenants     {} of {}", format::count(covered), format::count(total)));
@@ -97,7 +101,7 @@ fn render(shown: &Shown, room: Option<usize>) -> String {
     let mut parts = vec![heads.join("\n")];
     parts.extend(properties(schema).map(|table| table.render(room)));
     parts.extend(vectors(schema).map(|table| table.render(room)));
-    parts.extend(tenants.as_deref().map(|tenants| table_of_tenants(tenants).render(room)));
+    parts.extend(tenants.map(|tenants| table_of_tenants(tenants).render(room)));
     parts.extend(files.as_deref().map(|files| table_of_files(files).render(room)));
     let gaps = remarks::gaps(&collection.remarks).map(|gap| format!("not complete: {gap}"));
     let told: Vec<_> =

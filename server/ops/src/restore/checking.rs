@@ -89,10 +89,14 @@ impl Checking<'_> {
         let mut counted = expected.into_iter().zip(counts);
         let wrong = counted.find(|((tenant, rows), counted)| counted + refused(tenant) != **rows);
         let Some(((tenant, rows), counted)) = wrong else { return Ok(Ok(())) };
+        let lost = match refused(tenant) {
+            0 => String::new(),
+            lost => format!(", of which it had refused {lost}"),
+        };
         let tenant = tenant.as_ref().map_or(String::new(), |tenant| format!(" in tenant \"{tenant}\""));
         Ok(Err(Error::new(
             Kind::CountMismatch,
-            format!("collection \"{name}\" holds {counted} objects{tenant} after {rows} were restored"),
+            format!("collection \"{name}\" holds {counted} objects{tenant} after {rows} were restored{lost}"),
         )
         .hint("check that nobody else writes to it and that all nodes of Weaviate are up")))
     }
