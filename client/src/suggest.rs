@@ -84,11 +84,13 @@ fn found(
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
-    let found = runtime.block_on(tokio::time::timeout(PATIENCE, async {
+    let finding = async {
         let options = options.as_ref()?;
         let server = Server::connect(&options.server, &options.trust).await.ok()?;
         find(&server, options, &words).await
-    }));
+    };
+    // A timer has to be made where it runs.
+    let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, finding).await });
     let found = found.ok().flatten().unwrap_or_default();
     let candidate = |(name, told): Suggestion| {
         CompletionCandidate::new(name).help((!told.is_empty()).then(|| told.into()))

@@ -54,7 +54,7 @@ impl Selvedge {
 
     /// Runs the client, which has to end with this exit code, and returns what it prints.
     pub async fn ends_with(&self, code: i32, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut client = self.programs.client(self.server()?);
+        let mut client = self.programs.client(&self.server()?.url);
         let output = client.arg("--quiet").args(arguments).stdin(Stdio::null()).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(

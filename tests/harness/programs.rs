@@ -25,7 +25,7 @@ const PORTS: Range<u16> = 20_000..32_000;
 const POLL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 20;
 /// What the server and the client read from the environment, and that would mix with what they are told here.
-const SETTINGS: [&str; 5] = ["SELVEDGE_", "WEAVIATE_", "AWS_", "GOOGLE_", "AZURE_"];
+const SETTINGS: [&str; 6] = ["SELVEDGE_", "WEAVIATE_", "AWS_", "GOOGLE_", "AZURE_", "OTEL_"];
 /// What `cargo run` tells a program of its package. Build scripts watch some of it, and would run anew each time.
 const OF_THIS_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME"];
 
@@ -66,10 +66,10 @@ impl Programs {
         })
     }
 
-    /// The client, to be run against this server, with nothing else from the environment.
-    pub fn client(&self, server: &ServerProcess) -> Command {
+    /// The client, to be run against the server at this address, with nothing else from the environment.
+    pub fn client(&self, server: &str) -> Command {
         let mut command = without(&SETTINGS, &self.client);
-        command.env("SELVEDGE_SERVER", &server.url).kill_on_drop(true);
+        command.env("SELVEDGE_SERVER", server).kill_on_drop(true);
         command
     }
 }

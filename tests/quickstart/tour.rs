@@ -61,7 +61,7 @@ impl Tour<'_> {
         let typed: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
         let typed = format!("selvedge {}", typed.join(" "));
         println!("$ {typed}");
-        let status = self.programs.client(self.server).args(&arguments).status().await?;
+        let status = self.programs.client(&self.server.url).args(&arguments).status().await?;
         ensure!(status.success(), "`{typed}` ended with {status}");
         Ok(())
     }

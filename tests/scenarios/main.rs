@@ -310,6 +310,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(service::reflection_alone_is_enough_to_back_up),
         both!(service::the_client_shows_what_there_is),
         both!(service::another_program_makes_a_backup),
+        process!(service::a_shell_completes_what_there_is).also_on(&[]),
     ]
 }
 

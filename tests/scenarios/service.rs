@@ -16,6 +16,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::round_trip::all_kinds;
+use crate::runner::programs;
 
 /// Everything the server tells of a service, and of what it is built from.
 async fn descriptors(world: &World, service: &str) -> anyhow::Result<DescriptorPool> {
@@ -130,4 +131,37 @@ pub async fn another_program_makes_a_backup(world: &mut World) -> anyhow::Result
     ensure!(said == "back up all collections: 30 objects", "{said}");
     let ids = world.backup_ids().await?;
     world.succeed(&["verify", &ids[0], "--against-live"]).await.map(drop)
+}
+
+/// As the script of a shell calls the client.
+pub async fn a_shell_completes_what_there_is(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 30).await?;
+    seed::every_type(&world.rest, "Author", 30).await?;
+    world.succeed(&["backup", "Article", "--id", "nightly"]).await?;
+    let complete = async |server: &str, typed: &[&str]| {
+        let mut client = programs().await?.client(server);
+        client.env("SELVEDGE_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        client.env("_CLAP_COMPLETE_INDEX", (typed.len() - 1).to_string());
+        let done = client.arg("--").args(typed).output().await?;
+        ensure!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+        Ok(String::from_utf8(done.stdout)?.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let here = world.server_url();
+    let is_there = |found: &[String], name: &str| found.iter().any(|one| one == name);
+    let found = complete(here, &["selvedge", "show", ""]).await?;
+    ensure!(is_there(&found, "nightly") && is_there(&found, "latest"), "{found:?}");
+    ensure!(complete(here, &["selvedge", "show", "ni"]).await? == ["nightly"]);
+    let found = complete(here, &["selvedge", "clear", "A"]).await?;
+    ensure!(is_there(&found, "Article") && is_there(&found, "Author"), "{found:?}");
+    let found = complete(here, &["selvedge", "restore", "nightly", "A"]).await?;
+    ensure!(found == ["Article"], "the backup has no other: {found:?}");
+    let found = complete(here, &["selvedge", "jobs", "watch", "la"]).await?;
+    ensure!(found == ["last"], "{found:?}");
+    ensure!(complete(here, &["selvedge", "ver"]).await? == ["verify"]);
+    // Where nobody answers there is nothing to suggest, and no word of that.
+    let found = complete("http://127.0.0.1:9", &["selvedge", "show", "ni"]).await?;
+    ensure!(found.is_empty(), "{found:?}");
+    let typed = ["selvedge", "--server", here, "show", "ni"];
+    ensure!(complete("http://127.0.0.1:9", &typed).await? == ["nightly"]);
+    Ok(())
 }
