@@ -16,6 +16,7 @@ mod clear;
 mod clusters;
 mod damage;
 mod encryption;
+mod exits;
 mod faults;
 mod indexing;
 mod jobs;
@@ -190,6 +191,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(clear::a_probe_left_behind_is_no_collection_of_anybody),
         both!(clear::what_a_killed_server_dropped_comes_back).and_encrypted(),
         both!(keys::a_key_for_one_name_can_clear_it),
+        stand_in!(exits::every_command_says_what_became_of_it),
         both!(refusals::names_without_end_are_refused),
         stand_in!(refusals::what_others_have_written_to_is_not_undone),
         both!(refusals::redirects_are_not_followed),

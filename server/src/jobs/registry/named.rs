@@ -1,14 +1,13 @@
 //! Finding the job that somebody means: by its id, a beginning of it, or as the last one.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::nearest_or;
 use uuid::Uuid;
 
 use super::Registry;
-use crate::jobs::{Job, State};
+use crate::jobs::State;
 
 /// Stands for the newest job.
 const LAST: &str = "last";
@@ -56,14 +55,19 @@ impl Registry {
 
     /// Of this server's jobs, and of all that are written down. `unlisted` hears of repositories whose jobs cannot be listed.
     async fn known_ids(&self, unlisted: fn(&str, Error) -> Result<()>) -> Result<BTreeSet<Uuid>> {
-        let is_job = |job: &&Arc<Job>| job.state() != State::Refused;
-        let mut known: BTreeSet<Uuid> =
-            self.book().newest_first(None).filter(is_job).map(|job| job.id).collect();
+        let mut known = BTreeSet::new();
         for repository in self.places.repositories() {
             match repository.job_ids().await {
                 Ok(ids) => known.extend(ids.iter().filter_map(|id| Uuid::try_parse(id).ok())),
                 Err(error) => unlisted(repository.name(), error)?,
             }
+        }
+        // Last: what is written of one that was refused may be about to be removed.
+        for job in self.book().newest_first(None) {
+            match job.state() {
+                State::Refused => known.remove(&job.id),
+                _ => known.insert(job.id),
+            };
         }
         Ok(known)
     }
