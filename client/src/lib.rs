@@ -15,6 +15,7 @@ mod follow;
 mod format;
 mod job_ids;
 mod json;
+mod options;
 mod pairs;
 mod patches;
 mod plan;
@@ -28,8 +29,9 @@ mod table;
 mod terminal;
 mod words;
 
-pub use args::{Args, Command, Options};
+pub use args::{Args, Command};
 pub use exit::ExitCode;
+pub use options::Options;
 pub use terminal::Terminal;
 
 use clap::CommandFactory;

@@ -12,7 +12,7 @@ use selvedge_proto::v1::{
 };
 
 use crate::connect::Server;
-use crate::{Args, Options, format};
+use crate::{Options, format};
 
 const PATIENCE: Duration = Duration::from_millis(300);
 /// Nobody looks through more.
@@ -20,6 +20,13 @@ const MOST: u32 = 50;
 /// Options that say which server is asked, and for what.
 const PLACES: [&str; 7] =
     ["--server", "--token-file", "--ca-file", "--client-cert", "--client-key", "--cluster", "--repository"];
+
+/// The words that say where to ask, alone.
+#[derive(Parser)]
+struct Places {
+    #[command(flatten)]
+    options: Options,
+}
 
 /// Something that has a name, and what else there is to know of it.
 type Suggestion = (String, String);
@@ -100,7 +107,7 @@ fn found(
 
 /// What says where to ask, and the other words.
 fn split(typed: impl Iterator<Item = String>) -> (Option<Options>, Vec<String>) {
-    let (mut words, mut places) = (Vec::new(), vec!["selvedge".to_owned(), "list".to_owned()]);
+    let (mut words, mut places) = (Vec::new(), vec!["selvedge".to_owned()]);
     let mut typed = typed;
     while let Some(word) = typed.next() {
         let is_it = |place: &&&str| {
@@ -115,7 +122,7 @@ fn split(typed: impl Iterator<Item = String>) -> (Option<Options>, Vec<String>) 
             }
         }
     }
-    (Args::try_parse_from(places).ok().map(|args| args.with_environment().options), words)
+    (Places::try_parse_from(places).ok().map(|places| places.options.with_environment()), words)
 }
 
 #[cfg(test)]
