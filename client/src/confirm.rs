@@ -2,10 +2,10 @@
 
 use selvedge_proto::v1::{FailureReason, Job, Plan};
 
-use crate::commands::Session;
 use crate::failure::Failure;
 use crate::follow::{self, Call};
 use crate::progress::Progress;
+use crate::session::Session;
 use crate::{ExitCode, plan, report};
 
 /// What the request has to confirm, when the user has done so. `call` is unconfirmed, and so only plans if something would be

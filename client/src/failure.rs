@@ -13,8 +13,7 @@ use tonic_types::StatusExt;
 
 pub use asked::Asked;
 
-use crate::terminal::{Label, Terminal};
-use crate::{ExitCode, Options, json, words};
+use crate::{ExitCode, words};
 
 /// What ends a command without success.
 #[derive(Clone, Debug)]
@@ -109,39 +108,6 @@ impl Failure {
 
     fn because(self, reason: String) -> Self {
         Self { reason: Some(reason), ..self }
-    }
-
-    /// Tells it: on stderr, and with `--json` also as the last line of the result.
-    pub fn show(&self, options: &Options, terminal: &mut Terminal<'_>) {
-        self.tell(terminal);
-        if options.json {
-            // If this cannot be written either, the exit code still says it.
-            let _ = terminal.print_verbatim(&json::line(&json::Message::Error(json::Error::from(self))));
-        }
-    }
-
-    /// As [`Failure::show`], where it is not what ends the command.
-    pub fn tell(&self, terminal: &mut Terminal<'_>) {
-        terminal.say_labelled(self.label(), &self.message);
-        if !self.hint.is_empty() {
-            terminal.say_labelled(Label::Next, &self.hint);
-        }
-    }
-
-    fn label(&self) -> Label {
-        match self.exit {
-            ExitCode::Partial => Label::Partial,
-            ExitCode::Interrupted => Label::Interrupted,
-            ExitCode::Done => Label::Note,
-            ExitCode::Failed
-            | ExitCode::Usage
-            | ExitCode::Unreachable
-            | ExitCode::Refused
-            | ExitCode::Integrity
-            | ExitCode::NotFound
-            | ExitCode::Unavailable
-            | ExitCode::Full => Label::Error,
-        }
     }
 }
 

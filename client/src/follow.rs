@@ -14,9 +14,9 @@ use tonic::{Code, Status};
 use call::JobStream;
 pub use call::{Call, request_id};
 
-use crate::commands::Session;
 use crate::failure::{self, Asked, Failure};
 use crate::progress::Progress;
+use crate::session::Session;
 use crate::{ExitCode, words};
 
 /// Waits between attempts to find the server again; they start anew after a connection that was stable.

@@ -24,8 +24,10 @@ mod remarks;
 mod report;
 #[cfg(test)]
 mod scripted;
+mod session;
 mod suggest;
 mod table;
+mod telling;
 mod terminal;
 mod words;
 
@@ -35,9 +37,9 @@ pub use options::Options;
 pub use terminal::Terminal;
 
 use clap::CommandFactory;
-use commands::Session;
 use connect::Server;
 use failure::{Asked, Failure};
+use session::Session;
 
 /// If a shell has called to complete what is typed, answers it and ends the process.
 pub fn complete() {
@@ -55,7 +57,7 @@ pub async fn run(args: Args, terminal: &mut Terminal<'_>) -> ExitCode {
     match dispatch(command, &options, terminal).await {
         Ok(()) => ExitCode::Done,
         Err(failure) => {
-            failure.show(&options, terminal);
+            telling::end(&failure, &options, terminal);
             failure.exit
         }
     }

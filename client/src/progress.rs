@@ -17,8 +17,8 @@ use lines::Lines;
 use screen::Screen;
 use statuses::Statuses;
 
-use crate::commands::Session;
 use crate::failure::Failure;
+use crate::session::Session;
 use crate::{Options, Terminal};
 
 /// How progress looks.

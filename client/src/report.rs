@@ -2,8 +2,8 @@
 
 use selvedge_proto::v1::{CollectionState, Finding, Job, JobKind, JobState, Warning};
 
-use crate::commands::Session;
 use crate::failure::Failure;
+use crate::session::Session;
 use crate::terminal::Label;
 use crate::{format, json, plan, words};
 

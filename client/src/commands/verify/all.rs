@@ -6,7 +6,7 @@ use crate::commands::{Session, list};
 use crate::failure::Failure;
 use crate::follow::{self, Call, request_id};
 use crate::progress::Progress;
-use crate::{ExitCode, format, report};
+use crate::{ExitCode, format, report, telling};
 
 /// Verifies one backup after the other; what is wrong with one is no reason not to look at the others.
 pub async fn run(request: VerifyBackupRequest, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -25,13 +25,13 @@ pub async fn run(request: VerifyBackupRequest, session: &mut Session<'_, '_>) ->
                     return Err(failure);
                 }
                 Err(failure) => {
-                    failure.tell(session.terminal);
+                    telling::tell(&failure, session.terminal);
                     failed.push((backup.id, failure.exit));
                 }
             }
         }
         for (id, why) in page.unreadable {
-            Failure::new(ExitCode::Integrity, why).tell(session.terminal);
+            telling::tell(&Failure::new(ExitCode::Integrity, why), session.terminal);
             failed.push((id, ExitCode::Integrity));
         }
     }
