@@ -1,21 +1,24 @@
 //! Having the user say yes to what is destroyed.
 
+use std::time::Duration;
+
 use selvedge_proto::v1::{FailureReason, Job, Plan};
 
 use crate::failure::Failure;
-use crate::follow::{self, Call};
-use crate::progress::Progress;
+use crate::follow::Call;
+use crate::placed::Showing;
 use crate::session::Session;
-use crate::{ExitCode, plan, report};
+use crate::{ExitCode, placed, plan, report};
 
 /// What the request has to confirm, when the user has done so. `call` is unconfirmed, and so only plans if something would be
 /// destroyed. None if the job had nothing to ask and has ended.
 pub async fn confirmed(
-    call: Call,
-    progress: Progress,
+    call: &Call,
+    wait: Option<Duration>,
+    showing: Showing,
     session: &mut Session<'_, '_>,
 ) -> Result<Option<Vec<String>>, Failure> {
-    let job = follow::to_the_end(call, progress, session).await?;
+    let job = placed::to_the_end(call, wait, showing, session).await?;
     let Some(plan) = unconfirmed(&job) else { return report::ended(&job, session).map(|()| None) };
     confirm(plan, &job, session).await?;
     Ok(Some(plan.confirmation.clone()))

@@ -44,17 +44,6 @@ pub enum Followed {
     Started(Box<Job>),
 }
 
-/// Follows a job until it has ended.
-pub async fn to_the_end(
-    call: Call,
-    progress: Progress,
-    session: &mut Session<'_, '_>,
-) -> Result<Job, Failure> {
-    match follow(call, false, progress, session).await? {
-        Followed::Ended(job) | Followed::Started(job) => Ok(*job),
-    }
-}
-
 /// Follows a job; with `detach` only until it has started, and was not refused at once.
 pub async fn follow(
     call: Call,

@@ -18,6 +18,7 @@ mod json;
 mod options;
 mod pairs;
 mod patches;
+mod placed;
 mod plan;
 mod progress;
 mod remarks;

@@ -68,7 +68,9 @@ pub fn collections() -> ArgValueCandidates {
 /// Those of the backup that was typed before.
 pub fn collections_of_backup() -> ArgValueCandidates {
     ask(async |server, options, words| {
-        let backup_id = words.iter().skip(2).find(|word| !word.starts_with('-'))?.clone();
+        // Behind the program and the command, as far as options can be told from it.
+        let mut names = words.iter().filter(|word| !word.starts_with('-') && !word.contains('='));
+        let backup_id = names.nth(2)?.clone();
         let request = GetBackupRequest { repository: options.repository(), backup_id };
         let backup = server.backups().get_backup(request).await.ok()?.into_inner().backup?;
         Some(backup.collections.into_iter().map(|collection| (collection.name, String::new())).collect())
@@ -86,7 +88,8 @@ fn found(
     find: &impl AsyncFn(&Server, &Options, &[String]) -> Option<Vec<Suggestion>>,
 ) -> Vec<CompletionCandidate> {
     // The shell's script puts what was typed behind this.
-    let typed = std::env::args().skip_while(|word| word != "--").skip(1);
+    let typed = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let typed = typed.skip_while(|word| word != "--").skip(1);
     let (options, words) = split(typed);
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
@@ -98,6 +101,8 @@ fn found(
     };
     // A timer has to be made where it runs.
     let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, finding).await });
+    // A name that is still being looked up is not waited for either.
+    runtime.shutdown_background();
     let found = found.ok().flatten().unwrap_or_default();
     let candidate = |(name, told): Suggestion| {
         CompletionCandidate::new(name).help((!told.is_empty()).then(|| told.into()))

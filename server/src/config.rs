@@ -142,7 +142,7 @@ impl Config {
         }
         // An empty variable is none.
         let otlp_endpoint = flags.otlp_endpoint.clone().filter(|endpoint| !endpoint.is_empty());
-        if let Some(endpoint) = &otlp_endpoint {
+        if let Some(endpoint) = otlp_endpoint.as_ref().filter(|endpoint| !endpoint.contains('@')) {
             shown.text("otlp_endpoint", endpoint, sources.origin("otlp_endpoint"));
         }
         shown.append(shielded);

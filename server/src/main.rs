@@ -86,8 +86,7 @@ async fn carry_out(sources: &Sources) -> Result<()> {
             config.log.init(traces.as_ref());
             let served = run(config).await;
             if let Some(traces) = traces {
-                // They are sent by tasks of this runtime.
-                let _ = tokio::task::spawn_blocking(move || traces.end()).await;
+                traces.end().await;
             }
             served
         }

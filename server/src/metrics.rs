@@ -24,7 +24,7 @@ pub use self::stock::keep_up;
 use crate::grpc::reason_of;
 use crate::jobs::{Job, Lifecycle, State};
 use selvedge_model::error::{Error, Result};
-use selvedge_ops::{Budget, Operation, Stock, Successes, Totals};
+use selvedge_ops::{Budget, Operation, Stock, Totals};
 
 /// Before the name of each.
 const PREFIX: &str = "selvedge";
@@ -145,9 +145,15 @@ impl Metrics {
                 self.repositories.newest.remove(&of);
             }
         }
-        if let Some((free, capacity)) = stock.space {
-            self.repositories.free.get_or_create(&of).set(whole(free));
-            self.repositories.capacity.get_or_create(&of).set(whole(capacity));
+        match stock.space {
+            Some((free, capacity)) => {
+                self.repositories.free.get_or_create(&of).set(whole(free));
+                self.repositories.capacity.get_or_create(&of).set(whole(capacity));
+            }
+            None => {
+                self.repositories.free.remove(&of);
+                self.repositories.capacity.remove(&of);
+            }
         }
         let mut stocks = self.stocks.lock().unwrap_or_else(PoisonError::into_inner);
         let before = successes(&stocks);
@@ -156,21 +162,19 @@ impl Metrics {
         for (cluster, collection) in before.into_keys().filter(|of| !now.contains_key(of)) {
             self.repositories.last_success.remove(&OfCollection { cluster, collection });
         }
-        for ((cluster, collection), newest) in now {
-            let of = OfCollection { cluster, collection };
-            self.repositories.last_success.get_or_create(&of).set(newest.time.timestamp());
+        for ((cluster, collection), time) in now {
+            self.repositories.last_success.get_or_create(&OfCollection { cluster, collection }).set(time);
         }
     }
 }
 
-/// In whichever repository.
-fn successes(stocks: &BTreeMap<String, Stock>) -> Successes {
-    let mut newest = Successes::new();
-    for (of, covering) in stocks.values().flat_map(|stock| &stock.successes) {
-        let known = newest.entry(of.clone()).or_insert_with(|| covering.clone());
-        if known.time < covering.time {
-            known.clone_from(covering);
-        }
+/// In whichever repository, by the names of the cluster and of the collection.
+fn successes(stocks: &BTreeMap<String, Stock>) -> BTreeMap<(String, String), i64> {
+    let mut newest = BTreeMap::new();
+    for ((cluster, collection), covering) in stocks.values().flat_map(|stock| &stock.successes) {
+        let (of, time) = ((cluster.name.clone(), collection.clone()), covering.time.timestamp());
+        let known = newest.entry(of).or_insert(time);
+        *known = time.max(*known);
     }
     newest
 }

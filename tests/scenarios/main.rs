@@ -306,6 +306,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(security::who_says_nothing_is_sent_away),
         stand_in!(security::certificates_are_checked),
         both!(status::it_tells_what_has_no_backup_that_is_young_enough).and_encrypted(),
+        stand_in!(status::what_is_left_out_on_purpose_is_told),
         stand_in!(status::a_cluster_that_does_not_answer_is_told),
         both!(status::a_plan_of_destruction_names_the_newest_backup).and_encrypted(),
         both!(schemas::what_is_printed_and_written_fits),

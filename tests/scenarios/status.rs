@@ -5,6 +5,8 @@ use selvedge_tests::harness::seed;
 use selvedge_tests::harness::world::World;
 use serde_json::Value;
 
+use crate::tenants::half_asleep;
+
 async fn status(world: &World, arguments: &[&str]) -> anyhow::Result<(u8, Value)> {
     let ran = world.run(&[&["--json", "status"], arguments].concat()).await;
     let first = ran.out.lines().next().with_context(|| format!("nothing was printed: {ran:?}"))?;
@@ -71,5 +73,20 @@ pub async fn a_plan_of_destruction_names_the_newest_backup(world: &mut World) ->
     std::fs::remove_file(world.backup_file("older", "backup.json"))?;
     let shown = plan(&["clear", "Article"]).await?;
     ensure!(shown.contains(none), "{shown}");
+    Ok(())
+}
+
+/// A backup that leaves inactive tenants out because it was told to is what there is to go back to, and says how much it is.
+pub async fn what_is_left_out_on_purpose_is_told(world: &mut World) -> anyhow::Result<()> {
+    half_asleep(world).await?;
+    seed::every_type(&world.rest, "Article", 20).await?;
+    world.succeed(&["backup", "--inactive-tenants", "skip", "--id", "skip"]).await?;
+    let (code, told) = status(world, &["--max-age", "1h"]).await?;
+    ensure!(code == 0, "{code} {told}");
+    let ran = world.refuse(&["clear", "Customer"], 4, "needs to be confirmed").await?;
+    ensure!(
+        ran.err.contains("the newest whole backup is skip, ") && ran.err.contains("of 6 of 10 tenants"),
+        "{ran:?}"
+    );
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::{Session, Starting, run_job};
 use crate::confirm::confirmed;
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
+use crate::placed::Showing;
 use crate::progress::Progress;
 use crate::suggest;
 
@@ -54,11 +55,9 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         return run_job(Call::Clear(request), &args.starting, session).await;
     }
     // Unconfirmed, this only plans: too short to be watched, unless it waits, and never detached from.
-    let progress = match args.starting.wait {
-        Some(_) => Progress::choose(session.options, session.terminal),
-        None => Progress::Silent,
-    };
-    let asked = confirmed(Call::Clear(request.clone()), progress, session).await?;
+    let wait = args.starting.wait;
+    let showing: Showing = if wait.is_some() { Progress::choose } else { |_, _| Progress::Silent };
+    let asked = confirmed(&Call::Clear(request.clone()), wait, showing, session).await?;
     let Some(confirm) = asked else { return Ok(()) };
     let request = ClearRequest { confirm, request_id: request_id(), ..request };
     run_job(Call::Clear(request), &args.starting, session).await

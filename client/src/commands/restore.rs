@@ -213,8 +213,8 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
     if !asks {
         return run_job(Call::Restore(Box::new(request)), &args.starting, session).await;
     }
-    let progress = Progress::choose(session.options, session.terminal);
-    let asked = confirmed(Call::Restore(Box::new(request.clone())), progress, session).await?;
+    let (call, wait) = (Call::Restore(Box::new(request.clone())), args.starting.wait);
+    let asked = confirmed(&call, wait, Progress::choose, session).await?;
     let Some(confirm) = asked else { return Ok(()) };
     let request = RestoreRequest { confirm, request_id: request_id(), ..request };
     run_job(Call::Restore(Box::new(request)), &args.starting, session).await

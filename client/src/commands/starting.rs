@@ -1,17 +1,14 @@
 //! What all commands that start a job have in common: to wait for a place, to start it, to say how it ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use selvedge_proto::v1::{FailureReason, Job};
+use selvedge_proto::v1::Job;
 
 use super::Session;
 use crate::failure::Failure;
-use crate::follow::{self, Call, Followed};
+use crate::follow::{Call, Followed};
 use crate::progress::Progress;
-use crate::{json, report};
-
-/// How often to ask whether there is a place for the job.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+use crate::{json, placed, report};
 
 /// How a job is started.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -33,25 +30,10 @@ impl Starting {
 
 /// Starts a job and reports how it ended; if that is not to be waited for, only that it was started.
 pub async fn run_job(call: Call, starting: &Starting, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let since = Instant::now();
-    let mut is_told = false;
-    loop {
-        let progress = Progress::choose(session.options, session.terminal);
-        let failure = match follow::follow(call.clone(), starting.detach, progress, session).await {
-            Ok(Followed::Ended(job)) => return report::ended(&job, session),
-            Ok(Followed::Started(job)) => return started(&job, session),
-            Err(failure) => failure,
-        };
-        let left = starting.wait.unwrap_or_default().saturating_sub(since.elapsed());
-        if left.is_zero() || failure.reason.as_deref() != Some(FailureReason::TooManyJobs.id()) {
-            return Err(failure);
-        }
-        if !is_told {
-            session.talk(&format!("waiting for a place: {}", failure.message));
-            is_told = true;
-        }
-        let pause = tokio::time::sleep(left.min(ASK_AGAIN));
-        session.terminal.unless_interrupted("nothing was started", pause).await?;
+    let Starting { wait, detach } = *starting;
+    match placed::follow(&call, wait, detach, Progress::choose, session).await? {
+        Followed::Ended(job) => report::ended(&job, session),
+        Followed::Started(job) => started(&job, session),
     }
 }
 
@@ -67,6 +49,7 @@ fn started(job: &Job, session: &mut Session<'_, '_>) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_proto::v1::FailureReason;
     use tonic::Code;
 
     use crate::ExitCode;
@@ -76,7 +59,7 @@ mod tests {
     async fn a_place_is_waited_for() {
         let full = || {
             let text = "4 jobs run and 100 wait";
-            vec![Step::Status(status(Code::ResourceExhausted, super::FailureReason::TooManyJobs, text))]
+            vec![Step::Status(status(Code::ResourceExhausted, FailureReason::TooManyJobs, text))]
         };
         let answers = [full(), full(), vec![Step::Job(example::succeeded())]];
         let ran = run("backup --wait 1m", answers, User::default()).await;

@@ -58,7 +58,12 @@ fn lacking(collections: &[CollectionStatus], max_age: Option<Duration>, now: Sys
         (Some(age), Some(max_age)) => age > max_age,
         (Some(_), None) => false,
     };
-    collections.iter().filter(lacks).map(|one| one.collection.clone()).collect()
+    let with_clusters = collections.iter().any(|one| one.cluster != collections[0].cluster);
+    let name = |one: &CollectionStatus| match with_clusters {
+        true => format!("{} on {}", one.collection, one.cluster),
+        false => one.collection.clone(),
+    };
+    collections.iter().filter(lacks).map(name).collect()
 }
 
 fn age(collection: &CollectionStatus, now: SystemTime) -> Option<Duration> {
@@ -73,7 +78,7 @@ fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Durat
     let clusters = clusters.map(|name| format!("cluster \"{name}\""));
     let away: Vec<_> = clusters.chain(repositories.map(|name| format!("repository \"{name}\""))).collect();
     if !away.is_empty() {
-        return Err(Failure::new(ExitCode::Unavailable, format!("not to be used now: {}", away.join(", ")))
+        return Err(Failure::new(ExitCode::Unavailable, format!("cannot be used now: {}", away.join(", ")))
             .hint("`selvedge check` tries all that jobs need"));
     }
     // Of what nobody sees, nobody knows whether there is a backup.
@@ -196,9 +201,13 @@ fn collections(all: &[CollectionStatus], now: SystemTime, room: Option<usize>) -
     }
     let mut text = table.render(room);
     if let Some(next) = all.get(shown) {
-        let oldest = age(next, now).map_or_else(|| "-".to_owned(), format::age);
         let more = format::quantity((all.len() - shown) as u64, "collection");
-        text += &format!("\nand {more} more, the oldest backup of them {oldest} old");
+        text += &match age(next, now) {
+            Some(oldest) => {
+                format!("\nand {more} more, the oldest backup of them {} old", format::age(oldest))
+            }
+            None => format!("\nand {more} more, the next of which has none, too"),
+        };
     }
     text
 }
@@ -222,7 +231,7 @@ mod tests {
     async fn the_exit_code_says_whether_all_is_well() {
         let ran = run("status", [], User::default()).await;
         assert_eq!(ran.exit, ExitCode::Unavailable, "{}", ran.err);
-        assert!(ran.err.contains("not to be used now: cluster \"us\""), "{}", ran.err);
+        assert!(ran.err.contains("cannot be used now: cluster \"us\""), "{}", ran.err);
         let mut status = example::status(3);
         assert!(verdict(&status, &[], None).is_err());
         status.clusters.retain(|cluster| cluster.failure.is_none());

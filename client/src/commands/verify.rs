@@ -100,7 +100,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         inactive_tenants: args.inactive_tenants.map_or(InactiveTenants::Unspecified, Into::into).into(),
     };
     if args.all {
-        return all::run(request, session).await;
+        return all::run(request, args.starting.wait, session).await;
     }
     run_job(Call::Verify(request), &args.starting, session).await
 }

@@ -6,9 +6,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, Manifest, Opened, Repository,
-};
+use crate::{BackupId, BackupOptions, ClusterIdentity, CollectionManifest, Manifest, Opened, Repository};
 use selvedge_model::error::Result;
 
 /// The newest backup that holds all of a collection.
@@ -49,14 +47,10 @@ impl Manifest {
         })
     }
 
+    /// Whether it was to hold them with all their tenants, but for inactive ones that were left out on purpose, and their vectors.
     fn is_of_all(&self) -> bool {
         let BackupOptions { schema_only, without_vectors, tenants, tags: _, format: _ } = &self.options;
-        let is_kind = match self.kind {
-            // Collections may be whole in one that is not.
-            BackupKind::Full | BackupKind::Partial => true,
-            BackupKind::Schema | BackupKind::Subset => false,
-        };
-        is_kind && !self.cluster.name.is_empty() && !schema_only && !without_vectors && tenants.is_empty()
+        !self.cluster.name.is_empty() && !schema_only && !without_vectors && tenants.is_empty()
     }
 }
 

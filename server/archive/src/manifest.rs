@@ -86,7 +86,7 @@ pub enum BackupKind {
 }
 
 /// Where a backup was read from; nothing is known of imported lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClusterIdentity {
     /// Its name in the server's configuration.
     pub name: String,

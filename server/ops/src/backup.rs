@@ -15,6 +15,7 @@ mod tenants;
 mod waking;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use selvedge_archive::{
@@ -34,6 +35,9 @@ use copying::{Copied, Copying};
 use decided::Decided;
 use subject::{Selected, Subject};
 pub use waking::{WAVE, Woken, while_awake};
+
+/// Collections that were had sooner were not waited for.
+const PROMPTLY: Duration = Duration::from_secs(1);
 
 impl BackupRequest {
     fn kind(&self, complete: bool, tenants_left_out: bool) -> BackupKind {
@@ -76,9 +80,16 @@ pub async fn run(
     }
     job.or_stop(repository.check_writable(&id, &job.job_id)).await?;
     let earlier = job.or_stop(Decided::earlier(job)).await?;
-    let mut selected = job.or_stop(subject::select(cluster, request)).await?;
-    let mut gone = earlier.as_ref().map(|earlier| earlier.confine(&mut selected)).unwrap_or_default();
-    let _lock = job.lock(&selected.names(), Access::Shared).await?;
+    let (selected, mut gone, _lock) = loop {
+        let mut selected = job.or_stop(subject::select(cluster, request)).await?;
+        let gone = earlier.as_ref().map(|earlier| earlier.confine(&mut selected)).unwrap_or_default();
+        let since = Instant::now();
+        let lock = job.lock(&selected.names(), Access::Shared).await?;
+        // After a wait, other collections may be there than before it.
+        if since.elapsed() < PROMPTLY {
+            break (selected, gone, lock);
+        }
+    };
     let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
     gone.extend(dropped);
     if request.dry_run {
@@ -90,7 +101,7 @@ pub async fn run(
     let wakes = |subject: &&Subject| !subject.contents.asleep.is_empty();
     let waking: Vec<_> =
         subjects.iter().filter(wakes).map(|subject| subject.collection.name.clone()).collect();
-    let _alone = job.lock(&waking, Access::Exclusive).await?;
+    let _alone = job.lock_at_once(&waking, Access::Exclusive).await?;
     let decided = match earlier {
         Some(earlier) => earlier,
         None => Decided::now(&selected, &subjects),

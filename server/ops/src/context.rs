@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -223,28 +224,34 @@ impl Context {
         }
     }
 
-    /// Takes the collections, or fails when they are not free in time.
+    /// Takes the collections, or fails when they are not free in time. Not to be called with others in hand: two jobs would wait
+    /// for each other.
     pub async fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
-        let since = Instant::now();
-        loop {
-            let error = match self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await {
+        let (since, time) = (Instant::now(), Utc::now());
+        let taken = loop {
+            let error = match self.lock_at_once(collections, access).await {
                 Err(error) if error.kind() == Kind::CollectionBusy => error,
-                taken => return taken,
+                taken => break taken,
             };
             let left = self.lock_timeout.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return Err(match self.lock_timeout {
+                break Err(match self.lock_timeout {
                     Duration::ZERO => error,
-                    waited => error.also(format!("it was waited for, for {} s", waited.as_secs())),
+                    waited => error.also(format!("the job has waited {} s for it", waited.as_secs())),
                 });
             }
-            self.progress.wait_for(error.to_string(), Some(self.lock_timeout));
+            self.progress.wait_since(time, error.to_string(), self.lock_timeout);
             let pause = tokio::time::sleep(left.min(LOOK_AGAIN));
-            let stopped = self.stop.token.run_until_cancelled(pause).await.is_none();
-            self.progress.end_wait();
-            if stopped {
-                return Err(self.stop.error());
+            if self.stop.token.run_until_cancelled(pause).await.is_none() {
+                break Err(self.stop.error());
             }
-        }
+        };
+        self.progress.end_wait();
+        taken
+    }
+
+    /// As [`Context::lock`], without waiting for those who hold them.
+    pub async fn lock_at_once(&self, collections: &[String], access: Access) -> Result<LockGuard> {
+        self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await
     }
 }

@@ -15,7 +15,7 @@ pub struct Leftover {
 }
 
 enum What {
-    /// Tenants that a backup had activated.
+    /// Tenants that a job had activated.
     Woken(Woken),
     /// A collection that a clear had taken away.
     Clearing(Clearing),

@@ -179,6 +179,11 @@ impl Progress {
         self.slow().wait_for(what.into(), limit);
     }
 
+    /// The same of what has been waited for since then, whatever else was in between.
+    pub(crate) fn wait_since(&self, since: DateTime<Utc>, what: String, limit: Duration) {
+        self.slow().waiting = Some(Wait { since, limit: Some(limit), what });
+    }
+
     /// It goes on.
     pub fn end_wait(&self) {
         self.slow().waiting = None;

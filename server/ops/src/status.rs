@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::probe::is_probe;
 use crate::{Places, Stock};
-use selvedge_archive::{Covering, Repository};
+use selvedge_archive::{ClusterIdentity, Covering, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 
@@ -54,28 +54,37 @@ pub struct CollectionStatus {
 pub async fn status(places: &Places, cluster: &str, repository: &str) -> Result<Status> {
     let (clusters, repositories) = (places.clusters_named(cluster)?, places.repositories_named(repository)?);
     let (seen, stocks) = futures_util::join!(
-        join_all(clusters.iter().map(|cluster| in_time(cluster.name(), look_at(cluster)))),
-        join_all(repositories.iter().map(|repository| in_time(repository.name(), stock_of(repository)))),
+        join_all(clusters.iter().map(|cluster| in_time(
+            Kind::WeaviateUnreachable,
+            cluster.name(),
+            look_at(cluster)
+        ))),
+        join_all(repositories.iter().map(|repository| in_time(
+            Kind::RepositoryUnavailable,
+            repository.name(),
+            stock_of(repository)
+        ))),
     );
     let newest = newest(repositories.iter().zip(&stocks));
     let mut status = Status { clusters: Vec::new(), repositories: Vec::new(), collections: Vec::new() };
     for (cluster, seen) in clusters.iter().zip(seen) {
         let name = cluster.name();
+        let identity = ClusterIdentity { name: name.to_owned(), address: cluster.rest_url().to_owned() };
         let (version, unseen, names) = match seen {
             Ok(Seen { version, unseen, collections }) => (Ok(version), unseen, collections),
             // What was backed up of it is still worth knowing.
             Err(error) => {
-                let known = newest.keys().filter(|(of, _)| of == name);
+                let known = newest.keys().filter(|(of, _)| *of == identity);
                 (Err(error), None, known.map(|(_, collection)| collection.clone()).collect())
             }
         };
         status.collections.extend(names.into_iter().map(|collection| {
-            let of = (name.to_owned(), collection);
+            let of = (identity.clone(), collection);
             let newest = newest.get(&of).cloned();
-            CollectionStatus { cluster: of.0, name: of.1, newest }
+            CollectionStatus { cluster: of.0.name, name: of.1, newest }
         }));
-        let address = cluster.rest_url().to_owned();
-        status.clusters.push(ClusterStatus { name: name.to_owned(), address, version, unseen });
+        let ClusterIdentity { name, address } = identity;
+        status.clusters.push(ClusterStatus { name, address, version, unseen });
     }
     for (repository, stock) in repositories.iter().zip(stocks) {
         let (name, url) = (repository.name().to_owned(), repository.url().to_owned());
@@ -107,12 +116,13 @@ async fn stock_of(repository: &Repository) -> Result<Stock> {
     Stock::of(repository).await
 }
 
-async fn in_time<T>(name: &str, look: impl Future<Output = Result<T>>) -> Result<T> {
+/// `late` is what it is if it takes too long.
+async fn in_time<T>(late: Kind, name: &str, look: impl Future<Output = Result<T>>) -> Result<T> {
     match tokio::time::timeout(LONGEST_LOOK, look).await {
         Ok(found) => found,
         Err(_) => {
             let text = format!("\"{name}\" has not answered within {} s", LONGEST_LOOK.as_secs());
-            Err(Error::new(Kind::RepositoryUnavailable, text).hint("try all that jobs need of it"))
+            Err(Error::new(late, text).hint("try all that jobs need of it"))
         }
     }
 }
@@ -120,7 +130,7 @@ async fn in_time<T>(name: &str, look: impl Future<Output = Result<T>>) -> Result
 /// In whichever repository, by cluster and collection.
 fn newest<'a>(
     stocks: impl Iterator<Item = (&'a Repository, &'a Result<Stock>)>,
-) -> BTreeMap<(String, String), (String, Covering)> {
+) -> BTreeMap<(ClusterIdentity, String), (String, Covering)> {
     let mut newest = BTreeMap::<_, (String, Covering)>::new();
     for (repository, stock) in stocks {
         for (of, covering) in stock.iter().flat_map(|stock| &stock.successes) {

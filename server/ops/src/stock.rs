@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{Covering, Manifest, Opened, Repository};
+use selvedge_archive::{ClusterIdentity, Covering, Manifest, Opened, Repository};
 use selvedge_model::error::Result;
 
 /// Collections are named that one of the newest so many backups holds: others are gone, and would stay for ever.
@@ -12,8 +12,8 @@ const NEWEST: u64 = 100;
 /// Collections that are named of one repository: whoever keeps numbers of them keeps a series for each.
 const MOST_NAMES: usize = 5_000;
 
-/// The newest whole backup of each collection, by the name of its cluster and its own.
-pub type Successes = BTreeMap<(String, String), Covering>;
+/// The newest whole backup of each collection, by its cluster and its name: another cluster may have the same name elsewhere.
+pub type Successes = BTreeMap<(ClusterIdentity, String), Covering>;
 
 /// Of one repository.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Stock {
         let Some(manifest) = backup.whole() else { return };
         for (collection, covering) in manifest.covered() {
             if self.successes.len() < MOST_NAMES {
-                let of = (manifest.cluster.name.clone(), collection.name.clone());
+                let of = (manifest.cluster.clone(), collection.name.clone());
                 self.successes.entry(of).or_insert(covering);
             }
         }

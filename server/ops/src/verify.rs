@@ -1,4 +1,5 @@
-//! Verify: prove that a backup is intact, or that a cluster matches it. Changes nothing.
+//! Verify: prove that a backup is intact, or that a cluster matches it. Changes nothing, but that it can activate tenants, and puts
+//! them back.
 
 mod against_live;
 mod backup;

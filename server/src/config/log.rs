@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{IsTerminal, stderr};
 
 use clap::ValueEnum;
-use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt as format};
@@ -41,9 +41,13 @@ impl Log {
             LogFormat::Text => layer.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
             LogFormat::Json => layer.json().flatten_event(true).boxed(),
         };
-        // What is only traced is no part of the log.
+        // What is only traced is no part of the log. The hint keeps what nobody wants to hear from being asked about each time.
         let is_told = filter_fn(|metadata| metadata.target() != TRACED);
-        let layer = layer.with_filter(self.filter.clone().and(is_told));
-        let _ = Registry::default().with(layer).with(traces.map(Traces::layer)).try_init();
+        let is_told = is_told.with_max_level_hint(LevelFilter::TRACE);
+        let log = layer.with_filter(self.filter.clone().and(is_told));
+        let _ = match traces {
+            Some(traces) => Registry::default().with(log).with(traces.layer()).try_init(),
+            None => Registry::default().with(log).try_init(),
+        };
     }
 }

@@ -166,7 +166,9 @@ impl Cluster {
     pub async fn is_empty(&self, name: &str) -> Result<bool> {
         match self.collection(name).await? {
             None => Ok(false),
-            Some(collection) if collection.multi_tenant => Ok(self.tenants(name).await?.is_empty()),
+            Some(collection) if collection.multi_tenant => {
+                Ok(self.tenants_in_full(name, &[]).await?.is_empty())
+            }
             Some(_) => Ok(self.count(name, None).await? == 0),
         }
     }

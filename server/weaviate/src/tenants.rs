@@ -57,7 +57,7 @@ impl Cluster {
             permissions.describe("read_tenants")
         );
         Err(Error::new(Kind::WeaviatePermissionDenied, text)
-            .hint("give the key read_tenants on all tenants of the collection"))
+            .hint("give the key read_tenants on all tenants of the collection, or name tenants that it sees"))
     }
 
     /// Whether a tenant can be read now. Asking does not activate it.

@@ -1,24 +1,27 @@
 //! `selvedge verify --all`
 
+use std::time::Duration;
+
 use selvedge_proto::v1::{ListBackupsRequest, VerifyBackupRequest};
 
 use crate::commands::{Session, list};
 use crate::failure::Failure;
-use crate::follow::{self, Call, request_id};
+use crate::follow::{Call, request_id};
 use crate::progress::Progress;
-use crate::{ExitCode, format, report, telling};
+use crate::{ExitCode, format, placed, report, telling};
 
 /// Verifies one backup after the other; what is wrong with one is no reason not to look at the others.
-pub async fn run(request: VerifyBackupRequest, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let wanted = ListBackupsRequest {
-        repository: request.repository.clone(),
-        cluster: request.cluster.clone(),
-        ..ListBackupsRequest::default()
-    };
+pub async fn run(
+    request: VerifyBackupRequest,
+    wait: Option<Duration>,
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
+    let wanted =
+        ListBackupsRequest { repository: request.repository.clone(), ..ListBackupsRequest::default() };
     let (mut sound, mut failed) = (0, Vec::new());
     for page in list::pages(wanted, false, session).await? {
         for backup in page.backups {
-            match verify(&backup.id, &request, session).await {
+            match verify(&backup.id, &request, wait, session).await {
                 Ok(()) => sound += 1,
                 // Of the others nothing would be heard either.
                 Err(failure) if matches!(failure.exit, ExitCode::Interrupted | ExitCode::Unreachable) => {
@@ -41,12 +44,12 @@ pub async fn run(request: VerifyBackupRequest, session: &mut Session<'_, '_>) ->
 async fn verify(
     id: &str,
     request: &VerifyBackupRequest,
+    wait: Option<Duration>,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
     let request =
         VerifyBackupRequest { backup_id: id.to_owned(), request_id: request_id(), ..request.clone() };
-    let progress = Progress::choose(session.options, session.terminal);
-    let job = follow::to_the_end(Call::Verify(request), progress, session).await?;
+    let job = placed::to_the_end(&Call::Verify(request), wait, Progress::choose, session).await?;
     report::ended(&job, session)
 }
 

@@ -69,7 +69,7 @@ pub async fn while_awake<T>(
 impl Woken {
     /// What has been dropped or offloaded since needs nothing. Returns how many were active.
     pub async fn put_back(&self, cluster: &Cluster) -> Result<usize> {
-        let there = match cluster.tenants(&self.collection).await {
+        let there = match cluster.tenants_in_full(&self.collection, &self.tenants).await {
             Ok(tenants) => tenants,
             // Weaviate is whole when it says so.
             Err(error) if error.kind() == Kind::CollectionNotFound => return Ok(0),

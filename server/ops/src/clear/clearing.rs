@@ -179,7 +179,8 @@ impl Clearing {
             return Ok(None);
         }
         let saved: Vec<SavedTenant> = read(folder, &tenants_file(name)).await?;
-        let there: BTreeSet<_> = cluster.tenants(name).await?.into_iter().map(|tenant| tenant.name).collect();
+        let there = cluster.tenants_in_full(name, &self.tenants).await?;
+        let there: BTreeSet<_> = there.into_iter().map(|tenant| tenant.name).collect();
         let is_missing =
             |tenant: &SavedTenant| self.tenants.contains(&tenant.name) && !there.contains(&tenant.name);
         let missing: Vec<_> = saved
@@ -203,7 +204,7 @@ impl Clearing {
     /// Those that were missing are cleared, and those in which there is nothing: whatever is written to them from now on is not
     /// to be lost when the job goes on.
     async fn note_cleared(&self, cluster: &Cluster, folder: &JsonFolder, missing: &[Tenant]) -> Result<()> {
-        let there = cluster.tenants(&self.collection).await?;
+        let there = cluster.tenants_in_full(&self.collection, &self.tenants).await?;
         let is_of_it = |tenant: &&Tenant| self.tenants.contains(&tenant.name) && tenant.status.is_active();
         let active: Vec<_> = there.iter().filter(is_of_it).map(|tenant| tenant.name.as_str()).collect();
         let counts = cluster.count_tenants(&self.collection, active.iter().copied()).await?;

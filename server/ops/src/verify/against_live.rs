@@ -219,6 +219,8 @@ impl Live {
         let Self { job, cluster, .. } = self;
         let name = &part.live.name;
         let _alone = job.or_stop(async { Ok(self.waking.lock().await) }).await?;
+        // Nobody is woken for a job that has failed.
+        self.lanes.check_stop()?;
         // What was found about them is some waves old.
         let now = job.or_stop(cluster.tenants_in_full(name, wave)).await?;
         let now: BTreeMap<_, _> = now.into_iter().map(|tenant| (tenant.name, tenant.status)).collect();
