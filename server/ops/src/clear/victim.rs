@@ -15,6 +15,8 @@ pub struct Victim {
     pub tenants: Vec<Tenant>,
     /// Aliases that point at it, to be found again afterwards.
     pub aliases: Vec<String>,
+    /// What keeps the key from seeing all of them, in words.
+    pub aliases_unseen: Option<String>,
     pub objects: u64,
     /// False if some tenants are inactive, and their objects therefore not counted.
     pub objects_exact: bool,
@@ -23,14 +25,15 @@ pub struct Victim {
 /// Looks at each collection. Fails if one of them cannot be cleared.
 pub async fn plan(cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victim>> {
     cluster.connect().await?;
-    let all_aliases = cluster.aliases().await?;
+    let (all_aliases, permissions) = (cluster.aliases().await?, cluster.permissions().await?);
     let mut victims = Vec::with_capacity(request.collections.len());
     for name in &request.collections {
         let collection = find(cluster, name).await?;
         let tenants = tenants(cluster, &collection, &request.tenants).await?;
         let (objects, objects_exact) = count(cluster, &collection, &tenants).await?;
         let aliases = all_aliases.of(name);
-        victims.push(Victim { collection, tenants, aliases, objects, objects_exact });
+        let aliases_unseen = (!permissions.sees_aliases(name)).then(|| permissions.describe("read_aliases"));
+        victims.push(Victim { collection, tenants, aliases, aliases_unseen, objects, objects_exact });
     }
     Ok(victims)
 }
@@ -125,6 +128,11 @@ impl Victim {
             notes.push(
                 "the backup holds the hashes of blobHash properties, and Weaviate takes none back".to_owned(),
             );
+        }
+        if let Some(unseen) = &self.aliases_unseen {
+            notes.push(format!(
+                "the server's key may not see all aliases ({unseen}): whether they point to it afterwards is not looked at"
+            ));
         }
         if !self.objects_exact {
             notes.push("inactive tenants are cleared too; their objects are not counted".to_owned());
