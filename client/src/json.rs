@@ -80,7 +80,8 @@ mod tests {
         snapshot("json_planned", pretty(&Job::from(&example::unconfirmed())));
         snapshot("json_backup", pretty(&Backup::from(&example::backup())));
         snapshot("json_incomplete", pretty(&IncompleteBackup::from(&example::incomplete()[0])));
-        snapshot("json_status_of_all", pretty(&Status::new(&example::status(2), &[], &["C000".to_owned()])));
+        let status = example::status(2);
+        snapshot("json_status_of_all", pretty(&Status::new(&status, &[], &[&status.collections[0]])));
         snapshot("json_prune", pretty(&Prune::new(&example::prunable(), true)));
         snapshot("json_object_failure", pretty(&ObjectFailure::from(&example::refused()[0])));
         let collections = example::collections();

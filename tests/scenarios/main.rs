@@ -230,6 +230,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(meanwhile::a_collection_dropped_while_reading_is_told),
         stand_in!(meanwhile::a_collection_created_again_while_reading_is_read_again),
         stand_in!(meanwhile::a_backup_that_wakes_tenants_is_alone),
+        stand_in!(meanwhile::backups_that_wake_tenants_wait_for_each_other),
         both!(meanwhile::tenants_that_would_wake_by_themselves_are_left_asleep),
         both!(limits::a_server_that_gives_small_pages),
         stand_in!(limits::pages_are_asked_for_once),

@@ -200,3 +200,22 @@ pub async fn tenants_that_would_wake_by_themselves_are_left_asleep(world: &mut W
     ensure!(asleep(&world.rest).await? == ["b", "c"], "a backup has woken it");
     Ok(())
 }
+
+/// Two of them do not wait for each other for ever.
+pub async fn backups_that_wake_tenants_wait_for_each_other(world: &mut World) -> anyhow::Result<()> {
+    let (_, sleepers) = half_asleep(world).await?;
+    seed::every_type(&world.rest, "Article", 20).await?;
+    let waking = |id: &'static str| ["backup", "--inactive-tenants", "activate", "--wait", "5m", "--id", id];
+    let (first, held) = start_held(world, &waking("first"), Call::grpc("Search"), 1).await?;
+    let second = start(world, &waking("second")).await?;
+    let third = start(world, &waking("third")).await?;
+    drop(held);
+    for id in [first, second, third] {
+        world.succeed(&["jobs", "watch", &id]).await?;
+    }
+    ensure!(asleep(&world.rest).await? == sleepers, "they are not as they were");
+    for id in ["second", "third"] {
+        ensure!(world.succeed(&["show", id]).await?.out.contains("10 of 10"), "{id} is not of all tenants");
+    }
+    Ok(())
+}

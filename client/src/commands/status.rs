@@ -13,6 +13,8 @@ use crate::{ExitCode, format, job_ids, json};
 /// At a terminal, more collections than this are only counted: those with the oldest backups are shown.
 const ROWS: usize = 12;
 const JOBS: usize = 4;
+/// Of the collections without a backup, in the verdict.
+const NAMED: usize = 5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,18 +54,17 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
 }
 
 /// The collections without a whole backup that is young enough.
-fn lacking(collections: &[CollectionStatus], max_age: Option<Duration>, now: SystemTime) -> Vec<String> {
+fn lacking(
+    collections: &[CollectionStatus],
+    max_age: Option<Duration>,
+    now: SystemTime,
+) -> Vec<&CollectionStatus> {
     let lacks = |one: &&CollectionStatus| match (age(one, now), max_age) {
         (None, _) => true,
         (Some(age), Some(max_age)) => age > max_age,
         (Some(_), None) => false,
     };
-    let with_clusters = collections.iter().any(|one| one.cluster != collections[0].cluster);
-    let name = |one: &CollectionStatus| match with_clusters {
-        true => format!("{} on {}", one.collection, one.cluster),
-        false => one.collection.clone(),
-    };
-    collections.iter().filter(lacks).map(name).collect()
+    collections.iter().filter(lacks).collect()
 }
 
 fn age(collection: &CollectionStatus, now: SystemTime) -> Option<Duration> {
@@ -72,7 +73,11 @@ fn age(collection: &CollectionStatus, now: SystemTime) -> Option<Duration> {
     Some(now.duration_since(made).unwrap_or_default())
 }
 
-fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Duration>) -> Result<(), Failure> {
+fn verdict(
+    status: &GetStatusResponse,
+    lacking: &[&CollectionStatus],
+    max_age: Option<Duration>,
+) -> Result<(), Failure> {
     let clusters = status.clusters.iter().filter(|one| one.failure.is_some()).map(|one| &one.name);
     let repositories = status.repositories.iter().filter(|one| one.failure.is_some()).map(|one| &one.name);
     let clusters = clusters.map(|name| format!("cluster \"{name}\""));
@@ -98,9 +103,14 @@ fn verdict(status: &GetStatusResponse, lacking: &[String], max_age: Option<Durat
     }
     let young =
         max_age.map_or_else(String::new, |age| format!(" younger than {}", format::limit(age.as_secs())));
-    let of = match lacking {
-        few if few.len() <= 5 => few.join(", "),
-        many => format!("{} and {} more", many[..4].join(", "), many.len() - 4),
+    let name = |one: &&CollectionStatus| match status.clusters.len() {
+        0 | 1 => one.collection.clone(),
+        _ => format!("{} on {}", one.collection, one.cluster),
+    };
+    let names: Vec<_> = lacking.iter().take(NAMED).map(name).collect();
+    let of = match lacking.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     };
     Err(Failure::new(ExitCode::Partial, format!("no whole backup{young} of {of}"))
         .hint("`selvedge backup` makes one; `selvedge jobs list` has how the last ones ended"))
@@ -236,11 +246,11 @@ mod tests {
         assert!(verdict(&status, &[], None).is_err());
         status.clusters.retain(|cluster| cluster.failure.is_none());
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_449_600 + 7_200);
-        let names = |max_age| lacking(&status.collections, max_age, now);
-        assert_eq!(names(None), ["C000"]);
-        assert_eq!(names(Some(Duration::from_secs(3600))), ["C000", "C001", "C002"]);
+        let found = |max_age| lacking(&status.collections, max_age, now);
+        assert_eq!(found(None).len(), 1);
+        assert_eq!(found(Some(Duration::from_secs(3600))).len(), 3);
         assert!(verdict(&status, &[], None).is_ok());
-        let failure = verdict(&status, &names(None), None).expect_err("one has none");
+        let failure = verdict(&status, &found(None), None).expect_err("one has none");
         assert_eq!((failure.exit, failure.message.as_str()), (ExitCode::Partial, "no whole backup of C000"));
     }
 }

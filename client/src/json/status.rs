@@ -18,18 +18,22 @@ pub struct Status<'a> {
     /// Oldest backup first.
     collections: Vec<Collection<'a>>,
     /// The collections without a whole backup, or with --max-age, without one that is young enough.
-    lacking: &'a [String],
+    lacking: Vec<&'a str>,
 }
 
 impl<'a> Status<'a> {
-    pub fn new(status: &'a v1::GetStatusResponse, jobs: &[v1::Job], lacking: &'a [String]) -> Self {
+    pub fn new(
+        status: &'a v1::GetStatusResponse,
+        jobs: &[v1::Job],
+        lacking: &[&'a v1::CollectionStatus],
+    ) -> Self {
         Self {
             selvedge_version: &status.selvedge_version,
             clusters: status.clusters.iter().map(Cluster::from).collect(),
             repositories: status.repositories.iter().map(Repository::from).collect(),
             jobs: jobs.iter().map(Job::from).collect(),
             collections: status.collections.iter().map(Collection::from).collect(),
-            lacking,
+            lacking: lacking.iter().map(|one| one.collection.as_str()).collect(),
         }
     }
 }

@@ -80,14 +80,17 @@ pub async fn run(
     }
     job.or_stop(repository.check_writable(&id, &job.job_id)).await?;
     let earlier = job.or_stop(Decided::earlier(job)).await?;
-    let (selected, mut gone, _lock) = loop {
+    let (selected, mut gone, _locks) = loop {
         let mut selected = job.or_stop(subject::select(cluster, request)).await?;
         let gone = earlier.as_ref().map(|earlier| earlier.confine(&mut selected)).unwrap_or_default();
         let since = Instant::now();
-        let lock = job.lock(&selected.names(), Access::Shared).await?;
+        let (alone, beside) = selected.names_alone_and_beside(request);
+        // In this order by all who do so, so that no two wait for each other.
+        let alone = job.lock(&alone, Access::Exclusive).await?;
+        let locks = (alone, job.lock(&beside, Access::Shared).await?);
         // After a wait, other collections may be there than before it.
         if since.elapsed() < PROMPTLY {
-            break (selected, gone, lock);
+            break (selected, gone, locks);
         }
     };
     let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
@@ -97,11 +100,6 @@ pub async fn run(
         let objects = if request.schema_only { 0 } else { collections.iter().map(|one| one.objects).sum() };
         return Ok(Outcome::Planned(Plan::of(collections).taking(estimate::of_reading(objects))));
     }
-    // Another job would take the tenants that are awake for a while for active ones.
-    let wakes = |subject: &&Subject| !subject.contents.asleep.is_empty();
-    let waking: Vec<_> =
-        subjects.iter().filter(wakes).map(|subject| subject.collection.name.clone()).collect();
-    let _alone = job.lock_at_once(&waking, Access::Exclusive).await?;
     let decided = match earlier {
         Some(earlier) => earlier,
         None => Decided::now(&selected, &subjects),

@@ -224,12 +224,13 @@ impl Context {
         }
     }
 
-    /// Takes the collections, or fails when they are not free in time. Not to be called with others in hand: two jobs would wait
-    /// for each other.
+    /// Takes the collections, or fails when they are not free in time. With others in hand, two jobs can come
+    /// to wait for each other.
     pub async fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
         let (since, time) = (Instant::now(), Utc::now());
         let taken = loop {
-            let error = match self.lock_at_once(collections, access).await {
+            let taken = self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await;
+            let error = match taken {
                 Err(error) if error.kind() == Kind::CollectionBusy => error,
                 taken => break taken,
             };
@@ -248,10 +249,5 @@ impl Context {
         };
         self.progress.end_wait();
         taken
-    }
-
-    /// As [`Context::lock`], without waiting for those who hold them.
-    pub async fn lock_at_once(&self, collections: &[String], access: Access) -> Result<LockGuard> {
-        self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await
     }
 }

@@ -23,7 +23,7 @@ pub struct Flags {
     pub listen: String,
 
     /// The address of a page of metrics, with /metrics, /healthz and /readyz [default: none]. Beyond this machine only with
-    /// --allow-insecure: whoever reaches it reads the names of collections.
+    /// --allow-insecure-metrics: whoever reaches it reads the names of collections.
     #[arg(long, env = "SELVEDGE_METRICS_LISTEN", value_name = "HOST:PORT")]
     pub metrics_listen: Option<String>,
 

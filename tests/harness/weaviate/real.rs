@@ -209,7 +209,19 @@ impl RealServer {
         format!("http://127.0.0.1:{}", self.command.ports.grpc)
     }
 
+    /// One that has just started may say that it is ready, and answer this with nothing.
     pub async fn version(&self) -> anyhow::Result<String> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.version_now().await {
+                Err(_) if tries < 20 => tokio::time::sleep(Duration::from_millis(250)).await,
+                told => return told,
+            }
+        }
+    }
+
+    async fn version_now(&self) -> anyhow::Result<String> {
         let mut request = self.client.get(format!("{}/v1/meta", self.rest_url()));
         if let Some(key) = &self.command.api_key {
             request = request.bearer_auth(key);

@@ -12,7 +12,7 @@ use super::{BackupRequest, coverage};
 use crate::engine::Task;
 use crate::limits::losses_of_backup;
 use crate::probe::is_probe;
-use crate::{CollectionCounters, Counts, PlannedCollection};
+use crate::{CollectionCounters, Counts, InactiveTenants, PlannedCollection};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason, Remark, Tenant};
 use selvedge_weaviate::{Aliases, Cluster, Permissions};
@@ -108,8 +108,13 @@ pub async fn select(cluster: &Cluster, request: &BackupRequest) -> Result<Select
 }
 
 impl Selected {
-    pub fn names(&self) -> Vec<String> {
-        self.schemas.keys().cloned().collect()
+    /// The names of those that the job needs for itself, as others would take tenants that are awake for a while for active ones;
+    /// and of those that others may read, too.
+    pub fn names_alone_and_beside(&self, request: &BackupRequest) -> (Vec<String>, Vec<String>) {
+        let wakes =
+            request.inactive_tenants == InactiveTenants::Activate && !request.schema_only && !request.dry_run;
+        let has_tenants = |name: &String| self.schemas[name]["multiTenancyConfig"]["enabled"] == true;
+        self.schemas.keys().cloned().partition(|name| wakes && has_tenants(name))
     }
 }
 
