@@ -169,6 +169,29 @@ pub async fn what_another_job_holds_is_waited_for(world: &mut World) -> anyhow::
     Ok(())
 }
 
+pub async fn a_job_that_is_resumed_waits_too(world: &mut World) -> anyhow::Result<()> {
+    seed::sharded(&world.rest, "Many", 1, 3_000).await?;
+    world.succeed(&["backup", "Many", "--id", "b"]).await?;
+    let restore = ["restore", "b", "--rename", "Many=Copy"];
+    let (restoring, held) = start_held(world, &restore, Call::grpc("BatchObjects"), 2).await?;
+    world.succeed(&["jobs", "cancel", &restoring]).await?;
+    held.release();
+    world.run(&["jobs", "watch", &restoring]).await;
+
+    let (reading, held) =
+        start_held(world, &["backup", "Copy", "--id", "c"], Call::grpc("Search"), 1).await?;
+    let resume = ["jobs", "resume", &restoring];
+    let ran = world.refuse(&resume, 4, &reading).await?;
+    ensure!(ran.err.contains("--wait TIME"), "{}", ran.err);
+    let ran = world.refuse(&[&resume[..], &["--wait", "1s"]].concat(), 4, &reading).await?;
+    ensure!(ran.err.contains("the job has waited 1 s for it"), "{}", ran.err);
+    job_id(&world.succeed(&[&["--json"], &resume[..], &["--wait", "5m", "--detach"]].concat()).await?)?;
+    held.release();
+    world.succeed(&["jobs", "watch", &restoring]).await?;
+    ensure!(world.rest.count("Copy", None).await? == 3_000, "it was not gone on with");
+    Ok(())
+}
+
 pub async fn the_same_request_id_attaches_instead_of_starting_again(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 5).await?;
     let mut collections = world.collections().await?;

@@ -257,6 +257,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::a_cancelled_restore_ends_after_its_last_write),
         stand_in!(jobs::two_jobs_do_not_share_a_collection_that_one_changes),
         stand_in!(jobs::what_another_job_holds_is_waited_for).and_encrypted(),
+        stand_in!(jobs::a_job_that_is_resumed_waits_too),
         both!(jobs::the_same_request_id_attaches_instead_of_starting_again).and_encrypted(),
         stand_in!(jobs::a_stopping_server_interrupts_its_jobs),
         stand_in!(jobs::a_beginning_of_an_id_is_enough).and_encrypted(),

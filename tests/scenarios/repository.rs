@@ -74,7 +74,7 @@ pub async fn a_damaged_backup_is_listed_as_one(world: &mut World) -> anyhow::Res
     let manifest = world.backup_file("older", "backup.json");
     let bytes = fs::read(&manifest)?;
     fs::write(&manifest, &bytes[..bytes.len() / 3])?;
-    let ran = world.refuse(&["list"], 6, "older").await?;
+    let ran = world.refuse(&["list"], 6, "`selvedge show older` says what to do").await?;
     ensure!(ran.out.lines().any(|line| line.starts_with("older") && line.contains("damaged")), "{}", ran.out);
     let ran = world.run(&["--json", "list"]).await;
     ensure!(ran.code == 6, "{ran:?}");

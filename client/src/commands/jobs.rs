@@ -6,6 +6,7 @@ pub mod list;
 mod show;
 
 use clap::Subcommand;
+use selvedge_proto::v1::ResumeJobRequest;
 
 use super::{Session, Starting, run_job};
 use crate::failure::Failure;
@@ -30,7 +31,7 @@ Examples:
 const RESUMING: &str = "\
 Examples:
   selvedge jobs resume last
-  selvedge jobs resume 01a215a1 --detach";
+  selvedge jobs resume 01a215a1 --wait 30m --detach";
 
 const FAILURES: &str = "\
 Examples:
@@ -78,9 +79,8 @@ pub enum Command {
         /// The job's id, a beginning of it that no other has, or `last` for the newest.
         #[arg(add = suggest::jobs())]
         id: String,
-        /// Return as soon as the job has started.
-        #[arg(long)]
-        detach: bool,
+        #[command(flatten)]
+        starting: Starting,
     },
     /// List what Weaviate refused of a restore.
     #[command(after_help = FAILURES)]
@@ -120,8 +120,9 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         Command::List { active } => list::run(active, session).await,
         Command::Show { id } => show::run(id, session).await,
         Command::Watch { id } => run_job(Call::Watch(id), &Starting::default(), session).await,
-        Command::Resume { id, detach } => {
-            run_job(Call::Resume(id), &Starting { detach, wait: None }, session).await
+        Command::Resume { id, starting } => {
+            let request = ResumeJobRequest { job_id: id, lock_timeout: starting.lock_timeout() };
+            run_job(Call::Resume(request), &starting, session).await
         }
         Command::Failures { id, limit } => failures::run(id, limit, session).await,
         Command::Cancel { id } => cancel::run(id, session).await,

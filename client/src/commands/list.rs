@@ -109,6 +109,9 @@ async fn committed(
     request: ListBackupsRequest,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
+    let everything = ListBackupsRequest { repository: request.repository.clone(), ..Default::default() };
+    let wants_all = ListBackupsRequest { page_size: 0, ..request.clone() } == everything;
+    let none = if wants_all { "no backups in this repository" } else { "no such backups in this repository" };
     let mut backups = Vec::new();
     let mut unreadable: Vec<Unreadable> = Vec::new();
     for page in pages(request, args.latest, session).await? {
@@ -116,7 +119,7 @@ async fn committed(
         unreadable.extend(page.unreadable);
     }
     unreadable.sort();
-    print(&backups, &unreadable, session)?;
+    print(&backups, &unreadable, none, session)?;
     damaged(&unreadable, backups.len())
 }
 
@@ -148,13 +151,14 @@ fn damaged(unreadable: &[Unreadable], sound: usize) -> Result<(), Failure> {
     let ids: Vec<_> = unreadable.iter().map(|(id, _)| id.as_str()).collect();
     let all = format::quantity((sound + ids.len()) as u64, "backup");
     let text = format!("{} of {all} damaged: {}", ids.len(), ids.join(", "));
-    Err(Failure::new(ExitCode::Integrity, text)
-        .hint("bring their backup.json back from a copy of the repository, or make new backups"))
+    Err(Failure::new(ExitCode::Integrity, text).hint(format!("`selvedge show {}` says what to do", ids[0])))
 }
 
+/// `none` is said if there are none.
 fn print(
     backups: &[Backup],
     unreadable: &[Unreadable],
+    none: &str,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
     if session.options.json {
@@ -164,7 +168,7 @@ fn print(
             .try_for_each(|(id, damaged)| session.print_json(&json::DamagedBackup { id, damaged }));
     }
     if backups.is_empty() && unreadable.is_empty() {
-        session.talk("no backups in this repository");
+        session.talk(none);
         return Ok(());
     }
     let room = session.terminal.out_width;

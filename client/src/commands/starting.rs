@@ -13,7 +13,7 @@ use crate::{json, placed, report};
 /// How a job is started.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Starting {
-    /// Wait so long (30m, 2h) for collections that another job holds, and for a place on the server [default: not at all].
+    /// Wait up to this long (30m, 2h) for collections that another job holds, and for a place on the server.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,
     /// Return as soon as the job has started.

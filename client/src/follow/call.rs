@@ -21,8 +21,8 @@ pub enum Call {
     Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
     Verify(VerifyBackupRequest),
-    /// Of a job that has ended, by its id.
-    Resume(String),
+    /// Of a job that has ended.
+    Resume(ResumeJobRequest),
     /// To a job that exists, by its id.
     Watch(String),
 }
@@ -34,7 +34,7 @@ impl Call {
             Self::Restore(request) => jobs(server.collections().restore(*request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
             Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
-            Self::Resume(job_id) => jobs(server.jobs().resume_job(ResumeJobRequest { job_id }).await?),
+            Self::Resume(request) => jobs(server.jobs().resume_job(request).await?),
             Self::Watch(job_id) => jobs(server.jobs().watch_job(WatchJobRequest { job_id }).await?),
         })
     }

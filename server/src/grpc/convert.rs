@@ -23,8 +23,8 @@ pub use import::import_header;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
 pub use request::{
-    Call, backup_call, backup_id, clear_call, collection_name, restore_call, selection, tenant_names,
-    verify_call,
+    Call, backup_call, backup_id, clear_call, collection_name, lock_timeout, restore_call, selection,
+    tenant_names, verify_call,
 };
 pub use retention::policy;
 pub use status::status;

@@ -6,6 +6,7 @@ mod jobs;
 mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use selvedge_proto::FILE_DESCRIPTOR_SET;
 use selvedge_proto::v1;
@@ -107,10 +108,14 @@ impl Desk {
         caller.check(needed, what)
     }
 
-    async fn resume(&self, caller: &Caller, id: &str) -> Result<Shown> {
+    /// None: it waits for what other jobs hold as long as it was started to.
+    async fn resume(&self, caller: &Caller, id: &str, lock_timeout: Option<Duration>) -> Result<Shown> {
         self.check_job(caller, id).await?;
         let places = Arc::clone(&self.places);
-        let work = |context, request| async move { selvedge_ops::run(&context, &places, &request).await };
+        let work = move |context, mut request: selvedge_ops::Request| async move {
+            request.lock_timeout = lock_timeout.unwrap_or(request.lock_timeout);
+            selvedge_ops::run(&context, &places, &request).await
+        };
         self.registry.resume(id, work).await.map(Shown::Here)
     }
 

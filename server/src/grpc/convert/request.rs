@@ -38,7 +38,8 @@ impl Call {
         request_id: String,
         lock_timeout: Option<prost_types::Duration>,
     ) -> Result<Self> {
-        let (request_id, lock_timeout) = (self::request_id(request_id)?, self::lock_timeout(lock_timeout)?);
+        let request_id = self::request_id(request_id)?;
+        let lock_timeout = self::lock_timeout(lock_timeout)?.unwrap_or_default();
         Ok(Self { request: Request { cluster, repository, operation, lock_timeout }, request_id })
     }
 }
@@ -312,13 +313,15 @@ fn request_id(text: String) -> Result<Option<String>> {
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn lock_timeout(wire: Option<prost_types::Duration>) -> Result<Duration> {
-    let Some(wire) = wire else { return Ok(Duration::ZERO) };
-    let timeout = Duration::try_from(wire).ok().filter(|timeout| *timeout <= LONGEST_LOCK_TIMEOUT);
-    timeout.ok_or_else(|| {
-        let days = LONGEST_LOCK_TIMEOUT.as_secs() / 86_400;
-        Error::invalid("lock_timeout", format!("`lock_timeout` is not between 0 s and {days} days"))
-    })
+pub fn lock_timeout(wire: Option<prost_types::Duration>) -> Result<Option<Duration>> {
+    let Some(wire) = wire else { return Ok(None) };
+    match Duration::try_from(wire) {
+        Ok(timeout) if timeout <= LONGEST_LOCK_TIMEOUT => Ok(Some(timeout)),
+        _ => {
+            let days = LONGEST_LOCK_TIMEOUT.as_secs() / 86_400;
+            Err(Error::invalid("lock_timeout", format!("`lock_timeout` is not between 0 s and {days} days")))
+        }
+    }
 }
 
 fn distinct(field: &'static str, names: Vec<String>) -> Result<Vec<String>> {

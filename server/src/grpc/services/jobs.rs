@@ -76,8 +76,10 @@ impl JobService for Jobs {
         request: Request<v1::ResumeJobRequest>,
     ) -> Result<Response<Self::ResumeJobStream>, Status> {
         let caller = caller(&request)?;
-        let id = self.named(&request.into_inner().job_id).await?;
-        let job = self.0.resume(&caller, &id).await.map_err(refusal)?;
+        let v1::ResumeJobRequest { job_id, lock_timeout } = request.into_inner();
+        let lock_timeout = convert::lock_timeout(lock_timeout).map_err(refusal)?;
+        let id = self.named(&job_id).await?;
+        let job = self.0.resume(&caller, &id, lock_timeout).await.map_err(refusal)?;
         Ok(Response::new(self.0.watch(job, |job| v1::ResumeJobResponse { job: Some(job) })))
     }
 
