@@ -174,6 +174,74 @@ pub async fn a_key_that_sees_some_tenants_destroys_none(world: &mut World) -> an
     same(&before, &Census::take(&rest, &["Customer"]).await?)
 }
 
+/// What takes the place of what is dropped needs permissions that Weaviate asks for only then.
+pub async fn a_key_that_could_not_put_it_back_destroys_nothing(world: &mut World) -> anyhow::Result<()> {
+    if !world.since(1, 29) {
+        return Ok(());
+    }
+    let everywhere = [
+        ("create_collections", "collections"),
+        ("read_collections", "collections"),
+        ("update_collections", "collections"),
+        ("delete_collections", "collections"),
+        ("read_data", "data"),
+        ("delete_data", "data"),
+        ("read_tenants", "tenants"),
+        ("update_tenants", "tenants"),
+        ("delete_tenants", "tenants"),
+        ("read_aliases", "aliases"),
+    ];
+    let mut granted: Vec<Granted> =
+        everywhere.map(|(action, domain)| (action, domain, "*", "*")).into_iter().collect();
+    for (name, actions) in [
+        ("Able*", &["create_data", "update_data", "create_tenants"][..]),
+        ("Uncreated", &["update_data"]),
+        ("Unchanged", &["create_data"]),
+        ("Customer", &["create_data", "update_data"]),
+    ] {
+        let domain = |action| if action == "create_tenants" { "tenants" } else { "data" };
+        granted.extend(actions.iter().map(|&action| (action, domain(action), name, "*")));
+    }
+    granted.push(("create_tenants", "tenants", "Customer", "tenant-1"));
+    let (weaviate, rest) = guarded(world.weaviate.flavour(), granted).await?;
+    let names = ["Able", "AbleCustomer", "Customer", "Unchanged", "Uncreated"];
+    for name in names {
+        match name.ends_with("Customer") {
+            true => seed::tenanted(&rest, name, 3).await?,
+            false => seed::every_type(&rest, name, 5).await?,
+        }
+    }
+    let mut guarded = World::new(Arc::new(weaviate)).await?;
+    guarded.serve_again(None, Some(ROOT)).await?;
+    guarded.succeed(&["backup", "--id", "b"]).await?;
+    let before = Census::take(&rest, &names).await?;
+
+    guarded.serve_again(None, Some(CONFINED)).await?;
+    let replace = |name| ["restore", "b", name, "--if-exists", "replace", "--yes"];
+    for (command, lacking) in [
+        (&replace("Uncreated")[..], "create_data on \"Able*\", \"Unchanged\", \"Customer\""),
+        (&replace("Unchanged"), "update_data on "),
+        (&replace("Customer"), "create_tenants on "),
+        (&["clear", "Customer", "--yes"], "create_tenants on "),
+        (&["clear", "Customer", "--tenant", "tenant-2", "--yes"], "create_tenants on "),
+        (
+            &["restore", "b", "Able", "Customer", "--if-exists", "replace", "--yes"],
+            "collection \"Customer\" back",
+        ),
+    ] {
+        let ran = guarded.refuse(command, 4, lacking).await?;
+        ensure!(ran.err.contains("nothing was changed"), "{}", ran.err);
+        same(&before, &Census::take(&rest, &names).await?)?;
+    }
+    for name in ["Able", "AbleCustomer"] {
+        guarded.succeed(&["clear", name, "--yes"]).await?;
+        guarded.succeed(&replace(name)).await?;
+    }
+    guarded.succeed(&["clear", "Customer", "--tenant", "tenant-1", "--yes"]).await?;
+    guarded.succeed(&["restore", "b", "Customer", "--tenant", "tenant-1", "--if-exists", "merge"]).await?;
+    same(&before, &Census::take(&rest, &names).await?)
+}
+
 /// By its own account it looks as if there was no access control.
 pub async fn a_key_without_any_role_sees_nothing_and_says_so(world: &mut World) -> anyhow::Result<()> {
     if !world.since(1, 29) {

@@ -163,6 +163,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(verify::a_restore_that_is_not_what_it_should_be_fails),
         both!(keys::a_confined_key_never_makes_a_backup_that_looks_whole),
         both!(keys::a_key_that_sees_some_tenants_destroys_none),
+        both!(keys::a_key_that_could_not_put_it_back_destroys_nothing),
         both!(keys::a_key_without_any_role_sees_nothing_and_says_so),
         both!(keys::a_key_without_aliases_never_makes_a_backup_that_looks_whole),
         both!(roles::they_come_back_with_who_has_them).and_encrypted(),

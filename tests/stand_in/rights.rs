@@ -128,12 +128,9 @@ impl Rights {
             ["", "v1", "objects", class, _, "references", _] => {
                 self.demand(verb, Asked::Data(&class_name(class), "*", "*"))
             }
-            // Asked with the body, which has the name.
-            ["", "v1", "schema"] => Ok(()),
+            // Asked with the body, which has the names.
+            ["", "v1", "schema"] | ["", "v1", "schema", _, "tenants"] => Ok(()),
             ["", "v1", "schema", class] => self.demand(verb, Asked::Collection(&class_name(class))),
-            ["", "v1", "schema", class, "tenants"] => {
-                self.demand(verb, Asked::Tenant(&class_name(class), "*"))
-            }
             ["", "v1", "schema", class, ..] => self.demand("update", Asked::Collection(&class_name(class))),
             // The same, or it is asked with the name in the path.
             ["", "v1", "authz", ..] => Ok(()),

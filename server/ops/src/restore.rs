@@ -98,6 +98,7 @@ pub async fn run(
         return Err(job.or_stop(unconfirmed).await?);
     }
     replacing::refuse_less(&planned.all, backup.manifest(), request.allow_partial)?;
+    job.or_stop(replacing::refuse_unable(cluster, &planned.all)).await?;
     if begun == Begun::Creating && !confirmation.is_empty() {
         // What an earlier attempt has not dropped yet is not dropped for a backup that was damaged since.
         check_files(job, &planned).await?;

@@ -1,11 +1,12 @@
 //! What the key may see, by its own account: the only way to know whether Weaviate's lists are complete for it.
 
 use glob::Pattern;
+use selvedge_model::Tenant;
+use selvedge_model::error::{Error, Kind, Result};
 use serde_json::Value;
 
 use super::Cluster;
 use super::version::Feature;
-use selvedge_model::error::{Kind, Result};
 
 /// The permissions of the key. Without role-based access control, and for keys of root users, nothing is restricted.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +101,35 @@ impl Permissions {
         })
     }
 
+    /// Fails if the key surely may not do something to a collection, of which these are the tenants, that is needed to put back
+    /// what is about to be destroyed. Of scopes that are more than names with `*`, the best is believed.
+    pub fn require(&self, actions: &[&str], collection: &str, tenants: &[Tenant]) -> Result<()> {
+        match actions.iter().find(|action| self.surely_lacks(action, collection, tenants)) {
+            None => Ok(()),
+            Some(action) => {
+                let text = format!(
+                    "nothing was changed: the server's key could not put collection \"{collection}\" back afterwards ({})",
+                    self.describe(action)
+                );
+                Err(Error::new(Kind::WeaviatePermissionDenied, text)
+                    .hint(format!("give the key {action} on all of the collection")))
+            }
+        }
+    }
+
+    fn surely_lacks(&self, action: &str, collection: &str, tenants: &[Tenant]) -> bool {
+        let Some(permissions) = &self.0 else { return false };
+        let permissions = permissions.iter().filter(|permission| {
+            permission.action == action && may_match(&permission.collection, collection)
+        });
+        let parts: Vec<_> = permissions.map(|permission| permission.part.as_str()).collect();
+        let may = |tenant: &str| parts.iter().any(|part| may_match(part, tenant));
+        match tenants {
+            [] => !may(EVERYTHING),
+            tenants => !tenants.iter().all(|tenant| may(&tenant.name)),
+        }
+    }
+
     /// Whether there is access control, by the key's own account. Where it is not told, there is none, or nobody knows.
     pub fn are_told(&self) -> bool {
         self.0.is_some()
@@ -180,6 +210,11 @@ fn matches(scope: &str, name: &str) -> bool {
     is_plain(scope) && Pattern::new(scope).is_ok_and(|pattern| pattern.matches(name))
 }
 
+/// Whether a name is in a scope, as far as that can be told.
+fn may_match(scope: &str, name: &str) -> bool {
+    !is_plain(scope) || matches(scope, name)
+}
+
 /// Whether everything that a name or glob can mean is in a scope.
 fn covers(scope: &str, pattern: &str) -> bool {
     let literal = pattern.find(['*', '?', '[']).map_or(pattern, |end| &pattern[..end]);
@@ -193,6 +228,7 @@ fn is_plain(scope: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_model::TenantStatus;
     use serde_json::json;
 
     use super::*;
@@ -213,6 +249,28 @@ mod tests {
         let some = json!([roles("*", "all"), {"action": "read_users", "users": {"users": "a*"}}]);
         assert_eq!(hidden(some, true), ["read_users on \"a*\"", "it has no read_groups"]);
         assert!(Permissions::default().hidden_access(true).is_empty());
+    }
+
+    #[test]
+    fn only_what_surely_is_not_granted_is_refused() {
+        let on = |collection: &str, tenant: &str| {
+            let scope = json!({"collection": collection, "tenant": tenant});
+            json!({"action": "create_tenants", "tenants": scope})
+        };
+        let may = |granted: &[Value], tenants: &[&str]| {
+            let info = json!({"roles": [{"permissions": granted}]});
+            let tenant = |name: &&str| Tenant { name: (*name).to_owned(), status: TenantStatus::Hot };
+            let tenants: Vec<_> = tenants.iter().map(tenant).collect();
+            Permissions::parse(&info, true).require(&["create_tenants"], "Books", &tenants).is_ok()
+        };
+        assert!(may(&[on("B*", "*")], &[]) && may(&[on("B*", "*")], &["t1", "t2"]));
+        assert!(may(&[on("Books", "t1"), on("*", "t2")], &["t1", "t2"]));
+        assert!(may(&[on("Books|Others", "*")], &["t1"]) && may(&[on("Books", "t[12]")], &["t1"]));
+        assert!(!may(&[], &[]) && !may(&[on("Others", "*")], &[]) && !may(&[on("Books", "t1")], &[]));
+        assert!(!may(&[on("Books", "t1")], &["t1", "t2"]));
+        assert!(Permissions::default().require(&["create_tenants"], "Books", &[]).is_ok());
+        let refused = Permissions(Some(Vec::new())).require(&["create_data"], "Books", &[]).unwrap_err();
+        assert!(refused.to_string().contains("(it has no create_data)"), "{refused}");
     }
 
     #[test]

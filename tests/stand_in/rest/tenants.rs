@@ -11,8 +11,9 @@ use axum::{Extension, Router};
 use serde_json::Value;
 
 use super::{Caller, Server, answer, parse};
-use crate::stand_in::refusal::Refusal;
-use crate::stand_in::rights::Asked;
+use crate::stand_in::refusal::{Outcome, Refusal};
+use crate::stand_in::rights::{Asked, Rights};
+use crate::stand_in::schema::class_name;
 use crate::stand_in::{Shared, json, tenants};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -56,23 +57,52 @@ async fn one(
     }
 }
 
-async fn add(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
-    answer(
-        parse(&body, "body").and_then(|body: Value| tenants::add(&mut shared.contents.lock(), &class, &body)),
-    )
+async fn add(
+    State(shared): Server,
+    Extension(rights): Caller,
+    Path(class): Path<String>,
+    body: Bytes,
+) -> Response {
+    let add = |body: Value| {
+        demand_all(&rights, "create", &class, &body)?;
+        tenants::add(&mut shared.contents.lock(), &class, &body)
+    };
+    answer(parse(&body, "body").and_then(add))
 }
 
-async fn update(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
-    answer(
-        parse(&body, "body")
-            .and_then(|body: Value| tenants::update(&mut shared.contents.lock(), &class, &body)),
-    )
+async fn update(
+    State(shared): Server,
+    Extension(rights): Caller,
+    Path(class): Path<String>,
+    body: Bytes,
+) -> Response {
+    let update = |body: Value| {
+        demand_all(&rights, "update", &class, &body)?;
+        tenants::update(&mut shared.contents.lock(), &class, &body)
+    };
+    answer(parse(&body, "body").and_then(update))
 }
 
-async fn delete(State(shared): Server, Path(class): Path<String>, body: Bytes) -> Response {
-    let delete = |body: Value| tenants::delete(&mut shared.contents.lock(), &class, &body);
+async fn delete(
+    State(shared): Server,
+    Extension(rights): Caller,
+    Path(class): Path<String>,
+    body: Bytes,
+) -> Response {
+    let delete = |body: Value| {
+        demand_all(&rights, "delete", &class, &body)?;
+        tenants::delete(&mut shared.contents.lock(), &class, &body)
+    };
     match parse(&body, "tenants").and_then(delete) {
         Ok(()) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// For each tenant of a body: a list of names, or of objects that have one.
+fn demand_all(rights: &Rights, verb: &str, class: &str, body: &Value) -> Outcome<()> {
+    body.as_array().into_iter().flatten().try_for_each(|tenant| {
+        let name = tenant.as_str().or_else(|| tenant["name"].as_str()).unwrap_or_default();
+        rights.demand(verb, Asked::Tenant(&class_name(class), name))
+    })
 }

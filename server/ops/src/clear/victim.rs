@@ -30,6 +30,9 @@ pub async fn plan(cluster: &Cluster, request: &ClearRequest) -> Result<Vec<Victi
     for name in &request.collections {
         let collection = find(cluster, name).await?;
         let tenants = tenants(cluster, &collection, &request.tenants).await?;
+        if !tenants.is_empty() {
+            permissions.require(&["create_tenants"], name, &tenants)?;
+        }
         let (objects, objects_exact) = count(cluster, &collection, &tenants).await?;
         let aliases = all_aliases.of(name);
         let aliases_unseen = (!permissions.sees_aliases(name)).then(|| permissions.describe("read_aliases"));

@@ -35,6 +35,23 @@ pub fn refuse_less(targets: &[Target], manifest: &Manifest, allow_partial: bool)
     Err(Error::new(Kind::CollectionExists, text).hint("use another backup, or allow a partial one"))
 }
 
+/// Fails if the key may drop a collection, and not fill what takes its place: otherwise it would be found out when it is gone.
+pub async fn refuse_unable(cluster: &Cluster, targets: &[Target]) -> Result<()> {
+    let replaced: Vec<_> = targets.iter().filter(|target| target.replaces.is_some()).collect();
+    if replaced.is_empty() {
+        return Ok(());
+    }
+    let permissions = cluster.permissions().await?;
+    for target in replaced {
+        let (name, tenants) = (&target.collection.name, &target.tenants);
+        if !tenants.is_empty() {
+            permissions.require(&["create_tenants"], name, tenants)?;
+        }
+        permissions.require(&["create_data", "update_data"], name, tenants)?;
+    }
+    Ok(())
+}
+
 /// Proves that all collections can be created as they are to be, if one of them is to be replaced: it would be dropped for a
 /// restore that fails because of another one.
 pub async fn prove_all(
