@@ -101,7 +101,10 @@ pub fn of_job(job: &Job) -> Option<Amount> {
     let progress = job.progress.unwrap_or_default();
     match counted(job) {
         Counted::Nothing => None,
-        Counted::Objects => Amount::of_objects(&progress, job.state() == JobState::Succeeded),
+        Counted::Objects => {
+            let amount = Amount::of_objects(&progress, job.state() == JobState::Succeeded)?;
+            Some(Amount { percent: amount.percent.or_else(|| share_of_parts(job)), ..amount })
+        }
         Counted::ObjectsOfPhase => Some(Amount::of_phase(&progress, OBJECTS)),
         Counted::PartsOfPhase(unit) => Some(Amount::of_phase(&progress, unit)),
         Counted::Bytes => {
@@ -120,7 +123,11 @@ pub fn of_job(job: &Job) -> Option<Amount> {
 pub fn of_collection(job: &Job, collection: &CollectionProgress) -> Option<Amount> {
     let progress = collection.progress.unwrap_or_default();
     match counted(job) {
-        Counted::Objects => Amount::of_objects(&progress, false),
+        Counted::Objects => {
+            let amount = Amount::of_objects(&progress, false)?;
+            let percent = amount.percent.or_else(|| share(progress.tenants_done, progress.tenants_expected));
+            Some(Amount { percent, ..amount })
+        }
         Counted::ObjectsOfPhase => Some(Amount::of_phase(&progress, OBJECTS)),
         Counted::Nothing | Counted::PartsOfPhase(_) | Counted::Bytes | Counted::VectorsLeft => None,
     }
@@ -193,6 +200,14 @@ pub fn objects(progress: &Progress) -> String {
         (0, false) => done,
         (_, true) => format!("{done} of {expected}"),
         (_, false) => format!("{done} of ~{expected}"),
+    }
+}
+
+/// Of collections, or of the tenants of a single one: for a job of which nobody has counted the objects.
+fn share_of_parts(job: &Job) -> Option<u64> {
+    match job.collections.as_slice() {
+        [one] => of_collection(job, one)?.percent,
+        all => share(all.iter().filter(|one| is_done(job, one)).count() as u64, all.len() as u64),
     }
 }
 

@@ -367,6 +367,21 @@ mod tests {
     }
 
     #[test]
+    fn there_is_no_total_while_one_is_not_counted() {
+        let progress = Progress::default();
+        let (a, b) = (progress.add_collection("A", ""), progress.add_collection("B", ""));
+        let expected = || progress.snapshot().total.objects_expected;
+        a.expect_objects(10, true);
+        assert_eq!(expected(), 0, "of B nothing is known");
+        b.expect_objects(0, false);
+        b.expect_uncounted(true);
+        b.expect_more_objects(5);
+        assert_eq!((expected(), progress.snapshot().passage().expected), (0, 0), "of B only what was read");
+        b.set_state(CollectionState::Done);
+        assert_eq!(expected(), 15);
+    }
+
+    #[test]
     fn the_total_is_exact_only_if_all_are() {
         let progress = Progress::default();
         progress.add_collection("A", "").expect_objects(10, true);

@@ -65,6 +65,21 @@ fn there_is_no_time_left_while_a_job_is_cancelled_nor_in_the_last_second() {
 }
 
 #[test]
+fn where_no_objects_were_counted_collections_or_tenants_are() {
+    let mut many = example::many(300, 120, 30);
+    let progress = many.progress.get_or_insert_default();
+    (progress.objects_expected, progress.objects_expected_exact) = (0, false);
+    progress.seconds_remaining = None;
+    assert_eq!(plain(&many), "reading: 40 %, 283,350 objects, 120 of 300 collections, 14,564/s");
+    let mut one = example::many(1, 0, 1);
+    let tenants =
+        Progress { objects_done: 700, tenants_done: 500, tenants_expected: 2_000, ..Progress::default() };
+    one.progress = Some(tenants);
+    one.collections[0].progress = Some(tenants);
+    assert_eq!(plain(&one), "reading: 25 %, 700 objects, 500 of 2,000 tenants");
+}
+
+#[test]
 fn what_is_written_or_read_back_is_done() {
     let mut writing = example::many(3, 0, 3);
     writing.phase = JobPhase::Writing.into();

@@ -295,7 +295,9 @@ impl Subject {
         // What was read before has to be read again, and counts once more.
         let Counts { objects_done, tenants_done, .. } = counters.counts();
         let objects: u64 = parts.iter().filter_map(|part| part.objects).sum();
-        counters.expect_objects(objects_done + objects, asleep.is_empty() && self.contents.is_counted());
+        let is_counted = self.contents.is_counted();
+        counters.expect_objects(objects_done + objects, asleep.is_empty() && is_counted);
+        counters.expect_uncounted(!is_counted);
         let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
         counters.expect_tenants(tenants_done + tenants as u64);
     }

@@ -221,6 +221,7 @@ impl WeaviatePages {
             Some(_) => Ok(None),
             None => {
                 self.task.expect(objects);
+                counters.expect_uncounted(false);
                 Ok(None)
             }
         }

@@ -18,6 +18,15 @@ pub enum CollectionState {
     Failed,
 }
 
+impl CollectionState {
+    fn has_ended(self) -> bool {
+        match self {
+            Self::Done | Self::Partial | Self::Failed => true,
+            Self::Pending | Self::Running => false,
+        }
+    }
+}
+
 /// The counters of one collection.
 #[derive(Debug)]
 pub struct CollectionCounters {
@@ -28,6 +37,8 @@ pub struct CollectionCounters {
     objects_done: Arc<AtomicU64>,
     objects_expected: AtomicU64,
     objects_expected_exact: AtomicBool,
+    /// How many there are is learned by reading: until then what is expected would only be what was read.
+    uncounted: AtomicBool,
     objects_refused: AtomicU64,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
@@ -74,7 +85,8 @@ impl AddAssign for MergeCounts {
     }
 }
 
-/// A copy of the counters of a collection or of a whole job.
+/// A copy of the counters of a collection or of a whole job. No objects are expected, and not exactly so, while it is not known
+/// how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -104,7 +116,7 @@ pub struct CollectionSnapshot {
 /// Of all collections.
 pub fn total(collections: &[CollectionSnapshot]) -> Counts {
     let exact = Counts { objects_expected_exact: true, ..Counts::default() };
-    collections.iter().fold(exact, |sum, collection| {
+    let sum = collections.iter().fold(exact, |sum, collection| {
         let counts = collection.counts;
         Counts {
             objects_done: sum.objects_done + counts.objects_done,
@@ -118,7 +130,18 @@ pub fn total(collections: &[CollectionSnapshot]) -> Counts {
             phase_done: sum.phase_done + counts.phase_done,
             phase_total: sum.phase_total + counts.phase_total,
         }
-    })
+    });
+    let objects_expected =
+        if collections.iter().all(CollectionSnapshot::is_known) { sum.objects_expected } else { 0 };
+    Counts { objects_expected, ..sum }
+}
+
+impl CollectionSnapshot {
+    /// Whether it is known how many objects it has.
+    fn is_known(&self) -> bool {
+        let Counts { objects_expected, objects_expected_exact, .. } = self.counts;
+        objects_expected > 0 || objects_expected_exact || self.state.has_ended()
+    }
 }
 
 impl CollectionCounters {
@@ -130,6 +153,7 @@ impl CollectionCounters {
             objects_done: Arc::default(),
             objects_expected: AtomicU64::new(0),
             objects_expected_exact: AtomicBool::new(false),
+            uncounted: AtomicBool::new(false),
             objects_refused: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
@@ -183,6 +207,11 @@ impl CollectionCounters {
         self.objects_expected_exact.store(exact, Relaxed);
     }
 
+    /// Says whether that is of all there are.
+    pub fn expect_uncounted(&self, uncounted: bool) {
+        self.uncounted.store(uncounted, Relaxed);
+    }
+
     /// Some are looked at once more.
     pub fn expect_more_objects(&self, count: u64) {
         self.objects_expected.fetch_add(count, Relaxed);
@@ -230,9 +259,10 @@ impl CollectionCounters {
     }
 
     pub fn counts(&self) -> Counts {
+        let is_known = !self.uncounted.load(Relaxed) || self.state().has_ended();
         Counts {
             objects_done: self.objects_done.load(Relaxed),
-            objects_expected: self.objects_expected.load(Relaxed),
+            objects_expected: if is_known { self.objects_expected.load(Relaxed) } else { 0 },
             objects_expected_exact: self.objects_expected_exact.load(Relaxed),
             objects_refused: self.objects_refused.load(Relaxed),
             bytes_read: self.bytes_read.load(Relaxed),
@@ -244,7 +274,7 @@ impl CollectionCounters {
         }
     }
 
-    pub(super) fn snapshot(&self) -> CollectionSnapshot {
+    fn state(&self) -> CollectionState {
         const STATES: [CollectionState; 5] = [
             CollectionState::Pending,
             CollectionState::Running,
@@ -252,10 +282,14 @@ impl CollectionCounters {
             CollectionState::Partial,
             CollectionState::Failed,
         ];
+        STATES[usize::from(self.state.load(Relaxed)) % STATES.len()]
+    }
+
+    pub(super) fn snapshot(&self) -> CollectionSnapshot {
         CollectionSnapshot {
             collection: self.collection.clone(),
             target: self.target.clone(),
-            state: STATES[usize::from(self.state.load(Relaxed)) % STATES.len()],
+            state: self.state(),
             counts: self.counts(),
             merge: self.merged(),
         }
