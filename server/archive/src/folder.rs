@@ -73,14 +73,8 @@ impl Repository {
     pub async fn now(&self) -> Result<DateTime<Utc>> {
         const CLOCK: &str = "clock.json";
         let folder = self.json_folder(layout::locks_dir());
-        match folder.jot(CLOCK, &()).await {
-            // Who asks may be about to empty a full disk.
-            Err(error) if error.kind() == Kind::RepositoryFull => {
-                self.make_room().await?;
-                folder.jot(CLOCK, &()).await?;
-            }
-            told => told?,
-        }
+        // Who asks may be about to empty a full disk.
+        self.write_though_full(|| folder.jot(CLOCK, &())).await?;
         Ok(folder.modified(CLOCK).await?.unwrap_or_else(Utc::now))
     }
 

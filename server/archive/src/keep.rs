@@ -105,10 +105,14 @@ impl Repository {
         }
         let files = match self.mark_removal(id).await {
             Ok(files) => files,
-            // Nothing is gone: it stays a backup that can be used, from when its mark lapses if that cannot be removed either.
+            // Nothing is gone: it stays a backup that can be used.
             Err(error) => {
-                let _ = self.spare(doomed).await;
-                return Err(error);
+                return Err(match self.spare(doomed).await {
+                    Ok(()) => error,
+                    Err(left) => error.also(format!(
+                        "until the mark of its removal lapses, no job begins to use it: {left}"
+                    )),
+                });
             }
         };
         let bytes = files.iter().map(|file| file.size).sum();
@@ -135,18 +139,21 @@ impl Repository {
     /// What is written before anything is removed.
     async fn put_note(&self, path: &Path) -> Result<()> {
         let note = to_json(&Utc::now())?;
-        match self.store().put(path, note.clone().into()).await {
+        self.write_though_full(|| self.store().put(path, note.clone().into())).await
+    }
+
+    /// Writes something small, without which a full disk cannot be emptied: in the room of what the next list makes anew.
+    pub(crate) async fn write_though_full<F>(&self, write: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        match write().await {
             Err(error) if error.kind() == Kind::RepositoryFull => {
-                self.make_room().await?;
-                self.store().put(path, note.into()).await
+                self.store().delete(vec![layout::index()]).await?;
+                write().await
             }
             written => written,
         }
-    }
-
-    /// Removes what the next list makes anew: where a full disk is to be emptied, something small has to be written first.
-    pub(crate) async fn make_room(&self) -> Result<()> {
-        self.store().delete(vec![layout::index()]).await.map(drop)
     }
 }
 

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod collection;
 mod contents;
+mod fields;
 mod import;
 mod job;
 mod names;
@@ -19,13 +20,11 @@ pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, wanted};
 pub use check::checked;
 pub use collection::collections;
 pub use contents::{collection_of_backup, files_of_backup, tenants_of_backup};
+pub use fields::{backup_id, collection_name, lock_timeout, selection, tenant_names};
 pub use import::import_header;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
-pub use request::{
-    Call, backup_call, backup_id, clear_call, collection_name, lock_timeout, restore_call, selection,
-    tenant_names, verify_call,
-};
+pub use request::{Call, backup_call, clear_call, restore_call, verify_call};
 pub use retention::policy;
 pub use status::status;
 

@@ -48,9 +48,7 @@ impl Cluster {
             Err(error) => Err(error),
         }
     }
-}
 
-impl Cluster {
     /// Whether the key may not even see which nodes there are.
     async fn is_refused_nodes(&self) -> Result<bool> {
         match self.retrying(|| self.rest.get("list the nodes", "/v1/nodes", &[])).await {
@@ -108,7 +106,7 @@ impl Permissions {
             None => Ok(()),
             Some(action) => {
                 let text = format!(
-                    "nothing was changed: the server's key could not put collection \"{collection}\" back afterwards ({})",
+                    "collection \"{collection}\" was left as it is: the server's key could not put it back afterwards ({})",
                     self.describe(action)
                 );
                 Err(Error::new(Kind::WeaviatePermissionDenied, text)

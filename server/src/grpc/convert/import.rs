@@ -6,8 +6,8 @@ use selvedge_model::{Collection, is_collection_name};
 use selvedge_proto::v1;
 use serde_json::Value;
 
+use super::fields::{data_format, new_backup_id};
 use super::names::check_name;
-use super::request::{data_format, new_backup_id};
 
 /// What lines are to become, and the schema that was sent with it.
 #[derive(Debug)]

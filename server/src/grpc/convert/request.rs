@@ -1,24 +1,20 @@
 //! Requests on their way in: what comes out of here is well formed, and the core need not ask again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
-
 use selvedge_proto::v1;
 
-use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
-    Operation, Request, RestoreRequest, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
+    Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
+use super::fields;
+use super::fields::{backup_id, data_format, distinct, inactive_tenants, known, new_backup_id, rename};
 use super::names::{check_name, check_names, check_pairs};
 use super::reshape::reshape;
 use super::settings::settings;
 
-const MAX_REQUEST_ID: usize = 128;
-const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(7 * 86_400);
 /// Findings of a verification that are listed.
 const DEFAULT_FINDINGS: usize = 20;
 const MAX_FINDINGS: usize = 1000;
@@ -38,8 +34,8 @@ impl Call {
         request_id: String,
         lock_timeout: Option<prost_types::Duration>,
     ) -> Result<Self> {
-        let request_id = self::request_id(request_id)?;
-        let lock_timeout = self::lock_timeout(lock_timeout)?.unwrap_or_default();
+        let request_id = fields::request_id(request_id)?;
+        let lock_timeout = fields::lock_timeout(lock_timeout)?.unwrap_or_default();
         Ok(Self { request: Request { cluster, repository, operation, lock_timeout }, request_id })
     }
 }
@@ -242,122 +238,6 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
-}
-
-fn inactive_tenants(wire: i32) -> Result<InactiveTenants> {
-    Ok(match known("inactive_tenants", wire)? {
-        v1::InactiveTenants::Unspecified | v1::InactiveTenants::Report => InactiveTenants::Report,
-        v1::InactiveTenants::Skip => InactiveTenants::Skip,
-        v1::InactiveTenants::Activate => InactiveTenants::Activate,
-    })
-}
-
-pub fn data_format(wire: i32) -> Result<DataFormat> {
-    Ok(match known("format", wire)? {
-        v1::DataFormat::Unspecified | v1::DataFormat::Parquet => DataFormat::Parquet,
-        v1::DataFormat::JsonLines => DataFormat::JsonLines,
-        v1::DataFormat::JsonLinesZstd => DataFormat::JsonLinesZstd,
-    })
-}
-
-/// The tenants in a call that starts no job.
-pub fn tenant_names(tenants: &[String]) -> Result<()> {
-    check_names("tenants", tenants)
-}
-
-/// The collection that a call means which starts no job.
-pub fn collection_name(name: &str) -> Result<()> {
-    check_name("collection", name)?;
-    match name {
-        "" => Err(Error::invalid("collection", "`collection` is missing").hint("name one of the backup")),
-        _ => Ok(()),
-    }
-}
-
-/// The names in a call that starts no job.
-pub fn selection(collections: &[String]) -> Result<Selection> {
-    check_names("collections", collections)?;
-    Selection::new(collections, &[])
-}
-
-pub fn backup_id(text: &str) -> Result<BackupId> {
-    check_name("backup_id", text)?;
-    if text.is_empty() {
-        return Err(Error::invalid("backup_id", "`backup_id` is missing")
-            .hint("give the id of a backup of the repository"));
-    }
-    text.parse()
-}
-
-/// The id of a backup that is to be made.
-pub fn new_backup_id(text: &str) -> Result<BackupId> {
-    if text == LATEST {
-        let text = format!("`backup_id` is \"{LATEST}\", which stands for the newest whole backup");
-        return Err(Error::invalid("backup_id", text).hint("choose another id"));
-    }
-    backup_id(text)
-}
-
-/// An enum value that this version knows: what a newer client means by another one cannot be guessed.
-fn known<T: TryFrom<i32>>(field: &'static str, value: i32) -> Result<T> {
-    T::try_from(value).map_err(|_| Error::invalid(field, format!("`{field}` is {value}, which is not known")))
-}
-
-fn request_id(text: String) -> Result<Option<String>> {
-    if text.chars().count() > MAX_REQUEST_ID {
-        return Err(Error::invalid(
-            "request_id",
-            format!("`request_id` is longer than {MAX_REQUEST_ID} characters"),
-        ));
-    }
-    Ok(Some(text).filter(|text| !text.is_empty()))
-}
-
-pub fn lock_timeout(wire: Option<prost_types::Duration>) -> Result<Option<Duration>> {
-    let Some(wire) = wire else { return Ok(None) };
-    match Duration::try_from(wire) {
-        Ok(timeout) if timeout <= LONGEST_LOCK_TIMEOUT => Ok(Some(timeout)),
-        _ => {
-            let days = LONGEST_LOCK_TIMEOUT.as_secs() / 86_400;
-            Err(Error::invalid("lock_timeout", format!("`lock_timeout` is not between 0 s and {days} days")))
-        }
-    }
-}
-
-fn distinct(field: &'static str, names: Vec<String>) -> Result<Vec<String>> {
-    let mut seen = BTreeSet::new();
-    for name in &names {
-        if name.is_empty() {
-            return Err(Error::invalid(field, format!("`{field}` holds an empty name")));
-        }
-        if !seen.insert(name) {
-            return Err(Error::invalid(field, format!("`{field}` holds \"{name}\" twice")));
-        }
-    }
-    Ok(names)
-}
-
-fn rename(wire: HashMap<String, String>) -> Result<BTreeMap<String, String>> {
-    let rename: BTreeMap<_, _> = wire.into_iter().collect();
-    let mut origins = BTreeMap::new();
-    for (from, to) in &rename {
-        if from.is_empty() {
-            return Err(Error::invalid("rename", "`rename` holds an empty name"));
-        }
-        if !is_collection_name(to) {
-            let text = format!(
-                "\"{to}\" cannot be the name of a collection: it must be a capital letter and up to 254 letters, digits and `_`"
-            );
-            return Err(Error::invalid("rename", text));
-        }
-        if let Some(other) = origins.insert(to, from) {
-            return Err(Error::invalid(
-                "rename",
-                format!("\"{other}\" and \"{from}\" would both be named \"{to}\""),
-            ));
-        }
-    }
-    Ok(rename)
 }
 
 #[cfg(test)]
