@@ -13,5 +13,6 @@ pub mod schemas;
 pub mod seed;
 pub mod stage;
 pub mod tls_front;
+pub mod valve;
 pub mod weaviate;
 pub mod world;

@@ -3,8 +3,9 @@
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
-use selvedge_tests::harness::world::World;
-use selvedge_tests::stand_in::faults::{Call, Held};
+use selvedge_tests::harness::valve::Valve;
+use selvedge_tests::harness::world::{Serving, World};
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::jobs::{start, start_held, summary, until_moving};
 use crate::round_trip::same;
 use crate::tenants::{asleep, half_asleep};
 
-/// Takes long enough for a few changes.
+/// More of their answers than the valve lets by.
 const LARGE: usize = 12_000;
 
 /// As many as are read at the same time; the others come after them.
@@ -41,20 +42,21 @@ async fn fill(world: &World) -> anyhow::Result<()> {
     world.rest.write(&names.map(object)).await
 }
 
-/// Starts a backup and returns while the large ones are read. The stand-in is held at them until the answer is dropped; a
-/// real one takes long enough.
-async fn start_reading(world: &World, arguments: &[&str]) -> anyhow::Result<(String, Option<Held>)> {
-    let stand_in = world.weaviate.stand_in();
-    let pages = LARGE_ONES.len() + 1;
-    let held = stand_in.map(|it| it.faults().on(Call::grpc("Search")).from(pages).always().hold());
+/// Bytes of answers: a few pages of the large ones, and not all.
+const ALL_BUT_THE_FIRST: usize = 256 << 10;
+
+/// Starts a backup and returns while the large ones are read: it is held at them until the valve is opened.
+async fn start_reading(world: &mut World, arguments: &[&str]) -> anyhow::Result<(String, Valve)> {
+    let valve = Valve::start(&world.weaviate.grpc_url(), ALL_BUT_THE_FIRST).await?;
+    world.serve_with(Serving { grpc_url: Some(valve.url()), ..Serving::default() }).await?;
     let id = start(world, arguments).await?;
     until_moving(world, &id).await?;
-    Ok((id, held))
+    Ok((id, valve))
 }
 
 pub async fn what_is_gone_is_told_and_what_is_new_is_read(world: &mut World) -> anyhow::Result<()> {
     fill(world).await?;
-    let (id, held) = start_reading(world, &["backup", "--id", "b"]).await?;
+    let (id, valve) = start_reading(world, &["backup", "--id", "b"]).await?;
     let rest = &world.rest;
     let late = json!({"name": "late", "dataType": ["text"]});
     rest.post("/v1/schema/Grows/properties", &late).await?;
@@ -63,7 +65,7 @@ pub async fn what_is_gone_is_told_and_what_is_new_is_read(world: &mut World) -> 
     rest.drop_class("Gone").await?;
     rest.call(reqwest::Method::DELETE, "/v1/schema/Tenanted/tenants", Some(&json!(["two"]))).await?;
     rest.create(&json!({"class": "New"})).await?;
-    drop(held);
+    valve.open();
     let ran = world.run(&["jobs", "watch", &id]).await;
     ensure!(ran.code == 0, "{ran:?}");
     let shown = world.succeed(&["show", "b"]).await?.out;
@@ -85,11 +87,11 @@ pub async fn what_was_asked_for_and_cannot_be_read_any_more_is_a_gap(
     world: &mut World,
 ) -> anyhow::Result<()> {
     fill(world).await?;
-    let (id, held) = start_reading(world, &["backup", "Aa*", "Gone", "Ten*", "--id", "b"]).await?;
+    let (id, valve) = start_reading(world, &["backup", "Aa*", "Gone", "Ten*", "--id", "b"]).await?;
     world.rest.drop_class("Gone").await?;
     let cold = json!([{"name": "three", "activityStatus": "COLD"}]);
     world.rest.put("/v1/schema/Tenanted/tenants", &cold).await?;
-    drop(held);
+    valve.open();
     let ran = world.run(&["jobs", "watch", &id]).await;
     ensure!(ran.code == 5, "{ran:?}");
     ensure!(ran.err.contains("\"Gone\" was dropped") && ran.err.contains("three"), "{}", ran.err);

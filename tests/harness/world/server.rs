@@ -27,6 +27,8 @@ pub struct Serving {
     pub repository: Option<Repository>,
     /// For Weaviate.
     pub key: Option<String>,
+    /// What stands before Weaviate's gRPC, if anything does.
+    pub grpc_url: Option<String>,
     /// How long it waits for Weaviate.
     pub retry_budget: Duration,
     pub options: Options,
@@ -40,6 +42,7 @@ impl Default for Serving {
             store: None,
             repository: None,
             key: None,
+            grpc_url: None,
             retry_budget: RETRY_BUDGET,
             options: Options::default(),
             security: None,
@@ -88,7 +91,8 @@ pub(super) async fn serve(
         (None, Some(repository)) => repository.clone(),
         (None, None) => repository,
     };
-    start(&weaviate.rest_url(), &weaviate.grpc_url(), repository, serving).await
+    let grpc_url = serving.grpc_url.clone().unwrap_or_else(|| weaviate.grpc_url());
+    start(&weaviate.rest_url(), &grpc_url, repository, serving).await
 }
 
 pub(super) fn on_store(store: Arc<dyn ObjectStore>) -> Repository {
@@ -112,7 +116,7 @@ async fn start(
     repository: Repository,
     serving: Serving,
 ) -> anyhow::Result<Server> {
-    let Serving { store: _, repository: _, key, retry_budget, options, security } = serving;
+    let Serving { key, retry_budget, options, security, .. } = serving;
     let cluster = ClusterConfig {
         name: "default".to_owned(),
         rest_url: rest_url.to_owned(),
