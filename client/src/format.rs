@@ -24,6 +24,16 @@ pub fn quantity(number: u64, singular: &str) -> String {
     format!("{} {singular}{plural}", count(number))
 }
 
+/// The first few of some names: "A, B and 3 more".
+pub fn names(names: &[impl AsRef<str>]) -> String {
+    const SPELLED_OUT: usize = 5;
+    let spelled: Vec<_> = names.iter().take(SPELLED_OUT).map(AsRef::as_ref).collect();
+    match names.len() - spelled.len() {
+        0 => spelled.join(", "),
+        more => format!("{} and {more} more", spelled.join(", ")),
+    }
+}
+
 /// `45.2 MiB`
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

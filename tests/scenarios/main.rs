@@ -18,6 +18,7 @@ mod damage;
 mod encryption;
 mod exits;
 mod faults;
+mod incrementals;
 mod indexing;
 mod jobs;
 mod json_lines;
@@ -221,9 +222,16 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(broken_stores::every_operation_of_a_resume_fails_once),
         stand_in!(broken_stores::every_operation_of_a_prune_fails_once),
         stand_in!(broken_stores::random_faults_never_make_a_lie).long(),
+        both!(incrementals::only_what_has_changed_is_read).also_on(&StoreKind::ALL).and_encrypted(),
+        both!(incrementals::every_kind_of_change_is_seen),
+        both!(incrementals::inactive_tenants_are_taken_over_unread),
+        both!(incrementals::generations_of_random_changes_come_back).and_encrypted(),
+        both!(incrementals::a_parent_that_does_not_do_is_told).also_on(&[]),
+        both!(incrementals::what_is_mostly_gone_is_written_anew),
         both!(starting::nothing_is_concluded_from_a_part),
         both!(starting::a_restart_is_waited_for_while_reading_over_rest),
         both!(starting::a_restart_is_waited_for_while_reading_and_writing),
+        stand_in!(starting::an_empty_answer_while_starting_is_not_the_end),
         both!(starting::woken_tenants_are_put_back_when_weaviate_is_there),
         both!(meanwhile::what_is_gone_is_told_and_what_is_new_is_read),
         both!(meanwhile::what_was_asked_for_and_cannot_be_read_any_more_is_a_gap),

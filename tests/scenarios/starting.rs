@@ -8,6 +8,7 @@ use selvedge_tests::harness::rest::Rest;
 use selvedge_tests::harness::seed;
 use selvedge_tests::harness::weaviate::WeaviateOptions;
 use selvedge_tests::harness::world::World;
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -139,6 +140,25 @@ pub async fn a_restart_is_waited_for_while_reading_and_writing(world: &mut World
         restart(&mut own).await?;
         own.succeed(&["jobs", "watch", &id]).await?;
         same(&before, &Census::take(&own.rest, &names).await?)?;
+    }
+    Ok(())
+}
+
+/// A collection comes back before its objects do.
+pub async fn an_empty_answer_while_starting_is_not_the_end(world: &mut World) -> anyhow::Result<()> {
+    for (name, call) in [("plain", Call::grpc("Search")), ("hub", Call::rest("GET", "/v1/objects"))] {
+        world.rest.drop_all().await?;
+        match name {
+            "hub" => drop(seed::references(&world.rest, "Hub", 40).await?),
+            _ => seed::sharded(&world.rest, "Plain", 1, 100).await?,
+        }
+        world.serve_patiently(PATIENCE).await?;
+        // The call finds nothing, and is made again when the collection is back and empty.
+        let pause = Duration::from_millis(250);
+        world.stand_in().faults().on(call).from(1).before(move |contents| contents.start_again(pause));
+        let ran = world.succeed(&["--json", "backup", "--id", name]).await?;
+        ensure!(summary(&ran)?["retries"].as_u64() > Some(0), "the restart came too late to show anything");
+        world.succeed(&["verify", name, "--against-live"]).await?;
     }
     Ok(())
 }

@@ -205,6 +205,7 @@ pub async fn a_list_takes_few_requests(world: &mut World) -> anyhow::Result<()> 
     for number in 0..BACKUPS {
         let backup = repository.create_backup(&format!("b{number:02}").parse()?, "job").await?;
         let summary = CommitSummary {
+            settled_before: None,
             kind: BackupKind::Full,
             weaviate_version: String::new(),
             cluster: ClusterIdentity::default(),

@@ -36,7 +36,8 @@ impl Contents {
         store
     }
 
-    pub(crate) fn start_again(&self, pause: Duration) {
+    /// As after a restart: everything comes back, one piece after another.
+    pub fn start_again(&self, pause: Duration) {
         let mut store = self.lock();
         let (classes, aliases) = (std::mem::take(&mut store.classes), std::mem::take(&mut store.aliases));
         store.starting = Some(Starting::new(classes, aliases, pause));

@@ -132,19 +132,25 @@ pub(crate) fn put_all(
     checked.into_iter().map(|one| one.and_then(&mut put_one)).collect()
 }
 
-/// Gives an object that is there more properties, or others. False if it is not there.
+/// Gives an object that is there other properties and vectors; one that is null is taken away. False if it is not there.
 pub(crate) fn merge_into(store: &mut Store, incoming: &Incoming) -> Result<bool, String> {
     let name = schema::class_name(&incoming.class);
     let Some(class) = store.resolve(&name) else {
         return Err(format!("class '{name}' not present in schema"));
     };
     let more = properties(store, class, incoming)?;
+    let (vector, vectors) = vector::accept(class, incoming)?.into_parts();
+    let nulls = incoming.properties.iter().flatten().filter(|(_, value)| value.is_null());
+    let nulls: Vec<_> = nulls.map(|(name, _)| property_name(name)).collect();
     let id = incoming.id.unwrap_or_default();
     let Some(class) = store.resolve_mut(&name) else { return Ok(false) };
     let shard = if incoming.tenant.is_empty() { class.shard_of(id) } else { incoming.tenant.clone() };
     let found = class.partitions.get_mut(&shard).and_then(|partition| partition.objects.get_mut(&id));
     let Some(object) = found else { return Ok(false) };
     object.properties.extend(more);
+    nulls.iter().for_each(|name| drop(object.properties.remove(name)));
+    object.vector = vector.or(object.vector.take());
+    object.vectors.extend(vectors);
     object.updated = Utc::now().timestamp_millis();
     Ok(true)
 }

@@ -18,7 +18,7 @@ Examples:
   selvedge backup                                  # all collections
   selvedge backup Article 'Author*' --id nightly
   selvedge backup --if-older-than 20h --tag nightly
-  selvedge backup --exclude 'Tmp*' --dry-run";
+  selvedge backup --parent latest                  # only what has changed";
 
 /// Copy collections from a cluster into a new backup.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +51,13 @@ pub struct Args {
     /// With --format jsonl: how to compress the lines.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Zstd)]
     pub compression: Compression,
+    /// Read only what has changed since this backup (`latest`: for each collection the newest that holds all of it). The new one is
+    /// whole by itself, and takes the room of the changes.
+    #[arg(long, value_name = "BACKUP", add = suggest::backups(), conflicts_with_all = ["schema_only", "without_vectors"])]
+    pub parent: Option<String>,
+    /// With --parent: compare all that objects hold, and not only their times; as slow as reading everything.
+    #[arg(long, requires = "parent")]
+    pub check_all: bool,
     /// A word that `list --tag` and `prune --keep-tag` find it by; may be repeated.
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
@@ -128,6 +135,8 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         inactive_tenants: InactiveTenants::from(args.inactive_tenants).into(),
         format: data_format(args.format, args.compression).into(),
         tags: args.tags,
+        parent: args.parent.unwrap_or_default(),
+        check_all: args.check_all,
         lock_timeout: args.starting.lock_timeout(),
     };
     if let Some(age) = args.if_older_than

@@ -73,12 +73,21 @@ pub async fn delete(args: DeleteArgs, session: &mut Session<'_, '_>) -> Result<(
     let mut service = session.server.backups();
     let done = session.answer(service.delete_backup(request.clone())).await?;
     if session.options.json {
-        let line = serde_json::json!({"id": request.backup_id, "files": done.files, "bytes": done.bytes});
+        let line = serde_json::json!({
+            "id": request.backup_id, "files": done.files, "bytes": done.bytes, "kept_files": done.kept_files,
+            "kept_bytes": done.kept_bytes, "needed_by": done.needed_by,
+        });
         return session.print_json(&line);
     }
     let (id, files, bytes) =
         (request.backup_id, format::quantity(done.files, "file"), format::bytes(done.bytes));
-    session.terminal.print(&format!("deleted backup {id}: {files}, {bytes}"))
+    let mut text = format!("deleted backup {id}: {files}, {bytes}");
+    if done.kept_files > 0 {
+        let (files, bytes) = (format::quantity(done.kept_files, "data file"), format::bytes(done.kept_bytes));
+        let heirs = format::names(&done.needed_by);
+        text.push_str(&format!("\n{files}, {bytes} stay as long as {heirs} need them"));
+    }
+    session.terminal.print(&text)
 }
 
 pub async fn hold(args: HoldArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {

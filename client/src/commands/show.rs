@@ -2,7 +2,9 @@
 
 mod collection;
 
-use selvedge_proto::v1::{Backup, GetBackupRequest};
+use std::collections::BTreeSet;
+
+use selvedge_proto::v1::{Backup, BackupInheritance, GetBackupRequest};
 
 use super::Session;
 use crate::failure::Failure;
@@ -78,7 +80,7 @@ fn render(backup: &Backup, room: Option<usize>) -> String {
          from      {}\n\
          written   by Selvedge {}, format {}, {}\n\
          contains  {}, {}\n\
-         {}tags      {}\n\n{}",
+         {}{}tags      {}\n\n{}",
         backup.id,
         format::time(start),
         format::time(end),
@@ -88,6 +90,7 @@ fn render(backup: &Backup, room: Option<usize>) -> String {
         words::data_format(backup.format()),
         format::quantity(backup.objects, "object"),
         format::bytes(backup.bytes),
+        parents(backup),
         access(backup),
         super::list::tags(backup),
         collections(backup, room),
@@ -115,6 +118,20 @@ fn from(backup: &Backup) -> String {
         "" => "imported lines".to_owned(),
         cluster => format!("cluster {cluster}, Weaviate {}", backup.weaviate_version),
     }
+}
+
+/// What it has in common with others, where there is anything: a line of its own.
+fn parents(backup: &Backup) -> String {
+    let inheritances = backup.collections.iter().filter_map(|one| one.inheritance.as_ref());
+    let all: Vec<&BackupInheritance> = inheritances.collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let parents: BTreeSet<_> = all.iter().map(|one| one.parent.as_str()).collect();
+    let parents: Vec<_> = parents.into_iter().collect();
+    let bytes: u64 = all.iter().map(|one| one.bytes).sum();
+    let own = format::bytes(backup.bytes.saturating_sub(bytes));
+    format!("parent    {}: {own} of its own, {} in common\n", format::names(&parents), format::bytes(bytes))
 }
 
 /// A line of its own, where there is something to say.

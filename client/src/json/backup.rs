@@ -119,6 +119,27 @@ pub struct BackupCollection {
     /// 64 hex digits; empty if there is none.
     content_digest: String,
     complete: bool,
+    /// None if it has all to itself.
+    inheritance: Option<BackupInheritance>,
+}
+
+/// What it has in common with backups before it.
+#[derive(Serialize)]
+pub struct BackupInheritance {
+    parent: String,
+    files: u64,
+    bytes: u64,
+    objects: u64,
+    hidden_rows: u64,
+    owners: Vec<String>,
+}
+
+impl From<&v1::BackupInheritance> for BackupInheritance {
+    fn from(inheritance: &v1::BackupInheritance) -> Self {
+        let v1::BackupInheritance { parent, files, bytes, objects, hidden_rows, owners } = inheritance;
+        let (parent, owners) = (parent.clone(), owners.clone());
+        Self { parent, files: *files, bytes: *bytes, objects: *objects, hidden_rows: *hidden_rows, owners }
+    }
 }
 
 impl From<&v1::BackupCollection> for BackupCollection {
@@ -136,6 +157,7 @@ impl From<&v1::BackupCollection> for BackupCollection {
             remarks: collection.remarks.iter().map(Remark::from).collect(),
             content_digest: collection.content_digest.clone(),
             complete: collection.complete,
+            inheritance: collection.inheritance.as_ref().map(BackupInheritance::from),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
+use crate::sealing::KeyText;
 use selvedge_model::{Buckets, Digest, DimensionCount, LeftOut, TenantStatus, UuidRange, VectorSpace};
 
 /// A data file, and what must be known to read it and to trust it.
@@ -16,8 +17,9 @@ pub struct DataFile {
     pub bytes: u64,
     /// Of the whole file.
     pub blake3: Checksum,
-    /// The ids, of its one tenant or of the whole collection, of which it has every object. None for a run of whole tenants,
-    /// which are then `tenants`, and in format 1, where a file is of no interval.
+    /// The ids, of its one tenant or of the whole collection, among which its objects are: every object there is, unless the
+    /// backup has inherited others. None for a run of whole tenants, which are then `tenants`, and in format 1, where a file is
+    /// of no interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<UuidRange>,
     /// In the order of the rows. Together with the footer they are the whole file, without gaps: the leading magic
@@ -32,9 +34,32 @@ pub struct DataFile {
     /// How many rows have no vector, by the name of the vector space ("" for the legacy one). Zeros are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_vector: BTreeMap<String, u64>,
-    /// Of its rows. None in backups of before there were digests.
+    /// Of its rows that are not hidden. None in backups of before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+}
+
+impl DataFile {
+    /// How many of its rows are objects of the backup: those that are not hidden.
+    pub fn objects(&self) -> u64 {
+        self.digest.map_or(self.rows, |digest| digest.objects)
+    }
+}
+
+/// A data file that a backup has in common with one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InheritedFile {
+    /// Where it is in the repository.
+    pub path: String,
+    /// What it is encrypted with, so that nothing of the backup that it was written for is needed. None in the open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyText>,
+    /// How many of its rows are hidden: superseded or deleted since they were written. `hidden.parquet` says which.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hidden: u64,
+    /// As it was written, but for its digest.
+    #[serde(flatten)]
+    pub file: DataFile,
 }
 
 /// A range of a data file that can be fetched, checked and decoded alone.
@@ -134,16 +159,19 @@ pub struct FilesJson {
     /// The vector spaces that the data files have columns for.
     pub vectors: Vec<WrittenSpace>,
     pub files: Vec<DataFile>,
-    /// What an incremental backup shares with those before it: for each, whose files they are, which, and how many of
-    /// their rows were superseded or deleted since. Always empty as yet; whatever it holds otherwise is not understood.
+    /// What it has in common with backups before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inherited: Vec<serde_json::Value>,
+    pub inherited: Vec<InheritedFile>,
     /// The digests of the objects by the bucket of their id. None in backups of before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buckets: Option<Buckets>,
     /// Vectors whose dimension is not the only one in their space: hardly ever any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mixed_dimensions: Vec<DimensionCount>,
+    /// The dimension that all vectors of a space have, by its name ("" for the legacy one): 0 if there are none. Those of
+    /// several dimensions are left out. None in backups of before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<BTreeMap<String, u64>>,
 }
 
 /// A vector space of which the data files hold the vectors.

@@ -17,7 +17,7 @@ mod rows;
 pub use account::Account;
 pub use columns::Columns;
 pub use data_format::DataFormat;
-pub use decode::Decoder;
+pub use decode::{Decoder, Wanted};
 pub use encode::{Encoder, TenantBatch};
 pub use from_lines::{FromLines, Writer};
 pub use into_lines::write_line;

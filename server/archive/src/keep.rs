@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::Created;
-use crate::{BackupId, Repository, layout};
+use crate::{BackupId, Removed, Repository, layout};
 use selvedge_model::error::{Error, Kind, Result};
 
 /// `holds/<backup-id>.json`: why a backup must stay.
@@ -95,8 +95,8 @@ impl Repository {
     }
 
     /// Deletes a backup of which it is known that nobody needs it: the manifest first, so that it is none from then on, and the
-    /// id last. Says how many files and bytes there were.
-    pub async fn delete_doomed(&self, id: &BackupId, doomed: Doomed) -> Result<(u64, u64)> {
+    /// id last. What other backups need of it stays.
+    pub async fn delete_doomed(&self, id: &BackupId, doomed: Doomed) -> Result<Removed> {
         if doomed.since.elapsed() > SURE_WITHIN {
             self.spare(doomed).await?;
             let text =
@@ -115,16 +115,13 @@ impl Repository {
                 });
             }
         };
-        let bytes = files.iter().map(|file| file.size).sum();
+        let inherits = self.look_at(id).await.map(|found| found.inherits()).unwrap_or_default();
         self.store().delete(vec![layout::manifest(id)]).await?;
-        let claim = layout::claim(id);
-        let rest = files.iter().map(|file| file.location.clone()).filter(|path| *path != claim);
-        self.store().delete(rest.collect()).await?;
-        self.store().remove_remains(&layout::collections_dir(id)).await?;
-        // From then on the id is free, and whatever comes there is another backup's.
-        self.store().delete(vec![claim]).await?;
+        // The last of it frees the id, and whatever comes there then is another backup's.
+        let mut removed = self.remove_files(id, files).await?;
         self.store().keys.forget(&layout::backup_dir(id));
-        Ok((files.len() as u64, bytes))
+        removed.add(self.settle_remains(&inherits).await?);
+        Ok(removed)
     }
 }
 

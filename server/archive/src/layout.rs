@@ -9,6 +9,10 @@ pub const BACKUPS: &str = "backups";
 pub const SCHEMA: &str = "schema.json";
 pub const FILES: &str = "files.json";
 pub const TENANTS: &str = "tenants.json";
+/// Which rows of inherited files are hidden.
+pub const HIDDEN: &str = "hidden.parquet";
+/// A statement that shows an incremental backup's collection as a whole.
+pub const VIEW: &str = "view.sql";
 
 pub fn marker() -> Path {
     Path::from("repository.json")
@@ -80,6 +84,11 @@ pub fn dooms_dir(id: &BackupId) -> Path {
     backup_dir(id).join("doomed")
 }
 
+/// There once a backup was deleted, and others need files of it.
+pub fn deleted(id: &BackupId) -> Path {
+    backup_dir(id).join("deleted.json")
+}
+
 /// One for each removal.
 pub fn doom(id: &BackupId, removal: uuid::Uuid) -> Path {
     dooms_dir(id).join(format!("{removal}.json"))
@@ -114,13 +123,26 @@ pub fn collection_dir(id: &BackupId, collection: &str, seal: &Seal) -> Path {
     }
 }
 
-/// Below the folder of a collection: `name` is [`SCHEMA`], [`FILES`] or [`TENANTS`].
+/// Below the folder of a collection: `name` is one of those above.
 pub fn collection_file(collection_dir: &Path, name: &str) -> Path {
     collection_dir.clone().join(name)
 }
 
 pub fn data_file(collection_dir: &Path, name: &str) -> Path {
     data_dir(collection_dir).join(name)
+}
+
+/// The backup that a data file was written for, if it is in a place where such files are.
+pub fn backup_of(data_file: &Path) -> Option<BackupId> {
+    let mut parts = data_file.prefix_match(&backups_dir())?;
+    let id = parts.next()?.as_ref().parse().ok()?;
+    let rest: Vec<_> = parts.collect();
+    match rest.as_slice() {
+        [collections, _, data, _] if collections.as_ref() == "collections" && data.as_ref() == "data" => {
+            Some(id)
+        }
+        _ => None,
+    }
 }
 
 pub fn data_dir(collection_dir: &Path) -> Path {

@@ -15,12 +15,17 @@
 //!                                                row spans, content digests
 //! collections/<Collection>/tenants.json          multi-tenant only: every tenant, its status, its rows or
 //!                                                why it was left out
+//! collections/<Collection>/hidden.parquet        incremental backups only: which rows of files of earlier backups, that
+//!                                                `files.json` lists too, are no objects of this one; see `hidden`
+//! collections/<Collection>/view.sql              incremental backups in the open only: shows the collection as a whole
 //! access.json                                    only where there is access control that the key may read: roles with
 //!                                                their permissions as Weaviate returned them, and who has them
 //! backup.json                                    the commit: a summary with the BLAKE3 of the other JSON files and of
 //!                                                itself; created last, create-only
 //!
 //! doomed/<uuid>.json                             only while it is being removed
+//! deleted.json                                   it was deleted, and its data files that are left are those that other
+//!                                                backups need
 //!
 //! holds/<backup-id>.json                         only while somebody wants the backup to stay
 //!
@@ -56,6 +61,7 @@ mod data_file;
 mod examine;
 mod folder;
 mod format;
+mod hidden;
 mod keep;
 mod layout;
 mod lines;
@@ -64,6 +70,7 @@ mod location;
 mod manifest;
 mod marker;
 mod read;
+mod remains;
 mod repository;
 mod sealing;
 mod store;
@@ -71,6 +78,7 @@ mod store_error;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod view;
 mod write;
 
 pub use backup_id::BackupId;
@@ -84,10 +92,11 @@ pub use keep::BackupHold;
 pub use lines::LineReader;
 pub use list::{BackupFilter, BackupPage, Page, Uncommitted};
 pub use manifest::{
-    AccessManifest, BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary, Manifest,
-    ManifestCover,
+    AccessManifest, BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, CommitSummary,
+    Inheritance, Manifest, ManifestCover,
 };
-pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Modified};
+pub use read::{BackupReader, CollectionReader, Damage, DamageKind, FileReader, Key, KeyReader, Modified};
+pub use remains::Removed;
 pub use repository::Repository;
 pub use sealing::{Covered, Encryption, Opened, Rewrapped, new_identity};
-pub use write::{BackupWriter, CollectionWriter, FileWriter, Written};
+pub use write::{BackupWriter, CollectionWriter, FileWriter, Inheriting, Written};

@@ -69,6 +69,8 @@ pub struct Uncommitted {
     /// The job that took the id, and when; None if that cannot be told.
     pub claim: Option<(String, DateTime<Utc>)>,
     pub files: Vec<FileInfo>,
+    /// It was a backup, and was deleted: what is left of it others need, or have needed.
+    pub is_deleted: bool,
 }
 
 /// So many of the first on a page are read again, if only remembered: what is decided by a list is decided by its first.
@@ -140,6 +142,20 @@ impl Repository {
         Ok(())
     }
 
+    /// All committed backups, as far as they are remembered; with None those whose manifest cannot be read.
+    pub(crate) async fn all_there_are(&self) -> Result<Vec<(BackupId, Option<Opened<Manifest>>)>> {
+        let catalog = self.catalog().await?;
+        let reads = stream::iter(positions(&catalog))
+            .map(async |position: Position| Ok((self.shown(&catalog, &position.id).await?, position.id)));
+        let shown: Vec<(Shown, BackupId)> = reads.buffered(CONCURRENCY).try_collect().await?;
+        let there = |(shown, id)| match shown {
+            Shown::Sound(found) => Some((id, Some(*found))),
+            Shown::Unreadable(_) => Some((id, None)),
+            Shown::Gone => None,
+        };
+        Ok(shown.into_iter().filter_map(there).collect())
+    }
+
     /// All committed backups that can be read, each of them read now: what is removed must not be decided by what is only
     /// remembered to be there.
     pub async fn all_backups(&self) -> Result<Vec<Opened<Manifest>>> {
@@ -206,7 +222,8 @@ impl Repository {
             return Ok(None);
         }
         let claim = self.claim(&id).await?;
-        Ok(Some(Uncommitted { id, claim, files }))
+        let is_deleted = self.is_deleted(&id).await?;
+        Ok(Some(Uncommitted { id, claim, files, is_deleted }))
     }
 
     /// What the catalog says of a backup; what it leaves out is read.

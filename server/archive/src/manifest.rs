@@ -27,8 +27,10 @@ pub const FORMAT_VERSION: u32 = 2;
 const FORMAT_WITH_LINES: u32 = 3;
 /// That of one that is encrypted, whatever its files are.
 const FORMAT_SEALED: u32 = 4;
+/// That of what only those can read who know of files that were written for other backups.
+const FORMAT_WITH_INHERITANCE: u32 = 5;
 /// The last one that is read.
-const NEWEST: u32 = FORMAT_SEALED;
+const NEWEST: u32 = FORMAT_WITH_INHERITANCE;
 
 /// The first one, which is read too.
 const FORMAT_1: u32 = 1;
@@ -54,6 +56,10 @@ pub struct Manifest {
     /// What is in it was read between the two.
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
+    /// What bears an earlier time was written before it was begun, by the cluster's own clock: of that, a time tells everything.
+    /// None if nobody has asked the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_before: Option<DateTime<Utc>>,
     pub options: BackupOptions,
     /// Of the selection as a whole, such as why collections that were asked for may be missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -132,8 +138,26 @@ pub struct CollectionManifest {
     /// Of all its objects. None if it was made before there were digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Of the collection's JSON files, by their names.
+    /// What it has in common with backups before it. None if it has all to itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inheritance: Option<Inheritance>,
+    /// Of the collection's other files but those of data, by their names.
     pub blake3: BTreeMap<String, Checksum>,
+}
+
+/// What a collection has in common with backups before it. Its other numbers have this in them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inheritance {
+    /// The backup that the cluster was compared with.
+    pub parent: BackupId,
+    /// How many data files were written for which backup.
+    pub files: BTreeMap<BackupId, u64>,
+    /// Size of these files.
+    pub bytes: u64,
+    /// Objects in them.
+    pub objects: u64,
+    /// Rows in them that are none any more.
+    pub hidden: u64,
 }
 
 /// Backups that do not say so are whole: before, others were refused.
@@ -149,6 +173,7 @@ pub struct CommitSummary {
     pub cluster: ClusterIdentity,
     pub start_time: DateTime<Utc>,
     pub end_time: DateTime<Utc>,
+    pub settled_before: Option<DateTime<Utc>>,
     pub options: BackupOptions,
     /// Who may do what on the cluster, if it is to be in the backup.
     pub access: Option<Access>,
@@ -171,6 +196,9 @@ impl Manifest {
         Self {
             format_version: match (seal, summary.options.format) {
                 (Some(_), _) => FORMAT_SEALED,
+                (None, _) if collections.iter().any(|one| one.inheritance.is_some()) => {
+                    FORMAT_WITH_INHERITANCE
+                }
                 (None, DataFormat::Parquet) => FORMAT_VERSION,
                 (None, DataFormat::JsonLines | DataFormat::JsonLinesZstd) => FORMAT_WITH_LINES,
             },
@@ -184,6 +212,7 @@ impl Manifest {
             cluster: summary.cluster,
             start_time: summary.start_time,
             end_time: summary.end_time,
+            settled_before: summary.settled_before,
             options: summary.options,
             remarks: summary.remarks,
             collections,
@@ -202,6 +231,12 @@ impl Manifest {
     /// Size of all data files.
     pub fn bytes(&self) -> u64 {
         self.collections.iter().map(|collection| collection.bytes).sum()
+    }
+
+    /// The backups that it has data files of.
+    pub fn inherits(&self) -> BTreeSet<BackupId> {
+        let inheritances = self.collections.iter().filter_map(|one| one.inheritance.as_ref());
+        inheritances.flat_map(|inheritance| inheritance.files.keys().cloned()).collect()
     }
 
     /// Of backups of the same cluster that were asked for in the same way, and are as whole: one of them can take the place of
@@ -349,7 +384,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::BackupFormatUnknown);
         assert_eq!(
             error.to_string(),
-            "backup b has format version 7, and this Selvedge reads versions 1 to 4"
+            "backup b has format version 7, and this Selvedge reads versions 1 to 5"
         );
         assert!(error.hint_text().unwrap().contains("use Selvedge 0."));
     }

@@ -5,6 +5,8 @@ mod check;
 mod collection;
 mod damage;
 mod file;
+mod inherited;
+mod keys;
 mod modified;
 mod stored;
 
@@ -12,4 +14,5 @@ pub use backup::BackupReader;
 pub use collection::CollectionReader;
 pub use damage::{Damage, DamageKind};
 pub use file::FileReader;
+pub use keys::{Key, KeyReader};
 pub use modified::Modified;

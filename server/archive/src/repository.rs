@@ -15,7 +15,7 @@ use crate::location::Location;
 use crate::manifest::Parsed;
 use crate::marker::NO_REPOSITORY_HINT;
 use crate::sealing::{Keys, Opened, Seal};
-use crate::store::{Bucket, Created, Folder, Haste, Store};
+use crate::store::{Bucket, Created, Folder, Store};
 use crate::threads::off_the_async_threads;
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
@@ -243,6 +243,11 @@ impl Repository {
         if self.is_doomed(id).await? {
             return Err(being_removed(id));
         }
+        self.read_backup(id).await
+    }
+
+    /// As [`Repository::open_backup`], whether or not it is being removed.
+    pub(crate) async fn read_backup(&self, id: &BackupId) -> Result<BackupReader> {
         let (manifest, seal) = self.read_manifest(id).await?;
         Ok(BackupReader::new(self.store.clone(), manifest, seal))
     }
@@ -250,6 +255,7 @@ impl Repository {
     /// Takes the id for the job. Fails with `BackupExists` if it is taken by another one, or if there is a backup.
     pub async fn create_backup(&self, id: &BackupId, job_id: &str) -> Result<BackupWriter> {
         self.refuse_existing(id).await?;
+        self.refuse_deleted(id).await?;
         self.refuse_in_the_open().await?;
         let claim = Claim { job_id: job_id.to_owned(), time: Utc::now() };
         let json = serde_json::to_vec_pretty(&claim)
@@ -271,6 +277,7 @@ impl Repository {
     /// Whether `create_backup` would succeed, as far as that can be told without changing anything.
     pub async fn check_writable(&self, id: &BackupId, job_id: &str) -> Result<()> {
         self.refuse_existing(id).await?;
+        self.refuse_deleted(id).await?;
         self.refuse_in_the_open().await?;
         let Some(found) = self.store.get(&layout::claim(id)).await? else { return Ok(()) };
         match serde_json::from_slice::<Claim>(&found).ok() {
@@ -293,19 +300,20 @@ impl Repository {
         Ok(claim.map(|claim| (claim.job_id, claim.time)))
     }
 
-    /// Deletes what was written for a backup that was not committed, and never one that was. Nobody may be making it.
-    pub async fn remove_uncommitted(&self, id: &BackupId) -> Result<()> {
-        let (store, claim) = (self.store.clone(), Checksum::of(b""));
-        let writer =
-            BackupWriter::new(store, Haste::default(), id.clone(), String::new(), claim, self.limits, None);
-        writer.discard().await.map(drop)
-    }
-
     async fn refuse_existing(&self, id: &BackupId) -> Result<()> {
         match self.store.get(&layout::manifest(id)).await? {
             Some(bytes) => Err(self.exists(id, &bytes)),
             None => Ok(()),
         }
+    }
+
+    async fn refuse_deleted(&self, id: &BackupId) -> Result<()> {
+        if !self.is_deleted(id).await? {
+            return Ok(());
+        }
+        let text =
+            format!("backup {id} was deleted, and other backups in {} need files of it", self.store.place());
+        Err(Error::new(Kind::BackupExists, text).hint("choose another id"))
     }
 
     async fn not_found(&self, id: &BackupId) -> Error {

@@ -26,7 +26,7 @@ mod rewrap;
 
 pub use self::config::Encryption;
 pub use self::covered::{Covered, Opened, UnderCover};
-pub use self::key::{FileKey, Key};
+pub use self::key::{FileKey, Key, KeyText};
 pub use self::keyring::Keyring;
 pub use self::keyring::new_identity;
 pub use self::keys::Keys;

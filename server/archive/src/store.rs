@@ -128,6 +128,11 @@ impl Store {
         format!("repository \"{}\" ({})", self.name, self.url)
     }
 
+    /// What comes before a place in the repository where others look for it: nothing in a folder, where they are to be.
+    pub fn prefix(&self) -> String {
+        if self.is_bucket() { format!("{}/", self.url.trim_end_matches('/')) } else { String::new() }
+    }
+
     pub fn error(&self, action: &str, path: &Path, error: object_store::Error) -> Error {
         store_error(action, path, &self.place(), error)
     }

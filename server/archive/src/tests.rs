@@ -7,6 +7,7 @@ mod counting_store;
 mod damage;
 mod encryption;
 mod faulty_store;
+mod inheriting;
 mod listing;
 mod marker;
 mod other_formats;

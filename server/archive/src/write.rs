@@ -4,6 +4,7 @@ mod backup;
 mod collection;
 mod destination;
 mod file;
+mod inheriting;
 mod open_file;
 mod upload;
 
@@ -11,4 +12,5 @@ pub use backup::BackupWriter;
 pub use collection::CollectionWriter;
 pub use destination::Limits;
 pub use file::FileWriter;
+pub use inheriting::Inheriting;
 pub use open_file::Written;

@@ -70,6 +70,11 @@ impl Digest {
         Self { objects: 1, properties: sum(0), references: sum(1), vectors: sum(2) }
     }
 
+    /// Whether any of the objects has a vector.
+    pub fn has_vectors(&self) -> bool {
+        self.vectors != HashSum::default()
+    }
+
     /// As if the objects had no references.
     pub fn without_references(self) -> Self {
         Self { references: HashSum::default(), ..self }

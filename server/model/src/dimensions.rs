@@ -1,7 +1,7 @@
 //! The dimensions of vectors: one for each vector space of a collection, or of each of its tenants. Where there are several
 //! an index cannot hold them all, so whoever restores them should know before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -58,6 +58,26 @@ impl Dimensions {
             let mine = self.0.entry(key).or_default();
             counts.into_iter().for_each(|(dimension, seen)| count(mine, dimension, seen));
         }
+    }
+
+    /// As if there were another vector of this dimension in a space; none, if it is 0.
+    pub fn assume(&mut self, space: &str, dimension: u64) {
+        if dimension > 0 {
+            let counts = self.0.entry((String::new(), space.to_owned())).or_default();
+            counts.entry(dimension).or_insert(Seen { objects: 1, sample: Uuid::nil() });
+        }
+    }
+
+    /// The one dimension of each of these spaces, by its name, 0 if there are no vectors; those with several are left out.
+    pub fn of_spaces(&self, spaces: &[VectorSpace]) -> BTreeMap<String, u64> {
+        let names = spaces.iter().map(|space| space.name.clone().unwrap_or_default());
+        let of = |name: &String| {
+            let counts =
+                self.0.iter().filter(|((_, vector), _)| vector == name).flat_map(|(_, counts)| counts.keys());
+            let all: BTreeSet<_> = counts.copied().collect();
+            (all.len() <= 1).then(|| all.first().copied().unwrap_or_default())
+        };
+        names.filter_map(|name| Some((name.clone(), of(&name)?))).collect()
     }
 
     /// Those of spaces with more than one dimension, the rarest of a space first; usually none at all.

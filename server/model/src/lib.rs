@@ -29,7 +29,7 @@ pub use names::{is_collection_name, is_property_name, is_tenant_name, is_vector_
 pub use nearest::{nearest, nearest_or};
 pub use range::UuidRange;
 pub use reference::{Beacon, References, parse_references, rename_references};
-pub use remark::{Names, Reason, Remark, RemarkKind, gaps};
+pub use remark::{Names, Reason, Remark, RemarkKind, WhyFull, gaps};
 pub use rest_object::{Fields, RestObject};
 pub use selection::{Selection, is_pattern};
 pub use tenant::{LeftOut, Tenant, TenantStatus};

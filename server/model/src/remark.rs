@@ -4,8 +4,10 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 mod reason;
+mod why_full;
 
 pub use reason::{Names, Reason};
+pub use why_full::WhyFull;
 
 /// One thing to know of a backup as a whole, or of one of its collections.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -96,6 +98,7 @@ mod tests {
             Reason::ValueMisread { object, property: String::new(), loss: "lost".to_owned() },
             Reason::Told { text: "as it was".to_owned() },
             Reason::ReadAtOne,
+            Reason::ReadInFull { why: WhyFull::NotInBackup { backup: "b".to_owned() } },
             Reason::ReadInAttempts { attempts: 3 },
             Reason::AccessUnseen { permission: "it has no read_roles".to_owned() },
         ];

@@ -1,14 +1,17 @@
 //! Backup: plan, read, check, commit.
 //!
 //! `subject` decides what is read, and what of it is known not to be whole; `copying` reads it, `settle` makes sure afterwards
-//! that all of it is there, `meanwhile` finds out what came and went, `access` reads who may do what. The backup exists from the
+//! that all of it is there, `meanwhile` finds out what came and went, `access` reads who may do what. `parents` are backups that it
+//! is compared with, so that only what has changed is read; `inheriting` takes over the rest. The backup exists from the
 //! moment its manifest is created, which is the last write.
 
 mod access;
 mod copying;
 mod coverage;
 mod decided;
+mod inheriting;
 mod meanwhile;
+mod parents;
 mod settle;
 mod subject;
 mod tenants;
@@ -33,6 +36,8 @@ use super::{
 };
 use copying::{Copied, Copying};
 use decided::Decided;
+use parents::Parents;
+pub use parents::{PARENTS, ParentChoice};
 use subject::{Selected, Subject};
 pub use waking::{WAVE, Woken, while_awake};
 
@@ -93,7 +98,9 @@ pub async fn run(
             break (selected, gone, locks);
         }
     };
-    let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected)).await?;
+    let names = selected.schemas.keys().map(String::as_str);
+    let parents = job.or_stop(Parents::find(job, cluster, repository, request, names)).await?;
+    let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected, &parents)).await?;
     gone.extend(dropped);
     if request.dry_run {
         let collections: Vec<_> = subjects.iter().map(|subject| subject.planned(request)).collect();
@@ -102,7 +109,7 @@ pub async fn run(
     }
     let decided = match earlier {
         Some(earlier) => earlier,
-        None => Decided::now(&selected, &subjects),
+        None => Decided::now(&selected, &subjects, job.or_stop(cluster.settled_before()).await?),
     };
     decided.refuse_changes(&subjects)?;
     decided.write(job).await?;
@@ -117,6 +124,7 @@ pub async fn run(
         writer,
         request: request.clone(),
         permissions: selected.permissions.clone(),
+        parents,
         decided,
         waking: tokio::sync::Mutex::default(),
     });
@@ -191,6 +199,7 @@ async fn copy(
         weaviate_version: job.or_stop(cluster.connect()).await?.version_text.clone(),
         cluster: ClusterIdentity { name: cluster.name().to_owned(), address: cluster.rest_url().to_owned() },
         start_time: copying.decided.start_time,
+        settled_before: copying.decided.settled_before,
         end_time: Utc::now(),
         options: request.options(),
         access,

@@ -163,7 +163,7 @@ impl Comparison<'_> {
         // A backup without vectors says nothing of them.
         let vectors = !self.source.spaces().is_empty();
         let reader = Arc::new(ObjectReader::open(self.cluster, &self.live, vectors).await?);
-        Ok(FromWeaviate::new(self.cluster, &self.live, &reader, true, &self.counters))
+        Ok(FromWeaviate::new(self.cluster, &self.live, &reader, true, &self.counters, None))
     }
 
     /// The tenants that could not be read any more. What was read and is not shown as it is stored is told.

@@ -6,7 +6,7 @@
 //! [`Record`]. Records are written down, so that what is left of tasks is what no record tells of, whoever goes on with them.
 //!
 //! ```text
-//! backup                  FromWeaviate → IntoArchive
+//! backup                  FromWeaviate → IntoArchive, comparing with a backup before it if it has a parent
 //! restore                 FromArchive  → IntoWeaviate
 //! verify against a cluster, and the check after a restore
 //!                         FromWeaviate → IntoDigest
@@ -14,6 +14,7 @@
 //! ```
 
 mod budget;
+mod changes;
 mod done;
 mod ends;
 mod from_archive;
@@ -31,6 +32,7 @@ mod task;
 mod tests;
 
 pub use budget::Budget;
+pub use changes::{Base, Changes, Look};
 pub use done::Done;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};

@@ -99,6 +99,7 @@ async fn write(
     fed?;
     sorted.map_err(|panic| Error::internal("sorting lines broke off").caused_by(panic))??;
     let summary = CommitSummary {
+        settled_before: None,
         kind: BackupKind::Full,
         weaviate_version,
         cluster: ClusterIdentity::default(),
@@ -132,7 +133,7 @@ async fn write_collection(
     }
     shelf.seal(Uuid::max()).await?;
     let Shelf { target, files, content, .. } = shelf;
-    target.finish(files, content, tenants, Vec::new()).await
+    target.finish(files, None, content, tenants, Vec::new()).await
 }
 
 /// The data files that were written, and the one that is being written.

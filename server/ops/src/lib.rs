@@ -36,6 +36,7 @@ mod status;
 mod stock;
 mod verify;
 
+pub use backup::{PARENTS, ParentChoice};
 pub use backup_first::FIRST_BACKUP;
 pub use check::{CheckLine, CheckOutcome, check};
 pub use context::{Access, CollectionLocks, Context, LockGuard, Stop};

@@ -11,7 +11,7 @@ use selvedge_model::Selection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Reshape, Tenancy};
+use crate::{ParentChoice, Reshape, Tenancy};
 
 /// An operation, and the places it is for. Equal requests ask for the same. Its text says what it does, such as "back up
 /// Article and Author".
@@ -99,6 +99,12 @@ pub struct BackupRequest {
     pub without_vectors: bool,
     pub format: DataFormat,
     pub inactive_tenants: InactiveTenants,
+    /// Only what has changed since a backup is read; None for everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentChoice>,
+    /// What has changed is found out by what objects hold, and not by their times.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub check_all: bool,
     /// For people, and for what is to be kept.
     pub tags: Vec<String>,
     pub dry_run: bool,

@@ -16,7 +16,7 @@ mod retention;
 mod settings;
 mod status;
 
-pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, wanted};
+pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, removed, wanted};
 pub use check::checked;
 pub use collection::collections;
 pub use contents::{collection_of_backup, files_of_backup, tenants_of_backup};

@@ -4,8 +4,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{BackupId, FileInfo, Repository, Uncommitted};
-use selvedge_model::error::{Kind, Result};
+use selvedge_archive::{BackupId, FileInfo, Removed, Repository, Uncommitted};
+use selvedge_model::error::{Kind, Result, counted, listed};
 use selvedge_ops::{leftovers, spent_leftovers};
 use uuid::Uuid;
 
@@ -109,7 +109,8 @@ impl Registry {
     /// Ids that are taken, and no backups.
     pub async fn incomplete(&self, repository: &Repository) -> Result<Vec<Incomplete>> {
         let mut found = Vec::new();
-        for Uncommitted { id, claim, files } in repository.uncommitted().await? {
+        let uncommitted = repository.uncommitted().await?;
+        for Uncommitted { id, claim, files, .. } in uncommitted.into_iter().filter(|one| !one.is_deleted) {
             let (job_id, claimed) = claim.map_or((String::new(), None), |(job, time)| (job, Some(time)));
             let state = match self.owner(repository, &job_id).await? {
                 Owner::Runs | Owner::Unreadable => IncompleteState::Running,
@@ -136,6 +137,7 @@ impl Registry {
     pub async fn prune(&self, repository: &Repository, dry_run: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         self.prune_backups(repository, dry_run, &mut pruned).await?;
+        self.prune_deleted(repository, dry_run, &mut pruned).await?;
         self.prune_records(repository, dry_run, &mut pruned).await?;
         self.prune_holds(repository, dry_run, &mut pruned).await?;
         self.prune_journals(repository, dry_run, &mut pruned).await?;
@@ -156,10 +158,10 @@ impl Registry {
                 }
                 IncompleteState::Garbage => {
                     if !dry_run {
-                        match repository.remove_uncommitted(&id).await {
+                        match repository.remove_remains(&id).await {
                             // Its job was about to commit it when it was looked at.
                             Err(error) if error.kind() == Kind::BackupExists => continue,
-                            removed => removed?,
+                            removed => drop(removed?),
                         }
                     }
                     let why = format!("of a backup that job {job_id} has not made and will not");
@@ -173,6 +175,30 @@ impl Registry {
                 }
             };
             pruned.kept.push(why);
+        }
+        Ok(())
+    }
+
+    /// What is left of deleted backups and nobody needs any more: usually it went with the last backup that did.
+    async fn prune_deleted(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
+        let uncommitted = repository.uncommitted().await?;
+        for Uncommitted { id, .. } in uncommitted.into_iter().filter(|one| one.is_deleted) {
+            let removed = match dry_run {
+                true => repository.look_at_remains(&id).await?,
+                false => repository.remove_remains(&id).await?,
+            };
+            let Removed { files, bytes, kept_files, needed_by, .. } = removed;
+            if kept_files > 0 {
+                let heirs: Vec<_> = needed_by.iter().map(BackupId::as_str).collect();
+                pruned.kept.push(format!(
+                    "{} of backup {id}, which was deleted, are needed by {}",
+                    counted(kept_files, "data file"),
+                    listed(&heirs)
+                ));
+            } else {
+                let why = "of a backup that was deleted, and needed by none any more".to_owned();
+                pruned.leftovers.push(PrunedLeftover { path: format!("backups/{id}"), why, files, bytes });
+            }
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_archive::{BackupId, Manifest, Opened, Repository};
+use selvedge_archive::{BackupId, Manifest, Opened, Removed, Repository};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::FIRST_BACKUP;
+use selvedge_ops::{FIRST_BACKUP, PARENTS};
 
 use super::Registry;
 use super::journal::Written;
@@ -44,9 +44,12 @@ impl Registry {
                 self.settle(repository, &written);
                 continue;
             };
-            // What it reads or makes, and what it has made of what it is to destroy.
+            // What it reads or makes, what it has made of what it is to destroy, and what it compares with.
             let first = repository.job(&id).read_whole::<BackupId>(FIRST_BACKUP).await?;
-            uses.extend(written.job.backup.into_iter().chain(first).map(|backup| (backup, why.clone())));
+            let parents = repository.job(&id).read_whole::<BTreeMap<String, BackupId>>(PARENTS).await?;
+            let parents = parents.into_iter().flat_map(BTreeMap::into_values);
+            let all = written.job.backup.into_iter().chain(first).chain(parents);
+            uses.extend(all.map(|backup| (backup, why.clone())));
         }
         // Those that are not written down, such as dry runs.
         for job in self.active_jobs() {
@@ -61,7 +64,7 @@ impl Registry {
     }
 
     /// Removes a backup, unless it is held or a job needs it: then it says so.
-    pub async fn remove_backup(&self, repository: &Repository, id: &BackupId) -> Result<(u64, u64)> {
+    pub async fn remove_backup(&self, repository: &Repository, id: &BackupId) -> Result<Removed> {
         repository.find(id).await?;
         self.refuse_needed(repository, id).await?;
         let doomed = repository.doom(id).await?;

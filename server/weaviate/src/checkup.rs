@@ -10,10 +10,26 @@ use super::read::MAX_PAGE_OBJECTS;
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Result};
 
+/// So far an object's time may be from the clock that Weaviate shows: another node may have written it.
+const CLOCKS: TimeDelta = TimeDelta::seconds(2);
+/// Where something in front of Weaviate takes the time away.
+const NO_CLOCK: TimeDelta = TimeDelta::seconds(120);
+
 impl Cluster {
     /// The same cluster, of which nothing is known yet.
     pub fn anew(&self) -> Self {
         Self { server: Default::default(), single: Default::default(), ..self.clone() }
+    }
+
+    /// Whatever bears an earlier time, by Weaviate's clock, was written before now; and nothing that is written from now on does.
+    pub async fn settled_before(&self) -> Result<DateTime<Utc>> {
+        let told = self.retrying(|| self.rest.date("read Weaviate's clock", "/v1/.well-known/live")).await?;
+        let told = told.and_then(|date| DateTime::parse_from_rfc2822(&date).ok());
+        Ok(match told {
+            // It has no parts of a second.
+            Some(told) => told.with_timezone(&Utc) - CLOCKS,
+            None => Utc::now() - NO_CLOCK,
+        })
     }
 
     /// By how much Weaviate's clock is ahead of ours, to a second or two. None if it does not say.

@@ -60,7 +60,7 @@ pub use bearer::{ClientCredentials, Credentials};
 pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;
-pub use read::{Fetched, ObjectReader, Page, RangeReader};
+pub use read::{Fetched, IdReader, ObjectReader, Page, RangeReader};
 pub use retry::RetryObserver;
 pub use schema_diff::{Difference, compare_schemas};
 use selvedge_model::error::{Error, Kind, Result};

@@ -19,6 +19,7 @@ use super::misread::{Misreading, Traps};
 use super::version::Feature;
 use super::wire::Malformed;
 use super::{Cluster, Version};
+pub use by_id::IdReader;
 pub use range::{Fetched, MAX_PAGE_OBJECTS, RangeReader};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, VectorSpace};
@@ -94,6 +95,14 @@ impl ObjectReader {
             usual_objects: AtomicU32::new(0),
             collection: collection.clone(),
         })
+    }
+
+    /// One that reads ids and times only: of what it reads besides, nothing is to be believed.
+    pub async fn open_keys(cluster: &Cluster, collection: &Collection) -> Result<Self> {
+        let reader = Self::open(cluster, collection, false).await?;
+        // A search leaves out those that have expired.
+        let source = if collection.hides_expired_objects() { Source::Rest } else { Source::Grpc };
+        Ok(Self { source, template: grpc::template_of_keys(collection), ..reader })
     }
 
     /// The vector spaces that its batches have columns for.

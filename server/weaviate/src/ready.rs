@@ -69,6 +69,15 @@ impl Cluster {
         .await
     }
 
+    /// Waits until Weaviate is whole. What it denies right after that can be believed.
+    pub(super) async fn await_whole(&self) -> Result<()> {
+        self.retrying(async || match self.was_whole_within(SHORTEST_RESTART) {
+            true => Ok(()),
+            false => self.check_whole().await,
+        })
+        .await
+    }
+
     /// What is said to be missing may be there as soon as Weaviate has started.
     pub(super) async fn unless_starting(&self, error: Error) -> Error {
         if !matches!(error.kind(), Kind::CollectionNotFound | Kind::TenantNotFound) {

@@ -84,6 +84,15 @@ fn render(shown: &Shown, room: Option<usize>) -> String {
             format::quantity(collection.files, "file"),
         ),
     ];
+    if let Some(inherited) = &collection.inheritance {
+        heads.push(format!(
+            "parent      {}: {} in {} in common, {} of them hidden",
+            inherited.parent,
+            format::quantity(inherited.objects, "object"),
+            format::quantity(inherited.files, "file"),
+            format::quantity(inherited.hidden_rows, "row"),
+        ));
+    }
     if !collection.content_digest.is_empty() {
         heads.push(format!("digest      {}", collection.content_digest));
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::columns::Columns;
 use super::data_format::DataFormat;
@@ -13,6 +16,21 @@ use super::rows::{Rows, Select};
 use crate::data_file::RowGroup;
 use crate::sealing::FileKey;
 use selvedge_model::{Batch, Digester};
+
+/// Which rows of a row group are wanted.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// None for those of all tenants.
+    pub tenants: Option<&'a BTreeSet<String>>,
+    /// Those that are not hidden, counted from the first of the row group. None if none is; of Parquet only.
+    pub shown: Option<Vec<Range<usize>>>,
+}
+
+impl Wanted<'_> {
+    pub fn takes(&self, tenant: &str) -> bool {
+        self.tenants.is_none_or(|tenants| tenants.contains(tenant))
+    }
+}
 
 /// How bytes become rows.
 pub trait Decode: fmt::Debug + Send + Sync {
@@ -27,8 +45,14 @@ pub trait Decode: fmt::Debug + Send + Sync {
         group: &RowGroup,
         pieces: Pieces,
         select: Select,
-        wanted: Option<&BTreeSet<String>>,
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Rows>, String>;
+
+    /// The first and the last id of the row group at `index`, if the file tells.
+    fn ids(&self, index: usize) -> Option<(Uuid, Uuid)> {
+        let _ = index;
+        None
+    }
 
     /// About how many bytes of memory it takes to read what is selected of the row group at `index`.
     fn weight(&self, index: usize, group: &RowGroup, select: Select) -> u64;
@@ -80,7 +104,7 @@ impl Decoder {
         index: usize,
         group: &RowGroup,
         pieces: Pieces,
-        wanted: Option<&BTreeSet<String>>,
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Rows>, String> {
         let select = self.needed(group);
         let mut decoded = self.form.decode(index, group, pieces, select, wanted)?;
@@ -98,20 +122,26 @@ impl Decoder {
         if is_computed { Select::All } else { self.select }
     }
 
+    /// As [`Decode::ids`].
+    pub fn ids(&self, index: usize) -> Option<(Uuid, Uuid)> {
+        self.form.ids(index)
+    }
+
     /// As [`Decode::weight`].
     pub fn weight(&self, index: usize, group: &RowGroup) -> u64 {
         self.form.weight(index, group, self.needed(group))
     }
 }
 
-/// Leaves only the ids and the digests, as if these had been read.
+/// Leaves only the ids, the times and the digests, as if these had been read.
 fn compute_digests(digester: &Digester, rows: &mut Rows) -> Result<(), String> {
     let mut digests = Vec::with_capacity(rows.batch.len());
     digester
         .each(rows.tenant.as_deref(), &rows.batch, |_, _, digest| digests.push(digest))
         .map_err(|unfit| format!("it does not fit the schema: {}", unfit.0))?;
-    let ids = std::mem::take(&mut rows.batch.ids);
-    rows.batch = Batch { ids, ..Batch::new(&[], false) };
+    let Batch { ids, creation_times, update_times, .. } =
+        std::mem::replace(&mut rows.batch, Batch::new(&[], false));
+    rows.batch = Batch { ids, creation_times, update_times, ..Batch::new(&[], false) };
     rows.digests = digests;
     Ok(())
 }

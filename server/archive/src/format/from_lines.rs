@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::columns::Columns;
 use super::data_format::DataFormat;
-use super::decode::Decode;
+use super::decode::{Decode, Wanted};
 use super::foreign;
 use super::pieces::Pieces;
 use super::rows::{Rows, Select};
@@ -120,8 +120,11 @@ impl Decode for FromLines {
         group: &RowGroup,
         pieces: Pieces,
         select: Select,
-        wanted: Option<&BTreeSet<String>>,
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Rows>, String> {
+        let Wanted { tenants: wanted, shown: None } = *wanted else {
+            return Err("rows of lines are never hidden".to_owned());
+        };
         let mut bytes = pieces.get(group.offset, group.bytes).ok_or("it is not there")?;
         if let Some(key) = &self.key {
             let opened = key.open_part(index, &bytes).ok_or("it is not what was sealed")?;

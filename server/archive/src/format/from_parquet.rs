@@ -1,19 +1,21 @@
 //! Parquet into rows.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::encryption::decrypt::FileDecryptionProperties;
+use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::statistics::Statistics;
+use uuid::Uuid;
 
-use super::columns::Columns;
-use super::decode::Decode;
+use super::columns::{self, Columns};
+use super::decode::{Decode, Wanted};
 use super::pieces::Pieces;
 use super::rows::{self, Rows, Select};
 use crate::data_file::RowGroup;
@@ -27,11 +29,7 @@ pub struct FromParquet {
 
 impl FromParquet {
     pub fn new(columns: Arc<Columns>, footer: &Pieces, key: Option<&FileKey>) -> Result<Self, ParquetError> {
-        let decryption = key.map(|key| {
-            // What it is bound to is in the file, and nothing else is taken for it.
-            let properties = FileDecryptionProperties::builder(key.bytes().to_vec());
-            properties.with_aad_prefix(key.path().as_bytes().to_vec()).build()
-        });
+        let decryption = key.map(FileKey::decryption);
         let metadata = ParquetMetaDataReader::new()
             .with_decryption_properties(decryption.transpose()?)
             .parse_and_finish(footer)?;
@@ -45,12 +43,18 @@ impl FromParquet {
         group: &RowGroup,
         pieces: Pieces,
         select: Select,
+        shown: Option<&Vec<Range<usize>>>,
     ) -> Result<Vec<RecordBatch>, String> {
-        let rows = usize::try_from(group.rows).map_err(|error| error.to_string())?;
+        let all = usize::try_from(group.rows).map_err(|error| error.to_string())?;
+        let rows = shown.map_or(all, |shown| shown.iter().map(Range::len).sum());
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, self.metadata.clone());
         if let Some(columns) = select.columns() {
             let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
             builder = builder.with_projection(mask);
+        }
+        if let Some(shown) = shown {
+            let ranges = shown.iter().cloned();
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(ranges, all));
         }
         let records = builder
             .with_row_groups(vec![index])
@@ -79,14 +83,23 @@ impl Decode for FromParquet {
         group: &RowGroup,
         pieces: Pieces,
         select: Select,
-        wanted: Option<&BTreeSet<String>>,
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Rows>, String> {
-        let is_wanted = |tenant: &str| wanted.is_none_or(|wanted| wanted.contains(tenant));
         let mut decoded = Vec::new();
-        for record in self.records(index, group, pieces, select)? {
-            decoded.extend(rows::by_tenant(&self.columns, record, select, is_wanted)?);
+        for record in self.records(index, group, pieces, select, wanted.shown.as_ref())? {
+            let takes = |tenant: &str| wanted.takes(tenant);
+            decoded.extend(rows::by_tenant(&self.columns, record, select, takes)?);
         }
         Ok(decoded)
+    }
+
+    /// By the statistics of its column.
+    fn ids(&self, index: usize) -> Option<(Uuid, Uuid)> {
+        let group = self.metadata.metadata().row_group(index);
+        let column = group.columns().iter().find(|column| column.column_path().string() == columns::ID)?;
+        let Statistics::ByteArray(ids) = column.statistics()? else { return None };
+        let id = |text: &ByteArray| Uuid::try_parse_ascii(text.data()).ok();
+        Some((id(ids.min_opt()?)?, id(ids.max_opt()?)?))
     }
 
     /// The bytes of the columns that are needed, as they are in the file or as they are decoded, whichever are more.

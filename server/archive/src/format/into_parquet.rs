@@ -7,7 +7,6 @@ use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::encryption::encrypt::FileEncryptionProperties;
 
 use super::arrays::{cannot_encode, to_record};
 use super::columns::{Columns, REFERENCES, section_of};
@@ -31,13 +30,7 @@ impl IntoParquet {
     pub fn new(columns: Arc<Columns>, key: Option<&FileKey>) -> Result<Self> {
         let mut properties = columns.parquet.clone();
         if let Some(key) = key {
-            // The footer too, which has names and statistics.
-            let encryption = FileEncryptionProperties::builder(key.bytes().to_vec())
-                .with_aad_prefix(key.path().as_bytes().to_vec())
-                // Other tools cannot guess it.
-                .with_aad_prefix_storage(true)
-                .build()
-                .map_err(cannot_encode)?;
+            let encryption = key.encryption().map_err(cannot_encode)?;
             properties = properties.into_builder().with_file_encryption_properties(encryption).build();
         }
         let options = ArrowWriterOptions::new()

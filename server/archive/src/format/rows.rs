@@ -19,7 +19,7 @@ pub enum Select {
     Texts,
     /// Ids, tenants and references.
     References,
-    /// Ids, tenants and content hashes. Files of format 1 have none: everything is fetched, and they are computed.
+    /// Ids, tenants, times and content hashes. Files of format 1 have no hashes: everything is fetched, and they are computed.
     Hashes,
 }
 
@@ -32,6 +32,9 @@ const TEXTS: &[&str] = &[
     columns::REFERENCES,
 ];
 
+const KEYS: &[&str] =
+    &[columns::ID, columns::TENANT, columns::CREATION_TIME, columns::UPDATE_TIME, columns::HASHES];
+
 impl Select {
     /// None for all.
     pub(super) fn columns(self) -> Option<&'static [&'static str]> {
@@ -39,7 +42,7 @@ impl Select {
             Self::All => None,
             Self::Texts => Some(TEXTS),
             Self::References => Some(&[columns::ID, columns::TENANT, columns::REFERENCES]),
-            Self::Hashes => Some(&[columns::ID, columns::TENANT, columns::HASHES]),
+            Self::Hashes => Some(KEYS),
         }
     }
 
@@ -63,7 +66,7 @@ pub struct Rows {
     pub tenant: Option<String>,
     /// Columns that were not selected are of no use: empty, but in JSON Lines.
     pub batch: Batch,
-    /// One for each object, as the file has them: with [`Select::Hashes`], which leaves nothing but the ids in the batch,
+    /// One for each object, as the file has them: with [`Select::Hashes`], which leaves nothing but the ids and the times in the batch,
     /// and with [`Select::All`], where they can be compared with what the batch hashes to. Empty otherwise, and with
     /// [`Select::All`] of JSON Lines and of format 1, which have none.
     pub digests: Vec<Digest>,
@@ -118,9 +121,11 @@ fn to_batch(columns: &Columns, record: RecordBatch, select: Select) -> Result<Ba
     if columns.references && select != Select::Hashes {
         batch.references = Some(texts(&record, columns::REFERENCES, "")?);
     }
-    if matches!(select, Select::All | Select::Texts) {
+    if select != Select::References {
         batch.creation_times = times(&record, columns::CREATION_TIME)?;
         batch.update_times = times(&record, columns::UPDATE_TIME)?;
+    }
+    if matches!(select, Select::All | Select::Texts) {
         batch.properties = texts(&record, columns::PROPERTIES, "{}")?;
     }
     if select == Select::All {

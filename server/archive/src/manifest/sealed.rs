@@ -1,5 +1,7 @@
 //! The `backup.json` of an encrypted backup: in the open is what it takes to list it and to know when it may go.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -26,6 +28,9 @@ pub struct ManifestCover {
     /// Size of all data files.
     pub bytes: u64,
     pub series: Checksum,
+    /// The backups that it has data files of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub inherits: BTreeSet<BackupId>,
 }
 
 /// `backup.json`, but for its hash.
@@ -50,6 +55,7 @@ impl Covered for Manifest {
             end_time: self.end_time,
             bytes: self.bytes(),
             series: self.series(),
+            inherits: self.inherits(),
         }
     }
 }
@@ -59,6 +65,14 @@ impl Opened<Manifest> {
         match self {
             Self::Whole(manifest) => &manifest.id,
             Self::Cover(cover) => &cover.id,
+        }
+    }
+
+    /// The backups that it has data files of.
+    pub fn inherits(&self) -> BTreeSet<BackupId> {
+        match self {
+            Self::Whole(manifest) => manifest.inherits(),
+            Self::Cover(cover) => cover.inherits.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::path::Path;
 use serde::de::DeserializeOwned;
 
@@ -35,6 +36,10 @@ impl BackupReader {
 
     pub fn is_sealed(&self) -> bool {
         self.seal.is_some()
+    }
+
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// The folder of one of its collections.
@@ -75,9 +80,7 @@ impl BackupReader {
         };
         let schema: SchemaJson = self.read_json(summary, layout::SCHEMA).await?;
         let files: FilesJson = self.read_json(summary, layout::FILES).await?;
-        if !files.inherited.is_empty() {
-            return Err(self.shared());
-        }
+        let (shared, inherited) = self.inherited(summary, files.inherited).await?;
         let tenants = match summary.multi_tenant {
             true => Some(self.read_json::<TenantsJson>(summary, layout::TENANTS).await?.tenants),
             false => None,
@@ -93,13 +96,25 @@ impl BackupReader {
             seal: self.seal.clone(),
             collection,
             aliases: schema.aliases,
-            files: files.files,
+            files: [files.files, shared].concat(),
+            inherited,
+            dimensions: files.dimensions,
             buckets: files.buckets.filter(Buckets::is_whole),
             mixed_dimensions: files.mixed_dimensions,
             tenants,
             columns,
             edited: BTreeSet::new(),
         }))
+    }
+
+    /// Where the data files are that it has in common with backups before it, of whatever collection.
+    pub(crate) async fn inherited_paths(&self) -> Result<Vec<Path>> {
+        let mut paths = Vec::new();
+        for summary in self.manifest.collections.iter().filter(|summary| summary.inheritance.is_some()) {
+            let files: FilesJson = self.read_json(summary, layout::FILES).await?;
+            paths.extend(files.inherited.into_iter().map(|file| Path::from(file.path)));
+        }
+        Ok(paths)
     }
 
     /// Who might do what on the cluster; None if the backup does not have it.
@@ -113,34 +128,41 @@ impl BackupReader {
         }
     }
 
-    /// Without the files of other backups that are a part of it, it would look whole and not be.
-    fn shared(&self) -> Error {
-        let Manifest { id, selvedge_version, .. } = self.manifest();
-        Error::new(
-            Kind::BackupFormatUnknown,
-            format!(
-                "backup {id} has data files in common with other backups, which this Selvedge cannot read"
-            ),
-        )
-        .hint(format!("use Selvedge {selvedge_version}, which wrote it, or a newer one"))
+    async fn read_json<T: DeserializeOwned>(&self, collection: &CollectionManifest, name: &str) -> Result<T> {
+        let path = layout::collection_file(&self.dir(&collection.name), name);
+        let bytes = self.fetch_listed(collection, name, &path).await?;
+        self.parse(&path, bytes)
     }
 
-    async fn read_json<T: DeserializeOwned>(&self, collection: &CollectionManifest, name: &str) -> Result<T> {
-        let id = &self.manifest.id;
-        let path = layout::collection_file(&self.dir(&collection.name), name);
-        let expected = collection.blake3.get(name);
-        let expected =
-            expected.ok_or_else(|| corrupt(id, format_args!("backup.json has no checksum of {path}")))?;
-        self.read_as_written(&path, *expected).await
+    /// Fetches a list of a collection, whose checksum the manifest has.
+    pub(super) async fn fetch_listed(
+        &self,
+        collection: &CollectionManifest,
+        name: &str,
+        path: &Path,
+    ) -> Result<Bytes> {
+        let expected = collection.blake3.get(name).ok_or_else(|| {
+            corrupt(&self.manifest.id, format_args!("backup.json has no checksum of {path}"))
+        })?;
+        self.fetch_as_written(path, *expected).await
     }
 
     /// Reads a file of which the manifest has the checksum.
     async fn read_as_written<T: DeserializeOwned>(&self, path: &Path, expected: Checksum) -> Result<T> {
-        let id = &self.manifest.id;
+        let bytes = self.fetch_as_written(path, expected).await?;
+        self.parse(path, bytes)
+    }
+
+    async fn fetch_as_written(&self, path: &Path, expected: Checksum) -> Result<Bytes> {
         let bytes = self.store.get(path).await?.ok_or_else(|| self.corrupt(&Damage::missing(path)))?;
-        if Checksum::of(&bytes) != expected {
-            return Err(self.corrupt(&Damage::altered(path, "backup.json")));
+        match Checksum::of(&bytes) == expected {
+            true => Ok(bytes),
+            false => Err(self.corrupt(&Damage::altered(path, "backup.json"))),
         }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &Path, bytes: Bytes) -> Result<T> {
+        let id = &self.manifest.id;
         let bytes = sealing::opened(&self.seal, path, bytes)
             .ok_or_else(|| corrupt(id, format_args!("{path} is not sealed with the key of the backup")))?;
         serde_json::from_slice(&bytes)

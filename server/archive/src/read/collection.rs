@@ -1,20 +1,24 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use object_store::path::Path;
+use roaring::RoaringBitmap;
 
 use super::damage::{Damage, DamageKind};
 use super::file::FileReader;
-use super::stored::Stored;
+use super::stored::{Inherited, Stored};
+use crate::catalog::CONCURRENCY;
 use crate::data_file::{DataFile, TenantRecord};
 use crate::format::{Columns, Select};
 use selvedge_model::error::{Error, Result};
-use selvedge_model::{Buckets, Collection, Digester, DimensionCount, VectorSpace};
+use selvedge_model::{Buckets, Collection, Digest, Digester, DimensionCount, VectorSpace};
 
 /// A collection of a backup. Clones share it.
 #[derive(Debug, Clone)]
 pub struct CollectionReader {
-    pub(super) stored: Arc<Stored>,
+    pub(crate) stored: Arc<Stored>,
 }
 
 impl CollectionReader {
@@ -42,6 +46,65 @@ impl CollectionReader {
     /// Vectors of a dimension that is not the only one in their space.
     pub fn mixed_dimensions(&self) -> &[DimensionCount] {
         &self.stored.mixed_dimensions
+    }
+
+    /// The dimension of each vector space whose vectors all have the same, by its name ("" for the legacy one); 0 if there are no
+    /// vectors. None if it was made before this was noted.
+    pub fn dimensions(&self) -> Option<&BTreeMap<String, u64>> {
+        self.stored.dimensions.as_ref()
+    }
+
+    /// Whether its objects can be compared with others, and its files be taken over, without reading all of them.
+    pub fn can_be_inherited(&self) -> bool {
+        let is_known =
+            |file: &DataFile| file.digest.is_some() && file.row_groups.iter().all(|group| group.is_divided());
+        self.buckets().is_some() && self.dimensions().is_some() && self.files().iter().all(is_known)
+    }
+
+    /// The first of its data files that is not there as long as it was.
+    pub async fn missing_file(&self) -> Result<Option<Damage>> {
+        // Each owns what it needs, so that looks need not borrow from each other's surroundings.
+        let look = |file: &DataFile| {
+            let (stored, path, bytes) = (Arc::clone(&self.stored), self.stored.path(file), file.bytes);
+            async move {
+                let size = stored.store.head(&path).await?.map(|meta| meta.size);
+                Ok((size != Some(bytes)).then(|| Damage::misfit(&path, bytes, size)))
+            }
+        };
+        let looks: Vec<_> = self.files().iter().map(look).collect();
+        let mut looks = stream::iter(looks).buffered(CONCURRENCY);
+        while let Some(look) = looks.next().await {
+            if let Some(damage) = look? {
+                return Ok(Some(damage));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The collection as it is without some rows: by the place of their file, their places in it, their digest, and how many of them
+    /// have no vector.
+    pub fn without(&self, rows: impl IntoIterator<Item = (usize, (Vec<u32>, Digest, u64))>) -> Result<Self> {
+        let mut stored = Stored::clone(&self.stored);
+        for (at, (places, gone, without_vector)) in rows {
+            let (path, key) = (self.path(&self.files()[at]), self.stored.key(&self.files()[at]));
+            let file = &mut stored.files[at];
+            let all = stored.inherited.entry(file.name.clone());
+            let all = all.or_insert_with(|| Inherited { path, key, hidden: RoaringBitmap::new() });
+            all.hidden.extend(places);
+            let digest = file.digest.as_mut();
+            let digest = digest.ok_or_else(|| Error::internal("a file without a digest is to lose rows"))?;
+            *digest -= gone;
+            if all.hidden.len() + digest.objects != file.rows {
+                let text = format!("the hidden rows of {} are not those that are gone", all.path);
+                return Err(Error::internal(text));
+            }
+            // Of several spaces it is not known which of them had none.
+            if let [count] = file.without_vector.values_mut().collect::<Vec<_>>().as_mut_slice() {
+                **count = count.saturating_sub(without_vector);
+            }
+            file.without_vector.retain(|_, count| *count > 0);
+        }
+        Ok(Self::new(stored))
     }
 
     /// Computes the digests of its batches.
@@ -80,13 +143,8 @@ impl CollectionReader {
 
     /// Of its data files, where each is in the repository and what it is encrypted with, in hex. Empty if they are not.
     pub fn file_keys(&self) -> Vec<(&DataFile, String, String)> {
-        let Some(seal) = &self.stored.seal else { return Vec::new() };
-        let key = |file| {
-            let path = self.stored.path(file);
-            let hex = seal.file(&path).bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            (file, path.to_string(), hex)
-        };
-        self.files().iter().map(key).collect()
+        let key = |file| Some((file, self.place(file), self.stored.key(file)?.to_hex()));
+        self.files().iter().filter_map(key).collect()
     }
 
     /// Opens one of its files to read what is selected: reads and checks the footer.

@@ -1,9 +1,13 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use uuid::Uuid;
 
 use super::stored::{Part, Stored};
 use crate::data_file::{DataFile, Footer, RowGroup, TenantSpan};
-use crate::format::{DataFormat, Decoder, Pieces, Rows, Select, Writer};
+use crate::format::{DataFormat, Decoder, Pieces, Rows, Select, Wanted, Writer};
 use crate::store_error::corrupt;
 use crate::threads::off_the_async_threads;
 use selvedge_model::error::Result;
@@ -31,7 +35,7 @@ impl FileReader {
         let format =
             DataFormat::of_file(&file.name).ok_or_else(|| unreadable("is of no known format".to_owned()))?;
         let writer = if stored.edited.contains(&file.name) { Writer::Others } else { Writer::Ourselves };
-        let key = stored.seal.as_ref().map(|key| key.file(&path));
+        let key = stored.key(file);
         let decoder =
             Decoder::new(stored.columns.clone(), format, writer, select, &footer, key).map_err(unreadable)?;
         if decoder.groups().is_some_and(|groups| groups != file.row_groups.len()) {
@@ -50,6 +54,9 @@ impl FileReader {
     /// have references, as far as that is known.
     pub fn is_wanted(&self, group: usize, tenants: Option<&BTreeSet<String>>) -> bool {
         let row_group = &self.file().row_groups[group];
+        if self.shown(group).is_some_and(|shown| shown.is_empty()) {
+            return false;
+        }
         let may_refer =
             self.stored.columns.references && (row_group.references > 0 || !row_group.counts_references());
         if self.decoder.select() == Select::References && !may_refer {
@@ -58,6 +65,12 @@ impl FileReader {
         let is_of =
             |tenants: &BTreeSet<String>| self.spans(group).iter().any(|span| tenants.contains(&span.tenant));
         tenants.is_none_or(is_of)
+    }
+
+    /// Whether a row group holds rows of a tenant; without multi-tenancy, any.
+    pub(super) fn has_tenant(&self, group: usize, tenant: Option<&str>) -> bool {
+        let is_of = |tenant: &str| self.spans(group).iter().any(|span| span.tenant == tenant);
+        self.shown(group).is_none_or(|shown| !shown.is_empty()) && tenant.is_none_or(is_of)
     }
 
     /// Fetches what is selected of a row group, checks its bytes, and only then decodes them. By tenant, in the order of the
@@ -72,7 +85,8 @@ impl FileReader {
         let reader = self.clone();
         off_the_async_threads(move || {
             let row_group = &reader.file().row_groups[group];
-            reader.decoder.decode(group, row_group, pieces, wanted.as_ref()).map_err(|why| {
+            let wanted = Wanted { tenants: wanted.as_ref(), shown: reader.shown(group) };
+            reader.decoder.decode(group, row_group, pieces, &wanted).map_err(|why| {
                 let path = reader.stored.path(reader.file());
                 corrupt(&reader.stored.id, format_args!("row group {group} of {path} cannot be read: {why}"))
             })
@@ -80,15 +94,49 @@ impl FileReader {
         .await
     }
 
-    fn file(&self) -> &DataFile {
+    pub(super) fn file(&self) -> &DataFile {
         &self.stored.files[self.index]
+    }
+
+    /// The places of the rows of a row group in the file.
+    fn places(&self, group: usize) -> Range<u64> {
+        let row_groups = &self.file().row_groups;
+        let first: u64 = row_groups[..group].iter().map(|group| group.rows).sum();
+        first..first + row_groups[group].rows
+    }
+
+    /// The places of those rows of a row group that are objects of the backup, in the order of the file.
+    pub(super) fn places_shown(&self, group: usize) -> impl Iterator<Item = u64> {
+        let hidden = self.stored.hidden(self.file());
+        self.places(group).filter(move |place| !is_hidden(hidden, *place))
+    }
+
+    /// Which rows of a row group are objects of the backup, counted from its first; None if all are.
+    fn shown(&self, group: usize) -> Option<Vec<Range<usize>>> {
+        let hidden = self.stored.hidden(self.file());
+        let places = self.places(group);
+        if !places.clone().any(|place| is_hidden(hidden, place)) {
+            return None;
+        }
+        let mut shown: Vec<Range<usize>> = Vec::new();
+        for (row, _) in places.enumerate().filter(|(_, place)| !is_hidden(hidden, *place)) {
+            match shown.last_mut() {
+                Some(run) if run.end == row => run.end += 1,
+                _ => shown.push(row..row + 1),
+            }
+        }
+        Some(shown)
+    }
+
+    /// The first and the last id of a row group, if the file tells.
+    pub(super) fn ids(&self, group: usize) -> Option<(Uuid, Uuid)> {
+        self.decoder.ids(group)
     }
 
     /// Whose rows are in a row group.
     fn spans(&self, group: usize) -> &[TenantSpan] {
-        let DataFile { row_groups, tenants, .. } = self.file();
-        let first: u64 = row_groups[..group].iter().map(|group| group.rows).sum();
-        let end = first + row_groups[group].rows;
+        let DataFile { tenants, .. } = self.file();
+        let Range { start: first, end } = self.places(group);
         let from = tenants.partition_point(|span| span.first_row + span.rows <= first);
         let to = tenants.partition_point(|span| span.first_row < end);
         &tenants[from..to.max(from)]
@@ -106,4 +154,8 @@ impl FileReader {
                 .collect(),
         }
     }
+}
+
+fn is_hidden(hidden: Option<&RoaringBitmap>, place: u64) -> bool {
+    hidden.is_some_and(|hidden| u32::try_from(place).is_ok_and(|place| hidden.contains(place)))
 }

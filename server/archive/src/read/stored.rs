@@ -1,9 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
+use roaring::RoaringBitmap;
 
 use super::damage::Damage;
 use crate::backup_id::BackupId;
@@ -11,7 +12,7 @@ use crate::checksum::Checksum;
 use crate::data_file::{DataFile, TenantRecord};
 use crate::format::{Columns, Pieces};
 use crate::layout;
-use crate::sealing::Seal;
+use crate::sealing::{FileKey, Seal};
 use crate::store::Store;
 use crate::store_error::corrupt;
 use crate::threads::off_the_async_threads;
@@ -28,13 +29,27 @@ pub struct Stored {
     pub seal: Seal,
     pub collection: Collection,
     pub aliases: Vec<String>,
+    /// Its own and inherited ones.
     pub files: Vec<DataFile>,
+    /// Of those that are inherited, by their names.
+    pub inherited: BTreeMap<String, Inherited>,
     pub buckets: Option<Buckets>,
     pub mixed_dimensions: Vec<DimensionCount>,
+    /// As `files.json` has them.
+    pub dimensions: Option<BTreeMap<String, u64>>,
     pub tenants: Option<Vec<TenantRecord>>,
     pub columns: Arc<Columns>,
     /// The names of files that are taken as they are, though somebody has edited them.
     pub edited: BTreeSet<String>,
+}
+
+/// What is to know of a file that a backup has in common with one before it.
+#[derive(Debug, Clone)]
+pub struct Inherited {
+    pub path: Path,
+    pub key: Option<FileKey>,
+    /// The places of rows that are no objects of this backup.
+    pub hidden: RoaringBitmap,
 }
 
 /// Bytes of a data file that have a checksum of their own.
@@ -47,7 +62,23 @@ pub struct Part {
 
 impl Stored {
     pub fn path(&self, file: &DataFile) -> Path {
-        layout::data_file(&self.dir, &file.name)
+        match self.inherited.get(&file.name) {
+            Some(inherited) => inherited.path.clone(),
+            None => layout::data_file(&self.dir, &file.name),
+        }
+    }
+
+    /// What a data file is encrypted with, if it is.
+    pub fn key(&self, file: &DataFile) -> Option<FileKey> {
+        match self.inherited.get(&file.name) {
+            Some(inherited) => inherited.key.clone(),
+            None => self.seal.as_ref().map(|key| key.file(&self.path(file))),
+        }
+    }
+
+    /// The places of rows of a data file that are no objects of the backup; None if all are.
+    pub fn hidden(&self, file: &DataFile) -> Option<&RoaringBitmap> {
+        self.inherited.get(&file.name).map(|inherited| &inherited.hidden).filter(|hidden| !hidden.is_empty())
     }
 
     /// Fetches parts of a data file, which are in its order, and checks each of them.

@@ -1,11 +1,16 @@
 //! The key of a backup or of a job, and what is sealed with it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
+use parquet::encryption::decrypt::FileDecryptionProperties;
+use parquet::encryption::encrypt::FileEncryptionProperties;
+use parquet::errors::ParquetError;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use selvedge_model::error::{Error, Result};
@@ -60,15 +65,45 @@ impl Key {
     }
 }
 
+/// The key of a file, to be kept in what is itself sealed: 64 hex digits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyText(Zeroizing<String>);
+
+impl KeyText {
+    /// None if it is none.
+    pub fn of_file(&self, path: &Path) -> Option<FileKey> {
+        let hash = blake3::Hash::from_hex(self.0.as_bytes()).ok()?;
+        Some(FileKey { key: Zeroizing::new(*hash.as_bytes()), path: path.to_string() })
+    }
+}
+
 impl FileKey {
-    /// As Parquet's encryption takes it.
+    pub fn to_text(&self) -> KeyText {
+        KeyText(Zeroizing::new(self.to_hex()))
+    }
+
+    pub fn to_hex(&self) -> String {
+        self.key.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &*self.key
     }
 
-    /// What Parquet's encryption authenticates besides.
-    pub fn path(&self) -> &str {
-        &self.path
+    /// As Parquet's own encryption takes it: the footer too, which has names and statistics.
+    pub fn encryption(&self) -> Result<Arc<FileEncryptionProperties>, ParquetError> {
+        FileEncryptionProperties::builder(self.bytes().to_vec())
+            .with_aad_prefix(self.path.as_bytes().to_vec())
+            // Other tools cannot guess it.
+            .with_aad_prefix_storage(true)
+            .build()
+    }
+
+    /// What it is bound to is in the file, and nothing else is taken for it.
+    pub fn decryption(&self) -> Result<Arc<FileDecryptionProperties>, ParquetError> {
+        let properties = FileDecryptionProperties::builder(self.bytes().to_vec());
+        properties.with_aad_prefix(self.path.as_bytes().to_vec()).build()
     }
 
     /// Seals a whole file. The same bytes come out the same, so that a create whose answer was lost can be told from another's.
@@ -136,6 +171,12 @@ impl fmt::Debug for Key {
     }
 }
 
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(…)")
+    }
+}
+
 impl fmt::Debug for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileKey").field("path", &self.path).finish_non_exhaustive()
@@ -184,6 +225,9 @@ mod tests {
     fn no_key_is_shown() {
         let key = Key::from_bytes(&[65; 32]).unwrap();
         assert_eq!(format!("{key:?}"), "Key(…)");
-        assert!(!format!("{:?}", key.file(&Path::from("a"))).contains("65"));
+        let of_file = key.file(&Path::from("a"));
+        assert!(!format!("{of_file:?}").contains("65"));
+        assert_eq!(format!("{:?}", of_file.to_text()), "KeyText(…)");
+        assert_eq!(of_file.to_text().of_file(&Path::from("a")).unwrap().bytes(), of_file.bytes());
     }
 }

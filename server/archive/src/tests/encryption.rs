@@ -111,7 +111,7 @@ async fn lines_are_sealed_too() {
             content.merge(one.content);
             files.push(one.file);
         }
-        let done = writer.finish(files, content, None, Vec::new()).await.unwrap();
+        let done = writer.finish(files, None, content, None, Vec::new()).await.unwrap();
         backup.commit(summary(), vec![done], std::future::ready(Ok(()))).await.unwrap();
         assert!(!contains(&place.everything(), "größe"));
         let reader =

@@ -132,14 +132,18 @@ async fn gaps_of_format_1_that_were_notes_are_told_as_gaps() {
 }
 
 #[tokio::test]
-async fn a_backup_that_shares_files_with_others_is_refused() {
-    let mut backup = Backup::new(false).await;
-    let mut files = backup.list(layout::FILES).await;
-    files["inherited"] = json!([{"backup": "a", "files": [], "hidden": 1, "novelty": true}]);
-    backup.put_list(layout::FILES, &files).await;
-    backup.put_manifest().await;
-    let opened = backup.repository.open_backup(&id("b")).await.unwrap();
-    let error = opened.collection("Article").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::BackupFormatUnknown, "{error}");
-    assert!(error.hint_text().unwrap().contains("or a newer one"));
+async fn a_file_elsewhere_than_where_data_files_are_is_damage() {
+    for place in ["jobs/x/collections/Article/data/x.parquet", "backups/a/claim.json", "backups/a/../../x"] {
+        let mut backup = Backup::new(false).await;
+        let mut files = backup.list(layout::FILES).await;
+        let mut file = files["files"][0].clone();
+        file["path"] = json!(place);
+        files["inherited"] = json!([file]);
+        backup.put_list(layout::FILES, &files).await;
+        backup.put_manifest().await;
+        let opened = backup.repository.open_backup(&id("b")).await.unwrap();
+        let error = opened.collection("Article").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::BackupCorrupt, "{error}");
+        assert!(error.to_string().contains("place"), "{error}");
+    }
 }

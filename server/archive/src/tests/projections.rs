@@ -82,7 +82,7 @@ async fn row_groups_without_references_are_not_read_for_them() {
     let written = data.seal(Some(UuidRange::ALL)).await.unwrap().unwrap();
     let counts: Vec<_> = written.file.row_groups.iter().map(|group| group.references).collect();
     assert_eq!(counts, [0, 6]);
-    let manifest = writer.finish(vec![written.file], written.content, None, Vec::new()).await.unwrap();
+    let manifest = writer.finish(vec![written.file], None, written.content, None, Vec::new()).await.unwrap();
     backup.commit(super::samples::summary(), vec![manifest], std::future::ready(Ok(()))).await.unwrap();
 
     let reader = repository.open_backup(&id("b")).await.unwrap().collection("Article").await.unwrap();

@@ -127,7 +127,8 @@ async fn a_backup_without_vectors_has_no_columns_for_them() {
     data.append(None, bare.clone()).await.unwrap();
     let written = data.seal(Some(UuidRange::ALL)).await.unwrap().unwrap();
     let gap = Remark::gap(Reason::ShardsUnproven);
-    let manifest = writer.finish(vec![written.file], written.content, None, vec![gap.clone()]).await.unwrap();
+    let manifest =
+        writer.finish(vec![written.file], None, written.content, None, vec![gap.clone()]).await.unwrap();
     assert!(!manifest.complete);
     let committed = backup.commit(summary(), vec![manifest], std::future::ready(Ok(()))).await.unwrap();
     assert_eq!(committed.collections[0].remarks, [gap]);
@@ -153,7 +154,7 @@ async fn a_batch_that_is_larger_than_a_row_group_is_cut_and_comes_back_whole() {
     let groups = &written.file.row_groups;
     assert!(groups.len() > 1, "{}", groups.len());
     assert!(groups.iter().all(|group| group.rows as usize > 20_000 / 2 / groups.len()));
-    let manifest = writer.finish(vec![written.file], written.content, None, Vec::new()).await.unwrap();
+    let manifest = writer.finish(vec![written.file], None, written.content, None, Vec::new()).await.unwrap();
     backup.commit(summary(), vec![manifest], std::future::ready(Ok(()))).await.unwrap();
     let reader = repository.open_backup(&id("b")).await.unwrap().collection("Article").await.unwrap();
     assert_eq!(rows(&collection, &read(&reader, Select::All, None).await).len(), 20_000);

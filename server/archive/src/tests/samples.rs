@@ -23,6 +23,7 @@ pub fn summary() -> CommitSummary {
         cluster: ClusterIdentity { name: "default".to_owned(), address: "http://localhost:8080".to_owned() },
         start_time: Utc::now(),
         end_time: Utc::now(),
+        settled_before: None,
         options: BackupOptions::default(),
         access: None,
         remarks: Vec::new(),
@@ -175,7 +176,7 @@ pub async fn write_backup(
             content.merge(of_file);
             files.push(file);
         }
-        writer.finish(files, content, collection.multi_tenant.then_some(tenants), remarks).await
+        writer.finish(files, None, content, collection.multi_tenant.then_some(tenants), remarks).await
     };
     let committed = match written.await {
         Ok(manifest) => backup.commit(summary(), vec![manifest], std::future::ready(Ok(()))).await,

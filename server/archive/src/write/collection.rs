@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::destination::Destination;
 use super::file::FileWriter;
+use super::inheriting::Inheriting;
 use crate::checksum::Checksum;
 use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
 use crate::layout;
@@ -15,7 +16,7 @@ use selvedge_model::{Collection, Content, Remark, gaps};
 /// A collection of a backup that is being made. Clones share it, so that each lane can have one.
 #[derive(Debug, Clone)]
 pub struct CollectionWriter {
-    destination: Arc<Destination>,
+    pub(super) destination: Arc<Destination>,
     schema: Checksum,
 }
 
@@ -63,11 +64,12 @@ impl CollectionWriter {
         destination.store.delete(paths).await.map(drop)
     }
 
-    /// Writes down what was written: `files` are in any order, `content` is that of all of them. `tenants` are all that the
-    /// collection has, their digests not yet filled in; None without multi-tenancy.
+    /// Writes down what was written: `files` are in any order, `content` is that of all of them and of what is inherited. `tenants`
+    /// are all that the collection has, their digests not yet filled in; None without multi-tenancy.
     pub async fn finish(
         self,
         mut files: Vec<DataFile>,
+        inheriting: Option<Inheriting>,
         content: Content,
         tenants: Option<Vec<TenantRecord>>,
         remarks: Vec<Remark>,
@@ -78,7 +80,8 @@ impl CollectionWriter {
             return Err(Error::internal(text));
         }
         files.sort_by(|a, b| place(a).cmp(&place(b)));
-        let mut manifest = self.manifest(&files, &content, tenants.as_deref(), remarks);
+        let inheriting = inheriting.filter(|inheriting| !inheriting.is_empty());
+        let mut manifest = self.manifest(&files, inheriting.as_ref(), &content, tenants.as_deref(), remarks);
         if let Some(mut tenants) = tenants {
             for tenant in tenants.iter_mut().filter(|tenant| tenant.rows.is_some()) {
                 tenant.digest = Some(content.tenants.get(&tenant.name).copied().unwrap_or_default());
@@ -86,11 +89,15 @@ impl CollectionWriter {
             let checksum = destination.put_list(layout::TENANTS, &TenantsJson { tenants }).await?;
             manifest.blake3.insert(layout::TENANTS.to_owned(), checksum);
         }
+        if let Some(inheriting) = &inheriting {
+            manifest.blake3.extend(self.put_inheritance(inheriting, &files).await?);
+        }
         let files = FilesJson {
             vectors: destination.columns.spaces.iter().map(Into::into).collect(),
             files,
-            inherited: Vec::new(),
+            inherited: inheriting.map(Inheriting::into_list).unwrap_or_default(),
             mixed_dimensions: content.dimensions.mixed(),
+            dimensions: Some(content.dimensions.of_spaces(&destination.columns.spaces)),
             buckets: Some(content.buckets),
         };
         let checksum = destination.put_list(layout::FILES, &files).await?;
@@ -102,6 +109,7 @@ impl CollectionWriter {
     fn manifest(
         &self,
         files: &[DataFile],
+        inheriting: Option<&Inheriting>,
         content: &Content,
         tenants: Option<&[TenantRecord]>,
         remarks: Vec<Remark>,
@@ -109,11 +117,14 @@ impl CollectionWriter {
         let Destination { columns, collection, .. } = &*self.destination;
         let complete = gaps(&remarks).next().is_none();
         let held = tenants.into_iter().flatten().filter(|tenant| tenant.rows.is_some());
+        let shared = inheriting.into_iter().flat_map(Inheriting::files);
+        let all: Vec<_> = files.iter().chain(shared).collect();
         CollectionManifest {
             name: collection.clone(),
-            objects: files.iter().map(|file| file.rows).sum::<u64>() - strays(content, tenants),
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            files: files.len() as u64,
+            objects: all.iter().map(|file| file.objects()).sum::<u64>() - strays(content, tenants),
+            bytes: all.iter().map(|file| file.bytes).sum(),
+            files: all.len() as u64,
+            inheritance: inheriting.map(Inheriting::summary),
             multi_tenant: columns.multi_tenant,
             tenants_covered: held.count() as u64,
             tenants_total: tenants.map_or(0, |tenants| tenants.len() as u64),

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::path::Path;
 use serde::Serialize;
 
@@ -64,10 +65,14 @@ impl Destination {
     pub async fn put_list(&self, name: &str, value: &(impl Serialize + Sync)) -> Result<Checksum> {
         let bytes = serde_json::to_vec(value)
             .map_err(|error| Error::internal(format!("{name} cannot be written as JSON")).caused_by(error))?;
-        let path = self.list(name);
-        let bytes = sealing::sealed(&self.seal, &path, bytes)?;
+        let bytes = sealing::sealed(&self.seal, &self.list(name), bytes)?;
+        self.put_bytes(name, bytes).await
+    }
+
+    /// As they are.
+    pub async fn put_bytes(&self, name: &str, bytes: Bytes) -> Result<Checksum> {
         let checksum = Checksum::of(&bytes);
-        self.store.put_hastily(&self.haste, &path, bytes.into()).await?;
+        self.store.put_hastily(&self.haste, &self.list(name), bytes.into()).await?;
         Ok(checksum)
     }
 }

@@ -48,6 +48,27 @@ impl Content {
         Ok(total)
     }
 
+    /// Adds one object, of whose vectors nothing is known but that digest.
+    pub fn add_digest(&mut self, tenant: Option<&str>, id: &Uuid, digest: Digest) {
+        self.buckets.add(id, digest);
+        if let Some(tenant) = tenant {
+            match self.tenants.get_mut(tenant) {
+                Some(sum) => *sum += digest,
+                None => drop(self.tenants.insert(tenant.to_owned(), digest)),
+            }
+        }
+    }
+
+    /// Takes away what was added before, but for its dimensions.
+    pub fn subtract(&mut self, other: &Self) {
+        self.buckets.subtract(&other.buckets);
+        for (tenant, digest) in &other.tenants {
+            if let Some(sum) = self.tenants.get_mut(tenant) {
+                *sum -= *digest;
+            }
+        }
+    }
+
     pub fn merge(&mut self, other: Self) {
         self.buckets.merge(&other.buckets);
         for (tenant, digest) in other.tenants {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::WhyFull;
 use crate::TenantStatus;
 use crate::error::{counted, first_of};
 
@@ -105,6 +106,17 @@ pub enum Reason {
     ReadInAttempts {
         attempts: u32,
     },
+    /// A parent was asked for, and the collection was read as a whole all the same.
+    ReadInFull {
+        #[serde(flatten)]
+        why: WhyFull,
+    },
+    /// Tenants that were inactive when the parent was made and are now: what it holds of them was taken over unread.
+    TenantsInherited {
+        backup: String,
+        #[serde(flatten)]
+        tenants: Names,
+    },
     /// A collection that a clear made to try a schema with, and left.
     ProbeLeftOut {
         collection: String,
@@ -188,6 +200,8 @@ impl Reason {
             Self::MixedDimensions { .. } => "mixed_dimensions",
             Self::ReadAtOne => "read_at_one",
             Self::ReadInAttempts { .. } => "read_in_attempts",
+            Self::ReadInFull { .. } => "read_in_full",
+            Self::TenantsInherited { .. } => "tenants_inherited",
             Self::ProbeLeftOut { .. } => "probe_left_out",
             Self::NothingExcluded { .. } => "nothing_excluded",
             Self::AccessUnseen { .. } => "access_unseen",
@@ -284,6 +298,14 @@ impl fmt::Display for Reason {
             Self::ReadInAttempts { attempts } => {
                 write!(f, "it was read in {attempts} attempts: its parts are of different times")
             }
+            Self::ReadInFull { why } => {
+                write!(f, "it was read as a whole, and not only what has changed: {why}")
+            }
+            Self::TenantsInherited { backup, tenants } => write!(
+                f,
+                "{} inactive now and in backup {backup}, and taken over from there unread: {tenants}",
+                tenants.of_noun("tenant")
+            ),
             Self::ProbeLeftOut { collection } => write!(
                 f,
                 "collection \"{collection}\" is left out: a clear that was killed made it to try a schema; drop it if it is \

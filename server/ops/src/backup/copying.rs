@@ -7,17 +7,21 @@ use selvedge_archive::{
     BackupWriter, CollectionManifest, CollectionWriter, DataFile, Repository, TenantRecord, Written,
 };
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Content, Reason, Remark};
+use selvedge_model::{Collection, Content, Reason, Remark, WhyFull};
 use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::decided::Decided;
+use super::inheriting::{Whole, inherit};
+use super::parents::Parents;
 use super::settle::Schema;
 use super::subject::{Counted, Subject, tasks, unless_gone};
 use super::waking::{WAVE, while_awake};
 use super::{BackupRequest, settle, tenants, warn};
-use crate::engine::{Done, FromWeaviate, IntoArchive, Lanes, Part, Piece, Record, Tally};
+use crate::engine::{
+    Base, Done, FromWeaviate, IntoArchive, Lanes, Look, Part, PartTally, Piece, Record, Tally, Task,
+};
 use crate::journal::Ledger;
 use crate::{CollectionCounters, CollectionState, Context};
 
@@ -30,6 +34,7 @@ pub struct Copying {
     pub writer: BackupWriter,
     pub request: BackupRequest,
     pub permissions: Permissions,
+    pub parents: Parents,
     pub decided: Decided,
     /// A job wakes tenants of one collection at a time.
     pub waking: Mutex<()>,
@@ -53,6 +58,8 @@ enum Settled<T> {
     Whole(T),
     /// Its schema is another by now; says in what.
     Changed(String),
+    /// Its parent does not do after all.
+    Unfit(WhyFull),
     Dropped,
 }
 
@@ -61,10 +68,23 @@ struct Reading<'a> {
     subject: &'a Subject,
     counters: &'a Arc<CollectionCounters>,
     reader: Arc<ObjectReader>,
+    /// What it is compared with.
+    base: Option<Base>,
     target: CollectionWriter,
     ledger: Ledger,
     /// What earlier attempts have read.
     done: Done,
+}
+
+impl Reading<'_> {
+    /// Whether replicas were not asked to agree, of what was read or of what that was decided by.
+    fn reads_at_one(&self) -> bool {
+        let keys = self.base.as_ref().is_some_and(|base| match &base.look {
+            Look::Times(keys) => keys.read_at_one(),
+            Look::Everything => false,
+        });
+        keys || self.reader.read_at_one()
+    }
 }
 
 /// What has come of it so far.
@@ -115,16 +135,24 @@ impl Copying {
         for read in 0..READS {
             // What was planned a moment ago need not be looked at again: in the end it is, in any case.
             let is_fresh = read == 0 && subject.is_fresh();
-            if !is_fresh && !job.or_stop(subject.refresh(cluster, request, permissions, counters)).await? {
-                return Ok(None);
+            if !is_fresh {
+                let refreshed = subject.refresh(cluster, request, permissions, &self.parents, counters);
+                if !job.or_stop(refreshed).await? {
+                    return Ok(None);
+                }
             }
             if job.journal().is_resumed() {
                 self.decided.lower_counts(subject);
             }
-            match self.copy_once(subject, counters).await? {
+            // On the heap: the stack of a thread has room for a few only.
+            match Box::pin(self.copy_once(subject, counters)).await? {
                 Settled::Whole(copied) => return Ok(Some(copied)),
                 Settled::Dropped => return Ok(None),
                 Settled::Changed(difference) => change = difference,
+                Settled::Unfit(why) => {
+                    change = why.to_string();
+                    self.parents.refuse(&subject.collection.name, why);
+                }
             }
         }
         let name = &subject.collection.name;
@@ -142,10 +170,13 @@ impl Copying {
         let reader = Arc::new(ObjectReader::open(cluster, collection, !request.without_vectors).await?);
         // Not to be dropped in the middle: the store may finish what it began, after everything else was taken away.
         let target = self.writer.add_collection(collection, aliases, reader.spaces()).await?;
+        let base = self.base(subject).await?;
         let mut gathered = Gathered { remarks: contents.remarks.clone(), ..Gathered::default() };
-        let ledger = self.job.journal().ledger(&collection.name, "objects");
+        // What was compared with another backup, or with none, is of no use.
+        let work = contents.parent.as_ref().map(|parent| format!("since-{}", parent.backup));
+        let ledger = self.job.journal().ledger(&collection.name, work.as_deref().unwrap_or("objects"));
         let done = self.take_back(&target, &ledger, &mut gathered, counters).await?;
-        let reading = Reading { subject, counters, reader, target, ledger, done };
+        let reading = Reading { subject, counters, reader, base, target, ledger, done };
         let read = self.read(&reading, &mut gathered).await;
         let settled = async {
             match read {
@@ -161,17 +192,25 @@ impl Copying {
         };
         let records = match unless_gone(settled)? {
             Some(Settled::Whole(records)) => records,
-            Some(Settled::Changed(difference)) => {
+            other => {
                 self.throw_away(&reading, &gathered.files).await?;
-                return Ok(Settled::Changed(difference));
-            }
-            None | Some(Settled::Dropped) => {
-                self.throw_away(&reading, &gathered.files).await?;
-                return Ok(Settled::Dropped);
+                return Ok(match other {
+                    Some(Settled::Changed(difference)) => Settled::Changed(difference),
+                    Some(Settled::Unfit(why)) => Settled::Unfit(why),
+                    Some(Settled::Whole(_) | Settled::Dropped) | None => Settled::Dropped,
+                });
             }
         };
-        let Gathered { files, content, mut remarks, .. } = gathered;
-        if reading.reader.read_at_one() {
+        let Gathered { files, content, tally, mut remarks } = gathered;
+        let Whole { files, inheriting, content } = match &contents.parent {
+            None => Whole { files, inheriting: None, content },
+            Some(parent) => {
+                let changes = tally.changes.unwrap_or_default();
+                let ledger = self.job.journal().ledger(&collection.name, "anew");
+                inherit(&self.lanes, &reading.target, parent, changes, files, content, &ledger).await?
+            }
+        };
+        if reading.reads_at_one() {
             remarks.push(Remark::note(Reason::ReadAtOne));
         }
         warn(&self.job, &remarks, &collection.name);
@@ -179,8 +218,26 @@ impl Copying {
         if self.job.journal().is_resumed() {
             reading.target.sweep(&files).await?;
         }
-        let manifest = reading.target.finish(files, content, records, remarks).await?;
+        let manifest = reading.target.finish(files, inheriting, content, records, remarks).await?;
         Ok(Settled::Whole((manifest, tenants)))
+    }
+
+    /// What a collection is compared with, if it is.
+    async fn base(&self, subject: &Subject) -> Result<Option<Base>> {
+        let Subject { collection, contents, .. } = subject;
+        let Some(parent) = &contents.parent else { return Ok(None) };
+        let look = match self.request.check_all {
+            true => Look::Everything,
+            false => Look::Times(Arc::new(ObjectReader::open_keys(&self.cluster, collection).await?)),
+        };
+        let tenants = parent.tenants();
+        let mut gone = BTreeSet::clone(&tenants);
+        let read = contents.parts.iter().filter_map(|part| part.tenant.as_ref()).chain(&contents.asleep);
+        read.chain(&contents.unread).for_each(|tenant| {
+            gone.remove(tenant);
+        });
+        let (reader, since) = (parent.reader.clone(), parent.since);
+        Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants }))
     }
 
     /// What earlier attempts have read of a collection, and what of it still has its bytes.
@@ -256,6 +313,14 @@ impl Copying {
         }
         settle::check_rows(collection, gathered)?;
         let Gathered { content, tally, remarks, .. } = gathered;
+        if let Some(parent) = &contents.parent {
+            match parent.dimensions_with(&content.dimensions) {
+                Some(dimensions) => content.dimensions = dimensions,
+                None => {
+                    return Ok(Settled::Unfit(WhyFull::Dimensions { backup: parent.backup.to_string() }));
+                }
+            }
+        }
         let mut lost = BTreeMap::new();
         if !tally.lost.is_empty() {
             let now = job.or_stop(cluster.tenants(&collection.name)).await?;
@@ -274,8 +339,20 @@ impl Copying {
     /// The active tenants first, then the others wave by wave.
     async fn read(&self, reading: &Reading<'_>, gathered: &mut Gathered) -> Result<()> {
         let contents = &reading.subject.contents;
-        if !contents.parts.is_empty() {
-            self.read_parts(reading, &contents.parts, gathered).await?;
+        let mut gone = Vec::new();
+        if let (Some(base), Some(parent)) = (&reading.base, &contents.parent) {
+            gone = Task::of_tenants(base.gone.iter().map(|name| (name.clone(), parent.rows_of(name))));
+        }
+        if !contents.parts.is_empty() || !gone.is_empty() {
+            self.read_parts(reading, &contents.parts, gone, gathered).await?;
+        }
+        if let Some(parent) = &contents.parent {
+            for tenant in &contents.unread {
+                let rows = parent.rows_of(tenant);
+                let part = PartTally { rows, kept: rows, ..PartTally::default() };
+                gathered.tally.parts.insert(Some(tenant.clone()), part);
+                reading.counters.add_objects(rows);
+            }
         }
         let mut asleep = contents.asleep.clone();
         asleep.retain(|tenant| !reading.done.has_tenant(tenant));
@@ -286,13 +363,15 @@ impl Copying {
         Ok(())
     }
 
+    /// `gone` are tenants that only the parent has.
     async fn read_parts(
         &self,
         reading: &Reading<'_>,
         parts: &[Counted],
+        gone: Vec<Task>,
         gathered: &mut Gathered,
     ) -> Result<()> {
-        let Reading { subject, counters, reader, target, ledger, done } = reading;
+        let Reading { subject, counters, reader, base, target, ledger, done } = reading;
         // A tenant that was counted empty is not asked again, but counted once more in the end.
         let is_empty = |part: &&Counted| part.tenant.is_some() && part.objects == Some(0);
         let (empty, parts): (Vec<_>, Vec<_>) = parts.iter().partition(is_empty);
@@ -301,9 +380,10 @@ impl Copying {
             gathered.tally.parts.entry(part.tenant.clone()).or_default();
         }
         let counted = parts.iter().all(|part| part.objects.is_some());
-        let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters);
+        let base = base.as_ref();
+        let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters, base);
         let sinks = IntoArchive::new(target, counters);
-        let tasks = done.rest_of(tasks(&parts));
+        let tasks = done.rest_of([tasks(&parts), gone].concat());
         let carried = self.lanes.carry_recorded(tasks, source, sinks, counters, ledger, |record| {
             gathered.add(record?);
             Ok(())
@@ -326,7 +406,7 @@ impl Copying {
             let more: u64 = parts.iter().filter_map(|part| part.objects).sum();
             reading.counters.expect_more_objects(more);
             let mut of_wave = Gathered::default();
-            let read = self.read_parts(reading, &parts, &mut of_wave).await;
+            let read = self.read_parts(reading, &parts, Vec::new(), &mut of_wave).await;
             let compared = match read {
                 Ok(()) => {
                     let compared = settle::compare(cluster, collection, &parts, &of_wave.tally);

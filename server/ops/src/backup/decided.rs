@@ -17,6 +17,10 @@ const FILE: &str = "plan.json";
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Decided {
     pub start_time: DateTime<Utc>,
+    /// What bears an earlier time was written before the backup began, by the cluster's clock. None in plans of before this was
+    /// noted.
+    #[serde(default)]
+    pub settled_before: Option<DateTime<Utc>>,
     /// All collections there were, meant or not.
     pub there: Vec<String>,
     /// Those that are backed up.
@@ -37,13 +41,13 @@ impl Decided {
         job.journal().read(FILE).await
     }
 
-    pub fn now(selected: &Selected, subjects: &[Subject]) -> Self {
+    pub fn now(selected: &Selected, subjects: &[Subject], settled_before: DateTime<Utc>) -> Self {
         let before = |subject: &Subject| {
             let (schema, counts) = (subject.collection.schema.clone(), subject.contents.parts.clone());
             (subject.collection.name.clone(), Before { schema, counts })
         };
         let (there, collections) = (selected.there.clone(), subjects.iter().map(before).collect());
-        Self { start_time: Utc::now(), there, collections }
+        Self { start_time: Utc::now(), settled_before: Some(settled_before), there, collections }
     }
 
     pub async fn write(&self, job: &Context) -> Result<()> {

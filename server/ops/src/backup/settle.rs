@@ -18,7 +18,8 @@ const NAMED: usize = 10;
 
 /// What the lanes read is what the data files hold.
 pub fn check_rows(collection: &Collection, gathered: &Gathered) -> Result<()> {
-    let (read, stored) = (gathered.tally.rows(), gathered.files.iter().map(|file| file.rows).sum::<u64>());
+    let (read, stored) =
+        (gathered.tally.rows_read(), gathered.files.iter().map(|file| file.rows).sum::<u64>());
     if read == stored {
         return Ok(());
     }
@@ -152,7 +153,8 @@ pub fn tenant_records(
     let active = contents.parts.iter().filter_map(|part| part.tenant.as_deref());
     // One that was to be woken may have been gone by then.
     let woken = contents.asleep.iter().filter(|tenant| tally.parts.contains_key(&Some((*tenant).clone())));
-    let covered: BTreeSet<_> = active.chain(woken.map(String::as_str)).collect();
+    let unread = contents.unread.iter().map(String::as_str);
+    let covered: BTreeSet<_> = active.chain(woken.map(String::as_str)).chain(unread).collect();
     let gone = |tenant: &Tenant| {
         let is_gone = !request.schema_only && !covered.contains(tenant.name.as_str());
         is_gone.then_some(LeftOut::Gone)
@@ -166,7 +168,10 @@ pub fn tenant_records(
         TenantRecord {
             status: tenant.status,
             rows: covered.contains(tenant.name.as_str()).then(rows),
-            left_out: left_out(tenant, request).or_else(|| gone(tenant)),
+            left_out: match contents.unread.contains(&tenant.name) {
+                true => None,
+                false => left_out(tenant, request).or_else(|| gone(tenant)),
+            },
             digest: None,
             name,
         }

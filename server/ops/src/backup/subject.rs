@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::parents::{Parent, Parents};
 use super::tenants::{self, Choice};
 use super::{BackupRequest, coverage};
 use crate::engine::Task;
@@ -14,7 +15,7 @@ use crate::limits::losses_of_backup;
 use crate::probe::is_probe;
 use crate::{CollectionCounters, Counts, InactiveTenants, PlannedCollection};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Reason, Remark, Tenant};
+use selvedge_model::{Collection, Names, Reason, Remark, Tenant};
 use selvedge_weaviate::{Aliases, Cluster, Permissions};
 
 /// Collections that are looked at side by side.
@@ -71,6 +72,10 @@ pub struct Contents {
     pub parts: Vec<Counted>,
     /// Tenants that are to be woken for it.
     pub asleep: Vec<String>,
+    /// The backup that it is compared with.
+    pub parent: Option<Parent>,
+    /// Tenants of which it has what is to be had, and which are not read.
+    pub unread: BTreeSet<String>,
     /// What is known before reading.
     pub remarks: Vec<Remark>,
     counting: Counting,
@@ -124,6 +129,7 @@ pub async fn plan(
     cluster: &Cluster,
     request: &BackupRequest,
     selected: &Selected,
+    parents: &Parents,
 ) -> Result<(Vec<Subject>, Vec<String>)> {
     let few = selected.schemas.len() <= FEW || !cluster.is_single_node().await;
     let counting = match (request.dry_run, few) {
@@ -131,11 +137,9 @@ pub async fn plan(
         (false, true) => Counting::All,
         (false, false) => Counting::Few,
     };
-    // Owned, so that the looks need not borrow from each other's surroundings.
     let looks = selected.schemas.iter().map(|(name, schema)| {
-        let (cluster, request) = (cluster.clone(), request.clone());
-        let (schema, aliases) = (schema.clone(), selected.aliases.of(name));
-        look_at(cluster, request, selected.permissions.clone(), schema, aliases, counting)
+        let looking = Looking { cluster, request, permissions: &selected.permissions, parents, counting };
+        look_at(looking, schema.clone(), selected.aliases.of(name))
     });
     let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>())
         .buffered(COLLECTIONS_AT_ONCE)
@@ -146,17 +150,20 @@ pub async fn plan(
     Ok((found.into_iter().flatten().collect(), gone))
 }
 
+/// With what collections are looked at.
+#[derive(Clone, Copy)]
+pub struct Looking<'a> {
+    pub cluster: &'a Cluster,
+    pub request: &'a BackupRequest,
+    pub permissions: &'a Permissions,
+    pub parents: &'a Parents,
+    pub counting: Counting,
+}
+
 /// None if it was dropped meanwhile.
-async fn look_at(
-    cluster: Cluster,
-    request: BackupRequest,
-    permissions: Permissions,
-    schema: Value,
-    aliases: Vec<String>,
-    counting: Counting,
-) -> Result<Option<Subject>> {
+async fn look_at(looking: Looking<'_>, schema: Value, aliases: Vec<String>) -> Result<Option<Subject>> {
     let collection = Collection::from_schema(schema)?;
-    let looked = look_into(&cluster, &request, &permissions, &collection, BTreeSet::new(), counting).await;
+    let looked = look_into(looking, &collection, BTreeSet::new()).await;
     let Some(contents) = unless_gone(looked)? else {
         return Ok(None);
     };
@@ -174,39 +181,54 @@ pub fn unless_gone<T>(result: Result<T>) -> Result<Option<T>> {
 
 /// All tenants, and the parts that are to be read. `known` are the names of the tenants there were before.
 async fn look_into(
-    cluster: &Cluster,
-    request: &BackupRequest,
-    permissions: &Permissions,
+    looking: Looking<'_>,
     collection: &Collection,
     mut known: BTreeSet<String>,
-    counting: Counting,
 ) -> Result<Contents> {
+    let Looking { cluster, request, permissions, parents, counting } = looking;
     let tenants = if collection.multi_tenant { cluster.tenants(&collection.name).await? } else { Vec::new() };
     tenants.iter().for_each(|tenant| {
         known.remove(&tenant.name);
     });
     let deleted: Vec<_> = known.into_iter().collect();
     let mut remarks: Vec<_> = losses_of_backup(collection).into_iter().collect();
-    let Choice { active, asleep, remarks: of_tenants } =
-        tenants::choose(collection, &tenants, &deleted, request)?;
+    let parent = match parents.of(collection, request) {
+        Some(Ok(parent)) => Some(parent),
+        Some(Err(why)) => {
+            remarks.push(Remark::note(Reason::ReadInFull { why }));
+            None
+        }
+        None => None,
+    };
+    let held_asleep = parent.as_ref().filter(|_| !request.check_all).map(|parent| parent.asleep(&tenants));
+    let Choice { active, asleep, inherited, remarks: of_tenants } =
+        tenants::choose(collection, &tenants, &deleted, &held_asleep.unwrap_or_default(), request)?;
     remarks.extend(coverage::of_lists(permissions, request, collection));
-    let looked = Instant::now();
+    let mut contents = Contents {
+        tenants,
+        deleted,
+        parts: Vec::new(),
+        asleep: Vec::new(),
+        parent,
+        unread: BTreeSet::new(),
+        remarks,
+        counting,
+        looked: Instant::now(),
+    };
     if request.schema_only {
-        return Ok(Contents {
-            tenants,
-            deleted,
-            parts: Vec::new(),
-            asleep: Vec::new(),
-            remarks,
-            counting,
-            looked,
-        });
+        return Ok(contents);
     }
-    remarks.extend(of_tenants);
+    contents.remarks.extend(of_tenants);
+    if let Some(parent) = contents.parent.as_ref().filter(|_| !inherited.is_empty()) {
+        let (backup, tenants) = (parent.backup.to_string(), Names::of(&inherited));
+        contents.remarks.push(Remark::note(Reason::TenantsInherited { backup, tenants }));
+    }
     let shards = cluster.await_shards(collection).await?;
-    remarks.extend(coverage::of_shards(shards));
-    let parts = count_parts(cluster, collection, &active, counting).await?;
-    Ok(Contents { tenants, deleted, parts, asleep, remarks, counting, looked })
+    contents.remarks.extend(coverage::of_shards(shards));
+    contents.parts = count_parts(cluster, collection, &active, counting).await?;
+    contents.asleep = asleep;
+    contents.unread = inherited.into_iter().collect();
+    Ok(contents)
 }
 
 async fn count_parts(
@@ -264,16 +286,20 @@ impl Subject {
         cluster: &Cluster,
         request: &BackupRequest,
         permissions: &Permissions,
+        parents: &Parents,
         counters: &CollectionCounters,
     ) -> Result<bool> {
         let Some(now) = cluster.collection_again(&self.collection).await? else { return Ok(false) };
         let is_same = now.schema == self.collection.schema;
         self.collection = now;
         let is_fresh = self.is_fresh() && self.has_same_tenants(cluster).await?;
-        if !is_same || !is_fresh {
+        let lost_parent =
+            self.contents.parent.is_some() && !matches!(parents.of(&self.collection, request), Some(Ok(_)));
+        if !is_same || !is_fresh || lost_parent {
             let known = self.contents.known_tenants();
             let counting = self.contents.counting;
-            let looked = look_into(cluster, request, permissions, &self.collection, known, counting).await;
+            let looking = Looking { cluster, request, permissions, parents, counting };
+            let looked = look_into(looking, &self.collection, known).await;
             let Some(contents) = unless_gone(looked)? else { return Ok(false) };
             self.contents = contents;
         }
@@ -320,7 +346,11 @@ impl Subject {
         }
         PlannedCollection {
             collection: self.collection.name.clone(),
-            action: if request.schema_only { "back up the schema" } else { "back up" }.to_owned(),
+            action: match (request.schema_only, &self.contents.parent) {
+                (true, _) => "back up the schema".to_owned(),
+                (false, None) => "back up".to_owned(),
+                (false, Some(parent)) => format!("back up what has changed since {}", parent.backup),
+            },
             objects: parts.iter().filter_map(|part| part.objects).sum(),
             objects_exact: asleep.is_empty() && self.contents.is_counted(),
             tenants: if self.collection.multi_tenant { (parts.len() + asleep.len()) as u64 } else { 0 },

@@ -14,14 +14,18 @@ pub struct Choice {
     pub active: Vec<String>,
     /// To be woken, read, and put back.
     pub asleep: Vec<String>,
+    /// To be taken over from the parent, unread.
+    pub inherited: Vec<String>,
     pub remarks: Vec<Remark>,
 }
 
-/// Sorts the tenants that the request means by what is done with them. `deleted` are some that were there before.
+/// Sorts the tenants that the request means by what is done with them. `deleted` are some that were there before, `held` are
+/// inactive ones that the parent has as they are.
 pub fn choose(
     collection: &Collection,
     tenants: &[Tenant],
     deleted: &[String],
+    held: &BTreeSet<String>,
     request: &BackupRequest,
 ) -> Result<Choice> {
     let mut choice = Choice::default();
@@ -30,6 +34,7 @@ pub fn choose(
     for tenant in named(collection, tenants, deleted, request)? {
         let names = match tenant.status {
             TenantStatus::Hot => &mut choice.active,
+            TenantStatus::Cold if held.contains(&tenant.name) => &mut choice.inherited,
             TenantStatus::Cold if request.inactive_tenants == InactiveTenants::Activate => &mut choice.asleep,
             TenantStatus::Cold => &mut inactive,
             TenantStatus::Frozen | TenantStatus::Freezing | TenantStatus::Unfreezing => &mut offloaded,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use selvedge_archive::Select;
+use selvedge_archive::{DataFile, Select};
 use selvedge_model::error::Result;
 use selvedge_model::{BUCKETS, Batch, Content, Digest, UuidRange, Vectors};
 use selvedge_weaviate::{Fetched, ObjectReader};
@@ -114,7 +114,7 @@ impl Comparison<'_> {
         match verdict {
             Verdict::Same => Area { tenants: None, objects: BTreeMap::new(), passes: Vec::new() },
             Verdict::Buckets(buckets) => {
-                let objects = self.source.files().iter().map(|file| file.rows).sum();
+                let objects = self.source.files().iter().map(DataFile::objects).sum();
                 Area { tenants: None, objects: BTreeMap::from([(None, objects)]), passes: differing(buckets) }
             }
             Verdict::Tenants(tenants) => {

@@ -39,7 +39,7 @@ impl FromArchive {
             .filter(|(_, file)| may_hold(file, self.tenants.as_deref()))
             .map(|(index, file)| Task {
                 piece: Piece::File { file: index, groups: 0..file.row_groups.len() },
-                objects: file.rows,
+                objects: file.objects(),
             })
             .collect()
     }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, UuidRange};
+use selvedge_model::{Batch, Collection, UuidRange};
 use selvedge_weaviate::{
     Cluster, Fetched as FromRange, Misreading, ObjectReader, Page as WeaviatePage, RangeReader,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::changes::{ChangeReader, Changed, FetchedChanges};
 use super::pairs;
 use super::task::{LEAST_OBJECTS, OBJECTS_OF_RUN};
-use super::{Fetched, Mark, Page, Pages, Part, Piece, Running, Source, Task};
+use super::{Base, Changes, Fetched, Mark, Page, Pages, Part, Piece, Running, Source, Task};
 use crate::CollectionCounters;
 
 /// Misread values that are kept; the others are counted.
@@ -32,6 +33,8 @@ struct Reading {
     counted: bool,
     counters: Arc<CollectionCounters>,
     started: DateTime<Utc>,
+    /// Only what is not as it is there is read.
+    base: Option<Base>,
 }
 
 /// What was read: adds up.
@@ -43,12 +46,19 @@ pub struct Tally {
     /// Tenants that could not be read any more when their turn came, or in the middle of it: deleted or deactivated.
     pub lost: BTreeSet<String>,
     pub misread: Misreadings,
+    /// What became of the objects of the backup that it was compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// What was read of a collection without tenants, or of a tenant.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 pub struct PartTally {
+    /// All objects there were.
     pub rows: u64,
+    /// How many of them are as they are in the backup that it was compared with, and were not read.
+    #[serde(default)]
+    pub kept: u64,
     /// Objects that were written after reading had begun, as far as Weaviate's clock agrees with ours.
     pub young: u64,
     /// Objects that Weaviate could not show.
@@ -66,13 +76,14 @@ pub struct Misreadings {
 }
 
 impl FromWeaviate {
-    /// `counted`: whether tasks know how many objects there are.
+    /// `counted`: whether tasks know how many objects there are. With a `base`, only what is not as it is there is read.
     pub fn new(
         cluster: &Cluster,
         collection: &Collection,
         reader: &Arc<ObjectReader>,
         counted: bool,
         counters: &Arc<CollectionCounters>,
+        base: Option<&Base>,
     ) -> Self {
         Self(Arc::new(Reading {
             cluster: cluster.clone(),
@@ -81,6 +92,7 @@ impl FromWeaviate {
             counted,
             counters: Arc::clone(counters),
             started: Utc::now(),
+            base: base.cloned(),
         }))
     }
 }
@@ -101,6 +113,14 @@ impl Source for FromWeaviate {
     }
 }
 
+/// What has come.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Got {
+    /// And up to where everything was passed.
+    Page(WeaviatePage, Option<Uuid>),
+    Changed(Changed),
+}
+
 /// The objects of a task, tenant by tenant.
 pub struct WeaviatePages {
     reading: Arc<Reading>,
@@ -117,11 +137,27 @@ pub struct WeaviatePages {
 /// What is being read.
 struct Open {
     tenant: Option<Arc<str>>,
-    range: RangeReader,
+    reach: Reach,
     /// Whether nothing has come of it yet.
     is_new: bool,
     /// Whether its objects are among those that are expected.
     is_expected: bool,
+}
+
+/// How it is read.
+enum Reach {
+    All(RangeReader),
+    Changes(Box<ChangeReader>),
+}
+
+impl Reach {
+    /// Whether there is nothing behind what has come.
+    fn is_done(&self) -> bool {
+        match self {
+            Self::All(range) => range.is_done(),
+            Self::Changes(changes) => changes.is_done(),
+        }
+    }
 }
 
 impl Open {
@@ -166,17 +202,29 @@ impl WeaviatePages {
         let Some(at) = self.task.enter_next(self.at) else { return Ok(false) };
         self.at = Some(at);
         let tenant = self.task.tenant(at).map(Arc::<str>::from);
-        let range = self.reading.reader.range(tenant.as_deref(), self.task.ids());
-        // What is empty was read, too.
-        self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
+        let reading = &self.reading;
+        let base = reading.base.as_ref().filter(|base| base.has(tenant.as_deref()));
+        let is_gone = base.zip(tenant.as_deref()).is_some_and(|(base, name)| base.gone.contains(name));
+        let reach = match base {
+            None => Reach::All(reading.reader.range(tenant.as_deref(), self.task.ids())),
+            Some(base) => {
+                let changes = ChangeReader::new(base, &reading.reader, tenant.as_ref(), self.task.ids());
+                Reach::Changes(Box::new(changes))
+            }
+        };
+        if !is_gone {
+            // What is empty was read, too.
+            self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
+        }
         // Of a tenant with a task of its own, and of all but the first part of a collection, somebody counted the whole.
         let is_expected = match self.task.task().piece {
+            _ if is_gone => true,
             Piece::Ids { part: Part::Tenant(_), .. } => true,
             Piece::Ids { ids, .. } => self.reading.counted || ids != UuidRange::ALL,
             Piece::File { .. } => false,
         };
-        let open = self.open.insert(Open { tenant, range, is_new: true, is_expected });
-        if let Some(tenant) = &open.tenant {
+        let open = self.open.insert(Open { tenant, reach, is_new: true, is_expected });
+        if let Some(tenant) = open.tenant.as_ref().filter(|_| !is_gone) {
             self.reading.check_tenant(tenant).await?;
         }
         Ok(true)
@@ -185,20 +233,32 @@ impl WeaviatePages {
     /// None at the end of the tenant.
     async fn fetch(&mut self, room: usize) -> Result<Option<Fetched>> {
         let Some(open) = &mut self.open else { return Ok(None) };
-        open.range.shorten(self.task.ids().last);
-        let page = match open.range.next(room).await? {
-            FromRange::Page(page) => page,
-            FromRange::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
-            FromRange::End => return Ok(None),
+        let got = match &mut open.reach {
+            Reach::All(range) => {
+                range.shorten(self.task.ids().last);
+                match range.next(room).await? {
+                    FromRange::Page(page) => Got::Page(page, range.position()),
+                    FromRange::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
+                    FromRange::End => return Ok(None),
+                }
+            }
+            Reach::Changes(changes) => match changes.next(&self.task, room).await? {
+                FetchedChanges::Some(changed) => Got::Changed(changed),
+                FetchedChanges::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
+                FetchedChanges::End => return Ok(None),
+            },
         };
-        if std::mem::take(&mut open.is_new) && !open.is_expected && !open.range.is_done() {
+        if std::mem::take(&mut open.is_new) && !open.is_expected && !open.reach.is_done() {
             open.is_expected = true;
             let tenant = open.tenant();
             if let Some(apart) = self.count(tenant).await? {
                 return Ok(Some(Fetched::Apart(vec![apart])));
             }
         }
-        Ok(Some(Fetched::Page(self.note(page))))
+        Ok(Some(Fetched::Page(match got {
+            Got::Page(page, last) => self.note(page, last),
+            Got::Changed(changed) => self.note_changes(changed),
+        })))
     }
 
     /// Finds out how large something is that does not fit on one page, if nobody knows. Returns a task for it if it is large,
@@ -228,28 +288,59 @@ impl WeaviatePages {
     }
 
     /// Counts a page, without what another lane has taken over meanwhile.
-    fn note(&mut self, mut page: WeaviatePage) -> Page {
-        let open = self.open.as_ref();
-        let last = open.and_then(|open| open.range.position());
+    fn note(&mut self, mut page: WeaviatePage, last: Option<Uuid>) -> Page {
         if let Some(last) = last {
             let end = self.task.pass(last, &page.batch.ids);
             page.batch.truncate(page.batch.ids.partition_point(|id| *id <= end));
             page.misread.retain(|misreading| misreading.id <= end);
             page.unreadable.retain(|misreading| misreading.id <= end);
         }
-        let tenant = open.and_then(|open| open.tenant.clone());
-        let part = self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
-        let started = self.reading.started.timestamp_millis();
-        part.rows += page.batch.len() as u64;
-        self.objects += page.batch.len() as u64;
-        if open.is_some_and(|open| !open.is_expected) {
-            self.reading.counters.expect_more_objects(page.batch.len() as u64);
+        let WeaviatePage { batch, bytes, misread, unreadable, .. } = page;
+        let tenant = self.count_objects(&batch, 0, misread, unreadable);
+        Page {
+            tenant,
+            batch,
+            bytes: bytes as u64,
+            passed: last.map(Mark::Id),
+            origin: None,
+            digests: Vec::new(),
         }
-        part.young += page.batch.update_times.iter().filter(|time| **time >= started).count() as u64;
-        part.unreadable += page.unreadable.len() as u64;
-        self.tally.misread.extend(page.misread.into_iter().chain(page.unreadable));
-        let (batch, bytes, passed) = (page.batch, page.bytes as u64, last.map(Mark::Id));
-        Page { tenant, batch, bytes, passed, origin: None, digests: Vec::new() }
+    }
+
+    /// Counts what has changed, and what has not.
+    fn note_changes(&mut self, changed: Changed) -> Page {
+        let Changed { batch, bytes, passed, kept, changes, misread, unreadable } = changed;
+        let tenant = self.count_objects(&batch, kept, misread, unreadable);
+        self.reading.counters.add_objects(kept);
+        self.task.add(kept);
+        self.tally.changes.get_or_insert_default().merge(changes);
+        Page { tenant, batch, bytes, passed: Some(Mark::Id(passed)), origin: None, digests: Vec::new() }
+    }
+
+    /// `kept` are those that need not be read. Returns the tenant.
+    fn count_objects(
+        &mut self,
+        batch: &Batch,
+        kept: u64,
+        misread: Vec<Misreading>,
+        unreadable: Vec<Misreading>,
+    ) -> Option<Arc<str>> {
+        let open = self.open.as_ref();
+        let tenant = open.and_then(|open| open.tenant.clone());
+        let (rows, started) = (batch.len() as u64 + kept, self.reading.started.timestamp_millis());
+        if rows > 0 || !unreadable.is_empty() {
+            let part = self.tally.parts.entry(tenant.as_deref().map(str::to_owned)).or_default();
+            part.rows += rows;
+            part.kept += kept;
+            part.young += batch.update_times.iter().filter(|time| **time >= started).count() as u64;
+            part.unreadable += unreadable.len() as u64;
+        }
+        self.objects += rows;
+        if open.is_some_and(|open| !open.is_expected) {
+            self.reading.counters.expect_more_objects(rows);
+        }
+        self.tally.misread.extend(misread.into_iter().chain(unreadable));
+        tenant
     }
 
     /// The tenant that was open is read.
@@ -307,18 +398,22 @@ impl Reading {
 }
 
 impl Tally {
-    /// Rows of all parts.
-    pub fn rows(&self) -> u64 {
-        self.parts.values().map(|part| part.rows).sum()
+    /// Rows of all parts that were read.
+    pub fn rows_read(&self) -> u64 {
+        self.parts.values().map(|part| part.rows - part.kept).sum()
     }
 
     pub fn add(&mut self, other: Self) {
         for (tenant, read) in other.parts {
             let part = self.parts.entry(tenant).or_default();
             part.rows += read.rows;
+            part.kept += read.kept;
             part.young += read.young;
             part.unreadable += read.unreadable;
             part.before = part.before.or(read.before);
+        }
+        if let Some(changes) = other.changes {
+            self.changes.get_or_insert_default().merge(changes);
         }
         self.lost.extend(other.lost);
         self.misread.total += other.misread.total;

@@ -65,18 +65,23 @@ fn compare(target: &Target, of_backup: &Batch, spaces: &[VectorSpace], there: &B
 
 /// In the shape that they get, by tenant.
 async fn first_rows(target: &Target) -> Result<Vec<Rows>> {
-    let (chosen, mut files) = (target.chosen.as_deref(), target.source.files().iter());
-    let Some(file) = files.find(|file| file.rows > 0 && may_hold(file, chosen)) else {
-        return Ok(Vec::new());
-    };
-    let reader = target.source.open(file, Select::All).await?;
-    let mut groups = 0..file.row_groups.len();
-    let Some(group) = groups.find(|group| reader.is_wanted(*group, chosen)) else { return Ok(Vec::new()) };
-    let rows = reader.group(group, chosen).await?;
-    let Some(shape) = &target.shape else { return Ok(rows) };
-    let mut shaped = Vec::new();
-    for rows in rows.into_iter().take(TENANTS) {
-        shaped.extend(shape.apply(rows)?);
+    let chosen = target.chosen.as_deref();
+    let files = target.source.files().iter();
+    for file in files.filter(|file| file.objects() > 0 && may_hold(file, chosen)) {
+        let reader = target.source.open(file, Select::All).await?;
+        for group in (0..file.row_groups.len()).filter(|group| reader.is_wanted(*group, chosen)) {
+            let rows = reader.group(group, chosen).await?;
+            // Those of a tenant may all be hidden.
+            if rows.is_empty() {
+                continue;
+            }
+            let Some(shape) = &target.shape else { return Ok(rows) };
+            let mut shaped = Vec::new();
+            for rows in rows.into_iter().take(TENANTS) {
+                shaped.extend(shape.apply(rows)?);
+            }
+            return Ok(shaped);
+        }
     }
-    Ok(shaped)
+    Ok(Vec::new())
 }

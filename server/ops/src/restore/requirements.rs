@@ -53,7 +53,7 @@ pub fn refuse_vectorizing(
         let rows = if let Some(old) = old {
             files().filter_map(|file| file.without_vector.get(old)).sum()
         } else {
-            files().map(|file| file.rows).sum::<u64>()
+            files().map(DataFile::objects).sum::<u64>()
         };
         if rows > 0 {
             return Err(Error::new(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{CollectionReader, Select, TenantRecord};
+use selvedge_archive::{CollectionReader, DataFile, Select, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Tenant, TenantStatus, UuidRange, nearest_or};
 
@@ -124,7 +124,7 @@ fn without_strays(source: &CollectionReader, held: &[Tenant]) -> Chosen {
 /// By the tenants of the backup.
 fn rows(source: &CollectionReader, chosen: Option<&BTreeSet<String>>) -> Rows {
     let Some(tenants) = source.tenants() else {
-        return Rows::from([(None, source.files().iter().map(|file| file.rows).sum())]);
+        return Rows::from([(None, source.files().iter().map(DataFile::objects).sum())]);
     };
     let wanted = tenants.iter().filter(|tenant| chosen.is_none_or(|chosen| chosen.contains(&tenant.name)));
     wanted.filter_map(|tenant| Some((Some(tenant.name.clone()), tenant.rows?))).collect()

@@ -21,7 +21,7 @@ pub struct There {
     progress: Arc<Progress>,
     cluster: Cluster,
     live: Collection,
-    reader: ObjectReader,
+    reader: Arc<ObjectReader>,
     lens: Lens,
     of_backup: Digester,
 }
@@ -48,7 +48,7 @@ impl There {
         Ok(Self {
             progress: Arc::clone(&job.progress),
             cluster: cluster.clone(),
-            reader: ObjectReader::open(cluster, &live, vectors).await?,
+            reader: Arc::new(ObjectReader::open(cluster, &live, vectors).await?),
             lens,
             of_backup: target.digester().clone(),
             live,

@@ -84,7 +84,7 @@ impl Checking {
         let ledger = job.journal().ledger(&summary.name, "files");
         let all = [files::Checked { reader: reader.clone(), tenants: None, ledger }];
         let checked = files::check(job, &all, |_, file, damage| {
-            counters.add_objects(file.rows);
+            counters.add_objects(file.objects());
             counters.add_bytes_read(file.bytes);
             damage.into_iter().for_each(|damage| found.add(of_damage(&summary.name, damage)));
             Ok(())
@@ -142,7 +142,8 @@ impl Checking {
             let unsound = || reader.unsound(file, format_args!("cannot be decoded: {error}"));
             return Ok(Some(damage.unwrap_or_else(unsound)));
         }
-        let differs = digest.objects != file.rows || file.digest.is_some_and(|written| written != digest);
+        let differs =
+            digest.objects != file.objects() || file.digest.is_some_and(|written| written != digest);
         Ok(differs.then(|| reader.unsound(file, "has rows that are not those that were written")))
     }
 

@@ -8,8 +8,8 @@ use super::timestamp;
 use crate::jobs::{Decision, Incomplete, IncompleteState, Pruned, PrunedLeftover};
 use chrono::DateTime;
 use selvedge_archive::{
-    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, Covering, DataFormat, Manifest,
-    Opened,
+    AccessManifest, BackupFilter, BackupKind, BackupPage, CollectionManifest, Covering, DataFormat,
+    Inheritance, Manifest, Opened, Removed,
 };
 use selvedge_model::error::{Error, Result};
 
@@ -51,6 +51,24 @@ pub fn pruned(pruned: Pruned, decisions: &[Decision]) -> v1::PruneBackupsRespons
             .map(|PrunedLeftover { path, why, files, bytes }| v1::PrunedLeftover { path, why, files, bytes })
             .collect(),
         kept,
+    }
+}
+
+pub fn removed(removed: Removed) -> v1::DeleteBackupResponse {
+    let Removed { files, bytes, kept_files, kept_bytes, needed_by } = removed;
+    let needed_by = needed_by.iter().map(ToString::to_string).collect();
+    v1::DeleteBackupResponse { files, bytes, kept_files, kept_bytes, needed_by }
+}
+
+fn inheritance(inheritance: &Inheritance) -> v1::BackupInheritance {
+    let Inheritance { parent, files, bytes, objects, hidden } = inheritance;
+    v1::BackupInheritance {
+        parent: parent.to_string(),
+        files: files.values().sum(),
+        bytes: *bytes,
+        objects: *objects,
+        hidden_rows: *hidden,
+        owners: files.keys().map(ToString::to_string).collect(),
     }
 }
 
@@ -168,6 +186,7 @@ pub fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         complete,
         remarks,
         digest,
+        inheritance: inherited,
         blake3: _,
     } = manifest;
     v1::BackupCollection {
@@ -181,5 +200,6 @@ pub fn collection(manifest: &CollectionManifest) -> v1::BackupCollection {
         content_digest: digest.map(|digest| digest.fingerprint()).unwrap_or_default(),
         complete: *complete,
         remarks: remarks.iter().map(remark).collect(),
+        inheritance: inherited.as_ref().map(inheritance),
     }
 }

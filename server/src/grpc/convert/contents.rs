@@ -64,7 +64,7 @@ fn file(reader: &CollectionReader, file: &DataFile) -> v1::BackupFile {
     let (first_id, last_id) = ids.unwrap_or_default();
     v1::BackupFile {
         path: reader.place(file),
-        objects: file.rows,
+        objects: file.objects(),
         bytes: file.bytes,
         blake3: file.blake3.to_string(),
         first_id,

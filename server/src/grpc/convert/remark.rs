@@ -42,6 +42,8 @@ fn reason(reason: &Reason) -> v1::RemarkReason {
         Reason::MixedDimensions { .. } => v1::RemarkReason::MixedDimensions,
         Reason::ReadAtOne => v1::RemarkReason::ReadAtOne,
         Reason::ReadInAttempts { .. } => v1::RemarkReason::ReadInAttempts,
+        Reason::ReadInFull { .. } => v1::RemarkReason::ReadInFull,
+        Reason::TenantsInherited { .. } => v1::RemarkReason::TenantsInherited,
         Reason::ProbeLeftOut { .. } => v1::RemarkReason::ProbeLeftOut,
         Reason::NothingExcluded { .. } => v1::RemarkReason::NothingExcluded,
         Reason::AccessUnseen { .. } => v1::RemarkReason::AccessUnseen,
@@ -64,6 +66,7 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::AccessUnseen { permission: _ }
         | Reason::AccessInPart { permission: _ }
         | Reason::AccessUnread { error: _ }
+        | Reason::ReadInFull { why: _ }
         | Reason::Told { text: _ }
         | Reason::Unknown => v1::Remark::default(),
         Reason::ReadInAttempts { attempts } => {
@@ -79,6 +82,7 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::TenantsDeactivated { tenants: names }
         | Reason::TenantsCreated { tenants: names }
         | Reason::TenantsDeletedLater { tenants: names }
+        | Reason::TenantsInherited { tenants: names, backup: _ }
         | Reason::CollectionsCreated { collections: names } => first_of(names),
         Reason::TenantsLeftOut { status, of, tenants } => {
             v1::Remark { status: word(*status).to_owned(), total: *of, ..first_of(tenants) }
@@ -117,6 +121,8 @@ pub fn word(status: TenantStatus) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_model::WhyFull;
+
     use super::*;
 
     #[test]
@@ -130,6 +136,8 @@ mod tests {
             Reason::DroppedLater,
             Reason::ValuesMisread { count: 3 },
             Reason::ReadAtOne,
+            Reason::ReadInFull { why: WhyFull::NoBackup },
+            Reason::TenantsInherited { backup: "b".to_owned(), tenants: names() },
             Reason::ReadInAttempts { attempts: 2 },
             Reason::NothingExcluded { term: "Z*".to_owned() },
             Reason::AccessUnseen { permission: "it has no read_roles".to_owned() },

@@ -2,11 +2,12 @@
 
 use selvedge_proto::v1;
 
+use selvedge_archive::DataFormat;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, Level, OnConflict, Operation,
-    Request, RestoreRequest, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
+    Operation, ParentChoice, Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
 use super::fields;
@@ -47,6 +48,7 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     check_names("tags", &wire.tags)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
+    let parent = parent(&wire)?;
     let request = BackupRequest {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         tenants: distinct("tenants", wire.tenants)?,
@@ -55,10 +57,33 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         without_vectors: wire.without_vectors,
         format: data_format(wire.format)?,
         inactive_tenants: inactive_tenants(wire.inactive_tenants)?,
+        parent,
+        check_all: wire.check_all,
         tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
+}
+
+fn parent(wire: &v1::BackupRequest) -> Result<Option<ParentChoice>> {
+    check_name("parent", &wire.parent)?;
+    let choice = match wire.parent.as_str() {
+        "" if wire.check_all => {
+            let text = "`check_all` says how to compare with a parent, and there is none";
+            return Err(Error::invalid("check_all", text).hint("name a parent, or leave it out"));
+        }
+        "" => return Ok(None),
+        LATEST => ParentChoice::Latest,
+        id => ParentChoice::Backup(backup_id(id)?),
+    };
+    let other = match wire {
+        _ if wire.schema_only => "`schema_only`",
+        _ if wire.without_vectors => "`without_vectors`",
+        _ if data_format(wire.format)? != DataFormat::Parquet => "another format than Parquet",
+        _ => return Ok(Some(choice)),
+    };
+    let text = format!("with a `parent` all objects are compared, so {other} does not go with it");
+    Err(Error::invalid("parent", text).hint("leave one of the two out"))
 }
 
 pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {

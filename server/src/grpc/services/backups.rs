@@ -65,8 +65,8 @@ impl BackupService for Backups {
             let error = error::Error::new(Kind::ConfirmationRequired, text);
             return Err(refusal(error.hint("set `confirm` to the id if that is what you want")));
         }
-        let (files, bytes) = self.0.registry.remove_backup(&repository, &id).await.map_err(refusal)?;
-        Ok(Response::new(v1::DeleteBackupResponse { files, bytes }))
+        let removed = self.0.registry.remove_backup(&repository, &id).await.map_err(refusal)?;
+        Ok(Response::new(convert::removed(removed)))
     }
 
     async fn hold_backup(

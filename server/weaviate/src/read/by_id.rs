@@ -1,5 +1,6 @@
 //! Objects by their ids.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -23,38 +24,62 @@ const FIRST_IDS: usize = 100;
 /// Objects that are asked for over REST at the same time.
 const AT_ONCE: usize = 4;
 
+/// Reads objects by their ids, learning how many fit into a page.
+pub struct IdReader {
+    reader: Arc<ObjectReader>,
+    tenant: String,
+    /// Ids that the next request may have.
+    limit: usize,
+}
+
+impl ObjectReader {
+    /// Of a collection, or of one of its tenants.
+    pub fn ids(self: &Arc<Self>, tenant: Option<&str>) -> IdReader {
+        IdReader { reader: Arc::clone(self), tenant: tenant.unwrap_or_default().to_owned(), limit: FIRST_IDS }
+    }
+}
+
+impl IdReader {
+    /// Reads those that are there of the first of these objects, and says how many these were: as many as make a page that
+    /// weighs no more than `room`, or a single one. The page is in the order of ids if they are. Ids must not repeat, and there
+    /// must be some. May be dropped at any time.
+    pub async fn next(&mut self, ids: &[Uuid], room: usize) -> Result<(Page, usize)> {
+        let Self { reader, tenant, .. } = self;
+        loop {
+            let most = usize::try_from(reader.most_objects.load(Relaxed)).unwrap_or(MOST_IDS);
+            let asked = self.limit.min(most).clamp(1, ids.len().max(1));
+            let now = &ids[..asked.min(ids.len())];
+            match reader.some_by_id(tenant, now, room).await? {
+                Ok(page) => {
+                    let each = (page.bytes / page.batch.len().max(1)).max(1);
+                    self.limit = (room / 8 * 7 / each).clamp(1, (self.limit * 4).min(MOST_IDS));
+                    return Ok((page, now.len()));
+                }
+                Err(Failure::TooMany(most)) => {
+                    reader.most_objects.fetch_min(most.max(1), Relaxed);
+                }
+                Err(Failure::TooLarge(_)) if now.len() > 1 => self.limit = now.len() / 2,
+                Err(_) => return Ok((reader.singles(tenant, now).await?, now.len())),
+            }
+        }
+    }
+}
+
 impl ObjectReader {
     /// Reads those of these objects that are there, in pages that weigh no more than `room` unless a single object does.
     /// `found` is called with each page; there is no order among pages, and ids must not repeat.
     pub async fn by_ids(
-        &self,
+        self: &Arc<Self>,
         tenant: Option<&str>,
         ids: &[Uuid],
         room: usize,
         mut found: impl FnMut(Page) -> Result<()>,
     ) -> Result<()> {
-        let tenant = tenant.unwrap_or_default();
-        let (mut rest, mut limit) = (ids, FIRST_IDS);
+        let (mut rest, mut reader) = (ids, self.ids(tenant));
         while !rest.is_empty() {
-            let most = usize::try_from(self.most_objects.load(Relaxed)).unwrap_or(MOST_IDS);
-            let (now, later) = rest.split_at(limit.min(most).clamp(1, rest.len()));
-            match self.some_by_id(tenant, now, room).await? {
-                Ok(page) => {
-                    let each = (page.bytes / page.batch.len().max(1)).max(1);
-                    limit = (room / 8 * 7 / each).clamp(1, (limit * 4).min(MOST_IDS));
-                    found(page)?;
-                }
-                Err(Failure::TooMany(most)) => {
-                    self.most_objects.fetch_min(most.max(1), Relaxed);
-                    continue;
-                }
-                Err(Failure::TooLarge(_)) if now.len() > 1 => {
-                    limit = now.len() / 2;
-                    continue;
-                }
-                Err(_) => found(self.singles(tenant, now).await?)?,
-            }
-            rest = later;
+            let (page, asked) = reader.next(rest, room).await?;
+            found(page)?;
+            rest = &rest[asked..];
         }
         Ok(())
     }

@@ -42,6 +42,11 @@ pub fn template(collection: &Collection, vectors: bool) -> SearchRequest {
     }
 }
 
+/// The same, for ids and times only.
+pub fn template_of_keys(collection: &Collection) -> SearchRequest {
+    SearchRequest { properties: Some(PropertiesRequest::default()), ..template(collection, false) }
+}
+
 impl ObjectReader {
     /// `room` is what the reply may weigh.
     pub async fn grpc_page(

@@ -79,6 +79,14 @@ impl RangeReader {
             return Ok(Fetched::End);
         }
         let mut page = match self.fetch(room).await? {
+            // So does a Weaviate say that is starting, and has the collection already but not yet its objects.
+            Ok(page) if page.listed == 0 => {
+                self.reader.cluster.await_whole().await?;
+                match self.fetch(room).await? {
+                    Ok(page) => page,
+                    Err(bytes) => return Ok(Fetched::NoRoom(bytes)),
+                }
+            }
             Ok(page) => page,
             Err(bytes) => return Ok(Fetched::NoRoom(bytes)),
         };

@@ -1,0 +1,158 @@
+//! The objects of a part of a backup in the order of their ids, without what they hold: for being merged with another list of them.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use uuid::Uuid;
+
+use super::collection::CollectionReader;
+use super::file::FileReader;
+use crate::format::{Rows, Select};
+use selvedge_model::error::{Error, Result};
+use selvedge_model::{Digest, UuidRange};
+
+/// What a backup knows of an object beside what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    pub id: Uuid,
+    /// Milliseconds since 1970, UTC.
+    pub creation_time: i64,
+    pub update_time: i64,
+    pub digest: Digest,
+    /// The place of its data file in the list.
+    pub file: usize,
+    /// The place of its row in the file.
+    pub row: u32,
+}
+
+/// Hands out keys one by one. A row group of each file that it has come to is in memory.
+#[derive(Debug)]
+pub struct KeyReader {
+    range: UuidRange,
+    tenant: Option<String>,
+    cursors: Vec<Cursor>,
+    /// The next key of each cursor that has any, by its id and the place of the cursor.
+    next: BinaryHeap<Reverse<(Uuid, usize)>>,
+    started: bool,
+}
+
+/// One data file that may have some.
+#[derive(Debug)]
+struct Cursor {
+    reader: CollectionReader,
+    /// Its place in the list.
+    file: usize,
+    open: Option<FileReader>,
+    /// The next row group.
+    group: usize,
+    /// What is left of the one before.
+    keys: VecDeque<Key>,
+}
+
+impl CollectionReader {
+    /// The objects of a tenant (None without multi-tenancy) with ids in `range`.
+    pub fn keys(&self, tenant: Option<&str>, range: UuidRange) -> KeyReader {
+        let files = self.files().iter().enumerate();
+        let may_have = files.filter(|(_, file)| {
+            let overlaps =
+                file.covers.is_none_or(|covers| covers.first <= range.last && range.first <= covers.last);
+            overlaps && tenant.is_none_or(|tenant| file.tenants.iter().any(|span| span.tenant == tenant))
+        });
+        let cursor =
+            |(file, _)| Cursor { reader: self.clone(), file, open: None, group: 0, keys: VecDeque::new() };
+        KeyReader {
+            range,
+            tenant: tenant.map(str::to_owned),
+            cursors: may_have.map(cursor).collect(),
+            next: BinaryHeap::new(),
+            started: false,
+        }
+    }
+}
+
+impl KeyReader {
+    /// The next one whose id is not behind `last`; None if there is none. A cut call loses nothing.
+    pub async fn next_up_to(&mut self, last: Uuid) -> Result<Option<Key>> {
+        if !self.started {
+            for at in 0..self.cursors.len() {
+                self.advance(at).await?;
+            }
+            self.started = true;
+        }
+        let Some(Reverse((id, at))) = self.next.peek().copied() else { return Ok(None) };
+        if id > last {
+            return Ok(None);
+        }
+        let key = self.cursors[at].keys.front().copied();
+        let key = key.ok_or_else(|| Error::internal("a list of keys has come to an end before its own"))?;
+        // Only what is there already may be taken away: reading can be cut.
+        if self.cursors[at].keys.len() == 1 {
+            self.cursors[at].fill(self.tenant.as_deref(), self.range).await?;
+        }
+        self.next.pop();
+        self.cursors[at].keys.pop_front();
+        if let Some(following) = self.cursors[at].keys.front() {
+            self.next.push(Reverse((following.id, at)));
+        }
+        Ok(Some(key))
+    }
+
+    async fn advance(&mut self, at: usize) -> Result<()> {
+        if self.next.iter().any(|Reverse((_, known))| *known == at) {
+            return Ok(());
+        }
+        let cursor = &mut self.cursors[at];
+        if cursor.keys.is_empty() {
+            cursor.fill(self.tenant.as_deref(), self.range).await?;
+        }
+        if let Some(first) = cursor.keys.front() {
+            self.next.push(Reverse((first.id, at)));
+        }
+        Ok(())
+    }
+}
+
+impl Cursor {
+    /// Reads row groups until there is a key more, or none is left.
+    async fn fill(&mut self, tenant: Option<&str>, range: UuidRange) -> Result<()> {
+        let file = &self.reader.files()[self.file];
+        let before = self.keys.len();
+        while self.keys.len() == before && self.group < file.row_groups.len() {
+            let reader = match &self.open {
+                Some(reader) => reader,
+                None => self.open.insert(self.reader.open(file, Select::Hashes).await?),
+            };
+            let group = self.group;
+            let ids = reader.ids(group).filter(|_| tenant.is_none());
+            let overlaps = ids.is_none_or(|(first, last)| first <= range.last && range.first <= last);
+            if overlaps && reader.has_tenant(group, tenant) {
+                let keys = keys_of(reader, self.file, group, tenant, range).await?;
+                self.keys.extend(keys);
+            }
+            self.group = group + 1;
+        }
+        Ok(())
+    }
+}
+
+async fn keys_of(
+    reader: &FileReader,
+    file: usize,
+    group: usize,
+    tenant: Option<&str>,
+    range: UuidRange,
+) -> Result<Vec<Key>> {
+    let mut places = reader.places_shown(group);
+    let mut keys = Vec::new();
+    for Rows { tenant: of, batch, digests } in reader.group(group, None).await? {
+        for (at, id) in batch.ids.iter().enumerate() {
+            let place = places.next().and_then(|place| u32::try_from(place).ok());
+            let row = place.ok_or_else(|| Error::internal("a row of a data file has no place"))?;
+            if of.as_deref() == tenant && range.contains(id) {
+                let (creation_time, update_time) = (batch.creation_times[at], batch.update_times[at]);
+                keys.push(Key { id: *id, creation_time, update_time, digest: digests[at], file, row });
+            }
+        }
+    }
+    Ok(keys)
+}
