@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, clear, collections, completions, export, import, jobs, keeping, list, man, prune, restore,
-    show, status, verify,
+    backup, check, clear, collections, completions, diff, export, import, jobs, keeping, list, man, prune,
+    restore, show, status, verify,
 };
 use crate::exit;
 use crate::options::Options;
@@ -35,6 +35,7 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Diff(diff::Args),
     Export(export::Args),
     Import(import::Args),
     #[command(visible_alias = "rm")]
@@ -74,6 +75,7 @@ mod tests {
             "list",
             "show",
             "verify",
+            "diff",
             "export",
             "import",
             "delete",

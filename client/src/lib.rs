@@ -82,6 +82,7 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::List(args) => commands::list::run(args, &mut session).await,
         Command::Show(args) => commands::show::run(args, &mut session).await,
         Command::Verify(args) => commands::verify::run(args, &mut session).await,
+        Command::Diff(args) => commands::diff::run(args, &mut session).await,
         Command::Export(args) => commands::export::run(args, &mut session).await,
         Command::Import(args) => commands::import::run(args, &mut session).await,
         Command::Delete(args) => commands::keeping::delete(args, &mut session).await,

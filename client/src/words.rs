@@ -1,8 +1,9 @@
 //! The contract's enum values as lower-case words.
 
 use selvedge_proto::v1::{
-    BackupKind, BackupTenant, CollectionState, DataFormat, FindingKind, IncompleteBackupState, Job, JobKind,
-    JobPhase, JobState, LeftOut, NewestBackup, ObjectFailureKind, RemarkKind, RemarkReason,
+    BackupKind, BackupTenant, ChangedPartKind, CollectionState, DataFormat, FindingKind,
+    IncompleteBackupState, Job, JobKind, JobPhase, JobState, LeftOut, NewestBackup, ObjectChange,
+    ObjectFailureKind, RemarkKind, RemarkReason,
 };
 
 use crate::format;
@@ -34,6 +35,16 @@ pub fn backup_kind(kind: BackupKind) -> String {
 /// `parquet`, `json_lines`, `json_lines_zstd`
 pub fn data_format(format: DataFormat) -> String {
     word(format.as_str_name(), "DATA_FORMAT_")
+}
+
+/// `added`, `removed`, `changed`
+pub fn object_change(change: ObjectChange) -> String {
+    word(change.as_str_name(), "OBJECT_CHANGE_")
+}
+
+/// `property`, `reference`, `vector`
+pub fn changed_part_kind(kind: ChangedPartKind) -> String {
+    word(kind.as_str_name(), "CHANGED_PART_KIND_")
 }
 
 /// `running`, `resumable`, `young`, `garbage`

@@ -15,6 +15,7 @@ mod catalog;
 mod clear;
 mod clusters;
 mod damage;
+mod diff;
 mod encryption;
 mod exits;
 mod faults;
@@ -228,6 +229,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::generations_of_random_changes_come_back).and_encrypted(),
         both!(incrementals::a_parent_that_does_not_do_is_told).also_on(&[]),
         both!(incrementals::what_is_mostly_gone_is_written_anew),
+        both!(diff::every_difference_is_told).and_encrypted(),
+        both!(diff::names_may_differ),
         both!(starting::nothing_is_concluded_from_a_part),
         both!(starting::a_restart_is_waited_for_while_reading_over_rest),
         both!(starting::a_restart_is_waited_for_while_reading_and_writing),

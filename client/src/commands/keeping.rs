@@ -84,8 +84,7 @@ pub async fn delete(args: DeleteArgs, session: &mut Session<'_, '_>) -> Result<(
     let mut text = format!("deleted backup {id}: {files}, {bytes}");
     if done.kept_files > 0 {
         let (files, bytes) = (format::quantity(done.kept_files, "data file"), format::bytes(done.kept_bytes));
-        let heirs = format::names(&done.needed_by);
-        text.push_str(&format!("\n{files}, {bytes} stay as long as {heirs} need them"));
+        text.push_str(&format!("\nkept {files}, {bytes}: needed by {}", format::names(&done.needed_by)));
     }
     session.terminal.print(&text)
 }

@@ -32,6 +32,7 @@ impl Asked {
             Command::Hold(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Release(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Show(args) => (JobKind::Unspecified, args.backup.clone()),
+            Command::Diff(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Export(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Import(args) => (JobKind::Unspecified, args.id.clone().unwrap_or_default()),
             Command::Jobs(args) => return Self { job: args.job().to_owned(), ..Self::default() },

@@ -119,6 +119,15 @@ impl BackupService for Scripted {
         self.answer("verify".to_owned(), |job| VerifyBackupResponse { job: Some(job) })
     }
 
+    type DiffBackupStream = JobStream<DiffBackupResponse>;
+
+    async fn diff_backup(
+        &self,
+        _: Request<DiffBackupRequest>,
+    ) -> Result<Response<Self::DiffBackupStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     type ExportBackupStream = JobStream<ExportBackupResponse>;
 
     async fn export_backup(

@@ -2,8 +2,10 @@
 
 mod differences;
 mod listing;
+mod parts;
 
 pub use differences::Differences;
+pub use parts::{Part, PartKind, Sides};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -87,7 +87,7 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         | ("selvedge.v1.ServerService", "GetStatus")
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob") => Some(Role::Read),
         ("selvedge.v1.CollectionService", "Backup" | "Restore")
-        | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "ImportBackup")
+        | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "DiffBackup" | "ImportBackup")
         | ("selvedge.v1.ServerService", "Check")
         // Its reasons are Weaviate's, which quote values.
         | ("selvedge.v1.JobService", "CancelJob" | "ListFailures" | "ResumeJob") => Some(Role::Operate),
@@ -145,6 +145,7 @@ mod tests {
                 "Check operate",
                 "Clear destroy",
                 "DeleteBackup destroy",
+                "DiffBackup operate",
                 "ExportBackup operate",
                 "GetBackup read",
                 "GetBackupCollection read",

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod collection;
 mod contents;
+mod diff;
 mod fields;
 mod import;
 mod job;
@@ -20,6 +21,7 @@ pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, removed, 
 pub use check::checked;
 pub use collection::collections;
 pub use contents::{collection_of_backup, files_of_backup, tenants_of_backup};
+pub use diff::{diff, difference};
 pub use fields::{backup_id, collection_name, lock_timeout, selection, tenant_names};
 pub use import::import_header;
 pub use job::{failures, job};

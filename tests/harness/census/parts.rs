@@ -8,6 +8,14 @@ impl Census {
         self.collections.get(collection).map_or(Vec::new(), |found| found.tenants.keys().cloned().collect())
     }
 
+    /// Those that have any object.
+    pub fn filled_tenants(&self, collection: &str) -> Vec<String> {
+        let objects = self.collections.get(collection).into_iter().flat_map(|found| found.objects.keys());
+        let mut tenants: Vec<_> = objects.map(|key| key.tenant.clone()).collect();
+        tenants.dedup();
+        tenants
+    }
+
     /// The same, but with only these tenants of one collection.
     pub fn only_tenants(&self, collection: &str, tenants: &[&str]) -> Self {
         let mut census = self.clone();

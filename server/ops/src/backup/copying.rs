@@ -237,7 +237,8 @@ impl Copying {
             gone.remove(tenant);
         });
         let (reader, since) = (parent.reader.clone(), parent.since);
-        Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants }))
+        let digester = reader.digester().clone();
+        Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants, digester }))
     }
 
     /// What earlier attempts have read of a collection, and what of it still has its bytes.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use selvedge_archive::{DataFile, Select};
 use selvedge_model::error::Result;
-use selvedge_model::{BUCKETS, Batch, Content, Digest, UuidRange, Vectors};
+use selvedge_model::{BUCKETS, Batch, Content, Digest, UuidRange};
 use selvedge_weaviate::{Fetched, ObjectReader};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::listing::{IntoList, Key, Listed};
+use super::parts::{Part, PartKind, Sides};
 use super::{Comparison, Expected, Verdict};
 use crate::engine::{FromArchive, Origin, Task};
 use crate::{Finding, FindingKind};
@@ -245,19 +245,12 @@ impl Comparison<'_> {
             None => None,
         };
         let Some(was) = was else { return Ok(Vec::new()) };
-        let digester = self.source.digester();
-        let mut parts: Vec<_> = digester
-            .changed_properties(was.properties.get(0), is.properties.get(0))
-            .into_iter()
-            .map(|name| described(was.properties.get(0), is.properties.get(0), name, "property"))
-            .collect();
-        let references = |batch: &Batch| batch.references.as_ref().map(|column| column.get(0).to_owned());
-        let [before, after] = [&was, &is].map(|batch| references(batch).unwrap_or_default());
-        let changed = digester.changed_references(&before, &after).into_iter();
-        parts.extend(changed.map(|name| described(&before, &after, name, "reference")));
-        if object.select == Select::All {
-            parts.extend(self.changed_vectors(&was, &is));
-        }
+        let sides = Sides {
+            digester: self.source.digester(),
+            spaces_before: self.source.spaces(),
+            spaces_after: &self.live.vector_spaces,
+        };
+        let mut parts: Vec<_> = sides.parts(&was, &is).into_iter().map(named).collect();
         if parts.is_empty() {
             // It was changed back while the cluster was read.
             parts.push((String::new(), "it was another while the cluster was read".to_owned()));
@@ -267,23 +260,6 @@ impl Comparison<'_> {
             .into_iter()
             .map(|(part, text)| self.finding(kind, tenant.clone(), id, &part, &text))
             .collect())
-    }
-
-    fn changed_vectors(&self, was: &Batch, is: &Batch) -> Vec<(String, String)> {
-        let mut changed = Vec::new();
-        for (space, before) in self.source.spaces().iter().zip(&was.vectors) {
-            let after = self.live.vector_spaces.iter().position(|other| other.name == space.name);
-            let after = after.and_then(|at| is.vectors.get(at)).and_then(bits);
-            let before = bits(before);
-            if before != after {
-                let name = space.name.clone().unwrap_or_else(|| "vector".to_owned());
-                changed.push((
-                    name,
-                    format!("{} is {}", space.label(), how(before.as_deref(), after.as_deref())),
-                ));
-            }
-        }
-        changed
     }
 
     fn finding(
@@ -301,38 +277,9 @@ impl Comparison<'_> {
     }
 }
 
-/// A member that differs in two JSON objects, and how.
-fn described(was: &str, is: &str, name: String, what: &str) -> (String, String) {
-    let has = |json: &str| {
-        serde_json::from_str::<BTreeMap<String, Value>>(json).is_ok_and(|members| members.contains_key(&name))
-    };
-    let how = match (has(was), has(is)) {
-        (true, false) => "is missing",
-        (false, _) => "is new",
-        (true, true) => "differs",
-    };
-    let text = format!("{what} \"{name}\" {how}");
-    (name, text)
-}
-
-/// The bits of an object's floats, one list for each of its vectors there.
-fn bits(vectors: &Vectors) -> Option<Vec<Vec<u32>>> {
-    let of = |vector: &[f32]| vector.iter().map(|float| float.to_bits()).collect::<Vec<_>>();
-    match vectors {
-        Vectors::Single(column) => column.get(0).map(|vector| vec![of(vector)]),
-        Vectors::Multi(column) => column.get(0).map(|all| all.map(of).collect()),
-    }
-}
-
-fn how(was: Option<&[Vec<u32>]>, is: Option<&[Vec<u32>]>) -> String {
-    let (Some(was), Some(is)) = (was, is) else {
-        return if was.is_some() { "missing".to_owned() } else { "new".to_owned() };
-    };
-    let floats = |vectors: &[Vec<u32>]| vectors.iter().flatten().copied().collect::<Vec<_>>();
-    let (before, after) = (floats(was), floats(is));
-    if was.len() != is.len() || before.len() != after.len() {
-        return "of another shape".to_owned();
-    }
-    let differing = before.iter().zip(&after).filter(|(was, is)| was != is).count();
-    format!("different in {differing} of its {} floats", before.len())
+/// A part of an object as a finding names it, and what is with it.
+fn named(part: Part) -> (String, String) {
+    let Part { kind, name, text } = part;
+    let is_unnamed = kind == PartKind::Vector && name.is_empty();
+    (if is_unnamed { "vector".to_owned() } else { name }, text)
 }

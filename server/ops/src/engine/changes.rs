@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use selvedge_archive::{CollectionReader, Key, KeyReader};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Batch, Content, Digest, UuidRange};
+use selvedge_model::{Batch, Content, Digest, Digester, UuidRange};
 use selvedge_weaviate::{Fetched, IdReader, Misreading, ObjectReader, RangeReader};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub struct Base {
     pub gone: Arc<BTreeSet<String>>,
     /// Tenants that the backup has rows of.
     pub tenants: Arc<BTreeSet<String>>,
+    /// Of the live collection, as the backup would have it.
+    pub digester: Digester,
 }
 
 /// By what it is found out whether an object has changed.
@@ -76,7 +78,7 @@ pub struct HiddenRows {
 }
 
 impl Changes {
-    fn hide(&mut self, tenant: Option<&str>, key: &Key) {
+    pub fn hide(&mut self, tenant: Option<&str>, key: &Key) {
         let rows = self.hidden.entry(key.file).or_default();
         rows.places.push(key.row);
         rows.digest += key.digest;
@@ -103,8 +105,8 @@ pub struct Changed {
     pub passed: Uuid,
     /// Objects since the page before that are as they were.
     pub kept: u64,
-    /// What became of the backup's objects since the page before.
-    pub changes: Changes,
+    /// The objects of the backup that are not so any more, since the page before, in the order of their ids.
+    pub gone: Vec<Key>,
     pub misread: Vec<Misreading>,
     pub unreadable: Vec<Misreading>,
 }
@@ -120,7 +122,7 @@ pub enum FetchedChanges {
 
 /// Compares a range of a collection, or of one of its tenants.
 pub struct ChangeReader {
-    base: CollectionReader,
+    digester: Digester,
     tenant: Option<Arc<str>>,
     since: i64,
     full: Arc<ObjectReader>,
@@ -187,7 +189,7 @@ impl ChangeReader {
             Look::Everything => (Some(full.range(name, range)), true),
         };
         Self {
-            base: base.reader.clone(),
+            digester: base.digester.clone(),
             since: base.since,
             full: Arc::clone(full),
             ids: full.ids(name),
@@ -286,7 +288,7 @@ impl ChangeReader {
         let mut digests = Vec::new();
         if self.by_content {
             let tenant = self.tenant.as_deref();
-            let each = self.base.digester().each(tenant, &batch, |_, _, digest| digests.push(digest));
+            let each = self.digester.each(tenant, &batch, |_, _, digest| digests.push(digest));
             each.map_err(|unfit| {
                 let text = format!("what Weaviate shows does not fit its schema: {}", unfit.0);
                 Error::new(Kind::WeaviateUnintelligible, text)
@@ -336,10 +338,10 @@ impl ChangeReader {
             }
             (batch, bytes, misread, unreadable) = (page.batch, page.bytes, page.misread, page.unreadable);
         }
-        let (mut kept, mut changes) = (0, Changes::default());
+        let (mut kept, mut gone) = (0, Vec::new());
         while let Some(one) = run.compared.pop_front_if(|one| one.id <= passed) {
             kept += u64::from(one.is_kept);
-            one.was.iter().for_each(|key| changes.hide(self.tenant.as_deref(), key));
+            gone.extend(one.was);
         }
         if passed == run.last {
             let first = Uuid::from_u128(passed.as_u128().saturating_add(1));
@@ -347,7 +349,7 @@ impl ChangeReader {
             self.is_compared = false;
         }
         let bytes = bytes as u64;
-        Ok(FetchedChanges::Some(Changed { batch, bytes, passed, kept, changes, misread, unreadable }))
+        Ok(FetchedChanges::Some(Changed { batch, bytes, passed, kept, gone, misread, unreadable }))
     }
 }
 

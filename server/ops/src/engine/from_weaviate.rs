@@ -309,11 +309,12 @@ impl WeaviatePages {
 
     /// Counts what has changed, and what has not.
     fn note_changes(&mut self, changed: Changed) -> Page {
-        let Changed { batch, bytes, passed, kept, changes, misread, unreadable } = changed;
+        let Changed { batch, bytes, passed, kept, gone, misread, unreadable } = changed;
         let tenant = self.count_objects(&batch, kept, misread, unreadable);
         self.reading.counters.add_objects(kept);
         self.task.add(kept);
-        self.tally.changes.get_or_insert_default().merge(changes);
+        let changes = self.tally.changes.get_or_insert_default();
+        gone.iter().for_each(|key| changes.hide(tenant.as_deref(), key));
         Page { tenant, batch, bytes, passed: Some(Mark::Id(passed)), origin: None, digests: Vec::new() }
     }
 

@@ -16,7 +16,7 @@ use selvedge_archive::{
 };
 use selvedge_model::Selection;
 use selvedge_model::error::{self, Kind};
-use selvedge_ops::{Import, LATEST};
+use selvedge_ops::{DiffRequest, DiffWith, Import, LATEST};
 
 pub struct Backups(pub Desk);
 
@@ -165,6 +165,28 @@ impl BackupService for Backups {
             Err(error) => stream::iter(vec![Err(refusal(error))]),
         });
         Ok(Response::new(parts.flatten().boxed()))
+    }
+
+    type DiffBackupStream = BoxStream<'static, Result<v1::DiffBackupResponse, Status>>;
+
+    async fn diff_backup(
+        &self,
+        request: Request<v1::DiffBackupRequest>,
+    ) -> Result<Response<Self::DiffBackupStream>, Status> {
+        let wire = request.into_inner();
+        let asked = convert::diff(&wire).map_err(refusal)?;
+        let (repository, backup) = self.backup(&wire.repository, &wire.backup_id).await.map_err(refusal)?;
+        let other = match wire.live {
+            true => DiffWith::Cluster(Box::new(self.0.places.cluster(&wire.cluster).map_err(refusal)?)),
+            false => {
+                let (_, id) = self.backup(&wire.repository, &wire.other_backup_id).await.map_err(refusal)?;
+                DiffWith::Backup(id)
+            }
+        };
+        let request = DiffRequest { backup, other, ..asked };
+        let told = selvedge_ops::diff(&repository, self.0.registry.budget(), request).await;
+        let told = told.map_err(refusal)?;
+        Ok(Response::new(told.map(|told| told.map(convert::difference).map_err(refusal)).boxed()))
     }
 
     async fn import_backup(
