@@ -103,8 +103,12 @@ impl Repository {
                 format!("backup {id} was not deleted: it took too long to find out whether a job needs it");
             return Err(Error::new(Kind::RepositoryUnavailable, text).hint("try again"));
         }
-        let files = match self.mark_removal(id).await {
-            Ok(files) => files,
+        let prepared = async {
+            let files = self.mark_removal(id).await?;
+            Ok((files, self.bequeath(id).await?))
+        };
+        let (files, needed) = match prepared.await {
+            Ok(prepared) => prepared,
             // Nothing is gone: it stays a backup that can be used.
             Err(error) => {
                 return Err(match self.spare(doomed).await {
@@ -118,7 +122,7 @@ impl Repository {
         let inherits = self.look_at(id).await.map(|found| found.inherits()).unwrap_or_default();
         self.store().delete(vec![layout::manifest(id)]).await?;
         // The last of it frees the id, and whatever comes there then is another backup's.
-        let mut removed = self.remove_files(id, files).await?;
+        let mut removed = self.remove_files(id, files, &needed).await?;
         self.store().keys.forget(&layout::backup_dir(id));
         removed.add(self.settle_remains(&inherits).await?);
         Ok(removed)

@@ -222,7 +222,8 @@ impl Repository {
             return Ok(None);
         }
         let claim = self.claim(&id).await?;
-        let is_deleted = self.is_deleted(&id).await?;
+        let deleted = layout::deleted(&id);
+        let is_deleted = files.iter().any(|file| deleted.filename() == Some(file.name.as_str()));
         Ok(Some(Uncommitted { id, claim, files, is_deleted }))
     }
 

@@ -39,7 +39,7 @@ impl Removed {
 
 /// What is needed of a backup by others.
 #[derive(Debug, Default)]
-struct Needed {
+pub(crate) struct Needed {
     by: BTreeSet<BackupId>,
     /// None if it cannot be told, so that all of its data files are.
     files: Option<BTreeSet<Path>>,
@@ -55,29 +55,51 @@ impl Needed {
 }
 
 impl Repository {
-    /// Removes what is left of a backup that has no manifest any more, or never had one, but for what others need. Nobody may be
-    /// making it.
+    /// Removes what is left of a backup that has no manifest any more, but for what others need, or that never had one. Nobody may
+    /// be making it.
     pub async fn remove_remains(&self, id: &BackupId) -> Result<Removed> {
-        self.remove_files(id, self.store().list_with_sizes(&layout::backup_dir(id)).await?).await
+        self.refuse_committed(id).await?;
+        let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
+        let needed = self.needed_if_deleted(id).await?;
+        self.remove_files(id, files, &needed).await
     }
 
     /// What [`Repository::remove_remains`] would do.
     pub async fn look_at_remains(&self, id: &BackupId) -> Result<Removed> {
         let files = self.store().list_with_sizes(&layout::backup_dir(id)).await?;
-        Ok(parted(&self.needed(id).await?, &files).1)
+        Ok(parted(&self.needed_if_deleted(id).await?, &files).1)
+    }
+
+    /// Of what was never a backup, nobody can need anything.
+    async fn needed_if_deleted(&self, id: &BackupId) -> Result<Needed> {
+        match self.is_deleted(id).await? {
+            true => self.needed(id).await,
+            false => Ok(Needed { by: BTreeSet::new(), files: Some(BTreeSet::new()) }),
+        }
+    }
+
+    /// Writes down that what will be left of a backup is needed, if it is. Before its manifest goes: without either, all of it is
+    /// garbage.
+    pub(crate) async fn bequeath(&self, id: &BackupId) -> Result<Needed> {
+        let needed = self.needed(id).await?;
+        if !needed.by.is_empty() {
+            let note = serde_json::to_vec_pretty(&needed.by)
+                .map_err(|error| Error::internal("ids cannot be written as JSON").caused_by(error))?;
+            let place = layout::deleted(id);
+            self.write_though_full(|| self.store().put(&place, note.clone().into())).await?;
+        }
+        Ok(needed)
     }
 
     /// `files` are all of the backup that are left; the claim goes last, and only with everything else.
-    pub(crate) async fn remove_files(&self, id: &BackupId, files: Vec<ObjectMeta>) -> Result<Removed> {
-        self.refuse_committed(id).await?;
-        let needed = self.needed(id).await?;
-        let (mut going, removed) = parted(&needed, &files);
+    pub(crate) async fn remove_files(
+        &self,
+        id: &BackupId,
+        files: Vec<ObjectMeta>,
+        needed: &Needed,
+    ) -> Result<Removed> {
+        let (mut going, removed) = parted(needed, &files);
         let (claim, deleted) = (layout::claim(id), layout::deleted(id));
-        if removed.kept_files > 0 {
-            let note = serde_json::to_vec_pretty(&needed.by)
-                .map_err(|error| Error::internal("ids cannot be written as JSON").caused_by(error))?;
-            self.store().put(&deleted, note.into()).await?;
-        }
         going.retain(|path| *path != claim && *path != deleted);
         self.store().delete(going).await?;
         if removed.kept_files == 0 {

@@ -108,8 +108,16 @@ impl Registry {
 
     /// Ids that are taken, and no backups.
     pub async fn incomplete(&self, repository: &Repository) -> Result<Vec<Incomplete>> {
-        let mut found = Vec::new();
         let uncommitted = repository.uncommitted().await?;
+        self.incomplete_of(repository, uncommitted).await
+    }
+
+    async fn incomplete_of(
+        &self,
+        repository: &Repository,
+        uncommitted: Vec<Uncommitted>,
+    ) -> Result<Vec<Incomplete>> {
+        let mut found = Vec::new();
         for Uncommitted { id, claim, files, .. } in uncommitted.into_iter().filter(|one| !one.is_deleted) {
             let (job_id, claimed) = claim.map_or((String::new(), None), |(job, time)| (job, Some(time)));
             let state = match self.owner(repository, &job_id).await? {
@@ -136,16 +144,25 @@ impl Registry {
     /// Removes what nobody needs; with `dry_run`, only says what that is.
     pub async fn prune(&self, repository: &Repository, dry_run: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        self.prune_backups(repository, dry_run, &mut pruned).await?;
-        self.prune_deleted(repository, dry_run, &mut pruned).await?;
+        let uncommitted = repository.uncommitted().await?;
+        let (deleted, unfinished) = uncommitted.into_iter().partition(|one| one.is_deleted);
+        let unfinished = self.incomplete_of(repository, unfinished).await?;
+        self.prune_backups(repository, unfinished, dry_run, &mut pruned).await?;
+        self.prune_deleted(repository, deleted, dry_run, &mut pruned).await?;
         self.prune_records(repository, dry_run, &mut pruned).await?;
         self.prune_holds(repository, dry_run, &mut pruned).await?;
         self.prune_journals(repository, dry_run, &mut pruned).await?;
         Ok(pruned)
     }
 
-    async fn prune_backups(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
-        for Incomplete { id, job_id, files, bytes, state, .. } in self.incomplete(repository).await? {
+    async fn prune_backups(
+        &self,
+        repository: &Repository,
+        unfinished: Vec<Incomplete>,
+        dry_run: bool,
+        pruned: &mut Pruned,
+    ) -> Result<()> {
+        for Incomplete { id, job_id, files, bytes, state, .. } in unfinished {
             let why = match state {
                 IncompleteState::Running => format!("backup {id} is being made by job {job_id}"),
                 IncompleteState::Resumable => {
@@ -180,9 +197,14 @@ impl Registry {
     }
 
     /// What is left of deleted backups and nobody needs any more: usually it went with the last backup that did.
-    async fn prune_deleted(&self, repository: &Repository, dry_run: bool, pruned: &mut Pruned) -> Result<()> {
-        let uncommitted = repository.uncommitted().await?;
-        for Uncommitted { id, .. } in uncommitted.into_iter().filter(|one| one.is_deleted) {
+    async fn prune_deleted(
+        &self,
+        repository: &Repository,
+        deleted: Vec<Uncommitted>,
+        dry_run: bool,
+        pruned: &mut Pruned,
+    ) -> Result<()> {
+        for Uncommitted { id, .. } in deleted {
             let removed = match dry_run {
                 true => repository.look_at_remains(&id).await?,
                 false => repository.remove_remains(&id).await?,

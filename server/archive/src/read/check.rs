@@ -53,7 +53,8 @@ impl BackupReader {
     /// nothing is said of the others' folders.
     pub async fn extra_files(&self, readers: &[CollectionReader]) -> Result<Vec<Damage>> {
         let Manifest { id, access, .. } = self.manifest();
-        let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id)]);
+        // A removal that broke off may have left the last.
+        let mut listed = BTreeSet::from([layout::claim(id), layout::manifest(id), layout::deleted(id)]);
         listed.extend(self.is_sealed().then(|| layout::key(&layout::backup_dir(id))));
         listed.extend(access.as_ref().map(|_| layout::access(id)));
         let mut unknown = vec![layout::dooms_dir(id)];
