@@ -7,10 +7,12 @@ use reqwest::Method;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::rest::Rest;
 use selvedge_tests::harness::seed::{self, Dice};
-use selvedge_tests::harness::world::World;
+use selvedge_tests::harness::world::{Serving, World};
+use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::jobs::start_held;
 use crate::round_trip::same;
 use crate::tenants::set;
 
@@ -372,5 +374,31 @@ pub async fn what_is_mostly_gone_is_written_anew(world: &mut World) -> anyhow::R
     ensure!(inheritance(&of_b, "Many")?.is_null(), "{of_b}");
     world.succeed(&["delete", "a", "--yes"]).await?;
     ensure!(!world.has_files("a"), "files of a are left");
+    comes_back(world, "b", &before, &["Many"]).await
+}
+
+/// Killed in the middle, it goes on with the same parent, which stays until then.
+pub async fn one_that_is_interrupted_goes_on(world: &mut World) -> anyhow::Result<()> {
+    const OBJECTS: u128 = 6_000;
+    plain(&world.rest, "Many", OBJECTS).await?;
+    settle_down().await;
+    world.succeed(&["backup", "--id", "a"]).await?;
+    let changed: Vec<_> = (0..OBJECTS).step_by(20).map(|number| object("Many", number, "changed")).collect();
+    world.rest.write(&changed).await?;
+    for number in (10..OBJECTS).step_by(1_000) {
+        world.rest.delete(&format!("/v1/objects/Many/{}", uuid(number))).await?;
+    }
+    let before = Census::take(&world.rest, &["Many"]).await?;
+    let backup = ["backup", "--parent", "latest", "--id", "b"];
+    let (id, held) = start_held(world, &backup, Call::grpc("Search"), 6).await?;
+    world.refuse(&["delete", "a", "--yes"], 4, "uses it").await?;
+    world.serve_with(Serving::default()).await?;
+    drop(held);
+    world.refuse(&["delete", "a", "--yes"], 4, "can be resumed").await?;
+    world.succeed(&["jobs", "resume", &id]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await?;
+    let inherited = inheritance(&shown(world, "b").await?, "Many")?.clone();
+    ensure!(inherited["hidden_rows"] == 306, "{inherited}");
+    world.succeed(&["delete", "a", "--yes"]).await?;
     comes_back(world, "b", &before, &["Many"]).await
 }

@@ -229,6 +229,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::generations_of_random_changes_come_back).and_encrypted(),
         both!(incrementals::a_parent_that_does_not_do_is_told).also_on(&[]),
         both!(incrementals::what_is_mostly_gone_is_written_anew),
+        stand_in!(incrementals::one_that_is_interrupted_goes_on),
         both!(diff::every_difference_is_told).and_encrypted(),
         both!(diff::names_may_differ),
         both!(starting::nothing_is_concluded_from_a_part),
