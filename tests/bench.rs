@@ -9,6 +9,8 @@ mod bare;
 mod data;
 #[path = "bench/ground.rs"]
 mod ground;
+#[path = "bench/incremental.rs"]
+mod incremental;
 #[path = "bench/many.rs"]
 mod many;
 #[path = "bench/memory.rs"]
@@ -51,6 +53,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Shape {
+    Incremental(incremental::Args),
     ManyCollections(many::Collections),
     ManyTenants(many::Tenants),
     Memory(memory::Args),
@@ -103,6 +106,7 @@ async fn measure(args: &Args, stage: &Stage, selvedge: &mut Selvedge) -> anyhow:
     let ground = Ground { stage, selvedge, bare: Bare::new(stage)? };
     match &args.shape {
         None => single::run(&args.single, ground).await,
+        Some(Shape::Incremental(args)) => incremental::run(args, ground).await,
         Some(Shape::ManyCollections(args)) => many::collections(args, ground).await,
         Some(Shape::ManyTenants(args)) => many::tenants(args, ground).await,
         Some(Shape::Memory(args)) => memory::run(args, ground).await,

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use reqwest::Method;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::rest::Rest;
+use selvedge_tests::harness::schemas::check_repository;
 use selvedge_tests::harness::seed::{self, Dice};
 use selvedge_tests::harness::world::{Serving, World};
 use selvedge_tests::stand_in::faults::Call;
@@ -174,6 +175,7 @@ pub async fn every_kind_of_change_is_seen(world: &mut World) -> anyhow::Result<(
         ensure!(one["content_digest"] == other["content_digest"], "{one} {other}");
     }
     world.succeed(&["delete", "a", "--yes"]).await?;
+    check_repository(world.folder())?;
     world.succeed(&["verify", "b", "--level", "rows"]).await?;
     rest.drop_all().await?;
     world.succeed(&["restore", "b"]).await?;

@@ -44,6 +44,7 @@ mod schemas;
 mod security;
 mod service;
 mod settings;
+mod settling;
 mod silence;
 mod stand_in_agrees;
 mod starting;
@@ -230,6 +231,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::a_parent_that_does_not_do_is_told).also_on(&[]),
         both!(incrementals::what_is_mostly_gone_is_written_anew),
         stand_in!(incrementals::one_that_is_interrupted_goes_on),
+        both!(settling::what_is_held_is_what_was_promised),
         both!(diff::every_difference_is_told).and_encrypted(),
         both!(diff::names_may_differ),
         both!(starting::nothing_is_concluded_from_a_part),

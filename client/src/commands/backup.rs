@@ -58,6 +58,10 @@ pub struct Args {
     /// With --parent: compare all that objects hold, and not only their times; as slow as reading everything.
     #[arg(long, requires = "parent")]
     pub check_all: bool,
+    /// After reading, read again what has changed meanwhile, until nothing has, in up to N passes [without N: 5]. The backup says
+    /// between which moments it is current.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "5", conflicts_with = "schema_only")]
+    pub settle: Option<u32>,
     /// A word that `list --tag` and `prune --keep-tag` find it by; may be repeated.
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
@@ -137,6 +141,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         tags: args.tags,
         parent: args.parent.unwrap_or_default(),
         check_all: args.check_all,
+        settle_passes: args.settle.unwrap_or(0),
         lock_timeout: args.starting.lock_timeout(),
     };
     if let Some(age) = args.if_older_than

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::format::DataFormat;
+use crate::layout;
 use crate::sealing::Seal;
 use crate::store_error::corrupt;
 use selvedge_model::error::Result;
@@ -160,6 +161,13 @@ pub struct Inheritance {
     pub hidden: u64,
 }
 
+impl CollectionManifest {
+    /// Whether its lists have files that were written for other backups, or of which rows are hidden.
+    fn lists_other_files(&self) -> bool {
+        self.inheritance.is_some() || self.blake3.contains_key(layout::HIDDEN)
+    }
+}
+
 /// Backups that do not say so are whole: before, others were refused.
 fn yes() -> bool {
     true
@@ -196,7 +204,7 @@ impl Manifest {
         Self {
             format_version: match (seal, summary.options.format) {
                 (Some(_), _) => FORMAT_SEALED,
-                (None, _) if collections.iter().any(|one| one.inheritance.is_some()) => {
+                (None, _) if collections.iter().any(CollectionManifest::lists_other_files) => {
                     FORMAT_WITH_INHERITANCE
                 }
                 (None, DataFormat::Parquet) => FORMAT_VERSION,

@@ -16,3 +16,4 @@ pub use damage::{Damage, DamageKind};
 pub use file::FileReader;
 pub use keys::{Key, KeyReader};
 pub use modified::Modified;
+pub(crate) use stored::{Inherited, Stored};

@@ -2,10 +2,12 @@
 //!
 //! `subject` decides what is read, and what of it is known not to be whole; `copying` reads it, `settle` makes sure afterwards
 //! that all of it is there, `meanwhile` finds out what came and went, `access` reads who may do what. `parents` are backups that it
-//! is compared with, so that only what has changed is read; `inheriting` takes over the rest. The backup exists from the
+//! is compared with, so that only what has changed is read; `inheriting` takes over the rest. `catching_up` reads again what has
+//! changed while all this went on. The backup exists from the
 //! moment its manifest is created, which is the last write.
 
 mod access;
+mod catching_up;
 mod copying;
 mod coverage;
 mod decided;

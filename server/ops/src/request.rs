@@ -105,9 +105,16 @@ pub struct BackupRequest {
     /// What has changed is found out by what objects hold, and not by their times.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub check_all: bool,
+    /// So many passes at most are made over what was read, to read again what has changed meanwhile.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub settle: u32,
     /// For people, and for what is to be kept.
     pub tags: Vec<String>,
     pub dry_run: bool,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What becomes of tenants that are not active.

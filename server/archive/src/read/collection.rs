@@ -22,7 +22,7 @@ pub struct CollectionReader {
 }
 
 impl CollectionReader {
-    pub(super) fn new(stored: Stored) -> Self {
+    pub(crate) fn new(stored: Stored) -> Self {
         Self { stored: Arc::new(stored) }
     }
 
@@ -105,6 +105,11 @@ impl CollectionReader {
             file.without_vector.retain(|_, count| *count > 0);
         }
         Ok(Self::new(stored))
+    }
+
+    /// Whether a data file was written for another backup, or has hidden rows.
+    pub fn is_inherited(&self, file: &DataFile) -> bool {
+        self.stored.inherited.contains_key(&file.name)
     }
 
     /// Computes the digests of its batches.

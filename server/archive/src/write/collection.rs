@@ -6,10 +6,12 @@ use uuid::Uuid;
 use super::destination::Destination;
 use super::file::FileWriter;
 use super::inheriting::Inheriting;
+use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
 use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
 use crate::layout;
 use crate::manifest::CollectionManifest;
+use crate::read::{CollectionReader, Stored};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Collection, Content, Remark, gaps};
 
@@ -45,15 +47,44 @@ impl CollectionWriter {
     }
 
     /// Deletes data files that are not among these: what an attempt that died was writing. No file writer may be at work.
-    pub async fn sweep(&self, files: &[DataFile]) -> Result<()> {
+    pub async fn sweep(&self, names: impl Iterator<Item = &str>) -> Result<()> {
         let Destination { store, dir, .. } = &*self.destination;
-        let listed: BTreeSet<_> = files.iter().map(|file| self.destination.data_file(&file.name)).collect();
+        let listed: BTreeSet<_> = names.map(|name| self.destination.data_file(name)).collect();
         let dir = layout::data_dir(dir);
         let mut there = store.list(&dir).await?;
         there.retain(|path| !listed.contains(path));
         store.delete(there).await?;
         // What was never finished is in no list.
         store.remove_unfinished(&dir).await
+    }
+
+    /// What was written so far, to be read before it is a backup.
+    pub fn so_far(
+        &self,
+        id: &BackupId,
+        collection: &Collection,
+        files: &[DataFile],
+        inheriting: Option<&Inheriting>,
+        content: &Content,
+    ) -> Result<CollectionReader> {
+        let Destination { store, columns, dir, seal, .. } = &*self.destination;
+        let (shared, inherited) = inheriting.map(Inheriting::as_read).transpose()?.unwrap_or_default();
+        Ok(CollectionReader::new(Stored {
+            store: Arc::clone(store),
+            id: id.clone(),
+            dir: dir.clone(),
+            seal: seal.clone(),
+            collection: collection.clone(),
+            aliases: Vec::new(),
+            files: [files, &shared].concat(),
+            inherited,
+            buckets: Some(content.buckets.clone()),
+            mixed_dimensions: Vec::new(),
+            dimensions: None,
+            tenants: None,
+            columns: Arc::clone(columns),
+            edited: BTreeSet::new(),
+        }))
     }
 
     /// Deletes these files and the schema: the collection is to be read again, or not to be in the backup after all.
@@ -124,7 +155,7 @@ impl CollectionWriter {
             objects: all.iter().map(|file| file.objects()).sum::<u64>() - strays(content, tenants),
             bytes: all.iter().map(|file| file.bytes).sum(),
             files: all.len() as u64,
-            inheritance: inheriting.map(Inheriting::summary),
+            inheritance: inheriting.and_then(|inheriting| inheriting.summary(&self.destination.dir)),
             multi_tenant: columns.multi_tenant,
             tenants_covered: held.count() as u64,
             tenants_total: tenants.map_or(0, |tenants| tenants.len() as u64),

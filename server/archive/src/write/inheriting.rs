@@ -11,7 +11,7 @@ use crate::checksum::Checksum;
 use crate::data_file::{DataFile, InheritedFile};
 use crate::hidden::{self, Hidden};
 use crate::manifest::Inheritance;
-use crate::read::CollectionReader;
+use crate::read::{CollectionReader, Inherited};
 use crate::threads::off_the_async_threads;
 use crate::{layout, view};
 use selvedge_model::error::{Error, Result};
@@ -45,24 +45,51 @@ impl Inheriting {
         self.files().map(DataFile::objects).sum()
     }
 
-    pub(super) fn files(&self) -> impl Iterator<Item = &DataFile> {
+    pub fn parent(&self) -> &BackupId {
+        &self.parent
+    }
+
+    /// As a reader has them.
+    pub(super) fn as_read(&self) -> Result<(Vec<DataFile>, BTreeMap<String, Inherited>)> {
+        let mut inherited = BTreeMap::new();
+        for (InheritedFile { path, key, file, .. }, hidden) in &self.files {
+            let path = Path::parse(path)
+                .map_err(|error| Error::internal(format!("{path} is no place")).caused_by(error))?;
+            let key = key
+                .as_ref()
+                .map(|key| key.of_file(&path).ok_or_else(|| Error::internal(format!("{path} has no key"))));
+            let one = Inherited { key: key.transpose()?, path, hidden: hidden.clone() };
+            inherited.insert(file.name.clone(), one);
+        }
+        Ok((self.files().cloned().collect(), inherited))
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = &DataFile> {
         self.files.iter().map(|(inherited, _)| &inherited.file)
     }
 
-    pub(super) fn summary(&self) -> Inheritance {
-        let mut files = BTreeMap::new();
-        for (inherited, _) in &self.files {
-            let of = layout::backup_of(&Path::from(inherited.path.as_str()));
-            // Its place was looked at when it was read; without one, it is the parent's.
-            *files.entry(of.unwrap_or_else(|| self.parent.clone())).or_default() += 1;
-        }
-        Inheritance {
+    /// Of what was written for other backups; `dir` is the folder of the collection. None if all was written for this one.
+    pub(super) fn summary(&self, dir: &Path) -> Option<Inheritance> {
+        let mut summary = Inheritance {
             parent: self.parent.clone(),
-            files,
-            bytes: self.files().map(|file| file.bytes).sum(),
-            objects: self.objects(),
-            hidden: self.files.iter().map(|(inherited, _)| inherited.hidden).sum(),
+            files: BTreeMap::new(),
+            bytes: 0,
+            objects: 0,
+            hidden: 0,
+        };
+        for (inherited, _) in &self.files {
+            let path = Path::from(inherited.path.as_str());
+            if path.prefix_matches(dir) {
+                continue;
+            }
+            // Its place was looked at when it was read; without one, it is the parent's.
+            let of = layout::backup_of(&path).unwrap_or_else(|| self.parent.clone());
+            *summary.files.entry(of).or_default() += 1;
+            summary.bytes += inherited.file.bytes;
+            summary.objects += inherited.file.objects();
+            summary.hidden += inherited.hidden;
         }
+        (!summary.files.is_empty()).then_some(summary)
     }
 
     pub(super) fn into_list(self) -> Vec<InheritedFile> {

@@ -117,6 +117,18 @@ pub enum Reason {
         #[serde(flatten)]
         tenants: Names,
     },
+    /// Nothing has changed between the two, so that it is an image of any moment there: RFC 3339, by the server's clock.
+    ImageOf {
+        from: String,
+        to: String,
+        passes: u32,
+    },
+    /// Something has changed in each pass: each object is as it was at some moment between the two.
+    CurrentBetween {
+        from: String,
+        to: String,
+        passes: u32,
+    },
     /// A collection that a clear made to try a schema with, and left.
     ProbeLeftOut {
         collection: String,
@@ -202,6 +214,8 @@ impl Reason {
             Self::ReadInAttempts { .. } => "read_in_attempts",
             Self::ReadInFull { .. } => "read_in_full",
             Self::TenantsInherited { .. } => "tenants_inherited",
+            Self::ImageOf { .. } => "image_of",
+            Self::CurrentBetween { .. } => "current_between",
             Self::ProbeLeftOut { .. } => "probe_left_out",
             Self::NothingExcluded { .. } => "nothing_excluded",
             Self::AccessUnseen { .. } => "access_unseen",
@@ -305,6 +319,15 @@ impl fmt::Display for Reason {
                 f,
                 "{} inactive now and in backup {backup}, and taken over from there unread: {tenants}",
                 tenants.of_noun("tenant")
+            ),
+            Self::ImageOf { from, to, passes } => {
+                let again = if *passes == 1 { "once".to_owned() } else { format!("{passes} times") };
+                write!(f, "it is an image of any moment between {from} and {to} (looked at {again} after it was read)")
+            }
+            Self::CurrentBetween { from, to, passes } => write!(
+                f,
+                "objects changed in each of {passes} passes over what was read; each is as it was at some moment between {from} and \
+                 {to}"
             ),
             Self::ProbeLeftOut { collection } => write!(
                 f,

@@ -12,6 +12,7 @@ use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::catching_up::CaughtUp;
 use super::decided::Decided;
 use super::inheriting::{Whole, inherit};
 use super::parents::Parents;
@@ -64,16 +65,16 @@ enum Settled<T> {
 }
 
 /// A collection that is read into data files.
-struct Reading<'a> {
-    subject: &'a Subject,
-    counters: &'a Arc<CollectionCounters>,
-    reader: Arc<ObjectReader>,
+pub struct Reading<'a> {
+    pub subject: &'a Subject,
+    pub counters: &'a Arc<CollectionCounters>,
+    pub reader: Arc<ObjectReader>,
     /// What it is compared with.
-    base: Option<Base>,
-    target: CollectionWriter,
-    ledger: Ledger,
+    pub base: Option<Base>,
+    pub target: CollectionWriter,
+    pub ledger: Ledger,
     /// What earlier attempts have read.
-    done: Done,
+    pub done: Done,
 }
 
 impl Reading<'_> {
@@ -190,7 +191,7 @@ impl Copying {
             }
             settled => settled,
         };
-        let records = match unless_gone(settled)? {
+        let mut records = match unless_gone(settled)? {
             Some(Settled::Whole(records)) => records,
             other => {
                 self.throw_away(&reading, &gathered.files).await?;
@@ -202,21 +203,41 @@ impl Copying {
             }
         };
         let Gathered { files, content, tally, mut remarks } = gathered;
-        let Whole { files, inheriting, content } = match &contents.parent {
+        let Whole { mut files, mut inheriting, mut content } = match &contents.parent {
             None => Whole { files, inheriting: None, content },
             Some(parent) => {
                 let changes = tally.changes.unwrap_or_default();
-                let ledger = self.job.journal().ledger(&collection.name, "anew");
-                inherit(&self.lanes, &reading.target, parent, changes, files, content, &ledger).await?
+                inherit(&self.lanes, &reading.target, parent, changes, files, content).await?
             }
         };
+        if request.settle > 0 && !request.schema_only {
+            let caught_up = self.catch_up(&reading, Whole { files, inheriting, content }, request.settle);
+            let CaughtUp { whole, remarks: of_passes } = Box::pin(caught_up).await?;
+            (files, inheriting, content) = (whole.files, whole.inheriting, whole.content);
+            let is_image = of_passes.iter().any(|one| matches!(one.reason, Reason::ImageOf { .. }));
+            // Whatever changed while it was read was read again since.
+            remarks.retain(|one| !is_image || !matches!(one.reason, Reason::ChangedWhileReading { .. }));
+            remarks.extend(of_passes);
+            if let Schema::Changed(difference) =
+                self.job.or_stop(settle::schema_now(cluster, collection, &mut Vec::new())).await?
+            {
+                self.throw_away(&reading, &files).await?;
+                return Ok(Settled::Changed(difference));
+            }
+            self.job.or_stop(cluster.check_shards_now(collection)).await?;
+            for record in records.iter_mut().flatten().filter(|record| record.rows.is_some()) {
+                record.rows = Some(content.tenants.get(&record.name).map_or(0, |digest| digest.objects));
+            }
+        }
         if reading.reads_at_one() {
             remarks.push(Remark::note(Reason::ReadAtOne));
         }
         warn(&self.job, &remarks, &collection.name);
         let tenants = records.iter().flatten().map(|record| record.name.clone()).collect();
         if self.job.journal().is_resumed() {
-            reading.target.sweep(&files).await?;
+            let names = Whole { files, inheriting, content };
+            reading.target.sweep(names.names()).await?;
+            (files, inheriting, content) = (names.files, names.inheriting, names.content);
         }
         let manifest = reading.target.finish(files, inheriting, content, records, remarks).await?;
         Ok(Settled::Whole((manifest, tenants)))
@@ -365,7 +386,7 @@ impl Copying {
     }
 
     /// `gone` are tenants that only the parent has.
-    async fn read_parts(
+    pub async fn read_parts(
         &self,
         reading: &Reading<'_>,
         parts: &[Counted],

@@ -9,7 +9,6 @@ use selvedge_model::{Content, Digest};
 use super::parents::Parent;
 use crate::CollectionCounters;
 use crate::engine::{Changes, FromArchive, IntoArchive, Lanes, Piece, Record, Task};
-use crate::journal::Ledger;
 
 /// A file of which more than one in so many rows are hidden is written anew, so that what nobody needs does not stay for ever.
 const HIDDEN_OF: u64 = 3;
@@ -21,6 +20,14 @@ pub struct Whole {
     pub content: Content,
 }
 
+impl Whole {
+    /// The names of its data files, whoever they were written for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let shared = self.inheriting.iter().flat_map(Inheriting::files);
+        self.files.iter().chain(shared).map(|file| file.name.as_str())
+    }
+}
+
 /// Adds what is left of the parent to what was read. `files` and `content` are of the latter; in `content`, dimensions are
 /// those of all.
 pub async fn inherit(
@@ -30,12 +37,8 @@ pub async fn inherit(
     changes: Changes,
     mut files: Vec<DataFile>,
     content: Content,
-    ledger: &Ledger,
 ) -> Result<Whole> {
-    let hidden = changes.hidden.into_iter().map(|(file, rows)| {
-        let gone = (rows.places, rows.digest, rows.without_vector);
-        (file, gone)
-    });
+    let hidden = changes.hidden.into_iter().map(|(file, rows)| (file, rows.into_parts()));
     let left = parent.reader.without(hidden)?;
     let (mut inheriting, mut anew) = (Inheriting::from(&parent.backup), Vec::new());
     for (at, file) in left.files().iter().enumerate().filter(|(_, file)| file.objects() > 0) {
@@ -47,7 +50,7 @@ pub async fn inherit(
         }
     }
     if !anew.is_empty() {
-        files.extend(write_anew(lanes, target, &left, anew, ledger).await?);
+        files.extend(write_anew(lanes, target, &left, anew).await?);
     }
     let mut whole = held_by(&parent.reader)?;
     whole.subtract(&changes.gone);
@@ -74,13 +77,12 @@ fn held_by(parent: &CollectionReader) -> Result<Content> {
     Ok(content)
 }
 
-/// Writes what is left of some files into new ones.
+/// Writes what is left of some files into new ones. Another attempt may have to leave out other rows, so it does it again.
 async fn write_anew(
     lanes: &Lanes,
     target: &CollectionWriter,
     left: &CollectionReader,
     tasks: Vec<Task>,
-    ledger: &Ledger,
 ) -> Result<Vec<DataFile>> {
     let unseen = Arc::new(CollectionCounters::unseen());
     let (source, sinks) = (FromArchive::new(left, None, Select::All), IntoArchive::new(target, &unseen));
@@ -93,7 +95,7 @@ async fn write_anew(
         files.extend(written.map(|Written { file, .. }| DataFile { covers, ..file }));
     };
     lanes
-        .carry_on(tasks, source, sinks, &unseen, ledger, |record| {
+        .carry(tasks, source, sinks, &unseen, |record| {
             gather(record?);
             Ok(())
         })

@@ -77,6 +77,13 @@ pub struct HiddenRows {
     pub without_vector: u64,
 }
 
+impl HiddenRows {
+    /// As a reader takes them.
+    pub fn into_parts(self) -> (Vec<u32>, Digest, u64) {
+        (self.places, self.digest, self.without_vector)
+    }
+}
+
 impl Changes {
     pub fn hide(&mut self, tenant: Option<&str>, key: &Key) {
         let rows = self.hidden.entry(key.file).or_default();

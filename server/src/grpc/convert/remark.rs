@@ -44,6 +44,8 @@ fn reason(reason: &Reason) -> v1::RemarkReason {
         Reason::ReadInAttempts { .. } => v1::RemarkReason::ReadInAttempts,
         Reason::ReadInFull { .. } => v1::RemarkReason::ReadInFull,
         Reason::TenantsInherited { .. } => v1::RemarkReason::TenantsInherited,
+        Reason::ImageOf { .. } => v1::RemarkReason::ImageOf,
+        Reason::CurrentBetween { .. } => v1::RemarkReason::CurrentBetween,
         Reason::ProbeLeftOut { .. } => v1::RemarkReason::ProbeLeftOut,
         Reason::NothingExcluded { .. } => v1::RemarkReason::NothingExcluded,
         Reason::AccessUnseen { .. } => v1::RemarkReason::AccessUnseen,
@@ -71,6 +73,9 @@ fn fields(reason: &Reason) -> v1::Remark {
         | Reason::Unknown => v1::Remark::default(),
         Reason::ReadInAttempts { attempts } => {
             v1::Remark { total: u64::from(*attempts), ..v1::Remark::default() }
+        }
+        Reason::ImageOf { from, to, passes } | Reason::CurrentBetween { from, to, passes } => {
+            v1::Remark { total: u64::from(*passes), ..all_of(&[from.clone(), to.clone()]) }
         }
         Reason::CollectionsUnseen { patterns: names, permission: _ }
         | Reason::AliasesChanged { now: names }
@@ -137,6 +142,8 @@ mod tests {
             Reason::ValuesMisread { count: 3 },
             Reason::ReadAtOne,
             Reason::ReadInFull { why: WhyFull::NoBackup },
+            Reason::ImageOf { from: String::new(), to: String::new(), passes: 1 },
+            Reason::CurrentBetween { from: String::new(), to: String::new(), passes: 1 },
             Reason::TenantsInherited { backup: "b".to_owned(), tenants: names() },
             Reason::ReadInAttempts { attempts: 2 },
             Reason::NothingExcluded { term: "Z*".to_owned() },

@@ -48,7 +48,7 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
     check_names("tags", &wire.tags)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let parent = parent(&wire)?;
+    let (parent, settle) = (parent(&wire)?, settle(&wire)?);
     let request = BackupRequest {
         collections: Selection::new(&wire.collections, &wire.exclude)?,
         tenants: distinct("tenants", wire.tenants)?,
@@ -59,10 +59,28 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         inactive_tenants: inactive_tenants(wire.inactive_tenants)?,
         parent,
         check_all: wire.check_all,
+        settle,
         tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
+}
+
+/// As many passes as anybody can wait for.
+const MOST_PASSES: u32 = 100;
+
+fn settle(wire: &v1::BackupRequest) -> Result<u32> {
+    let wrong = |text: String| Err(Error::invalid("settle_passes", text));
+    match wire.settle_passes {
+        0 => Ok(0),
+        passes if passes > MOST_PASSES => {
+            wrong(format!("`settle_passes` is {passes}, and may be {MOST_PASSES} at most"))
+        }
+        _ if data_format(wire.format)? != DataFormat::Parquet => {
+            wrong("only Parquet files can be compared with a cluster after they were written".to_owned())
+        }
+        passes => Ok(passes),
+    }
 }
 
 fn parent(wire: &v1::BackupRequest) -> Result<Option<ParentChoice>> {
