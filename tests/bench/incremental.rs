@@ -55,7 +55,7 @@ pub async fn run(args: &Args, ground: Ground<'_>) -> anyhow::Result<()> {
     }
     report::step("changing");
     change(&ground, &source, &requests, args.one_in).await?;
-    ground.bare.load(new.into_iter()).await?;
+    ground.bare.load(new).await?;
     let parent = format!("full-{}", args.rounds);
     let (mut times, mut content) = (None, None);
     for round in 1..=args.rounds {

@@ -47,7 +47,7 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
     }
 
     // 3: nobody there.
-    let all: [&[&str]; 24] = [
+    let all: [&[&str]; 25] = [
         &["backup"],
         &["restore", "b"],
         &["clear", "Article", "--yes"],
@@ -57,6 +57,7 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
         &["show", "b", "Article"],
         &["verify", "b"],
         &["verify", "--all"],
+        &["diff", "b", "--live"],
         &["export", "b", "Article"],
         &["import", lines, "--collection", "Article"],
         &["delete", "b", "--yes"],
@@ -99,7 +100,7 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
     }
 
     // 7: a name of what is not there.
-    let named: [&[&str]; 22] = [
+    let named: [&[&str]; 26] = [
         &["backup", "Nothing"],
         &["backup", "Customer", "--tenant", "nobody"],
         &["restore", "nothing"],
@@ -108,6 +109,10 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
         &["show", "nothing"],
         &["show", "b", "Nothing"],
         &["verify", "nothing"],
+        &["backup", "--parent", "nothing"],
+        &["diff", "nothing", "b"],
+        &["diff", "b", "nothing"],
+        &["diff", "b", "b", "Nothing"],
         &["export", "nothing", "Article"],
         &["export", "b", "Nothing"],
         &["delete", "nothing", "--yes"],
@@ -134,6 +139,7 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
     // 6: not what it should be.
     world.rest.write(&[serde_json::json!({"class": "Article", "id": uuid::Uuid::from_u128(9)})]).await?;
     fail(world, &["verify", "b", "--against-live"], 6).await?;
+    fail(world, &["diff", "b", "--live", "--exit-code"], 6).await?;
     let file = world.data_files("b", "Article")?.remove(0);
     std::fs::write(&file, b"no longer what it was")?;
     for command in [&["verify", "b"][..], &["verify", "--all"], &["restore", "b", "--rename", "Article=Copy"]]
@@ -141,14 +147,15 @@ pub async fn every_command_says_what_became_of_it(world: &mut World) -> anyhow::
         fail(world, command, 6).await?;
     }
     std::fs::write(world.backup_file("b", "backup.json"), b"{")?;
-    for command in [&["list"][..], &["show", "b"], &["export", "b", "Article"]] {
+    for command in [&["list"][..], &["show", "b"], &["diff", "b", "partial"], &["export", "b", "Article"]] {
         fail(world, command, 6).await?;
     }
 
     // 8: it may be there later.
     world.stand_in().faults().down();
     // Side by side, as far as none holds what another wants: each waits for some seconds.
-    let reading: [&[&str]; 4] = [
+    let reading: [&[&str]; 5] = [
+        &["diff", "partial", "--live"],
         &["verify", "partial", "--against-live"],
         &["verify", "partial", "--level", "restorable"],
         &["collections"],

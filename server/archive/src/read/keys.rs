@@ -25,15 +25,17 @@ pub struct Key {
     pub row: u32,
 }
 
-/// Hands out keys one by one. A row group of each file that it has come to is in memory.
+/// Hands out keys one by one. In memory is a row group of each file that it is in: of a backup that has nothing in common with
+/// others, of one.
 #[derive(Debug)]
 pub struct KeyReader {
     range: UuidRange,
     tenant: Option<String>,
     cursors: Vec<Cursor>,
-    /// The next key of each cursor that has any, by its id and the place of the cursor.
+    /// Those that it has not come to, by the first id that they may have and their place, the last one first.
+    waiting: Vec<(Uuid, usize)>,
+    /// The next key of each cursor that it is in, by its id and the place of the cursor.
     next: BinaryHeap<Reverse<(Uuid, usize)>>,
-    started: bool,
 }
 
 /// One data file that may have some.
@@ -58,57 +60,50 @@ impl CollectionReader {
                 file.covers.is_none_or(|covers| covers.first <= range.last && range.first <= covers.last);
             overlaps && tenant.is_none_or(|tenant| file.tenants.iter().any(|span| span.tenant == tenant))
         });
-        let cursor =
-            |(file, _)| Cursor { reader: self.clone(), file, open: None, group: 0, keys: VecDeque::new() };
-        KeyReader {
-            range,
-            tenant: tenant.map(str::to_owned),
-            cursors: may_have.map(cursor).collect(),
-            next: BinaryHeap::new(),
-            started: false,
+        let mut cursors = Vec::new();
+        let mut waiting = Vec::new();
+        for (file, listed) in may_have {
+            let first = listed.covers.map_or(Uuid::nil(), |covers| covers.first);
+            waiting.push((first, cursors.len()));
+            cursors.push(Cursor { reader: self.clone(), file, open: None, group: 0, keys: VecDeque::new() });
         }
+        waiting.sort_unstable_by(|a, b| b.cmp(a));
+        let tenant = tenant.map(str::to_owned);
+        KeyReader { range, tenant, cursors, waiting, next: BinaryHeap::new() }
     }
 }
 
 impl KeyReader {
     /// The next one whose id is not behind `last`; None if there is none. A cut call loses nothing.
     pub async fn next_up_to(&mut self, last: Uuid) -> Result<Option<Key>> {
-        if !self.started {
-            for at in 0..self.cursors.len() {
-                self.advance(at).await?;
+        // A file may have ids before the one that is next until now.
+        while let Some((first, at)) = self.waiting.last().copied()
+            && first <= self.next.peek().map_or(last, |Reverse((id, _))| *id)
+        {
+            let cursor = &mut self.cursors[at];
+            if cursor.keys.is_empty() {
+                cursor.fill(self.tenant.as_deref(), self.range).await?;
             }
-            self.started = true;
+            self.waiting.pop();
+            if let Some(key) = cursor.keys.front() {
+                self.next.push(Reverse((key.id, at)));
+            }
         }
         let Some(Reverse((id, at))) = self.next.peek().copied() else { return Ok(None) };
         if id > last {
             return Ok(None);
         }
-        let key = self.cursors[at].keys.front().copied();
-        let key = key.ok_or_else(|| Error::internal("a list of keys has come to an end before its own"))?;
-        // Only what is there already may be taken away: reading can be cut.
-        if self.cursors[at].keys.len() == 1 {
-            self.cursors[at].fill(self.tenant.as_deref(), self.range).await?;
-        }
-        self.next.pop();
-        self.cursors[at].keys.pop_front();
-        if let Some(following) = self.cursors[at].keys.front() {
-            self.next.push(Reverse((following.id, at)));
-        }
-        Ok(Some(key))
-    }
-
-    async fn advance(&mut self, at: usize) -> Result<()> {
-        if self.next.iter().any(|Reverse((_, known))| *known == at) {
-            return Ok(());
-        }
         let cursor = &mut self.cursors[at];
-        if cursor.keys.is_empty() {
+        // Only what is there already may be taken away: reading can be cut.
+        if cursor.keys.len() == 1 {
             cursor.fill(self.tenant.as_deref(), self.range).await?;
         }
-        if let Some(first) = cursor.keys.front() {
-            self.next.push(Reverse((first.id, at)));
+        self.next.pop();
+        let key = cursor.keys.pop_front();
+        if let Some(following) = cursor.keys.front() {
+            self.next.push(Reverse((following.id, at)));
         }
-        Ok(())
+        key.map(Some).ok_or_else(|| Error::internal("a list of keys has come to an end before its own"))
     }
 }
 
@@ -130,6 +125,9 @@ impl Cursor {
                 self.keys.extend(keys);
             }
             self.group = group + 1;
+        }
+        if self.group >= file.row_groups.len() {
+            self.open = None;
         }
         Ok(())
     }
