@@ -42,11 +42,17 @@ pub struct ObjectReader {
     at_one: AtomicBool,
     /// Set when a page was read over REST, which asks one replica.
     over_rest: AtomicBool,
+    /// Objects that a page has at most, wherever that is no slower.
+    largest_page: u32,
     /// Objects that a page may have: less than we would like on a server with a low `QUERY_MAXIMUM_RESULTS`.
     most_objects: AtomicU32,
     /// Objects that would have filled the last page that was read of any range. 0 before there was one.
     usual_objects: AtomicU32,
 }
+
+/// Of ids and times. Measured (100,000 objects): a comparison with pages of 4,000 takes four fifths of the time that it takes with
+/// pages of 1,000.
+const MAX_PAGE_KEYS: u32 = 4_000;
 
 /// Where objects come from. A page that gRPC cannot show comes from REST in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +97,7 @@ impl ObjectReader {
             traps: Traps::of(&collection.properties),
             at_one: AtomicBool::new(false),
             over_rest: AtomicBool::new(false),
+            largest_page: range::MAX_PAGE_OBJECTS,
             most_objects: AtomicU32::new(range::MAX_PAGE_OBJECTS),
             usual_objects: AtomicU32::new(0),
             collection: collection.clone(),
@@ -102,7 +109,9 @@ impl ObjectReader {
         let reader = Self::open(cluster, collection, false).await?;
         // A search leaves out those that have expired.
         let source = if collection.hides_expired_objects() { Source::Rest } else { Source::Grpc };
-        Ok(Self { source, template: grpc::template_of_keys(collection), ..reader })
+        let template = grpc::template_of_keys(collection);
+        let most_objects = AtomicU32::new(MAX_PAGE_KEYS);
+        Ok(Self { source, template, largest_page: MAX_PAGE_KEYS, most_objects, ..reader })
     }
 
     /// The vector spaces that its batches have columns for.

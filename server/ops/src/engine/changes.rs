@@ -271,7 +271,6 @@ impl ChangeReader {
             return Ok(None);
         };
         live.shorten(task.ids().last);
-        let room = if self.by_content { room } else { usize::MAX };
         match live.next(room).await? {
             Fetched::NoRoom(object) => return Ok(Some(object)),
             Fetched::End => self.is_over = true,

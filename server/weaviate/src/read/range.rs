@@ -176,12 +176,13 @@ impl RangeReader {
         let before = previous.map_or(1.0, |id| self.range.fraction_after(&id));
         let after = self.after.map_or(0.0, |id| self.range.fraction_after(&id));
         let read = before - after;
+        let most = self.reader.largest_page;
         if read <= 0.0 {
-            return MAX_PAGE_OBJECTS;
+            return most;
         }
         let left = objects as f64 * after / read;
         // A tenth and a few more, so that a range of evenly spread ids ends with this page.
-        (left * 1.1 + 32.0).min(f64::from(MAX_PAGE_OBJECTS)) as u32
+        (left * 1.1 + 32.0).min(f64::from(most)) as u32
     }
 }
 
