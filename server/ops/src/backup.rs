@@ -1,10 +1,10 @@
 //! Backup: plan, read, check, commit.
 //!
-//! `subject` decides what is read, and what of it is known not to be whole; `copying` reads it, `settle` makes sure afterwards
-//! that all of it is there, `meanwhile` finds out what came and went, `access` reads who may do what. `parents` are backups that it
-//! is compared with, so that only what has changed is read; `inheriting` takes over the rest. `catching_up` reads again what has
-//! changed while all this went on. The backup exists from the
-//! moment its manifest is created, which is the last write.
+//! `subject` decides what is read, and what of it is known not to be whole; `copying` copies a collection, which `reading` reads.
+//! `parents` are backups that it is compared with, so that only what has changed is read, and `inheriting` takes over the rest.
+//! `settle` makes sure afterwards that all of it is there, `catching_up` reads again what has changed meanwhile, `meanwhile` finds
+//! out what came and went, `access` reads who may do what. The backup exists from the moment its manifest is created, which is the
+//! last write.
 
 mod access;
 mod catching_up;
@@ -14,6 +14,7 @@ mod decided;
 mod inheriting;
 mod meanwhile;
 mod parents;
+mod reading;
 mod settle;
 mod subject;
 mod tenants;

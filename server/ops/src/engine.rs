@@ -26,6 +26,7 @@ mod lanes;
 mod pairs;
 mod queue;
 mod running;
+mod tally;
 mod task;
 
 #[cfg(test)]
@@ -36,10 +37,11 @@ pub use changes::{Base, ChangeReader, Changed, Changes, FetchedChanges, Look};
 pub use done::Done;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};
-pub use from_weaviate::{FromWeaviate, Misreadings, PartTally, Tally};
+pub use from_weaviate::FromWeaviate;
 pub use into_archive::IntoArchive;
 pub use into_digest::{IntoDigest, Lens};
 pub use lane::RecordOf;
 pub use lanes::Lanes;
 pub use running::Running;
+pub use tally::{Misreadings, PartTally, Tally};
 pub use task::{Mark, Part, Piece, Task};

@@ -12,8 +12,9 @@ use selvedge_model::error::Result;
 use selvedge_model::{Reason, Remark};
 use selvedge_weaviate::ObjectReader;
 
-use super::copying::{Copying, Gathered, Reading};
+use super::copying::Copying;
 use super::inheriting::Whole;
+use super::reading::{Gathered, Reading};
 use super::settle;
 use crate::engine::{Base, Changes, Done, Look};
 use crate::journal::Ledger;
@@ -33,7 +34,7 @@ impl Copying {
         let parts = &reading.subject.contents.parts;
         let keys = Arc::new(ObjectReader::open_keys(cluster, collection).await?);
         let (mut since, mut read_until) = (self.decided.settled_before, Utc::now());
-        let (mut remarks, mut pass) = (Vec::new(), 1);
+        let (mut remarks, mut pass, mut is_any_lost) = (Vec::new(), 1, false);
         loop {
             let (settled_before, from) = (job.or_stop(cluster.settled_before()).await?, Utc::now());
             let reader = reading.target.so_far(
@@ -68,13 +69,17 @@ impl Copying {
             let changes = found.tally.changes.take().unwrap_or_default();
             let is_same = changes.gone.total() == found.content.total();
             let to = Utc::now();
-            let reason = if is_same {
-                // What was read again holds the same, and need not be kept twice.
-                Reason::ImageOf { from: stamp(read_until), to: stamp(from), passes: pass }
-            } else {
+            // Of a tenant that is gone or inactive by now, nobody knows since when it was not as it was read.
+            is_any_lost |= !found.tally.lost.is_empty();
+            let current_from = if is_any_lost { self.decided.start_time } else { from };
+            // What was read again and holds the same need not be kept twice.
+            if !is_same {
                 remarks.extend(settle::misread(&found.tally.misread));
                 whole = merged(&reader, whole, changes, found, writer.id())?;
-                Reason::CurrentBetween { from: stamp(from), to: stamp(to), passes: pass }
+            }
+            let reason = match is_same && !is_any_lost {
+                true => Reason::ImageOf { from: stamp(read_until), to: stamp(from), passes: pass },
+                false => Reason::CurrentBetween { from: stamp(current_from), to: stamp(to), passes: pass },
             };
             if is_same || pass >= passes {
                 remarks.push(Remark::note(reason));

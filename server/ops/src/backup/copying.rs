@@ -3,27 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{
-    BackupWriter, CollectionManifest, CollectionWriter, DataFile, Repository, TenantRecord, Written,
-};
+use selvedge_archive::{BackupWriter, CollectionManifest, DataFile, Repository, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Content, Reason, Remark, WhyFull};
+use selvedge_model::{Collection, Reason, Remark, WhyFull};
 use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use super::catching_up::CaughtUp;
 use super::decided::Decided;
 use super::inheriting::{Whole, inherit};
 use super::parents::Parents;
+use super::reading::{Gathered, Reading};
 use super::settle::Schema;
-use super::subject::{Counted, Subject, tasks, unless_gone};
-use super::waking::{WAVE, while_awake};
+use super::subject::{Subject, unless_gone};
 use super::{BackupRequest, settle, tenants, warn};
-use crate::engine::{
-    Base, Done, FromWeaviate, IntoArchive, Lanes, Look, Part, PartTally, Piece, Record, Tally, Task,
-};
-use crate::journal::Ledger;
+use crate::engine::{Base, Lanes, Look};
 use crate::{CollectionCounters, CollectionState, Context};
 
 /// Everything that the collections of a backup are copied with.
@@ -62,49 +56,6 @@ enum Settled<T> {
     /// Its parent does not do after all.
     Unfit(WhyFull),
     Dropped,
-}
-
-/// A collection that is read into data files.
-pub struct Reading<'a> {
-    pub subject: &'a Subject,
-    pub counters: &'a Arc<CollectionCounters>,
-    pub reader: Arc<ObjectReader>,
-    /// What it is compared with.
-    pub base: Option<Base>,
-    pub target: CollectionWriter,
-    pub ledger: Ledger,
-    /// What earlier attempts have read.
-    pub done: Done,
-}
-
-impl Reading<'_> {
-    /// Whether replicas were not asked to agree, of what was read or of what that was decided by.
-    fn reads_at_one(&self) -> bool {
-        let keys = self.base.as_ref().is_some_and(|base| match &base.look {
-            Look::Times(keys) => keys.read_at_one(),
-            Look::Everything => false,
-        });
-        keys || self.reader.read_at_one()
-    }
-}
-
-/// What has come of it so far.
-#[derive(Default)]
-pub struct Gathered {
-    pub files: Vec<DataFile>,
-    pub content: Content,
-    pub tally: Tally,
-    remarks: Vec<Remark>,
-}
-
-impl Gathered {
-    fn add(&mut self, record: Record<Option<Written>, Tally>) {
-        if let Some(Written { file, content }) = record.left {
-            self.files.push(file);
-            self.content.merge(content);
-        }
-        self.tally.add(record.notes);
-    }
 }
 
 impl Copying {
@@ -221,6 +172,7 @@ impl Copying {
             if let Schema::Changed(difference) =
                 self.job.or_stop(settle::schema_now(cluster, collection, &mut Vec::new())).await?
             {
+                reading.target.sweep(std::iter::empty()).await?;
                 self.throw_away(&reading, &files).await?;
                 return Ok(Settled::Changed(difference));
             }
@@ -260,23 +212,6 @@ impl Copying {
         let (reader, since) = (parent.reader.clone(), parent.since);
         let digester = reader.digester().clone();
         Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants, digester }))
-    }
-
-    /// What earlier attempts have read of a collection, and what of it still has its bytes.
-    async fn take_back(
-        &self,
-        target: &CollectionWriter,
-        ledger: &Ledger,
-        gathered: &mut Gathered,
-        counters: &Arc<CollectionCounters>,
-    ) -> Result<Done> {
-        let sinks = IntoArchive::new(target, counters);
-        let take_back = self.lanes.take_back::<FromWeaviate, _>(&sinks, ledger, |record| {
-            counters.add_tenants(tenants_ended_by(&record.piece));
-            gathered.add(record);
-            Ok(())
-        });
-        take_back.await
     }
 
     /// While a shard is away Weaviate shows what is left, and nobody knows since when: what was read of the collection does not
@@ -356,102 +291,5 @@ impl Copying {
             remarks.extend(settle::mixed_dimensions(&content.dimensions));
         }
         Ok(Settled::Whole(settle::tenant_records(subject, request, tally, &lost)))
-    }
-
-    /// The active tenants first, then the others wave by wave.
-    async fn read(&self, reading: &Reading<'_>, gathered: &mut Gathered) -> Result<()> {
-        let contents = &reading.subject.contents;
-        let mut gone = Vec::new();
-        if let (Some(base), Some(parent)) = (&reading.base, &contents.parent) {
-            gone = Task::of_tenants(base.gone.iter().map(|name| (name.clone(), parent.rows_of(name))));
-        }
-        if !contents.parts.is_empty() || !gone.is_empty() {
-            self.read_parts(reading, &contents.parts, gone, gathered).await?;
-        }
-        if let Some(parent) = &contents.parent {
-            for tenant in &contents.unread {
-                let rows = parent.rows_of(tenant);
-                let part = PartTally { rows, kept: rows, ..PartTally::default() };
-                gathered.tally.parts.insert(Some(tenant.clone()), part);
-                reading.counters.add_objects(rows);
-            }
-        }
-        let mut asleep = contents.asleep.clone();
-        asleep.retain(|tenant| !reading.done.has_tenant(tenant));
-        for wave in asleep.chunks(WAVE) {
-            self.lanes.check_stop()?;
-            self.read_wave(reading, wave, gathered).await?;
-        }
-        Ok(())
-    }
-
-    /// `gone` are tenants that only the parent has.
-    pub async fn read_parts(
-        &self,
-        reading: &Reading<'_>,
-        parts: &[Counted],
-        gone: Vec<Task>,
-        gathered: &mut Gathered,
-    ) -> Result<()> {
-        let Reading { subject, counters, reader, base, target, ledger, done } = reading;
-        // A tenant that was counted empty is not asked again, but counted once more in the end.
-        let is_empty = |part: &&Counted| part.tenant.is_some() && part.objects == Some(0);
-        let (empty, parts): (Vec<_>, Vec<_>) = parts.iter().partition(is_empty);
-        counters.add_tenants(empty.len() as u64);
-        for part in empty {
-            gathered.tally.parts.entry(part.tenant.clone()).or_default();
-        }
-        let counted = parts.iter().all(|part| part.objects.is_some());
-        let base = base.as_ref();
-        let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters, base);
-        let sinks = IntoArchive::new(target, counters);
-        let tasks = done.rest_of([tasks(&parts), gone].concat());
-        let carried = self.lanes.carry_recorded(tasks, source, sinks, counters, ledger, |record| {
-            gathered.add(record?);
-            Ok(())
-        });
-        self.lanes.while_whole(&self.cluster, &subject.collection, carried).await
-    }
-
-    /// Wakes tenants, reads them, compares what was read with what is there, and puts them back.
-    async fn read_wave(&self, reading: &Reading<'_>, wave: &[String], gathered: &mut Gathered) -> Result<()> {
-        let Self { job, cluster, .. } = self;
-        let collection = &reading.subject.collection;
-        let name = &collection.name;
-        let _alone = job.or_stop(async { Ok(self.waking.lock().await) }).await?;
-        // The plan is some waves old.
-        let now = job.or_stop(cluster.tenants(name)).await?;
-        let (asleep, awake) = tenants::still_there(wave, &now, &self.request, &mut gathered.remarks);
-        let all = [asleep.as_slice(), &awake].concat();
-        while_awake(job, cluster, &self.repository, name, &asleep, async {
-            let parts = job.or_stop(tenants::count(cluster, name, &all)).await?;
-            let more: u64 = parts.iter().filter_map(|part| part.objects).sum();
-            reading.counters.expect_more_objects(more);
-            let mut of_wave = Gathered::default();
-            let read = self.read_parts(reading, &parts, Vec::new(), &mut of_wave).await;
-            let compared = match read {
-                Ok(()) => {
-                    let compared = settle::compare(cluster, collection, &parts, &of_wave.tally);
-                    job.or_stop(compared).await
-                }
-                Err(error) => Err(error),
-            };
-            let Gathered { files, content, tally, .. } = of_wave;
-            gathered.files.extend(files);
-            gathered.content.merge(content);
-            gathered.tally.add(tally);
-            gathered.remarks.extend(compared?);
-            Ok(())
-        })
-        .await
-    }
-}
-
-/// How many tenants were read to their end with this.
-fn tenants_ended_by(piece: &Piece) -> u64 {
-    match piece {
-        Piece::Ids { part: Part::Tenants(tenants), .. } => tenants.len() as u64,
-        Piece::Ids { part: Part::Tenant(_), ids } => u64::from(ids.last == Uuid::max()),
-        Piece::Ids { part: Part::Whole, .. } | Piece::File { .. } => 0,
     }
 }

@@ -8,7 +8,7 @@ use selvedge_model::{Collection, DimensionCount, Dimensions, LeftOut, Reason, Re
 use selvedge_weaviate::{Cluster, Misreading, compare_schemas};
 
 use super::BackupRequest;
-use super::copying::Gathered;
+use super::reading::Gathered;
 use super::subject::{Counted, Subject};
 use super::tenants::left_out;
 use crate::engine::{Misreadings, PartTally, Tally};

@@ -145,8 +145,10 @@ pub struct ChangeReader {
     until: Option<Uuid>,
     /// There are no others.
     is_over: bool,
-    /// Where they were read with everything.
+    /// Where they were read with everything; and what could not be read of them as it is.
     held: Batch,
+    misread: Vec<Misreading>,
+    unreadable: Vec<Misreading>,
     run: Run,
     is_compared: bool,
 }
@@ -209,6 +211,8 @@ impl ChangeReader {
             until: None,
             is_over: false,
             held: Batch::new(&[], false),
+            misread: Vec::new(),
+            unreadable: Vec::new(),
             run: Run { first: range.first, ..Run::default() },
             is_compared: false,
         }
@@ -279,6 +283,11 @@ impl ChangeReader {
                 if let Some(last) = live.position() {
                     self.until = Some(task.pass(last, &page.batch.ids).min(last));
                 }
+                if self.by_content {
+                    let is_ours = |one: &Misreading| Some(one.id) <= self.until;
+                    self.misread.extend(page.misread.into_iter().filter(is_ours));
+                    self.unreadable.extend(page.unreadable.into_iter().filter(is_ours));
+                }
                 self.see(page.batch)?;
             }
         }
@@ -336,6 +345,8 @@ impl ChangeReader {
         } else if self.by_content {
             batch = self.held.pick(&run.held);
             bytes = batch.byte_len();
+            misread.append(&mut self.misread);
+            unreadable.append(&mut self.unreadable);
         } else if run.fetched < run.fetch.len() {
             let (page, asked) = self.ids.next(&run.fetch[run.fetched..], room).await?;
             run.fetched += asked;
