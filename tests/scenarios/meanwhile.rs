@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
-use selvedge_tests::harness::valve::Valve;
+use selvedge_tests::harness::valve::{Bytes, Valve};
 use selvedge_tests::harness::world::{Serving, World};
 use selvedge_tests::stand_in::faults::Call;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ const ALL_BUT_THE_FIRST: usize = 256 << 10;
 
 /// Starts a backup and returns while the large ones are read: it is held at them until the valve is opened.
 async fn start_reading(world: &mut World, arguments: &[&str]) -> anyhow::Result<(String, Valve)> {
-    let valve = Valve::start(&world.weaviate.grpc_url(), ALL_BUT_THE_FIRST).await?;
+    let valve = Valve::start(&world.weaviate.grpc_url(), Bytes::OfAll(ALL_BUT_THE_FIRST)).await?;
     world.serve_with(Serving { grpc_url: Some(valve.url()), ..Serving::default() }).await?;
     let id = start(world, arguments).await?;
     until_moving(world, &id).await?;

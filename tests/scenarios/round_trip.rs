@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use anyhow::{Context, ensure};
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed;
-use selvedge_tests::harness::valve::Valve;
+use selvedge_tests::harness::valve::{Bytes, Valve};
 use selvedge_tests::harness::world::{Serving, World};
 use serde_json::{Value, json};
 
-use crate::jobs::{start, until_moving};
+use crate::jobs::start;
 
 /// Fails with the first differences, if there are any.
 pub fn same(before: &Census, after: &Census) -> anyhow::Result<()> {
@@ -215,11 +215,12 @@ pub async fn ids_in_the_order_of_time_are_read_side_by_side(world: &mut World) -
         json!({"class": "Timed", "id": id, "properties": {"n": n as u64}})
     };
     world.rest.write(&(0..OBJECTS).map(object).collect::<Vec<_>>()).await?;
-    // However fast the server is, the first lane stands still after a few pages, and the others have found something to do.
-    let valve = Valve::start(&world.weaviate.grpc_url(), 64 << 10).await?;
+    // Lanes that read side by side do so on connections of their own. However fast the server is, the first lane stands still
+    // after a few pages, until another has found as many.
+    let valve = Valve::start(&world.weaviate.grpc_url(), Bytes::OfEachConnection(64 << 10)).await?;
     world.serve_with(Serving { grpc_url: Some(valve.url()), ..Serving::default() }).await?;
     let id = start(world, &["backup", "--id", "b"]).await?;
-    until_moving(world, &id).await?;
+    valve.holds(2).await?;
     valve.open();
     world.succeed(&["jobs", "watch", &id]).await?;
     ensure!(world.data_files("b", "Timed")?.len() > 1, "one lane has read everything");
