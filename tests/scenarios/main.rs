@@ -19,6 +19,7 @@ mod diff;
 mod encryption;
 mod exits;
 mod faults;
+mod generations;
 mod incrementals;
 mod indexing;
 mod jobs;
@@ -227,7 +228,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::only_what_has_changed_is_read).also_on(&StoreKind::ALL).and_encrypted(),
         both!(incrementals::every_kind_of_change_is_seen),
         both!(incrementals::inactive_tenants_are_taken_over_unread),
-        both!(incrementals::generations_of_random_changes_come_back).and_encrypted(),
+        both!(generations::of_random_changes_come_back).and_encrypted(),
         both!(incrementals::a_parent_that_does_not_do_is_told).also_on(&[]),
         both!(incrementals::what_is_mostly_gone_is_written_anew),
         stand_in!(incrementals::one_that_is_interrupted_goes_on),

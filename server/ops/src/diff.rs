@@ -262,20 +262,15 @@ async fn tell_all(
             continue;
         };
         let was = backup.collection(name).await?;
+        let names = request.rename.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
         let now = match other {
             Other::Backup(other) => Now::Stored(other.collection(other_name).await?),
             Other::Cluster(cluster, schemas) => {
                 let live = Collection::from_schema(schemas[other_name].clone())?;
                 let since = live::since(backup.manifest(), cluster, request);
-                Now::Live(live::Live {
-                    cluster: cluster.clone(),
-                    collection: live,
-                    since,
-                    budget: budget.clone(),
-                })
+                Now::Live(live::Live::open(cluster, live, &was, &names, since, budget).await?)
             }
         };
-        let names = request.rename.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
         let pair = Pair { was, now, names };
         let mut teller = Teller {
             to: to.clone(),

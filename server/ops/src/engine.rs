@@ -33,7 +33,7 @@ mod task;
 mod tests;
 
 pub use budget::Budget;
-pub use changes::{Base, ChangeReader, Changed, Changes, FetchedChanges, Look};
+pub use changes::{Base, ChangeReader, Changed, Changes, Look};
 pub use done::Done;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};

@@ -54,7 +54,7 @@ impl FileReader {
     /// have references, as far as that is known.
     pub fn is_wanted(&self, group: usize, tenants: Option<&BTreeSet<String>>) -> bool {
         let row_group = &self.file().row_groups[group];
-        if self.shown(group).is_some_and(|shown| shown.is_empty()) {
+        if self.is_hidden(group) {
             return false;
         }
         let may_refer =
@@ -70,7 +70,7 @@ impl FileReader {
     /// Whether a row group holds rows of a tenant; without multi-tenancy, any.
     pub(super) fn has_tenant(&self, group: usize, tenant: Option<&str>) -> bool {
         let is_of = |tenant: &str| self.spans(group).iter().any(|span| span.tenant == tenant);
-        self.shown(group).is_none_or(|shown| !shown.is_empty()) && tenant.is_none_or(is_of)
+        tenant.is_none_or(is_of) && !self.is_hidden(group)
     }
 
     /// Fetches what is selected of a row group, checks its bytes, and only then decodes them. By tenant, in the order of the
@@ -111,13 +111,27 @@ impl FileReader {
         self.places(group).filter(move |place| !is_hidden(hidden, *place))
     }
 
+    /// How many rows of a row group are no objects of the backup.
+    fn hidden_rows(&self, group: usize) -> u64 {
+        let Some(hidden) = self.stored.hidden(self.file()) else { return 0 };
+        let Range { start, end } = self.places(group);
+        // Places are counted in 32 bits; what is behind those is never hidden.
+        let [start, end] = [start, end].map(|place| u32::try_from(place).unwrap_or(u32::MAX));
+        hidden.range_cardinality(start..end)
+    }
+
+    /// Whether none of its rows is an object of the backup.
+    fn is_hidden(&self, group: usize) -> bool {
+        let rows = self.file().row_groups[group].rows;
+        rows > 0 && self.hidden_rows(group) == rows
+    }
+
     /// Which rows of a row group are objects of the backup, counted from its first; None if all are.
     fn shown(&self, group: usize) -> Option<Vec<Range<usize>>> {
-        let hidden = self.stored.hidden(self.file());
-        let places = self.places(group);
-        if !places.clone().any(|place| is_hidden(hidden, place)) {
+        if self.hidden_rows(group) == 0 {
             return None;
         }
+        let (hidden, places) = (self.stored.hidden(self.file()), self.places(group));
         let mut shown: Vec<Range<usize>> = Vec::new();
         for (row, _) in places.enumerate().filter(|(_, place)| !is_hidden(hidden, *place)) {
             match shown.last_mut() {

@@ -154,7 +154,7 @@ impl Copying {
             }
         };
         let Gathered { files, content, tally, mut remarks } = gathered;
-        let Whole { mut files, mut inheriting, mut content } = match &contents.parent {
+        let mut whole = match &contents.parent {
             None => Whole { files, inheriting: None, content },
             Some(parent) => {
                 let changes = tally.changes.unwrap_or_default();
@@ -162,9 +162,9 @@ impl Copying {
             }
         };
         if request.settle > 0 && !request.schema_only {
-            let caught_up = self.catch_up(&reading, Whole { files, inheriting, content }, request.settle);
-            let CaughtUp { whole, remarks: of_passes } = Box::pin(caught_up).await?;
-            (files, inheriting, content) = (whole.files, whole.inheriting, whole.content);
+            let CaughtUp { whole: now, remarks: of_passes } =
+                Box::pin(self.catch_up(&reading, whole, request.settle)).await?;
+            whole = now;
             let is_image = of_passes.iter().any(|one| matches!(one.reason, Reason::ImageOf { .. }));
             // Whatever changed while it was read was read again since.
             remarks.retain(|one| !is_image || !matches!(one.reason, Reason::ChangedWhileReading { .. }));
@@ -173,12 +173,13 @@ impl Copying {
                 self.job.or_stop(settle::schema_now(cluster, collection, &mut Vec::new())).await?
             {
                 reading.target.sweep(std::iter::empty()).await?;
-                self.throw_away(&reading, &files).await?;
+                self.throw_away(&reading, &whole.files).await?;
                 return Ok(Settled::Changed(difference));
             }
             self.job.or_stop(cluster.check_shards_now(collection)).await?;
             for record in records.iter_mut().flatten().filter(|record| record.rows.is_some()) {
-                record.rows = Some(content.tenants.get(&record.name).map_or(0, |digest| digest.objects));
+                record.rows =
+                    Some(whole.content.tenants.get(&record.name).map_or(0, |digest| digest.objects));
             }
         }
         if reading.reads_at_one() {
@@ -187,10 +188,9 @@ impl Copying {
         warn(&self.job, &remarks, &collection.name);
         let tenants = records.iter().flatten().map(|record| record.name.clone()).collect();
         if self.job.journal().is_resumed() {
-            let names = Whole { files, inheriting, content };
-            reading.target.sweep(names.names()).await?;
-            (files, inheriting, content) = (names.files, names.inheriting, names.content);
+            reading.target.sweep(whole.names()).await?;
         }
+        let Whole { files, inheriting, content } = whole;
         let manifest = reading.target.finish(files, inheriting, content, records, remarks).await?;
         Ok(Settled::Whole((manifest, tenants)))
     }

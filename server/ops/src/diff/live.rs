@@ -3,26 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{Key, Manifest, Select};
+use selvedge_archive::{CollectionReader, Key, Manifest, Select};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Batch, Collection, Digest, Digester, UuidRange};
-use selvedge_weaviate::{Cluster, ObjectReader};
+use selvedge_weaviate::{Cluster, Fetched, ObjectReader};
 use uuid::Uuid;
 
 use super::row::RowReader;
 use super::{Change, DiffRequest, Pair, Shown, Teller};
 use crate::Budget;
 use crate::compare::Sides;
-use crate::engine::{Base, ChangeReader, Changed, FetchedChanges, Lens, Look, Running, Task};
+use crate::engine::{Base, ChangeReader, Changed, Lens, Look, Running, Task};
 
 /// A collection of a cluster.
 pub struct Live {
-    pub cluster: Cluster,
     pub collection: Collection,
-    /// Objects with the times that they have in the backup, and with earlier ones than this, are the same. None if all that they
-    /// hold is to be compared.
-    pub since: Option<i64>,
-    pub budget: Budget,
+    cluster: Cluster,
+    budget: Budget,
+    /// Reads everything; what it learns of how heavy objects are, it learns for all tenants.
+    full: Arc<ObjectReader>,
+    /// How it is looked at from the backup.
+    lens: Lens,
+    look: Look,
+    /// Objects with the times that they have in the backup, and with earlier ones than this, are the same.
+    since: i64,
 }
 
 /// From when on times tell nothing; None if none does, as on another cluster than that of the backup.
@@ -33,6 +37,39 @@ pub fn since(manifest: &Manifest, cluster: &Cluster, request: &DiffRequest) -> O
 }
 
 impl Live {
+    /// `names` are the names in the backup by those on the cluster. Without a `since`, all that objects hold is compared.
+    pub async fn open(
+        cluster: &Cluster,
+        collection: Collection,
+        was: &CollectionReader,
+        names: &BTreeMap<String, String>,
+        since: Option<i64>,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let vectors = !was.spaces().is_empty();
+        let renamed = collection.renamed(names)?;
+        let spaces = if vectors { renamed.vector_spaces.as_slice() } else { &[] };
+        let lens = Lens {
+            digester: Digester::new(&renamed.properties, spaces),
+            names: (!names.is_empty()).then(|| Arc::new(names.clone())),
+            references: true,
+            collection: collection.name.clone(),
+        };
+        let look = match since {
+            Some(_) => Look::Times(Arc::new(ObjectReader::open_keys(cluster, &collection).await?)),
+            None => Look::Everything,
+        };
+        Ok(Self {
+            full: Arc::new(ObjectReader::open(cluster, &collection, vectors).await?),
+            cluster: cluster.clone(),
+            budget: budget.clone(),
+            since: since.unwrap_or(i64::MAX),
+            collection,
+            lens,
+            look,
+        })
+    }
+
     pub async fn tenants(&self) -> Result<BTreeMap<String, Shown>> {
         if !self.collection.multi_tenant {
             return Ok(BTreeMap::new());
@@ -42,31 +79,17 @@ impl Live {
         Ok(tenants.into_iter().map(|tenant| (tenant.name, shown(tenant.status.is_active()))).collect())
     }
 
-    fn lens(&self, pair: &Pair) -> Result<Lens> {
-        let renamed = self.collection.renamed(&pair.names)?;
-        let spaces = if pair.was.spaces().is_empty() { &[][..] } else { &renamed.vector_spaces };
-        Ok(Lens {
-            digester: Digester::new(&renamed.properties, spaces),
-            names: (!pair.names.is_empty()).then(|| Arc::new(pair.names.clone())),
-            references: true,
-            collection: self.collection.name.clone(),
-        })
-    }
-
-    /// How its objects are compared.
-    async fn base(&self, pair: &Pair, tenant: Option<&str>, lens: &Lens) -> Result<Base> {
-        let look = match self.since {
-            Some(_) => Look::Times(Arc::new(ObjectReader::open_keys(&self.cluster, &self.collection).await?)),
-            None => Look::Everything,
-        };
-        Ok(Base {
-            reader: pair.was.clone(),
-            look,
-            since: self.since.unwrap_or(i64::MAX),
-            gone: Arc::default(),
-            tenants: Arc::new(tenant.map(str::to_owned).into_iter().collect::<BTreeSet<_>>()),
-            digester: lens.digester.clone(),
-        })
+    /// How a tenant's objects are compared; of one that is `absent`, none is there.
+    fn base(&self, was: &CollectionReader, tenant: Option<&str>, absent: bool) -> Base {
+        let tenants: BTreeSet<String> = tenant.map(str::to_owned).into_iter().collect();
+        Base {
+            reader: was.clone(),
+            look: self.look.clone(),
+            since: self.since,
+            gone: if absent { Arc::new(tenants.clone()) } else { Arc::default() },
+            tenants: Arc::new(tenants),
+            digester: self.lens.digester.clone(),
+        }
     }
 }
 
@@ -78,29 +101,24 @@ pub async fn compare(
     absent: bool,
     teller: &mut Teller,
 ) -> Result<()> {
-    let lens = live.lens(pair)?;
-    let mut base = live.base(pair, tenant, &lens).await?;
-    base.gone = Arc::new(tenant.filter(|_| absent).map(str::to_owned).into_iter().collect());
-    let vectors = !pair.was.spaces().is_empty();
-    let full = Arc::new(ObjectReader::open(&live.cluster, &live.collection, vectors).await?);
-    let name = tenant.map(Arc::from);
-    let mut changes = ChangeReader::new(&base, &full, name.as_ref(), UuidRange::ALL);
+    let (base, name) = (live.base(&pair.was, tenant, absent), tenant.map(Arc::from));
+    let mut changes = ChangeReader::new(&base, &live.full, name.as_ref(), UuidRange::ALL);
     let task = Running::new(Task::whole(0), Arc::default());
     let mut rows = RowReader::new(&pair.was);
     let mut share = live.budget.take().await?;
     loop {
         let room = if share.is_all() { usize::MAX } else { share.room() };
         match changes.next(&task, room).await? {
-            FetchedChanges::End => return Ok(()),
-            FetchedChanges::NoRoom(object) => {
+            Fetched::End => return Ok(()),
+            Fetched::NoRoom(object) => {
                 let wanted = object.max(2 * room) + 1;
                 // Whoever waits for more must not hold anything.
                 drop(share);
                 share = live.budget.take_for(wanted).await?;
             }
-            FetchedChanges::Some(changed) => {
+            Fetched::Page(changed) => {
                 teller.counts.same += changed.kept;
-                page(pair, live, &lens, tenant, changed, &mut rows, teller).await?;
+                page(pair, live, tenant, changed, &mut rows, teller).await?;
             }
         }
     }
@@ -110,13 +128,12 @@ pub async fn compare(
 async fn page(
     pair: &Pair,
     live: &Live,
-    lens: &Lens,
     tenant: Option<&str>,
     changed: Changed,
     rows: &mut RowReader,
     teller: &mut Teller,
 ) -> Result<()> {
-    let Changed { batch, gone, .. } = changed;
+    let (Changed { batch, gone, .. }, lens) = (changed, &live.lens);
     let batch = lens.look(batch)?;
     let mut digests = Vec::with_capacity(batch.len());
     let each = lens.digester.each(tenant, &batch, |_, _, digest| digests.push(digest));

@@ -118,15 +118,6 @@ pub struct Changed {
     pub unreadable: Vec<Misreading>,
 }
 
-/// What came of asking for what has changed.
-#[allow(clippy::large_enum_variant, reason = "it is taken apart at once, and nearly always a page")]
-pub enum FetchedChanges {
-    Some(Changed),
-    End,
-    /// As [`super::Fetched::NoRoom`].
-    NoRoom(usize),
-}
-
 /// Compares a range of a collection, or of one of its tenants.
 pub struct ChangeReader {
     digester: Digester,
@@ -224,13 +215,13 @@ impl ChangeReader {
     }
 
     /// The next page. `task` is told how far it is, and says where it ends.
-    pub async fn next(&mut self, task: &Running, room: usize) -> Result<FetchedChanges> {
+    pub async fn next(&mut self, task: &Running, room: usize) -> Result<Fetched<Changed>> {
         if !self.is_compared {
             if let Some(object) = self.compare(task, room).await? {
-                return Ok(FetchedChanges::NoRoom(object));
+                return Ok(Fetched::NoRoom(object));
             }
             if self.run.compared.is_empty() && self.is_over && self.seen.is_empty() {
-                return Ok(FetchedChanges::End);
+                return Ok(Fetched::End);
             }
             self.is_compared = true;
             let many = self.run.fetch.len() * THIRD > self.run.live;
@@ -320,14 +311,14 @@ impl ChangeReader {
     }
 
     /// A page of those of the run that are to be fetched; with the last one, the run is done.
-    async fn hand_on(&mut self, room: usize) -> Result<FetchedChanges> {
+    async fn hand_on(&mut self, room: usize) -> Result<Fetched<Changed>> {
         let run = &mut self.run;
         let (mut batch, mut bytes) = (Batch::new(&[], false), 0);
         let (mut misread, mut unreadable) = (Vec::new(), Vec::new());
         let mut passed = run.last;
         if let Some(whole) = &mut run.whole {
             match whole.next(room).await? {
-                Fetched::NoRoom(object) => return Ok(FetchedChanges::NoRoom(object)),
+                Fetched::NoRoom(object) => return Ok(Fetched::NoRoom(object)),
                 Fetched::End => {}
                 Fetched::Page(page) => {
                     if !whole.is_done() {
@@ -366,7 +357,7 @@ impl ChangeReader {
             self.is_compared = false;
         }
         let bytes = bytes as u64;
-        Ok(FetchedChanges::Some(Changed { batch, bytes, passed, kept, gone, misread, unreadable }))
+        Ok(Fetched::Page(Changed { batch, bytes, passed, kept, gone, misread, unreadable }))
     }
 }
 

@@ -10,7 +10,7 @@ use selvedge_weaviate::{
 };
 use uuid::Uuid;
 
-use super::changes::{ChangeReader, Changed, FetchedChanges};
+use super::changes::{ChangeReader, Changed};
 use super::task::{LEAST_OBJECTS, OBJECTS_OF_RUN};
 use super::{Base, Fetched, Mark, Page, Pages, Part, Piece, Running, Source, Tally, Task};
 use crate::CollectionCounters;
@@ -199,9 +199,9 @@ impl WeaviatePages {
                 }
             }
             Reach::Changes(changes) => match changes.next(&self.task, room).await? {
-                FetchedChanges::Some(changed) => Got::Changed(changed),
-                FetchedChanges::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
-                FetchedChanges::End => return Ok(None),
+                FromRange::Page(changed) => Got::Changed(changed),
+                FromRange::NoRoom(object) => return Ok(Some(Fetched::NoRoom(object))),
+                FromRange::End => return Ok(None),
             },
         };
         if std::mem::take(&mut open.is_new) && !open.is_expected && !open.reach.is_done() {

@@ -23,8 +23,8 @@ const GROWTH: u32 = 4;
 /// What came of asking for a page.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once, and nearly always a page")]
-pub enum Fetched {
-    Page(Page),
+pub enum Fetched<P = Page> {
+    Page(P),
     /// There is nothing more in the range.
     End,
     /// A single object weighs more than the room that was given: at least this many bytes, 0 if that is unknown.
