@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "selvedge/v1/backup_service.proto",
             "selvedge/v1/collection_service.proto",
             "selvedge/v1/data_format.proto",
+            "selvedge/v1/latest_of.proto",
             "selvedge/v1/failure.proto",
             "selvedge/v1/job.proto",
             "selvedge/v1/job_service.proto",

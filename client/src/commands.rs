@@ -10,6 +10,7 @@ pub mod export;
 pub mod import;
 pub mod jobs;
 pub mod keeping;
+mod latest;
 pub mod list;
 pub mod man;
 pub mod prune;

@@ -44,11 +44,9 @@ impl Failure {
 
     /// No connection at all.
     pub fn unreachable(url: &str, error: &dyn Error) -> Self {
-        Self::new(
-            ExitCode::Unreachable,
-            format!("cannot reach selvedge-server at {url}: {}", root_cause(error)),
-        )
-        .hint("start it with `selvedge-server`, or say with --server (or SELVEDGE_SERVER) where it listens")
+        let cause = root_cause(error);
+        let text = format!("cannot reach selvedge-server at {url}: {cause}");
+        Self::new(ExitCode::Unreachable, text).hint(connecting(url, &cause))
     }
 
     /// What a call was answered with.
@@ -115,6 +113,27 @@ impl Failure {
 pub fn reason_id(status: &Status) -> Option<String> {
     let info = status.get_details_error_info()?;
     (info.domain == ERROR_DOMAIN).then_some(info.reason)
+}
+
+/// What to do about a connection that there is not, by what TLS or HTTP/2 say of it.
+fn connecting(url: &str, cause: &str) -> &'static str {
+    let says = |words: &str| cause.contains(words);
+    match url.starts_with("https://") {
+        true if says("UnknownIssuer") => {
+            "name the authority that has signed the server's certificate: --ca-file, or SELVEDGE_CA_FILE"
+        }
+        true if says("NotValidForName") || says("not valid for name") => {
+            "call the server by a name that its certificate has: --server, or SELVEDGE_SERVER"
+        }
+        true if says("KeyMismatch") => "give the key that the certificate was made with: --client-key",
+        true if says("InvalidMessage") || says("InvalidContentType") || says("corrupt message") => {
+            "if the server has no TLS, say http:// in --server (or SELVEDGE_SERVER)"
+        }
+        false if says("h2 protocol error") || says("http2 error") || says("transport error") => {
+            "if the server has TLS, say https:// in --server (or SELVEDGE_SERVER)"
+        }
+        _ => "start it with `selvedge-server`, or say with --server (or SELVEDGE_SERVER) where it listens",
+    }
 }
 
 fn root_cause(error: &dyn Error) -> String {

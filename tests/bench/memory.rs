@@ -2,6 +2,8 @@
 
 #[path = "memory/at_once.rs"]
 mod at_once;
+#[path = "memory/bucket.rs"]
+mod bucket;
 #[path = "memory/tenant.rs"]
 mod tenant;
 #[path = "memory/uneven.rs"]
@@ -46,6 +48,8 @@ enum Load {
     Sizes,
     /// Five backups and a restore at once.
     AtOnce,
+    /// Five backups at once into an object store.
+    Bucket,
     /// Light objects, and heavy ones after them, read over REST.
     Uneven,
     /// A large tenant in which a single object is not what it was.
@@ -75,6 +79,9 @@ pub async fn run(args: &Args, mut ground: Ground<'_>) -> anyhow::Result<()> {
     }
     if wanted(Load::AtOnce) {
         peaks.push(at_once::measure(&mut ground).await?);
+    }
+    if wanted(Load::Bucket) {
+        peaks.extend(bucket::measure(&mut ground).await?);
     }
     if wanted(Load::Uneven) {
         peaks.extend(uneven::measure(&mut ground).await?);

@@ -51,6 +51,8 @@ pub enum SiteKind {
     Folder,
     /// A folder of what is encrypted.
     Encrypted,
+    /// A bucket of what is encrypted.
+    EncryptedObjects(StoreKind),
     Objects(StoreKind),
 }
 
@@ -64,7 +66,8 @@ impl Site {
                 identity = Some(new_identity().0);
                 root.join("repository")
             }
-            SiteKind::Objects(store) => {
+            SiteKind::Objects(store) | SiteKind::EncryptedObjects(store) => {
+                identity = matches!(kind, SiteKind::EncryptedObjects(_)).then(|| new_identity().0);
                 objects = Some(ObjectServer::start(store, root).await?);
                 root.join(BUCKET)
             }
@@ -73,14 +76,17 @@ impl Site {
     }
 
     fn open(&self) -> anyhow::Result<Repository> {
-        match (&self.objects, &self.identity) {
-            (Some(objects), _) => Ok(Repository::open(&objects.repository())?),
-            (None, None) => Ok(on_store(local(&self.folder)?)),
-            (None, identity) => {
-                let encryption = Encryption { identity: identity.clone(), ..Encryption::default() };
+        let encryption = self
+            .identity
+            .clone()
+            .map(|identity| Encryption { identity: Some(identity), ..Encryption::default() });
+        match &self.objects {
+            Some(objects) => Ok(Repository::open(&RepositoryConfig { encryption, ..objects.repository() })?),
+            None if encryption.is_none() => Ok(on_store(local(&self.folder)?)),
+            None => {
                 let url = format!("file://{}", self.folder.display());
                 let config = RepositoryConfig::new("default", url);
-                Ok(Repository::create(&RepositoryConfig { encryption: Some(encryption), ..config })?)
+                Ok(Repository::create(&RepositoryConfig { encryption, ..config })?)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Which backups there are, which stay and which go.
 
 use anyhow::{Context, ensure};
+use selvedge_proto::v1::{PruneBackupsRequest, RetentionPolicy};
 use selvedge_tests::harness::census::Census;
 use selvedge_tests::harness::seed::{self, Dice};
 use selvedge_tests::harness::world::{Ran, World, run_client};
@@ -74,6 +75,15 @@ pub async fn a_policy_keeps_what_it_says(world: &mut World) -> anyhow::Result<()
     let refused = world.run(&["prune", "--keep-last", "2", "--keep-tag", "release"]).await;
     ensure!(refused.code == 4 && refused.err.contains("1 backup of"), "{refused:?}");
     ensure!(world.backup_ids().await?.len() == 5, "a plan has removed something");
+    // A caller who does not say it gets the plan.
+    let policy = Some(RetentionPolicy { keep_last: 2, ..RetentionPolicy::default() });
+    let unsaid = PruneBackupsRequest { policy, ..PruneBackupsRequest::default() };
+    let told = world.backups().await?.prune_backups(unsaid).await?.into_inner();
+    ensure!(
+        told.decisions.iter().filter(|one| one.reasons.is_empty() && !one.removed).count() == 2,
+        "{told:?}"
+    );
+    ensure!(world.backup_ids().await?.len() == 5, "it was removed without a word");
     world.succeed(&["prune", "--keep-last", "2", "--keep-tag", "release", "--yes"]).await?;
     let mut left = world.backup_ids().await?;
     left.sort();
@@ -103,7 +113,22 @@ pub async fn the_latest_is_the_newest_whole_one(world: &mut World) -> anyhow::Re
         format!("{}{}", restored.out, restored.err).contains("both"),
         "it does not say which: {restored:?}"
     );
-    world.refuse(&["verify", "latest", "Nothing"], 7, "there is no whole backup of Nothing").await.map(drop)
+    world.refuse(&["verify", "latest", "Nothing"], 7, "there is no whole backup of Nothing").await?;
+
+    // Of some of them.
+    world.succeed(&["backup", "Author", "--id", "tagged", "--tag", "release"]).await?;
+    world.succeed(&["backup", "Author", "--id", "untagged"]).await?;
+    for (filter, id) in [
+        (&["--tag", "release"][..], "tagged"),
+        (&["--from-cluster", "default"], "untagged"),
+        (&["--against-live", "Author"], "untagged"),
+    ] {
+        let verified = world.succeed(&[&["--json", "verify", "latest"], filter].concat()).await?.out;
+        ensure!(verified.contains(&format!("\"backup_id\":\"{id}\"")), "{filter:?}: {verified}");
+    }
+    let elsewhere = ["restore", "latest", "--from-cluster", "elsewhere", "--dry-run"];
+    world.refuse(&elsewhere, 7, "there is no whole backup of cluster \"elsewhere\"").await?;
+    world.refuse(&["verify", "both", "--tag", "x"], 2, "the backup is named").await.map(drop)
 }
 
 pub async fn lists_are_filtered(world: &mut World) -> anyhow::Result<()> {
@@ -112,7 +137,7 @@ pub async fn lists_are_filtered(world: &mut World) -> anyhow::Result<()> {
     world.succeed(&["backup", "--id", "a", "--tag", "nightly", "--tag", "eu"]).await?;
     world.succeed(&["backup", "Author", "--id", "b"]).await?;
     world.succeed(&["backup", "--id", "c", "--schema-only"]).await?;
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 11] = [
         (&[], &["c", "b", "a"]),
         (&["--collection", "Article"], &["c", "a"]),
         (&["--kind", "full"], &["b", "a"]),
@@ -122,6 +147,8 @@ pub async fn lists_are_filtered(world: &mut World) -> anyhow::Result<()> {
         (&["--older-than", "1h"], &[]),
         (&["--newer-than", "1h"], &["c", "b", "a"]),
         (&["--cluster", "elsewhere"], &[]),
+        (&["--sort", "size"], &["a", "b", "c"]),
+        (&["--sort", "id"], &["a", "b", "c"]),
     ];
     for (filter, expected) in cases {
         let listed = world.succeed(&[&["--json", "list"], filter].concat()).await?.out;
@@ -163,6 +190,8 @@ pub async fn pruning_at_random_takes_nothing_that_is_needed(world: &mut World) -
                     .into_iter()
                     .map(str::to_owned)
                     .chain([format!("r{round}-{at}")])
+                    // Some have files in common with others.
+                    .chain(["--parent", "latest"].map(str::to_owned).into_iter().take(2 * dice.below(2)))
                     .collect(),
                 2 | 3 => {
                     let copy = format!("Copy{round}x{at}");

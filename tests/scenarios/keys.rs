@@ -107,6 +107,9 @@ pub async fn a_confined_key_never_makes_a_backup_that_looks_whole(world: &mut Wo
 
     let checked = guarded.succeed(&["check"]).await?.out;
     ensure!(checked.contains("warn  permissions: the key may not see all collections, tenants"), "{checked}");
+    let writes =
+        "write permissions: the key cannot restore and clear everything: it lacks create_collections";
+    ensure!(checked.contains(writes), "{checked}");
     // What it sees of all there is.
     let ran = guarded.refuse(&["backup", "--id", "all"], 5, "may not read all").await?;
     ensure!(ran.err.contains("read_collections on \"Book*\", \"Customer\""), "{}", ran.err);

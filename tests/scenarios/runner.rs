@@ -32,6 +32,7 @@ pub struct Scenario {
     stores: &'static [StoreKind],
     /// On the stand-in, with the repository in a folder and encrypted.
     is_encrypted: bool,
+    in_encrypted_bucket: bool,
     /// Whether it starts the programs as processes.
     with_programs: bool,
     /// Whether it is many small ones, each of which sees to it that it ends.
@@ -55,6 +56,7 @@ pub fn compare(name: &'static str, run: Comparison) -> Scenario {
         how: How::Compare(run),
         stores: &[],
         is_encrypted: false,
+        in_encrypted_bucket: false,
         with_programs: false,
         is_long: false,
         in_folder: true,
@@ -67,6 +69,7 @@ pub fn on(name: &'static str, run: Run, real: bool) -> Scenario {
         how: How::On { run, real },
         stores: &[StoreKind::S3],
         is_encrypted: false,
+        in_encrypted_bucket: false,
         with_programs: false,
         is_long: false,
         in_folder: true,
@@ -92,6 +95,11 @@ impl Scenario {
     /// In an encrypted repository, too.
     pub fn and_encrypted(self) -> Self {
         Self { is_encrypted: true, ..self }
+    }
+
+    /// In encrypted repositories, too, one of them in a bucket.
+    pub fn and_encrypted_in_a_bucket(self) -> Self {
+        Self { in_encrypted_bucket: true, ..self.and_encrypted() }
     }
 
     fn limit(&self) -> Duration {
@@ -200,6 +208,10 @@ fn trials(scenario: &Scenario, has_real: bool) -> Vec<Trial> {
             }
             if scenario.is_encrypted {
                 trials.push(Trial::test(format!("encrypted {name}"), on_stand_in(SiteKind::Encrypted)));
+            }
+            if scenario.in_encrypted_bucket {
+                let in_bucket = on_stand_in(SiteKind::EncryptedObjects(StoreKind::S3));
+                trials.push(Trial::test(format!("encrypted-s3 {name}"), in_bucket));
             }
             for kind in scenario.stores.iter().copied() {
                 let on_store = on_stand_in(SiteKind::Objects(kind));

@@ -131,6 +131,30 @@ pub async fn one_that_goes_away_is_waited_for(world: &mut World) -> anyhow::Resu
     same(&before, &Census::take(&world.rest, &["Article"]).await?)
 }
 
+/// Others would take the job for dead by then, so it moves nothing until it knows that nobody has.
+pub async fn one_that_is_away_for_long_is_waited_for(world: &mut World) -> anyhow::Result<()> {
+    seed::every_type(&world.rest, "Article", 3000).await?;
+    let faults = in_process(world)?.faults().clone();
+    let writing = faults.on(Call::rest("PUT", "/selvedge/backups/b/collections/Article/data/**")).hold();
+    let id = job_id(&world.succeed(&["--json", "backup", "--id", "b", "--detach"]).await?)?;
+    writing.reached().await;
+    faults.down();
+    writing.release();
+    let waits = async {
+        while !world.succeed(&["jobs", "show", &id]).await?.out.contains("the repository cannot be reached") {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(120), waits)
+        .await
+        .context("it does not tell that it waits")??;
+    faults.up();
+    world.succeed(&["jobs", "watch", &id]).await?;
+    world.succeed(&["verify", "b", "--level", "rows"]).await?;
+    world.succeed(&["verify", "b", "--against-live"]).await.map(drop)
+}
+
 pub async fn one_that_replaces_what_it_should_create_is_refused(world: &mut World) -> anyhow::Result<()> {
     seed::every_type(&world.rest, "Article", 20).await?;
     in_process(world)?.be_careless();

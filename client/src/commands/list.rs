@@ -2,6 +2,7 @@
 
 mod incomplete;
 
+use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
 use selvedge_proto::v1::{Backup, BackupKind, ListBackupsRequest, ListBackupsResponse};
@@ -19,7 +20,7 @@ type Unreadable = (String, String);
 const EXAMPLES: &str = "\
 Examples:
   selvedge list
-  selvedge list --collection Article --newer-than 7d
+  selvedge list --collection Article --newer-than 7d --sort size
   selvedge list --kind full --latest --json
   selvedge list --incomplete";
 
@@ -48,6 +49,34 @@ pub struct Args {
     /// Only the newest of them.
     #[arg(long)]
     pub latest: bool,
+    /// In which order they are listed.
+    #[arg(long, value_enum, default_value_t = Sort::Time, conflicts_with = "incomplete")]
+    pub sort: Sort,
+}
+
+/// What backups are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// The newest first.
+    Time,
+    /// The largest first.
+    Size,
+    /// Those with the most objects first.
+    Objects,
+    /// By their ids.
+    Id,
+}
+
+impl Sort {
+    /// They come newest first.
+    fn sort(self, backups: &mut [Backup]) {
+        match self {
+            Self::Time => {}
+            Self::Size => backups.sort_by_key(|backup| Reverse(backup.bytes)),
+            Self::Objects => backups.sort_by_key(|backup| Reverse(backup.objects)),
+            Self::Id => backups.sort_by(|a, b| a.id.cmp(&b.id)),
+        }
+    }
 }
 
 /// How much of its collections a backup holds.
@@ -118,6 +147,7 @@ async fn committed(
         backups.extend(page.backups);
         unreadable.extend(page.unreadable);
     }
+    args.sort.sort(&mut backups);
     unreadable.sort();
     print(&backups, &unreadable, none, session)?;
     damaged(&unreadable, backups.len())
@@ -172,17 +202,18 @@ fn print(
         return Ok(());
     }
     let room = session.terminal.out_width;
-    session.terminal.print(&table(backups, unreadable).render(room))?;
+    session.terminal.print(&table(backups, unreadable, SystemTime::now()).render(room))?;
     for (id, why) in unreadable {
         session.terminal.say_labelled(Label::Warning, &format!("backup {id} is damaged: {why}"));
     }
     Ok(())
 }
 
-fn table(backups: &[Backup], unreadable: &[Unreadable]) -> Table {
+fn table(backups: &[Backup], unreadable: &[Unreadable], now: SystemTime) -> Table {
     let mut table = Table::new([
         ("ID", Align::Left),
         ("TIME", Align::Left),
+        ("AGE", Align::Right),
         ("KIND", Align::Left),
         ("COLLECTIONS", Align::Right),
         ("OBJECTS", Align::Right),
@@ -193,7 +224,7 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> Table {
     .cut("ID", 20)
     .shorten("TIME", format::short_time)
     .cut("TAGS", 8)
-    .leave(["COLLECTIONS", "SIZE", "TAGS"]);
+    .leave(["AGE", "COLLECTIONS", "SIZE", "TAGS"]);
     let unknown = || "-".to_owned();
     for backup in backups {
         let known = |text: String| if backup.sealed { unknown() } else { text };
@@ -201,6 +232,7 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> Table {
         table.row([
             backup.id.clone(),
             format::time(backup.end_time.as_ref()),
+            age(backup, now),
             if backup.sealed { "encrypted".to_owned() } else { kind },
             known(format::count(backup.collections.len() as u64)),
             known(format::count(backup.objects)),
@@ -209,9 +241,16 @@ fn table(backups: &[Backup], unreadable: &[Unreadable]) -> Table {
         ]);
     }
     for (id, _) in unreadable {
-        table.row([id.clone(), unknown(), "damaged".to_owned(), unknown(), unknown(), unknown(), unknown()]);
+        let known = [id.clone(), unknown(), unknown(), "damaged".to_owned()];
+        table.row(known.into_iter().chain(std::iter::repeat_with(unknown).take(4)));
     }
     table
+}
+
+/// Clocks differ: none is younger than now.
+fn age(backup: &Backup, now: SystemTime) -> String {
+    let made = backup.end_time.and_then(|time| SystemTime::try_from(time).ok());
+    made.map_or_else(|| "-".to_owned(), |made| format::age(now.duration_since(made).unwrap_or_default()))
 }
 
 /// That it is held is like a tag, and what people look for there.
@@ -231,7 +270,9 @@ mod tests {
         let damaged = ("broken".to_owned(), "backup.json is cut off".to_owned());
         let (id, end_time) = ("sealed".to_owned(), example::backup().end_time);
         let sealed = Backup { id, end_time, bytes: 1, sealed: true, ..Backup::default() };
-        let table = table(&[example::backup(), sealed], &[damaged]);
+        let made = SystemTime::try_from(example::backup().end_time.unwrap()).unwrap();
+        let now = made + Duration::from_secs(26 * 3600);
+        let table = table(&[example::backup(), sealed], &[damaged], now);
         snapshot("list", table.render(None));
         let narrow = table.render(Some(80));
         assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");

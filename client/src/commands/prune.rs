@@ -88,8 +88,8 @@ async fn prune(
     dry_run: bool,
     session: &mut Session<'_, '_>,
 ) -> Result<PruneBackupsResponse, Failure> {
-    let request =
-        PruneBackupsRequest { repository: session.options.repository(), dry_run, policy: args.policy() };
+    let (repository, policy) = (session.options.repository(), args.policy());
+    let request = PruneBackupsRequest { repository, dry_run, policy, confirm: !dry_run };
     let mut service = session.server.backups();
     session.answer(service.prune_backups(request)).await
 }

@@ -8,6 +8,7 @@ use selvedge_proto::v1::{self, RestoreCheck, RestoreRequest};
 
 use reshape::ShapeArgs;
 
+use super::latest::Latest;
 use super::{Session, Starting, run_job};
 use crate::ExitCode;
 use crate::confirm::confirmed;
@@ -28,9 +29,11 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The id of the backup; `selvedge list` lists them.
+    /// The id of the backup, or `latest`; `selvedge list` lists them.
     #[arg(add = suggest::backups())]
     pub backup: String,
+    #[command(flatten)]
+    pub latest: Latest,
     /// Collections of the backup by name or pattern (`*`, `?`, `[a-z]`); without any, all.
     #[arg(add = suggest::collections_of_backup(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
@@ -184,6 +187,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         cluster: session.options.cluster(),
         repository: session.options.repository(),
         backup_id: args.backup,
+        latest_of: args.latest.of(),
         collections: args.collections,
         exclude: args.exclude,
         rename: pairs::by_key("--rename", args.rename)

@@ -5,6 +5,7 @@ mod all;
 use selvedge_proto::v1::{InactiveTenants, VerifyBackupRequest, VerifyLevel};
 
 use super::backup::Inactive;
+use super::latest::Latest;
 use super::{Session, Starting, run_job};
 use crate::failure::Failure;
 use crate::follow::{Call, request_id};
@@ -25,6 +26,8 @@ pub struct Args {
     /// The id of the backup, or `latest`; `selvedge list` lists them.
     #[arg(add = suggest::backups(), required_unless_present = "all")]
     pub backup: Option<String>,
+    #[command(flatten)]
+    pub latest: Latest,
     /// Collections of the backup by name or pattern (`*`, `?`, `[a-z]`); without any, all.
     #[arg(add = suggest::collections_of_backup(), value_name = "COLLECTION")]
     pub collections: Vec<String>,
@@ -98,6 +101,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         tenants: args.tenants,
         lock_timeout: args.starting.lock_timeout(),
         inactive_tenants: args.inactive_tenants.map_or(InactiveTenants::Unspecified, Into::into).into(),
+        latest_of: args.latest.of(),
     };
     if args.all {
         return all::run(request, args.starting.wait, session).await;

@@ -61,6 +61,7 @@ fn advice(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> Ad
             Some(near) => Advice::Say(format!("`selvedge jobs show {near}` shows it")),
             None => typed("`selvedge jobs list`"),
         },
+        CallerUnknown => typed("--token-file FILE, SELVEDGE_TOKEN"),
         ClusterUnknown => typed("--cluster NAME"),
         RepositoryUnknown => typed("--repository NAME"),
         // Of several remedies only the hint knows which one helps.
@@ -125,7 +126,6 @@ fn advice(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> Ad
         | ServerStopped
         | BackupHeld
         | BackupInUse
-        | CallerUnknown
         | CallerNotAllowed
         | KeyMissing
         | Internal => Advice::Nothing,

@@ -244,3 +244,18 @@ fn the_job_that_is_in_the_way_is_named_in_the_hint() {
     let busy = Failure::of_job(&example::failed(FailureReason::CollectionBusy, message, ""));
     assert!(busy.hint.contains("selvedge jobs watch 01a215a1-8bac-7322-b003-62387abf12ae`"), "{}", busy.hint);
 }
+
+#[test]
+fn a_connection_that_there_is_not_is_explained() {
+    let next = |url: &str, cause: &str| Failure::unreachable(url, &std::io::Error::other(cause)).hint;
+    let https = "https://backups.example.org";
+    for (url, cause, told) in [
+        (https, "invalid peer certificate: UnknownIssuer", "--ca-file"),
+        (https, "certificate not valid for name \"localhost\"", "a name that its certificate has"),
+        (https, "received corrupt message of type InvalidContentType", "say http://"),
+        ("http://localhost:50071", "transport error", "say https://"),
+        ("http://localhost:50071", "Connection refused (os error 111)", "start it"),
+    ] {
+        assert!(next(url, cause).contains(told), "{cause}: {}", next(url, cause));
+    }
+}

@@ -168,9 +168,9 @@ impl Repository {
         Ok(shown.into_iter().filter_map(sound).collect())
     }
 
-    /// The newest backup of any cluster that is whole and holds what is selected.
-    pub async fn latest(&self, selection: &Selection) -> Result<BackupId> {
-        let wanted = BackupFilter { kind: Some(BackupKind::Full), ..BackupFilter::default() };
+    /// The newest backup that is whole and holds what is selected, of those that the filter takes.
+    pub async fn latest(&self, selection: &Selection, of: BackupFilter) -> Result<BackupId> {
+        let wanted = BackupFilter { kind: Some(BackupKind::Full), ..of };
         let mut page = Page { size: CONCURRENCY, token: None };
         let mut sealed = 0;
         loop {
@@ -198,7 +198,9 @@ impl Repository {
                 .hint("name the backup, or let a server do it that has an identity"));
         }
         let chosen = selection.included();
-        let of = if chosen.is_empty() { String::new() } else { format!(" of {}", listed(&chosen)) };
+        let mut of = if chosen.is_empty() { String::new() } else { format!(" of {}", listed(&chosen)) };
+        of += &wanted.cluster.iter().map(|name| format!(" of cluster \"{name}\"")).collect::<String>();
+        of += &wanted.tag.iter().map(|tag| format!(" with the tag \"{tag}\"")).collect::<String>();
         Err(Error::new(Kind::BackupNotFound, format!("there is no whole backup{of} in {place}"))
             .hint("list the backups of the repository, and name one"))
     }

@@ -15,8 +15,8 @@ use selvedge_model::error::{Error, Kind, Result};
 const REPOSITORY_FORMAT: u32 = 1;
 
 /// What to do where there is no repository.
-pub const NO_REPOSITORY_HINT: &str = "mount it, or correct its URL; a new repository has to be made on purpose, which leaves what \
-                                      is there as it is";
+pub const NO_REPOSITORY_HINT: &str = "mount it, or correct its URL; a new one is made on purpose, and leaves what is there as it \
+                                      is: `selvedge-server init`";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {

@@ -1,5 +1,6 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -27,6 +28,7 @@ use selvedge_model::nearest;
 pub struct Repository {
     store: Arc<Store>,
     limits: Limits,
+    patience: Duration,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -65,7 +67,8 @@ impl Repository {
             Location::Folder(path) => Self::in_folder(name, url, path, keys),
             Location::Bucket { provider, bucket, prefix } => {
                 let bucket = Bucket::open(config, provider, &bucket, &prefix)?;
-                Ok(Self::on(Store::in_bucket(name, url, bucket, *exclusive).with_keys(keys)))
+                let store = Store::in_bucket(name, url, bucket, *exclusive).with_keys(keys);
+                Ok(Self { patience: config.retry_budget, ..Self::on(store) })
             }
         }
     }
@@ -115,7 +118,18 @@ impl Repository {
     }
 
     fn on(store: Store) -> Self {
-        Self { store: Arc::new(store), limits: Limits::default(), memory: Arc::default() }
+        let (limits, patience) = (Limits::default(), RepositoryConfig::RETRY_BUDGET);
+        Self { store: Arc::new(store), limits, patience, memory: Arc::default() }
+    }
+
+    /// For how long it may be away.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// How many bytes each data file that is written here keeps in memory even when it is flushed.
+    pub fn keeps(&self) -> usize {
+        self.limits.kept(&self.store)
     }
 
     /// What is known of its backups. Not to be held for long.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::Places;
 use selvedge_archive::{Examination, Repository, Trial};
 use selvedge_model::error::{Error, Result, counted};
-use selvedge_weaviate::Cluster;
+use selvedge_weaviate::{Cluster, PageLimit};
 
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,16 +127,29 @@ async fn check_cluster(cluster: &Cluster) -> Vec<CheckLine> {
     }
     check_permissions(&cluster, &mut lines).await;
     match cluster.page_limit().await {
-        Ok(Some(most)) => lines.warn(
+        Ok(PageLimit::Fewer(most)) => lines.warn(
             "page size",
             format!("pages may have {most} objects only: reading will be slow"),
             "raise QUERY_MAXIMUM_RESULTS of Weaviate to 1000 or more",
         ),
-        Ok(None) => lines.ok("page size", "pages may have as many objects as are wanted"),
+        Ok(PageLimit::Enough) => lines.ok("page size", "pages may have as many objects as are wanted"),
+        Ok(PageLimit::Untried) => lines.ok("page size", "not tried: there is no collection without tenants"),
         Err(error) => lines.fail("page size", &error),
     }
     lines.lines
 }
+
+/// What it takes to put everything back.
+const WRITES: [&str; 6] = [
+    "create_collections",
+    "delete_collections",
+    "create_data",
+    "update_data",
+    "create_tenants",
+    "delete_tenants",
+];
+/// Whatever collection there will be.
+const EVERY: &str = "*";
 
 async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
     const HINT: &str = "give the key's role read_collections, read_data, read_tenants and read_aliases on everything; to restore \
@@ -159,6 +172,10 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
     if names.iter().any(|name| !permissions.sees_aliases(name)) {
         hidden.push("aliases");
     }
+    let all = if names.is_empty() { vec![EVERY.to_owned()] } else { names.clone() };
+    if !permissions.lacking(&["read_data"], &all).is_empty() {
+        hidden.push("objects");
+    }
     match hidden.is_empty() {
         true => lines.ok(
             "permissions",
@@ -168,6 +185,15 @@ async fn check_permissions(cluster: &Cluster, lines: &mut Lines) {
             "permissions",
             format!("the key may not see all {}: a backup of everything would be partial", hidden.join(", ")),
             HINT,
+        ),
+    }
+    let lacking = permissions.lacking(&WRITES, &all);
+    match lacking.is_empty() {
+        true => lines.ok("write permissions", "the key may restore and clear"),
+        // That may be on purpose.
+        false => lines.ok(
+            "write permissions",
+            format!("the key cannot restore and clear everything: it lacks {}", lacking.join(", ")),
         ),
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -34,11 +35,12 @@ pub struct Context {
     lock_timeout: Duration,
 }
 
-/// Asks a job to stop, and says why.
+/// Asks a job to stop, and says why; or to pause.
 #[derive(Debug, Default)]
 pub struct Stop {
     token: CancellationToken,
     cause: OnceLock<Kind>,
+    is_paused: watch::Sender<bool>,
 }
 
 impl Stop {
@@ -46,6 +48,16 @@ impl Stop {
     pub fn request(&self, cause: Kind) {
         let _ = self.cause.set(cause);
         self.token.cancel();
+    }
+
+    /// While nobody knows whether the job is still ours, nothing more is moved.
+    pub fn pause(&self, is_paused: bool) {
+        self.is_paused.send_if_modified(|was| std::mem::replace(was, is_paused) != is_paused);
+    }
+
+    pub(crate) async fn while_paused(&self) {
+        // The sender is ours, so it is not gone.
+        let _ = self.is_paused.subscribe().wait_for(|is_paused| !is_paused).await;
     }
 
     pub fn is_requested(&self) -> bool {
@@ -196,6 +208,11 @@ impl Context {
     /// Cancelled when the job is asked to stop; for work that has to end in an orderly way.
     pub fn stop_token(&self) -> &CancellationToken {
         &self.stop.token
+    }
+
+    /// Whether it goes on, and when.
+    pub(crate) fn stop(&self) -> &Arc<Stop> {
+        &self.stop
     }
 
     /// Fails if the job was asked to stop. To be called between units of work.

@@ -71,7 +71,7 @@ impl Export {
                 continue;
             }
             let weight = usize::try_from(file.weight(index)).unwrap_or(usize::MAX);
-            let _share = self.budget.take_for(weight).await?;
+            let _share = self.budget.take_for(weight, 0).await?;
             let rows = file.group(index, tenants).await?;
             return self.reader.lines(rows).await.map(Some);
         }

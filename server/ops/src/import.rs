@@ -47,7 +47,7 @@ pub async fn import(
     import: Import,
     lines: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Manifest> {
-    let _share = budget.take_whole(RUN_BYTES).await?;
+    let _share = budget.take_whole(RUN_BYTES, repository.keeps()).await?;
     let job_id = Uuid::now_v7().to_string();
     repository.check().await?;
     repository.check_writable(&import.backup_id, &job_id).await?;

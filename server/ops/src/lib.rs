@@ -59,8 +59,8 @@ pub use progress::{
     ProgressSnapshot, TRACED, Totals, Wait, Warning,
 };
 pub use request::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
-    Operation, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, LatestOf, Level,
+    OnConflict, Operation, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;

@@ -180,7 +180,7 @@ impl Progress {
     }
 
     /// The same of what has been waited for since then, whatever else was in between.
-    pub(crate) fn wait_since(&self, since: DateTime<Utc>, what: String, limit: Duration) {
+    pub fn wait_since(&self, since: DateTime<Utc>, what: String, limit: Duration) {
         self.slow().waiting = Some(Wait { since, limit: Some(limit), what });
     }
 

@@ -86,6 +86,21 @@ impl Operation {
 /// What stands for the newest whole backup where the id of a backup is asked for.
 pub const LATEST: &str = "latest";
 
+/// Which backups [`LATEST`] is the newest whole one of. The default is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LatestOf {
+    /// The name of the cluster they were made of.
+    pub cluster: Option<String>,
+    pub tag: Option<String>,
+}
+
+impl LatestOf {
+    fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What to back up. The default is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -134,6 +149,8 @@ pub enum InactiveTenants {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreRequest {
     pub backup_id: BackupId,
+    #[serde(default, skip_serializing_if = "LatestOf::is_all")]
+    pub latest_of: LatestOf,
     #[serde(flatten)]
     pub wanted: Wanted,
     #[serde(default)]
@@ -280,6 +297,8 @@ pub struct ClearRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyRequest {
     pub backup_id: BackupId,
+    #[serde(default, skip_serializing_if = "LatestOf::is_all")]
+    pub latest_of: LatestOf,
     pub level: Level,
     /// The names on the cluster by those in the backup.
     pub rename: BTreeMap<String, String>,
@@ -313,6 +332,7 @@ impl RestoreRequest {
     pub fn new(backup_id: BackupId) -> Self {
         Self {
             backup_id,
+            latest_of: LatestOf::default(),
             wanted: Wanted::default(),
             if_exists: IfExists::default(),
             on_conflict: OnConflict::default(),
@@ -348,8 +368,8 @@ impl VerifyRequest {
     /// For the files of everything in a backup.
     pub fn new(backup_id: BackupId, max_findings: usize) -> Self {
         let (level, collections) = (Level::Files, Selection::default());
-        let (rename, tenants, inactive_tenants) = Default::default();
-        Self { backup_id, level, rename, collections, tenants, inactive_tenants, max_findings }
+        let (latest_of, rename, tenants, inactive_tenants) = Default::default();
+        Self { backup_id, latest_of, level, rename, collections, tenants, inactive_tenants, max_findings }
     }
 }
 

@@ -26,9 +26,9 @@ use super::watch::{Watch, watch};
 use super::{Health, convert};
 use crate::access::{Caller, Role, role_of};
 use crate::jobs::{Asking, Registry, Shown};
-use selvedge_archive::BackupId;
+use selvedge_archive::{BackupFilter, BackupId};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_ops::{LATEST, Operation, Places};
+use selvedge_ops::{LATEST, LatestOf, Operation, Places};
 
 /// All services, and the handle with which the server says whether it takes calls.
 pub async fn routes(places: Arc<Places>, registry: Arc<Registry>) -> Result<(Routes, Health)> {
@@ -132,9 +132,9 @@ fn caller<T>(request: &Request<T>) -> std::result::Result<Caller, Status> {
 
 /// The backup that a request means by "latest"; None if it names another one.
 async fn latest(places: &Places, request: &selvedge_ops::Request) -> Result<Option<BackupId>> {
-    let (id, selection) = match &request.operation {
-        Operation::Restore(restore) => (&restore.backup_id, &restore.wanted.collections),
-        Operation::Verify(verify) => (&verify.backup_id, &verify.collections),
+    let (id, of, selection) = match &request.operation {
+        Operation::Restore(restore) => (&restore.backup_id, &restore.latest_of, &restore.wanted.collections),
+        Operation::Verify(verify) => (&verify.backup_id, &verify.latest_of, &verify.collections),
         Operation::Backup(_) | Operation::Clear(_) => return Ok(None),
     };
     if id.as_str() != LATEST {
@@ -142,5 +142,7 @@ async fn latest(places: &Places, request: &selvedge_ops::Request) -> Result<Opti
     }
     let repository = places.repository(&request.repository)?;
     repository.check().await?;
-    repository.latest(selection).await.map(Some)
+    let LatestOf { cluster, tag } = of.clone();
+    let of = BackupFilter { cluster, tag, ..BackupFilter::default() };
+    repository.latest(selection, of).await.map(Some)
 }

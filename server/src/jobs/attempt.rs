@@ -1,6 +1,7 @@
 //! One try at a job, as it is written down while it lasts.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::Utc;
 use selvedge_archive::{JsonFolder, Repository};
@@ -73,7 +74,8 @@ pub async fn register(
     let folder = repository.job(&job.id.to_string());
     folder.begin().await?;
     folder.create_covered(JOB, &written).await?;
-    let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job)).in_current_span());
+    let patience = repository.patience();
+    let beat = tokio::spawn(beat(folder, 0, Arc::default(), Arc::clone(job), patience).in_current_span());
     Ok(Waiting { _beat: AbortOnDropHandle::new(beat) })
 }
 
@@ -103,7 +105,7 @@ impl Attempt {
         }
         job.set_attempt(number);
         let held = Arc::<HeldFiles>::default();
-        let beat = beat(folder.clone(), number, Arc::clone(&held), Arc::clone(job));
+        let beat = beat(folder.clone(), number, Arc::clone(&held), Arc::clone(job), repository.patience());
         let beat = tokio::spawn(beat.in_current_span());
         Ok(Self { folder, number, held, beat: AbortOnDropHandle::new(beat) })
     }
@@ -195,9 +197,9 @@ pub async fn spent_records(folder: &JsonFolder) -> Result<Vec<String>> {
 }
 
 /// Says every few seconds how far the job is, and finds out whether it is still this attempt's. An attempt that cannot find out
-/// any more stops, before others take it for dead.
-async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Job>) {
-    let mut reached = Instant::now();
+/// any more pauses, before others take it for dead, and goes on when it is known again; after `patience` it stops.
+async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Job>, patience: Duration) {
+    let (mut reached, mut since) = (Instant::now(), Utc::now());
     let mut unwritten = None;
     loop {
         tokio::time::sleep(BEAT).await;
@@ -205,11 +207,26 @@ async fn beat(folder: JsonFolder, number: u32, held: Arc<HeldFiles>, job: Arc<Jo
         let written = soon(folder.jot(&alive_file(number), &alive)).await;
         tell_turn(&mut unwritten, written);
         match soon(look(&folder, number, &held)).await {
-            Ok(None) => reached = Instant::now(),
+            Ok(None) => {
+                if reached.elapsed() > LONGEST_ABSENCE {
+                    tracing::info!("the repository can be reached again, so the job goes on");
+                    job.progress.end_wait();
+                }
+                (reached, since) = (Instant::now(), Utc::now());
+                job.stop.pause(false);
+            }
             Ok(Some(cause)) => job.request_stop(cause),
-            Err(error) if reached.elapsed() > LONGEST_ABSENCE => {
+            Err(error) if reached.elapsed() > patience.max(LONGEST_ABSENCE) => {
                 tracing::error!(%error, "the repository cannot be reached, so the job stops");
                 job.request_stop(Kind::RepositoryUnavailable);
+            }
+            Err(error) if reached.elapsed() > LONGEST_ABSENCE => {
+                job.stop.pause(true);
+                job.progress.wait_since(
+                    since,
+                    format!("the repository cannot be reached: {error}"),
+                    patience,
+                );
             }
             Err(_) => {}
         }

@@ -14,7 +14,7 @@ pub const BEAT: Duration = Duration::from_secs(3);
 /// One that has said nothing for so long is dead, if its process cannot be asked. File systems of other machines can show what
 /// was half a minute ago.
 pub const SILENCE: Duration = Duration::from_secs(60);
-/// One that could not reach the repository for so long does not go on: others may soon take it for dead.
+/// One that could not reach the repository for so long pauses: others may soon take it for dead.
 pub const LONGEST_ABSENCE: Duration = Duration::from_secs(30);
 /// A sign of life that takes longer has failed: three of them, and a pause, have to come before others take the job for dead.
 pub const LONGEST_LOOK: Duration = Duration::from_secs(5);

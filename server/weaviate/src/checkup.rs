@@ -15,6 +15,16 @@ const CLOCKS: TimeDelta = TimeDelta::seconds(2);
 /// Where something in front of Weaviate takes the time away.
 const NO_CLOCK: TimeDelta = TimeDelta::seconds(120);
 
+/// How many objects a page may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageLimit {
+    /// As many as we would like.
+    Enough,
+    Fewer(u32),
+    /// There is no collection to try it on.
+    Untried,
+}
+
 impl Cluster {
     /// The same cluster, of which nothing is known yet.
     pub fn anew(&self) -> Self {
@@ -39,21 +49,22 @@ impl Cluster {
         Ok(told.map(|told| told.with_timezone(&Utc) - Utc::now()))
     }
 
-    /// How many objects a page may have, if that is fewer than we would like. None also where there is no collection to try it
-    /// on.
-    pub async fn page_limit(&self) -> Result<Option<u32>> {
+    /// How many objects a page may have.
+    pub async fn page_limit(&self) -> Result<PageLimit> {
         let schemas = self.schemas().await?;
         let plain = schemas.into_values().filter_map(|schema| Collection::from_schema(schema).ok());
         let mut plain = plain;
         let Some(collection) = plain.find(|collection| !collection.multi_tenant) else {
-            return Ok(None);
+            return Ok(PageLimit::Untried);
         };
         // Behind the last of them: what is asked for is only whether one may ask for so many.
         let (after, limit) = (Uuid::max().to_string(), MAX_PAGE_OBJECTS.to_string());
         let query = [("class", collection.name.as_str()), ("after", &after), ("limit", &limit)];
         match self.rest.get_text("ask for a page", "/v1/objects", &query, usize::MAX).await {
-            Ok(_) => Ok(None),
-            Err(Failed { fault: Fault::TooMany(told), .. }) => Ok(Some(told.unwrap_or(MAX_PAGE_OBJECTS - 1))),
+            Ok(_) => Ok(PageLimit::Enough),
+            Err(Failed { fault: Fault::TooMany(told), .. }) => {
+                Ok(PageLimit::Fewer(told.unwrap_or(MAX_PAGE_OBJECTS - 1)))
+            }
             Err(failed) => Err(Error::from(failed)),
         }
     }

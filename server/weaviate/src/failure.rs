@@ -121,7 +121,9 @@ fn innermost<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::
 
 fn with_hint(error: Error) -> Error {
     let hint = match error.kind() {
-        Kind::WeaviateUnauthenticated => "set Weaviate's key in the server's configuration",
+        Kind::WeaviateUnauthenticated => {
+            "set Weaviate's key in the server's configuration, or leave it out where Weaviate takes none"
+        }
         Kind::WeaviatePermissionDenied => {
             "give the key's role this permission in Weaviate, or use another key"
         }

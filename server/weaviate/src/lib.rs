@@ -57,6 +57,7 @@ pub use access::{SeenAccess, is_given_by_environment};
 pub use aliases::Aliases;
 use bearer::Bearer;
 pub use bearer::{ClientCredentials, Credentials};
+pub use checkup::PageLimit;
 pub use creation::Creation;
 pub use misread::Misreading;
 pub use permissions::Permissions;

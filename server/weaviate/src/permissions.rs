@@ -115,6 +115,12 @@ impl Permissions {
         }
     }
 
+    /// Which of these the key surely may not do to everything in some collection.
+    pub fn lacking<'a>(&self, actions: &[&'a str], collections: &[String]) -> Vec<&'a str> {
+        let lacks = |action: &str| collections.iter().any(|name| self.surely_lacks(action, name, &[]));
+        actions.iter().filter(|action| lacks(action)).copied().collect()
+    }
+
     fn surely_lacks(&self, action: &str, collection: &str, tenants: &[Tenant]) -> bool {
         let Some(permissions) = &self.0 else { return false };
         let permissions = permissions.iter().filter(|permission| {

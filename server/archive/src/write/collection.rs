@@ -40,6 +40,11 @@ impl CollectionWriter {
         FileWriter::new(self.destination.clone(), group_bytes.min(limit).max(1))
     }
 
+    /// How many bytes each of its data files keeps in memory even when it is flushed.
+    pub fn keeps(&self) -> usize {
+        self.destination.limits.kept(&self.destination.store)
+    }
+
     /// Whether a file that was written before still has its bytes.
     pub async fn holds(&self, file: &DataFile) -> Result<bool> {
         let destination = &self.destination;

@@ -38,6 +38,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How many bytes a data file keeps in memory even when it is flushed, and beside row groups: a bucket takes no part that is not
+    /// full, and has another one on its way.
+    pub fn kept(&self, store: &Store) -> usize {
+        if store.is_bucket() { 2 * self.part_bytes } else { 0 }
+    }
+}
+
 /// Where the files of one collection go, and what its data files look like.
 #[derive(Debug)]
 pub struct Destination {

@@ -105,7 +105,7 @@ pub async fn compare(
     let mut changes = ChangeReader::new(&base, &live.full, name.as_ref(), UuidRange::ALL);
     let task = Running::new(Task::whole(0), Arc::default());
     let mut rows = RowReader::new(&pair.was);
-    let mut share = live.budget.take().await?;
+    let mut share = live.budget.take(0).await?;
     loop {
         let room = if share.is_all() { usize::MAX } else { share.room() };
         match changes.next(&task, room).await? {
@@ -114,7 +114,7 @@ pub async fn compare(
                 let wanted = object.max(2 * room) + 1;
                 // Whoever waits for more must not hold anything.
                 drop(share);
-                share = live.budget.take_for(wanted).await?;
+                share = live.budget.take_for(wanted, 0).await?;
             }
             Fetched::Page(changed) => {
                 teller.counts.same += changed.kept;

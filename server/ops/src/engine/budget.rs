@@ -37,6 +37,8 @@ impl Default for Budget {
 #[derive(Debug)]
 pub struct Share {
     permit: OwnedSemaphorePermit,
+    /// How much of it is for what a sink keeps, and not for pages.
+    kept: usize,
     is_all: bool,
 }
 
@@ -59,9 +61,10 @@ impl Budget {
         self.total.saturating_sub(self.units.available_permits() * UNIT)
     }
 
-    /// As much as a lane would like, or half of what is left, so that there is something for others too.
-    pub async fn take(&self) -> Result<Share> {
-        let mut share = self.acquire(LEAST).await?;
+    /// As much as a lane would like, or half of what is left, so that there is something for others too. Its sink keeps up to
+    /// `kept` bytes of what it was given already.
+    pub async fn take(&self, kept: usize) -> Result<Share> {
+        let mut share = self.acquire(LEAST, kept).await?;
         let left = self.units.available_permits() * UNIT;
         let more = (WANTED.min(self.total) - LEAST).min(left / 2);
         if let Ok(permit) = Arc::clone(&self.units).try_acquire_many_owned(units(more)) {
@@ -71,22 +74,23 @@ impl Budget {
     }
 
     /// A share in which an object of so many bytes has room, or everything there is. Whoever asks must hold none.
-    pub async fn take_for(&self, object: usize) -> Result<Share> {
-        self.take_whole(object.saturating_mul(COPIES)).await
+    pub async fn take_for(&self, object: usize, kept: usize) -> Result<Share> {
+        self.take_whole(object.saturating_mul(COPIES), kept).await
     }
 
     /// So many bytes, or everything there is. Whoever asks must hold none.
-    pub async fn take_whole(&self, bytes: usize) -> Result<Share> {
-        let wanted = bytes.clamp(LEAST, self.total);
-        let mut share = self.acquire(wanted).await?;
-        share.is_all = wanted == self.total;
+    pub async fn take_whole(&self, bytes: usize, kept: usize) -> Result<Share> {
+        let mut share = self.acquire(bytes.max(LEAST), kept).await?;
+        share.is_all = share.permit.num_permits() * UNIT == self.total;
         Ok(share)
     }
 
-    async fn acquire(&self, bytes: usize) -> Result<Share> {
-        let permit = Arc::clone(&self.units).acquire_many_owned(units(bytes)).await;
+    /// With a budget in which what is kept has no room, one lane goes on at a time.
+    async fn acquire(&self, bytes: usize, kept: usize) -> Result<Share> {
+        let all = bytes.saturating_add(kept).min(self.total);
+        let permit = Arc::clone(&self.units).acquire_many_owned(units(all)).await;
         let permit = permit.map_err(|closed| Error::internal("no memory to move with").caused_by(closed))?;
-        Ok(Share { permit, is_all: false })
+        Ok(Share { permit, kept, is_all: false })
     }
 }
 
@@ -95,8 +99,9 @@ fn units(bytes: usize) -> u32 {
 }
 
 impl Share {
+    /// For pages.
     fn bytes(&self) -> usize {
-        self.permit.num_permits() * UNIT
+        (self.permit.num_permits() * UNIT).saturating_sub(self.kept).max(LEAST)
     }
 
     /// What a page may weigh.
@@ -117,6 +122,10 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+
     use super::*;
 
     #[tokio::test]
@@ -124,24 +133,37 @@ mod tests {
         let budget = Budget::default();
         let mut shares = Vec::new();
         for _ in 0..7 {
-            shares.push(budget.take().await.unwrap());
+            shares.push(budget.take(0).await.unwrap());
         }
         assert!(!shares[2].is_small() && shares[6].is_small());
         assert!(shares.iter().all(|share| share.room() >= LEAST / COPIES));
         drop(shares);
-        let all = budget.take_for(usize::MAX).await.unwrap();
+        let all = budget.take_for(usize::MAX, 0).await.unwrap();
         assert!(all.is_all() && all.room() == budget.total() / COPIES);
         assert_eq!(budget.units.available_permits(), 0);
     }
 
     #[tokio::test]
+    async fn what_sinks_keep_is_a_part_of_it() {
+        let (budget, kept) = (Budget::new(16 << 20), 10 << 20);
+        let share = budget.take(kept).await.unwrap();
+        assert!(share.room() >= LEAST / COPIES && budget.in_use() > kept + LEAST);
+        let mut waiting = pin!(budget.take(kept));
+        assert!(poll!(&mut waiting).is_pending(), "what two of them keep has no room");
+        drop(share);
+        assert!(waiting.await.is_ok());
+        let small = Budget::new(0).take(kept).await.unwrap();
+        assert_eq!(small.room(), LEAST / COPIES);
+    }
+
+    #[tokio::test]
     async fn the_smallest_budget_lets_one_go_on_at_a_time() {
         let budget = Budget::new(0);
-        let share = budget.take().await.unwrap();
+        let share = budget.take(0).await.unwrap();
         assert!(share.is_small() && !share.is_all());
         let waiting = tokio::spawn({
             let budget = budget.clone();
-            async move { budget.take_for(1 << 30).await.map(|share| share.is_all()) }
+            async move { budget.take_for(1 << 30, 0).await.map(|share| share.is_all()) }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());

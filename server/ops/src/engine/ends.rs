@@ -97,6 +97,11 @@ pub trait Sinks: Send + Sync + 'static {
     /// `room` is how much a page weighs at most.
     fn open(&self, room: usize) -> Self::Sink;
 
+    /// How many bytes each of its sinks keeps even when it is asked to hold nothing: it is sealed before others get its memory.
+    fn keeps(&self) -> usize {
+        0
+    }
+
     /// Whether what an earlier attempt left behind is still what it was. If so, it counts as done.
     fn take_back(&self, left: &Self::Left) -> impl Future<Output = Result<bool>> + Send {
         let _ = left;

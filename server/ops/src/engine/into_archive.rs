@@ -28,6 +28,10 @@ impl Sinks for IntoArchive {
         DataFileSink { file: self.writer.data_file(room), counters: Arc::clone(&self.counters), counted: 0 }
     }
 
+    fn keeps(&self) -> usize {
+        self.writer.keeps()
+    }
+
     /// A data file has to have its bytes. Where nothing was read, there is none.
     async fn take_back(&self, left: &Option<Written>) -> Result<bool> {
         let Some(Written { file, .. }) = left else { return Ok(true) };

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::budget::Share;
 use super::{Broken, Budget, Ended, Fetched, Mark, Page, Pages, Record, Running, Sink, Sinks, Source, Task};
 use crate::journal::Ledger;
-use crate::{CollectionCounters, Progress};
+use crate::{CollectionCounters, Progress, Stop};
 
 /// Bytes that a task moves in a row on one share, while others may wait for memory.
 const TURN: u64 = 64 << 20;
@@ -37,6 +37,8 @@ pub struct Move<S: Source, K: Sinks> {
     /// None if nobody goes on with it.
     pub ledger: Option<LedgerOf<S, K>>,
     pub stop: CancellationToken,
+    /// That of the job.
+    pub pause: Arc<Stop>,
     pub budget: Budget,
     pub progress: Arc<Progress>,
     pub counters: Arc<CollectionCounters>,
@@ -88,6 +90,8 @@ struct Open<S: Source, K: Sinks> {
     moved: u64,
     /// Where that begins which goes into the sink. None for what is sealed only as a whole.
     first: Option<Mark>,
+    /// Up to here it has gone there. None if nothing has.
+    passed: Option<Mark>,
     /// All of it was sealed: behind the last id of all there is nothing.
     is_over: bool,
 }
@@ -97,10 +101,14 @@ impl<S: Source, K: Sinks> Move<S, K> {
         let share = self.or_stop(self.take()).await?;
         let pages = self.or_stop(self.source.open(Arc::clone(&task))).await?;
         let (sink, first) = (self.sinks.open(share.room()), Mark::first_of(&task.task().piece));
-        let mut open =
-            Open::<S, K> { task, pages, sink, share: Some(share), moved: 0, first, is_over: false };
+        let (share, passed) = (Some(share), None);
+        let mut open = Open::<S, K> { task, pages, sink, share, moved: 0, first, passed, is_over: false };
         loop {
-            let moved = match self.or_stop(open.pages.next(open.room())).await {
+            let page = async {
+                self.pause.while_paused().await;
+                open.pages.next(open.room()).await
+            };
+            let moved = match self.or_stop(page).await {
                 Ok(Fetched::Page(page)) => self.pass(&mut open, page).await,
                 Ok(Fetched::NoRoom(object)) => self.grow(&mut open, object).await,
                 Ok(Fetched::Apart(tasks)) => {
@@ -147,35 +155,47 @@ impl<S: Source, K: Sinks> Move<S, K> {
     }
 
     async fn pass(&self, open: &mut Open<S, K>, page: Page) -> Result<()> {
-        let (objects, passed) = (page.batch.len() as u64, page.passed);
+        let objects = page.batch.len() as u64;
         open.task.add(objects);
         open.moved += page.bytes;
+        open.passed = page.passed;
         self.counters.add_bytes_read(page.bytes);
         if objects > 0 {
             open.sink.take(page).await?;
         }
         if open.moved >= TURN || open.share.as_ref().is_some_and(Share::is_all) {
-            open.sink.flush().await?;
-            self.exchange(open).await?;
+            self.let_go(open).await?;
+            open.share = Some(self.or_stop(self.take()).await?);
         }
-        // A run of tenants is sealed as a whole.
-        if let (true, Some(first), Some(passed)) = (open.sink.is_full(), open.first, passed) {
-            let piece = open.task.task().piece.starting_at(Some(first)).up_to(passed);
-            let next = self.sinks.open(open.room());
-            let full = std::mem::replace(&mut open.sink, next);
-            let left = full.seal(piece.ids()).await?;
-            self.hand_in(Record { piece, left, notes: open.pages.notes() }).await;
-            open.first = passed.next();
-            open.is_over = open.first.is_none();
-            self.exchange(open).await?;
+        if open.sink.is_full() && self.seal(open).await? {
+            open.share = None;
+            open.share = Some(self.or_stop(self.take()).await?);
+            open.moved = 0;
         }
         Ok(())
     }
 
-    /// Gives others who wait for memory their turn. The sink must hold nothing.
-    async fn exchange(&self, open: &mut Open<S, K>) -> Result<()> {
+    /// What was passed is sealed, and the rest goes into another sink. False for what is sealed only as a whole.
+    async fn seal(&self, open: &mut Open<S, K>) -> Result<bool> {
+        let (Some(first), Some(passed)) = (open.first, open.passed) else { return Ok(false) };
+        let piece = open.task.task().piece.starting_at(Some(first)).up_to(passed);
+        let next = self.sinks.open(open.room());
+        let full = std::mem::replace(&mut open.sink, next);
+        let left = full.seal(piece.ids()).await?;
+        self.hand_in(Record { piece, left, notes: open.pages.notes() }).await;
+        open.first = passed.next();
+        open.passed = None;
+        open.is_over = open.first.is_none();
+        Ok(true)
+    }
+
+    /// Gives its memory back, so that others who wait for some have their turn.
+    async fn let_go(&self, open: &mut Open<S, K>) -> Result<()> {
+        // What a sink keeps is memory too.
+        if self.sinks.keeps() == 0 || !self.seal(open).await? {
+            open.sink.flush().await?;
+        }
         open.share = None;
-        open.share = Some(self.or_stop(self.take()).await?);
         open.moved = 0;
         Ok(())
     }
@@ -185,11 +205,10 @@ impl<S: Source, K: Sinks> Move<S, K> {
         if open.share.as_ref().is_some_and(Share::is_all) {
             return Err(Error::internal("an object does not fit into any room"));
         }
-        open.sink.flush().await?;
         let wanted = object.max(2 * open.room()) + 1;
         // Whoever waits for more must not hold anything.
-        open.share = None;
-        let share = self.or_stop(self.budget.take_for(wanted)).await?;
+        self.let_go(open).await?;
+        let share = self.or_stop(self.budget.take_for(wanted, self.sinks.keeps())).await?;
         if share.is_all() {
             let text = format!(
                 "an object is too heavy for the memory budget of {} MiB, and goes alone",
@@ -202,7 +221,7 @@ impl<S: Source, K: Sinks> Move<S, K> {
     }
 
     async fn take(&self) -> Result<Share> {
-        let share = self.budget.take().await?;
+        let share = self.budget.take(self.sinks.keeps()).await?;
         if share.is_small() {
             let text = format!(
                 "the memory budget of {} MiB is short: pages and requests are smaller than they could be",

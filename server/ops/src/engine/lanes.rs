@@ -203,6 +203,7 @@ impl Lanes {
             records,
             ledger,
             stop: stop.clone(),
+            pause: Arc::clone(self.context.stop()),
             budget: self.context.budget().clone(),
             progress: Arc::clone(&self.context.progress),
             counters: Arc::clone(counters),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name};
-use selvedge_ops::{InactiveTenants, LATEST};
+use selvedge_ops::{InactiveTenants, LATEST, LatestOf};
 use selvedge_proto::v1;
 
 use super::names::{check_name, check_names};
@@ -57,6 +57,19 @@ pub fn backup_id(text: &str) -> Result<BackupId> {
             .hint("give the id of a backup of the repository"));
     }
     text.parse()
+}
+
+/// Which backups "latest" is meant of; None for all.
+pub fn latest_of(backup_id: &str, wire: Option<v1::LatestOf>) -> Result<Option<LatestOf>> {
+    let Some(v1::LatestOf { cluster, tag }) = wire else { return Ok(None) };
+    check_name("latest_of", &cluster)?;
+    check_name("latest_of", &tag)?;
+    if backup_id != LATEST {
+        let text = format!("`latest_of` is about \"{LATEST}\", and the backup is named");
+        return Err(Error::invalid("latest_of", text).hint("leave one of the two out"));
+    }
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    Ok(Some(LatestOf { cluster: some(cluster), tag: some(tag) }))
 }
 
 /// The id of a backup that is to be made.

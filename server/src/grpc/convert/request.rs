@@ -6,12 +6,14 @@ use selvedge_archive::DataFormat;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, Level, OnConflict,
-    Operation, ParentChoice, Request, RestoreRequest, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, LatestOf, Level,
+    OnConflict, Operation, ParentChoice, Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
 use super::fields;
-use super::fields::{backup_id, data_format, distinct, inactive_tenants, known, new_backup_id, rename};
+use super::fields::{
+    backup_id, data_format, distinct, inactive_tenants, known, latest_of, new_backup_id, rename,
+};
 use super::names::{check_name, check_names, check_pairs};
 use super::reshape::reshape;
 use super::settings::settings;
@@ -151,6 +153,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
     }
     let behind_alias = behind_alias(&wire, if_exists, check)?;
     let request = RestoreRequest {
+        latest_of: latest_of(&wire.backup_id, wire.latest_of)?.unwrap_or_default(),
         backup_id: backup_id(&wire.backup_id)?,
         wanted: Wanted {
             reshape: reshape(wire.reshape.unwrap_or_default(), &wire.tenants)?,
@@ -242,7 +245,13 @@ pub fn verify_call(wire: v1::VerifyBackupRequest) -> Result<Call> {
         0 => DEFAULT_FINDINGS,
         wanted => (wanted as usize).min(MAX_FINDINGS),
     };
+    // What is compared with a cluster is a backup of it.
+    let of_cluster = || match wire.against_live && !wire.cluster.is_empty() {
+        true => LatestOf { cluster: Some(wire.cluster.clone()), tag: None },
+        false => LatestOf::default(),
+    };
     let request = VerifyRequest {
+        latest_of: latest_of(&wire.backup_id, wire.latest_of)?.unwrap_or_else(of_cluster),
         backup_id: backup_id(&wire.backup_id)?,
         level,
         collections: Selection::new(&wire.collections, &wire.exclude)?,

@@ -47,9 +47,9 @@ impl BackupService for Backups {
         let repository = self.0.places.repository(&request.repository).map_err(refusal)?;
         repository.check().await.map_err(refusal)?;
         let policy = convert::policy(request.policy).map_err(refusal)?;
-        let registry = &self.0.registry;
-        let decisions = registry.retain(&repository, &policy, request.dry_run).await.map_err(refusal)?;
-        let pruned = registry.prune(&repository, request.dry_run).await.map_err(refusal)?;
+        let (registry, dry_run) = (&self.0.registry, request.dry_run || !request.confirm);
+        let decisions = registry.retain(&repository, &policy, dry_run).await.map_err(refusal)?;
+        let pruned = registry.prune(&repository, dry_run).await.map_err(refusal)?;
         Ok(Response::new(convert::pruned(pruned, &decisions)))
     }
 
@@ -249,7 +249,7 @@ impl Backups {
         repository.check().await?;
         match id.as_str() {
             LATEST => {
-                let latest = repository.latest(&Selection::default()).await?;
+                let latest = repository.latest(&Selection::default(), BackupFilter::default()).await?;
                 Ok((repository, latest))
             }
             _ => Ok((repository, id)),
