@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup, check, clear, collections, completions, diff, export, import, jobs, keeping, list, man, prune,
-    restore, show, status, verify,
+    repair, restore, show, status, undo, verify,
 };
 use crate::exit;
 use crate::options::Options;
@@ -31,6 +31,8 @@ pub enum Command {
     Backup(backup::Args),
     Restore(Box<restore::Args>),
     Clear(clear::Args),
+    Repair(repair::Args),
+    Undo(undo::Args),
     #[command(visible_aliases = ["ls", "snapshots"])]
     List(list::Args),
     Show(show::Args),
@@ -72,6 +74,8 @@ mod tests {
             "backup",
             "restore",
             "clear",
+            "repair",
+            "undo",
             "list",
             "show",
             "verify",

@@ -14,10 +14,12 @@ mod latest;
 pub mod list;
 pub mod man;
 pub mod prune;
+pub mod repair;
 pub mod restore;
 pub mod show;
 mod starting;
 pub mod status;
+pub mod undo;
 pub mod verify;
 
 pub use crate::session::Session;

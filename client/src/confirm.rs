@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use selvedge_proto::v1::{FailureReason, Job, Plan};
+use selvedge_proto::v1::{FailureReason, Job, JobKind, Plan};
 
 use crate::failure::Failure;
 use crate::follow::Call;
@@ -24,6 +24,20 @@ pub async fn confirmed(
     Ok(Some(plan.confirmation.clone()))
 }
 
+/// As [`confirmed`], by a user who has said yes beforehand.
+pub async fn meant(
+    call: &Call,
+    wait: Option<Duration>,
+    showing: Showing,
+    session: &mut Session<'_, '_>,
+) -> Result<Option<Vec<String>>, Failure> {
+    let job = placed::to_the_end(call, wait, showing, session).await?;
+    match unconfirmed(&job) {
+        Some(plan) => Ok(Some(plan.confirmation.clone())),
+        None => report::ended(&job, session).map(|()| None),
+    }
+}
+
 /// The plan, if all that the job lacks is the user's word.
 fn unconfirmed(job: &Job) -> Option<&Plan> {
     let reason = job.failure.as_ref()?.reason();
@@ -42,7 +56,11 @@ async fn confirm(plan: &Plan, job: &Job, session: &mut Session<'_, '_>) -> Resul
     }
     let names = plan.confirmation.join(" ");
     let what = if plan.confirmation.len() == 1 { "the collection's name" } else { "the collections' names" };
-    let question = format!("This cannot be undone. Type {what} to go on ({names}):");
+    let undone = match job.kind() {
+        JobKind::Repair => "`selvedge undo` can put it back.",
+        _ => "This cannot be undone.",
+    };
+    let question = format!("{undone} Type {what} to go on ({names}):");
     let answer = session.terminal.ask(&question).await?.unwrap_or_default();
     if names_match(&answer, &plan.confirmation) {
         return Ok(());

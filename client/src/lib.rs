@@ -79,6 +79,8 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
         Command::Backup(args) => commands::backup::run(args, &mut session).await,
         Command::Restore(args) => commands::restore::run(*args, &mut session).await,
         Command::Clear(args) => commands::clear::run(args, &mut session).await,
+        Command::Repair(args) => commands::repair::run(args, &mut session).await,
+        Command::Undo(args) => commands::undo::run(args, &mut session).await,
         Command::List(args) => commands::list::run(args, &mut session).await,
         Command::Show(args) => commands::show::run(args, &mut session).await,
         Command::Verify(args) => commands::verify::run(args, &mut session).await,

@@ -55,6 +55,7 @@ pub fn merged(merge: &MergeCounts) -> String {
         objects_overwritten,
         objects_skipped,
         objects_conflicting,
+        objects_deleted,
     } = *merge;
     let always =
         [(objects_new, "new"), (objects_identical, "identical")].map(|(count, word)| (count, word, true));
@@ -62,6 +63,7 @@ pub fn merged(merge: &MergeCounts) -> String {
         (objects_overwritten, "overwritten"),
         (objects_skipped, "skipped"),
         (objects_conflicting, "in conflict"),
+        (objects_deleted, "deleted"),
     ]
     .map(|(count, word)| (count, word, count > 0));
     let shown = always.into_iter().chain(some).filter(|(.., shown)| *shown);

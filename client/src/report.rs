@@ -140,7 +140,7 @@ fn merges(job: &Job) -> String {
 fn backed_up(job: &Job) -> String {
     match job.first_backup_id.as_str() {
         "" => String::new(),
-        id => format!("\nwhat was there before is in backup {id}"),
+        id => format!("\nwhat was there before is in backup {id}; `selvedge undo {}` puts it back", job.id),
     }
 }
 
@@ -148,6 +148,7 @@ fn subject(job: &Job) -> String {
     match job.kind() {
         JobKind::Backup => format!("backup {}", job.backup_id),
         JobKind::Restore => format!("restore of {}", job.backup_id),
+        JobKind::Repair => format!("repair from {}", job.backup_id),
         JobKind::Clear => "clear".to_owned(),
         JobKind::Verify if job.state() == JobState::Succeeded && job.against_live => {
             format!("cluster {} matches backup {}", job.cluster, job.backup_id)
@@ -187,7 +188,7 @@ fn totals(job: &Job) -> String {
         JobKind::Clear => " removed".to_owned(),
         JobKind::Verify if job.against_live => " compared".to_owned(),
         JobKind::Verify => format!(", {} checked", format::bytes(progress.bytes_read)),
-        JobKind::Backup | JobKind::Restore | JobKind::Unspecified => {
+        JobKind::Backup | JobKind::Restore | JobKind::Repair | JobKind::Unspecified => {
             format!(", {}", format::bytes(progress.bytes_written))
         }
     };

@@ -15,7 +15,8 @@ use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
 use selvedge_proto::v1::server_service_server::ServerServiceServer;
 use selvedge_proto::v1::{
-    BackupRequest, ClearRequest, FailureReason, Job, PruneBackupsRequest, RestoreRequest, VerifyBackupRequest,
+    BackupRequest, ClearRequest, FailureReason, Job, PruneBackupsRequest, RepairRequest, RestoreRequest,
+    UndoRequest, VerifyBackupRequest,
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
@@ -62,6 +63,8 @@ pub struct Requests {
     pub backups: Vec<BackupRequest>,
     pub restores: Vec<RestoreRequest>,
     pub clears: Vec<ClearRequest>,
+    pub repairs: Vec<RepairRequest>,
+    pub undos: Vec<UndoRequest>,
     pub verifies: Vec<VerifyBackupRequest>,
     pub prunes: Vec<PruneBackupsRequest>,
 }

@@ -79,6 +79,7 @@ fn schema_of(name: &str) -> Option<&'static str> {
         ["backups", _, "collections", _, "files.json"] => "files",
         ["backups", _, "collections", _, "tenants.json"] => "tenants",
         ["backups", _, "collections", _, "schema.json"] => "schema",
+        ["backups", _, "collections", _, "absent.json"] => "absent",
         ["backups", _, "doomed", _] | ["catalog", "removed", ..] => "removal",
         ["holds", _] => "hold",
         ["catalog", "index.jsonl"] => "catalog-line",

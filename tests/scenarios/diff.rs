@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::incrementals::{object, patch, plain, settle_down, uuid};
 
 /// The lines of a diff: of objects, and of collections.
-async fn diff(world: &World, arguments: &[&str]) -> anyhow::Result<(Vec<Value>, Vec<Value>)> {
+pub async fn diff(world: &World, arguments: &[&str]) -> anyhow::Result<(Vec<Value>, Vec<Value>)> {
     let ran = world.succeed(&[&["--json", "diff"][..], arguments].concat()).await?;
     let lines: Vec<Value> = ran.out.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     Ok(lines.into_iter().partition(|line| line["change"].is_string()))

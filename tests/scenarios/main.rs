@@ -34,6 +34,7 @@ mod odd_collections;
 mod places;
 mod references;
 mod refusals;
+mod repairing;
 mod replacing;
 mod repository;
 mod reshaping;
@@ -235,6 +236,10 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::what_is_mostly_gone_is_written_anew),
         stand_in!(incrementals::one_that_is_interrupted_goes_on),
         both!(settling::what_is_held_is_what_was_promised),
+        both!(repairing::only_what_differs_is_written).and_encrypted(),
+        both!(repairing::some_objects_or_tenants_are_brought_back),
+        both!(repairing::what_was_overwritten_or_replaced_can_be_had_again).and_encrypted(),
+        stand_in!(repairing::a_repair_that_was_cancelled_goes_on),
         both!(diff::every_difference_is_told).and_encrypted(),
         both!(diff::names_may_differ),
         both!(starting::nothing_is_concluded_from_a_part),

@@ -47,6 +47,16 @@ pub async fn what_is_printed_and_written_fits(world: &mut World) -> anyhow::Resu
         let ran = world.run(&[&["--json"], command].concat()).await;
         ensure!(!ran.out.is_empty() || command.contains(&"--incomplete"), "nothing was printed: {command:?}");
     }
+    let page = world.rest.get("/v1/objects?class=Book&limit=1").await?;
+    world
+        .rest
+        .delete(&format!("/v1/objects/Book/{}", page["objects"][0]["id"].as_str().unwrap_or_default()))
+        .await?;
+    for command in
+        [["--json", "repair", "b", "Book", "--quiet"], ["--json", "undo", "last", "--yes", "--quiet"]]
+    {
+        world.succeed(&command).await?;
+    }
     let found = check_repository(world.folder())?;
     for of in [
         "repository",
@@ -55,6 +65,7 @@ pub async fn what_is_printed_and_written_fits(world: &mut World) -> anyhow::Resu
         "files",
         "tenants",
         "schema",
+        "absent",
         "catalog-line",
         "job",
         "attempt",

@@ -15,6 +15,7 @@ use selvedge_tests::harness::world::World;
 use serde_json::{Value, json};
 
 use crate::incrementals::{object, plain, uuid};
+use crate::jobs::summary;
 
 const OBJECTS: usize = 3_000;
 
@@ -133,5 +134,10 @@ pub async fn what_is_held_is_what_was_promised(world: &mut World) -> anyhow::Res
         ])
         .await?;
     world.succeed(&["delete", "calm", "--yes"]).await?;
-    world.succeed(&["verify", "next", "--level", "rows"]).await.map(drop)
+    world.succeed(&["verify", "next", "--level", "rows"]).await?;
+    // No object is counted twice because it was looked at twice.
+    let job = summary(&world.succeed(&["--json", "backup", "--settle", "--id", "still"]).await?)?;
+    let there = world.rest.count("Many", None).await?;
+    ensure!(job["progress"]["objects_done"] == there, "{there}: {job}");
+    Ok(())
 }

@@ -64,7 +64,7 @@ pub(crate) async fn pass(
 fn writes(request: &Request, is_grpc: bool) -> bool {
     let path = request.uri().path();
     if is_grpc {
-        path.ends_with("/BatchObjects")
+        path.ends_with("/BatchObjects") || path.ends_with("/BatchDelete")
     } else {
         request.method() != Method::GET && path != "/v1/graphql"
     }

@@ -1,5 +1,6 @@
 //! The gRPC half.
 
+mod delete;
 mod search;
 mod select;
 mod value;
@@ -13,8 +14,9 @@ use selvedge_proto::weaviate::aggregate_reply::{Result as Counted, Single};
 use selvedge_proto::weaviate::tenants_get_request::Params;
 use selvedge_proto::weaviate::weaviate_server::{Weaviate, WeaviateServer};
 use selvedge_proto::weaviate::{
-    AggregateReply, AggregateRequest, BatchObjectsReply, BatchObjectsRequest, SearchReply, SearchRequest,
-    Tenant, TenantActivityStatus, TenantsGetReply, TenantsGetRequest,
+    AggregateReply, AggregateRequest, BatchDeleteReply, BatchDeleteRequest, BatchObjectsReply,
+    BatchObjectsRequest, SearchReply, SearchRequest, Tenant, TenantActivityStatus, TenantsGetReply,
+    TenantsGetRequest,
 };
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -78,6 +80,14 @@ impl Weaviate for Service {
         let refused = request.extensions().get::<RefusedObjects>().cloned().unwrap_or_default();
         let rights = rights(&request);
         Ok(Response::new(write::store(&self.0, request.into_inner(), &refused, &rights)))
+    }
+
+    async fn batch_delete(
+        &self,
+        request: Request<BatchDeleteRequest>,
+    ) -> Result<Response<BatchDeleteReply>, Status> {
+        let rights = rights(&request);
+        delete::delete(&self.0, request.get_ref(), &rights).map(Response::new)
     }
 
     async fn aggregate(

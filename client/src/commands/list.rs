@@ -90,6 +90,8 @@ pub enum Kind {
     Subset,
     /// Less than was asked for.
     Partial,
+    /// What a job was about to change, so that it can be undone.
+    Undo,
 }
 
 impl From<Kind> for BackupKind {
@@ -99,6 +101,7 @@ impl From<Kind> for BackupKind {
             Kind::Schema => Self::Schema,
             Kind::Subset => Self::Subset,
             Kind::Partial => Self::Partial,
+            Kind::Undo => Self::Undo,
         }
     }
 }

@@ -52,6 +52,9 @@ pub struct Args {
     /// With --if-exists replace: first make a backup of what is there, and drop only what it proves to hold.
     #[arg(long)]
     pub backup_first: bool,
+    /// When something is overwritten or replaced: save what is there before, so that `selvedge undo` can put it back.
+    #[arg(long)]
+    pub undoable: bool,
     /// Restore one collection under a new name, and when it is checked, let this alias point to it.
     #[arg(long, value_name = "ALIAS", requires = "collections")]
     pub behind_alias: Option<String>,
@@ -212,6 +215,7 @@ pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failur
         backup_first: args.backup_first,
         allow_modified: args.allow_modified,
         roles: args.roles,
+        undoable: args.undoable,
         lock_timeout: args.starting.lock_timeout(),
     };
     if !asks {

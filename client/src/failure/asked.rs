@@ -27,6 +27,8 @@ impl Asked {
             Command::Backup(args) => (JobKind::Backup, args.id.clone().unwrap_or_default()),
             Command::Restore(args) => (JobKind::Restore, args.backup.clone()),
             Command::Clear(_) => (JobKind::Clear, String::new()),
+            Command::Repair(args) => (JobKind::Repair, args.backup.clone()),
+            Command::Undo(args) => return Self { job: args.job.clone(), ..Self::default() },
             Command::Verify(args) => (JobKind::Verify, args.backup.clone().unwrap_or_default()),
             Command::Delete(args) => (JobKind::Unspecified, args.backup.clone()),
             Command::Hold(args) => (JobKind::Unspecified, args.backup.clone()),

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 
 use selvedge_proto::v1::{
-    BackupRequest, BackupResponse, ClearRequest, ClearResponse, Job, RestoreRequest, RestoreResponse,
-    ResumeJobRequest, ResumeJobResponse, VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest,
-    WatchJobResponse,
+    BackupRequest, BackupResponse, ClearRequest, ClearResponse, Job, RepairRequest, RepairResponse,
+    RestoreRequest, RestoreResponse, ResumeJobRequest, ResumeJobResponse, UndoRequest, UndoResponse,
+    VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest, WatchJobResponse,
 };
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status, Streaming};
@@ -20,6 +20,8 @@ pub enum Call {
     Backup(BackupRequest),
     Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
+    Repair(RepairRequest),
+    Undo(UndoRequest),
     Verify(VerifyBackupRequest),
     /// Of a job that has ended.
     Resume(ResumeJobRequest),
@@ -33,6 +35,8 @@ impl Call {
             Self::Backup(request) => jobs(server.collections().backup(request).await?),
             Self::Restore(request) => jobs(server.collections().restore(*request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
+            Self::Repair(request) => jobs(server.collections().repair(request).await?),
+            Self::Undo(request) => jobs(server.collections().undo(request).await?),
             Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
             Self::Resume(request) => jobs(server.jobs().resume_job(request).await?),
             Self::Watch(job_id) => jobs(server.jobs().watch_job(WatchJobRequest { job_id }).await?),
@@ -62,6 +66,8 @@ has_job!(
     BackupResponse,
     RestoreResponse,
     ClearResponse,
+    RepairResponse,
+    UndoResponse,
     VerifyBackupResponse,
     ResumeJobResponse,
     WatchJobResponse

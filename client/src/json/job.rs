@@ -150,6 +150,7 @@ struct MergeCounts {
     objects_overwritten: u64,
     objects_skipped: u64,
     objects_conflicting: u64,
+    objects_deleted: u64,
 }
 
 impl From<&v1::MergeCounts> for MergeCounts {
@@ -160,6 +161,7 @@ impl From<&v1::MergeCounts> for MergeCounts {
             objects_overwritten: merge.objects_overwritten,
             objects_skipped: merge.objects_skipped,
             objects_conflicting: merge.objects_conflicting,
+            objects_deleted: merge.objects_deleted,
         }
     }
 }

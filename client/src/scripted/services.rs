@@ -14,6 +14,8 @@ impl CollectionService for Scripted {
     type BackupStream = JobStream<BackupResponse>;
     type RestoreStream = JobStream<RestoreResponse>;
     type ClearStream = JobStream<ClearResponse>;
+    type RepairStream = JobStream<RepairResponse>;
+    type UndoStream = JobStream<UndoResponse>;
 
     async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
         let request = request.into_inner();
@@ -33,6 +35,16 @@ impl CollectionService for Scripted {
     async fn clear(&self, request: Request<ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
         self.requests().clears.push(request.into_inner());
         self.answer("clear".to_owned(), |job| ClearResponse { job: Some(job) })
+    }
+
+    async fn repair(&self, request: Request<RepairRequest>) -> Result<Response<Self::RepairStream>, Status> {
+        self.requests().repairs.push(request.into_inner());
+        self.answer("repair".to_owned(), |job| RepairResponse { job: Some(job) })
+    }
+
+    async fn undo(&self, request: Request<UndoRequest>) -> Result<Response<Self::UndoStream>, Status> {
+        self.requests().undos.push(request.into_inner());
+        self.answer("undo".to_owned(), |job| UndoResponse { job: Some(job) })
     }
 
     async fn list_collections(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::checksum::Checksum;
 use crate::sealing::KeyText;
@@ -135,6 +136,34 @@ pub struct TenantSpan {
     pub tenant: String,
     pub first_row: u64,
     pub rows: u64,
+}
+
+/// What there was not when a job was about to make it: of a backup that serves to undo that, beside what there was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    pub tenants: Vec<String>,
+    pub objects: Vec<AbsentObjects>,
+}
+
+/// Of a tenant, or of a collection without tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentObjects {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// In their order.
+    pub ids: Vec<Uuid>,
+}
+
+impl Absent {
+    pub fn is_empty(&self) -> bool {
+        self.tenants.is_empty() && self.objects.iter().all(|of| of.ids.is_empty())
+    }
+
+    /// The objects of a tenant, or of a collection without tenants.
+    pub fn ids(&self, tenant: Option<&str>) -> &[Uuid] {
+        let mut objects = self.objects.iter();
+        objects.find(|of| of.tenant.as_deref() == tenant).map_or(&[], |of| &of.ids)
+    }
 }
 
 /// A tenant as the backup knows it.

@@ -11,6 +11,8 @@ pub const FILES: &str = "files.json";
 pub const TENANTS: &str = "tenants.json";
 /// Which rows of inherited files are hidden.
 pub const HIDDEN: &str = "hidden.parquet";
+/// What there was not: only in a backup that a job has made to be undone.
+pub const ABSENT: &str = "absent.json";
 /// A statement that shows an incremental backup's collection as a whole.
 pub const VIEW: &str = "view.sql";
 

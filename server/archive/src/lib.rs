@@ -17,6 +17,8 @@
 //!                                                why it was left out
 //! collections/<Collection>/hidden.parquet        incremental backups only: which rows of files of earlier backups, that
 //!                                                `files.json` lists too, are no objects of this one; see `hidden`
+//! collections/<Collection>/absent.json           only in a backup of what a job was about to change: the tenants and objects
+//!                                                that there were not; undoing the job takes them away
 //! collections/<Collection>/view.sql              incremental backups in the open only: shows the collection as a whole
 //! access.json                                    only where there is access control that the key may read: roles with
 //!                                                their permissions as Weaviate returned them, and who has them
@@ -84,7 +86,7 @@ mod write;
 pub use backup_id::BackupId;
 pub use config::{RepositoryConfig, StoreOption};
 pub use covering::{Covering, Coverings};
-pub use data_file::{DataFile, TenantRecord};
+pub use data_file::{Absent, AbsentObjects, DataFile, TenantRecord};
 pub use examine::{Examination, Trial};
 pub use folder::{FileInfo, JsonFolder};
 pub use format::{DataFormat, Rows, Select};

@@ -90,6 +90,8 @@ pub enum BackupKind {
     Subset,
     /// Less than the request asked for.
     Partial,
+    /// What a job was about to change, so that it can be undone.
+    Undo,
 }
 
 /// Where a backup was read from; nothing is known of imported lines.

@@ -156,7 +156,9 @@ pub async fn run(
 fn outcome(report: Report, manifest: &Manifest) -> Outcome {
     match manifest.kind {
         BackupKind::Partial => Outcome::Partial(report, partial(manifest)),
-        BackupKind::Full | BackupKind::Schema | BackupKind::Subset => Outcome::Complete(report),
+        BackupKind::Full | BackupKind::Schema | BackupKind::Subset | BackupKind::Undo => {
+            Outcome::Complete(report)
+        }
     }
 }
 

@@ -110,7 +110,7 @@ pub async fn made(job: &Context, repository: &Repository) -> Result<Option<Backu
 }
 
 /// The same for all attempts.
-async fn id(job: &Context) -> Result<BackupId> {
+pub async fn id(job: &Context) -> Result<BackupId> {
     if let Some(id) = job.journal().read(FIRST_BACKUP).await? {
         return Ok(id);
     }

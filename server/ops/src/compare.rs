@@ -2,9 +2,11 @@
 
 mod differences;
 mod listing;
+mod live;
 mod parts;
 
 pub use differences::Differences;
+pub use live::{DiffersIn, Is, Live, settled_since};
 pub use parts::{Part, PartKind, Sides};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,14 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, Stream};
 use selvedge_archive::{BackupId, BackupReader, CollectionReader, Repository};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{Collection, Names, Selection};
+use selvedge_model::{Collection, Names, Selection, TenantStatus};
 use selvedge_weaviate::{Cluster, compare_schemas};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::Budget;
-use crate::compare::Part;
+use crate::compare::{Live, Part, settled_since};
 use crate::probe::is_probe;
 
 /// Differences that wait for whoever reads them.
@@ -109,14 +109,14 @@ struct Pair {
 #[allow(clippy::large_enum_variant, reason = "there is one of it")]
 enum Now {
     Stored(CollectionReader),
-    Live(live::Live),
+    Live(Live, Budget),
 }
 
 impl Now {
     fn collection(&self) -> &Collection {
         match self {
             Self::Stored(reader) => reader.collection(),
-            Self::Live(live) => &live.collection,
+            Self::Live(live, _) => &live.collection,
         }
     }
 }
@@ -267,8 +267,9 @@ async fn tell_all(
             Other::Backup(other) => Now::Stored(other.collection(other_name).await?),
             Other::Cluster(cluster, schemas) => {
                 let live = Collection::from_schema(schemas[other_name].clone())?;
-                let since = live::since(backup.manifest(), cluster, request);
-                Now::Live(live::Live::open(cluster, live, &was, &names, since, budget).await?)
+                let since = settled_since(backup.manifest(), cluster).filter(|_| !request.check_all);
+                let live = Live::open(cluster, live, &was, &names, since, false).await?;
+                Now::Live(live, budget.clone())
             }
         };
         let pair = Pair { was, now, names };
@@ -315,7 +316,7 @@ impl Pair {
     /// Returns the tenants that could not be compared.
     async fn compare(&self, teller: &mut Teller) -> Result<Vec<String>> {
         let live_tenants = match &self.now {
-            Now::Live(live) => live.tenants().await?,
+            Now::Live(live, _) => shown(live.tenants().await?),
             Now::Stored(_) => BTreeMap::new(),
         };
         if self.was.collection().multi_tenant != self.now.collection().multi_tenant {
@@ -329,7 +330,7 @@ impl Pair {
         }
         let was = held(&self.was);
         let now = match &self.now {
-            Now::Live(_) => live_tenants,
+            Now::Live(..) => live_tenants,
             Now::Stored(reader) => held(reader),
         };
         let names: BTreeSet<&String> = was.keys().chain(now.keys()).collect();
@@ -348,9 +349,15 @@ impl Pair {
     async fn part(&self, tenant: Option<&str>, absent: bool, teller: &mut Teller) -> Result<()> {
         match &self.now {
             Now::Stored(reader) => stored::compare(self, reader, tenant, teller).await,
-            Now::Live(live) => live::compare(self, live, tenant, absent, teller).await,
+            Now::Live(live, budget) => live::compare(self, (live, budget), tenant, absent, teller).await,
         }
     }
+}
+
+/// The tenants of a collection of a cluster.
+fn shown(tenants: BTreeMap<String, TenantStatus>) -> BTreeMap<String, Shown> {
+    let shown = |status: TenantStatus| if status.is_active() { Shown::Whole } else { Shown::Unread };
+    tenants.into_iter().map(|(name, status)| (name, shown(status))).collect()
 }
 
 /// The tenants of a collection of a backup.

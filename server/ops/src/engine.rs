@@ -23,7 +23,7 @@ mod into_archive;
 mod into_digest;
 mod lane;
 mod lanes;
-mod pairs;
+pub mod pairs;
 mod queue;
 mod running;
 mod tally;
@@ -33,7 +33,7 @@ mod task;
 mod tests;
 
 pub use budget::Budget;
-pub use changes::{Base, ChangeReader, Changed, Changes, Look};
+pub use changes::{Base, ChangeReader, Changed, Changes, FileRows, Look};
 pub use done::Done;
 pub use ends::{Broken, Ended, Fetched, Origin, Page, Pages, Record, Sink, Sinks, Source};
 pub use from_archive::{FromArchive, may_hold};

@@ -59,8 +59,8 @@ pub use progress::{
     ProgressSnapshot, TRACED, Totals, Wait, Warning,
 };
 pub use request::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, LatestOf, Level,
-    OnConflict, Operation, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, Deviation, IfExists, InactiveTenants, LATEST, LatestOf,
+    Level, OnConflict, Operation, Repair, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
 };
 pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;
@@ -94,7 +94,9 @@ async fn carry_out(context: &Context, places: &Places, request: &Request) -> Res
     }
     match &request.operation {
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
-        Operation::Restore(request) => restore::run(context, &cluster, &repository, request).await,
+        Operation::Restore(request) | Operation::Repair(request) => {
+            restore::run(context, &cluster, &repository, request).await
+        }
         Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
         Operation::Verify(request) if request.level == Level::Restorable => {
             restorable::run(context, &cluster, &repository, request).await

@@ -1,5 +1,6 @@
 //! What is asked for, as a value: it can be written down, compared, and carried out by another process.
 
+mod repair;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{ParentChoice, Reshape, Tenancy};
+pub use repair::{Deviation, Repair};
 
 /// An operation, and the places it is for. Equal requests ask for the same. Its text says what it does, such as "back up
 /// Article and Author".
@@ -33,6 +35,8 @@ pub enum Operation {
     Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
     Verify(VerifyRequest),
+    /// A restore of what differs.
+    Repair(Box<RestoreRequest>),
 }
 
 impl Operation {
@@ -42,13 +46,14 @@ impl Operation {
             Self::Restore(_) => "restore",
             Self::Clear(_) => "clear",
             Self::Verify(_) => "verify",
+            Self::Repair(_) => "repair",
         }
     }
 
     pub fn is_dry_run(&self) -> bool {
         match self {
             Self::Backup(request) => request.dry_run,
-            Self::Restore(request) => request.dry_run,
+            Self::Restore(request) | Self::Repair(request) => request.dry_run,
             Self::Clear(request) => request.dry_run,
             // It never changes anything, and does all it was asked for.
             Self::Verify(_) => false,
@@ -59,7 +64,7 @@ impl Operation {
     pub fn backup_id(&self) -> Option<&BackupId> {
         match self {
             Self::Backup(request) => request.backup_id.as_ref(),
-            Self::Restore(request) => Some(&request.backup_id),
+            Self::Restore(request) | Self::Repair(request) => Some(&request.backup_id),
             Self::Verify(request) => Some(&request.backup_id),
             Self::Clear(_) => None,
         }
@@ -68,7 +73,7 @@ impl Operation {
     /// What was left open is decided, once and for all who carry it out. `latest` is the backup that [`LATEST`] means now.
     pub fn decided(mut self, latest: Option<BackupId>) -> Self {
         match (&mut self, latest) {
-            (Self::Restore(request), Some(latest)) => request.backup_id = latest,
+            (Self::Restore(request) | Self::Repair(request), Some(latest)) => request.backup_id = latest,
             (Self::Verify(request), Some(latest)) => request.backup_id = latest,
             _ => {}
         }
@@ -77,7 +82,7 @@ impl Operation {
                 request.backup_id.get_or_insert_with(BackupId::generate);
             }
             Self::Restore(request) if request.behind_alias.is_some() => request.choose_new_name(),
-            Self::Restore(_) | Self::Clear(_) | Self::Verify(_) => {}
+            Self::Restore(_) | Self::Clear(_) | Self::Verify(_) | Self::Repair(_) => {}
         }
         self
     }
@@ -168,6 +173,12 @@ pub struct RestoreRequest {
     /// A backup of what is replaced is made and verified before anything is destroyed.
     #[serde(default)]
     pub backup_first: bool,
+    /// What a merge changes is saved before, so that it can be put back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undoable: bool,
+    /// Only what differs is brought back, and this of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// The job ends when all vectors are indexed.
     #[serde(default)]
     pub wait_indexed: bool,
@@ -340,6 +351,8 @@ impl RestoreRequest {
             behind_alias: None,
             confirm: Vec::new(),
             backup_first: false,
+            undoable: false,
+            repair: None,
             wait_indexed: false,
             roles: false,
             check: Check::default(),
@@ -350,7 +363,7 @@ impl RestoreRequest {
 }
 
 impl RestoreRequest {
-    /// Whether all of these may be replaced. A name that is not among them does no harm: what is not there is not destroyed.
+    /// Whether all of these may be replaced, or lose objects. A name that is not among them does no harm: what is not there is not destroyed.
     pub(crate) fn confirms(&self, replaced: &[String]) -> bool {
         replaced.iter().all(|name| self.confirm.contains(name))
     }

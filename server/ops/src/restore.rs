@@ -8,6 +8,7 @@ mod adopting;
 mod begun;
 mod checking;
 mod creating;
+mod deleting;
 mod dimensions;
 mod existing;
 mod filling;
@@ -33,6 +34,7 @@ mod switching;
 mod target;
 mod tenants;
 mod there;
+mod undoing;
 mod versions;
 mod writing;
 mod written;
@@ -47,6 +49,7 @@ use selvedge_weaviate::Cluster;
 use super::engine::Lanes;
 use super::files::Checked;
 use super::journal::Ledger;
+use super::outcome::can_pass;
 use super::{
     Access, Context, Failure, MergeCounts, OnConflict, Outcome, Phase, Report, RestoreRequest, Wanted, files,
     same_backup,
@@ -59,6 +62,7 @@ use refused::Totals;
 use restoring::Restoring;
 use surveying::Survey;
 use target::{Planned, Target, Targets};
+use undoing::{Found, Undoing};
 
 /// Creates collections on `cluster` from a backup in `repository`.
 pub async fn run(
@@ -94,7 +98,8 @@ pub async fn run(
     }
     let confirmation = planned.replaced();
     if !request.dry_run && !request.confirms(&confirmation) {
-        let unconfirmed = showing::unconfirmed(cluster, repository, request, &planned);
+        let surveys = vec![None; planned.all.len()];
+        let unconfirmed = showing::unconfirmed(cluster, repository, request, &planned, surveys, confirmation);
         return Err(job.or_stop(unconfirmed).await?);
     }
     replacing::refuse_less(&planned.all, backup.manifest(), request.allow_partial)?;
@@ -103,25 +108,59 @@ pub async fn run(
         // What an earlier attempt has not dropped yet is not dropped for a backup that was damaged since.
         check_files(job, &planned).await?;
     }
+    let saves = request.saves();
+    let undoing = |repair| Undoing { job, cluster, repository, lanes: &lanes, backup: &backup, repair };
     if begun == Begun::Nothing {
-        // Later, each row group is checked before anything of it is written.
-        check_files(job, &planned).await?;
+        // Later, each row group is checked before anything of it is written; of what little a repair reads, that will do.
+        if request.repair.is_none() {
+            check_files(job, &planned).await?;
+        }
         for target in planned.all.iter().filter(|target| target.with_data) {
             job.or_stop(dimensions::refuse_others(cluster, target)).await?;
         }
-        let surveys = survey(job, cluster, &lanes, &planned, request).await?;
+        let found = match &saves {
+            Some(repair) if request.dry_run || repair.deletes() && request.confirm.is_empty() => {
+                undoing(repair).look(&planned).await?
+            }
+            _ => Found::default(),
+        };
+        let surveys = match &saves {
+            None => survey(job, cluster, &lanes, &planned, request).await?,
+            Some(_) => planned.all.iter().map(|target| found.counts(&target.collection.name)).collect(),
+        };
+        let losing = found.losing();
+        if !request.dry_run && !request.confirms(&losing) {
+            let unconfirmed = showing::unconfirmed(cluster, repository, request, &planned, surveys, losing);
+            return Err(job.or_stop(unconfirmed).await?);
+        }
         if request.dry_run {
             planned.notes.extend(switched);
             if let Some(access) = &access {
                 planned.notes.extend(job.or_stop(roles::plan(cluster, access)).await?);
             }
-            let plan = showing::plan(cluster, repository, request, &planned, surveys);
+            let confirmation = [planned.replaced(), losing].concat();
+            let plan = showing::plan(cluster, repository, request, &planned, surveys, confirmation);
             return Ok(Outcome::Planned(job.or_stop(plan).await?));
         }
     }
     job.end_planning();
+    let found = match &saves {
+        Some(repair) => {
+            let found = undoing(repair).save(&planned).await.map_err(|error| {
+                let report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+                match can_pass(job.cause_of(&error)) {
+                    true => Failure::resumable(error, report),
+                    false => error.into(),
+                }
+            })?;
+            found.confine(&mut planned, repair)?;
+            found
+        }
+        None => Found::default(),
+    };
     job.progress.set_phase(Phase::CreatingSchema);
-    let mut report = Report { backup_id: Some(request.backup_id.clone()), ..Report::default() };
+    let (backup_id, backed_up) = (Some(request.backup_id.clone()), found.saved.clone());
+    let mut report = Report { backup_id, backed_up, ..Report::default() };
     replacing::prove_all(job, cluster, repository, &planned.all).await?;
     if request.backup_first {
         let backed_up = replacing::back_up(job, cluster, repository, &planned.all).await;
@@ -129,6 +168,12 @@ pub async fn run(
         job.progress.set_phase(Phase::CreatingSchema);
     }
     let targets = Arc::new(planned.begin(&job.progress));
+    for target in &targets.all {
+        // What is written is counted when it is.
+        if let Some(counts) = found.counts(&target.collection.name) {
+            target.counters.add_merged(MergeCounts { new: 0, overwritten: 0, ..counts });
+        }
+    }
     create(job, cluster, &targets, begun).await.map_err(|error| match targets.replace_any() {
         // What is dropped by now comes back when the job goes on.
         true => Failure::resumable(error, report.clone()),
@@ -145,6 +190,11 @@ pub async fn run(
             });
         }
     };
+    for target in targets.all.iter().filter(|target| target.is_merged()) {
+        let deleted = deleting::delete(job, cluster, target, &found).await;
+        deleted.map_err(|error| Failure::resumable(error, report.clone()))?;
+    }
+    gaps.extend(found.gaps());
     targets.all.iter().for_each(|target| target.warn_of_losses(&job.progress));
     if !request.allow_partial {
         gaps.extend(not_whole(backup.manifest(), request, &targets));

@@ -114,6 +114,7 @@ pub fn role_of(operation: &Operation) -> (Role, &'static str) {
         Operation::Backup(_) => (Role::Operate, "make backups"),
         Operation::Restore(_) => (Role::Operate, "restore"),
         Operation::Verify(_) => (Role::Operate, "verify backups"),
+        Operation::Repair(_) => (Role::Destroy, "repair collections"),
     }
 }
 
@@ -161,8 +162,10 @@ mod tests {
                 "ListJobs read",
                 "PruneBackups destroy",
                 "ReleaseBackup destroy",
+                "Repair destroy",
                 "Restore operate",
                 "ResumeJob operate",
+                "Undo destroy",
                 "VerifyBackup operate",
                 "WatchJob read",
             ]

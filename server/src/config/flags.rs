@@ -129,7 +129,7 @@ pub struct Flags {
     pub resume_on_start: bool,
 
     /// How much memory the objects that are being moved may take, over all jobs together. When it is short, pages and
-    /// requests are smaller, and jobs slower; an object that is larger goes alone. The server itself needs some 30 MiB more.
+    /// requests are smaller, and jobs slower; an object that is larger goes alone. The server itself needs some 35 MiB more.
     #[arg(long, env = "SELVEDGE_MEMORY_BUDGET", value_name = "SIZE", default_value = "64MiB")]
     pub memory_budget: ByteSize,
 

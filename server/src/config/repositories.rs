@@ -31,7 +31,7 @@ pub fn repositories(
     let place = |(place, (origin, budget)): (RepositoryPlace, (String, String))| {
         let config = place.config.with_environment(environment.iter().cloned());
         config.check().map_err(|error| error.context(&origin))?;
-        show(&config, &origin, &budget, shown);
+        show(&config, place.make, &origin, &budget, shown);
         Ok(RepositoryPlace { config, ..place })
     };
     places.into_iter().map(place).collect()
@@ -94,7 +94,7 @@ fn of_section(
 }
 
 /// Taken apart field by field, so that a new one does not compile until somebody decides whether it may be shown.
-fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Printout) {
+fn show(config: &RepositoryConfig, make: Make, origin: &str, budget: &str, shown: &mut Printout) {
     let RepositoryConfig { name, url, options, ca_file, exclusive, encryption, retry_budget } = config;
     shown.section(format!("repositories.{name}"));
     shown.text("url", url, origin);
@@ -107,6 +107,9 @@ fn show(config: &RepositoryConfig, origin: &str, budget: &str, shown: &mut Print
     }
     if let Some(file) = ca_file {
         shown.text("ca_file", file.display(), origin);
+    }
+    if make == Make::Always {
+        shown.bare("create", true, origin);
     }
     if *exclusive {
         shown.bare("exclusive", exclusive, origin);

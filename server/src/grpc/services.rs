@@ -26,7 +26,7 @@ use super::watch::{Watch, watch};
 use super::{Health, convert};
 use crate::access::{Caller, Role, role_of};
 use crate::jobs::{Asking, Registry, Shown};
-use selvedge_archive::{BackupFilter, BackupId};
+use selvedge_archive::{BackupFilter, BackupId, BackupKind};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{LATEST, LatestOf, Operation, Places};
 
@@ -119,6 +119,29 @@ impl Desk {
         self.registry.resume(id, work).await.map(Shown::Here)
     }
 
+    /// The call that puts back what a job has changed.
+    async fn undoing(&self, wire: v1::UndoRequest) -> Result<convert::Call> {
+        let id = self.registry.resolve(&wire.job_id).await?;
+        let job = match self.registry.show(&id).await? {
+            Shown::Here(job) => self.registry.snapshot(&job),
+            Shown::Written(snapshot) => *snapshot,
+        };
+        if !job.lifecycle.state.is_terminal() {
+            let text = format!("job {id} has not ended");
+            return Err(Error::invalid("job_id", text).hint("wait for its end, or cancel it first"));
+        }
+        let Some(saved) = job.lifecycle.report.backed_up.clone() else {
+            let text = format!("job {id} has saved nothing of what it changed, or has changed nothing");
+            return Err(Error::invalid("job_id", text).hint(
+                "repairs can be undone, merges with `undoable`, and what is done with `backup_first`",
+            ));
+        };
+        let repository = self.places.repository(&job.request.repository)?;
+        let backup = repository.open_backup(&saved).await?;
+        let is_whole = backup.manifest().kind != BackupKind::Undo;
+        convert::undo_call(wire, &job.request, &id, saved, is_whole)
+    }
+
     fn watch<T: 'static>(&self, shown: Shown, wrap: fn(v1::Job) -> T) -> Watch<T> {
         watch(Arc::clone(&self.registry), shown, wrap)
     }
@@ -133,7 +156,9 @@ fn caller<T>(request: &Request<T>) -> std::result::Result<Caller, Status> {
 /// The backup that a request means by "latest"; None if it names another one.
 async fn latest(places: &Places, request: &selvedge_ops::Request) -> Result<Option<BackupId>> {
     let (id, of, selection) = match &request.operation {
-        Operation::Restore(restore) => (&restore.backup_id, &restore.latest_of, &restore.wanted.collections),
+        Operation::Restore(restore) | Operation::Repair(restore) => {
+            (&restore.backup_id, &restore.latest_of, &restore.wanted.collections)
+        }
         Operation::Verify(verify) => (&verify.backup_id, &verify.latest_of, &verify.collections),
         Operation::Backup(_) | Operation::Clear(_) => return Ok(None),
     };

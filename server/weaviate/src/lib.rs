@@ -24,6 +24,7 @@ mod properties_to_json;
 mod read;
 mod ready;
 mod references;
+mod remove;
 mod rest;
 mod rest_page;
 mod retry;

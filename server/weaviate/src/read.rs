@@ -23,6 +23,7 @@ pub use by_id::IdReader;
 pub use range::{Fetched, MAX_PAGE_OBJECTS, RangeReader};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Batch, Collection, Property, VectorSpace};
+pub use unreadable::on_id;
 
 /// Reads the objects of one collection.
 pub struct ObjectReader {

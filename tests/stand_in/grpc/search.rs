@@ -124,9 +124,9 @@ fn asks_for_ids(request: &SearchRequest) -> bool {
 }
 
 /// Whether an object with this id is meant.
-type Condition = Box<dyn Fn(&Uuid) -> bool>;
+pub(super) type Condition = Box<dyn Fn(&Uuid) -> bool>;
 
-fn condition(filter: &Filters) -> Result<Condition, Status> {
+pub(super) fn condition(filter: &Filters) -> Result<Condition, Status> {
     let unsupported = || Status::unimplemented("the stand-in knows no such filter");
     if filter.operator() == Operator::And {
         let all: Vec<_> = filter.filters.iter().map(condition).collect::<Result<_, Status>>()?;

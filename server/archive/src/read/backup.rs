@@ -85,6 +85,10 @@ impl BackupReader {
             true => Some(self.read_json::<TenantsJson>(summary, layout::TENANTS).await?.tenants),
             false => None,
         };
+        let absent = match summary.blake3.contains_key(layout::ABSENT) {
+            true => Some(self.read_json(summary, layout::ABSENT).await?),
+            false => None,
+        };
         let collection = Collection::from_schema(schema.class)
             .map_err(|error| error.context(format_args!("backup {id}")))?;
         let spaces = written_spaces(id, &collection, &files.vectors)?;
@@ -102,6 +106,7 @@ impl BackupReader {
             buckets: files.buckets.filter(Buckets::is_whole),
             mixed_dimensions: files.mixed_dimensions,
             tenants,
+            absent,
             columns,
             edited: BTreeSet::new(),
         }))

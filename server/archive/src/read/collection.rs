@@ -10,7 +10,7 @@ use super::damage::{Damage, DamageKind};
 use super::file::FileReader;
 use super::stored::{Inherited, Stored};
 use crate::catalog::CONCURRENCY;
-use crate::data_file::{DataFile, TenantRecord};
+use crate::data_file::{Absent, DataFile, TenantRecord};
 use crate::format::{Columns, Select};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Buckets, Collection, Digest, Digester, DimensionCount, VectorSpace};
@@ -105,6 +105,31 @@ impl CollectionReader {
             file.without_vector.retain(|_, count| *count > 0);
         }
         Ok(Self::new(stored))
+    }
+
+    /// The collection as if it had no other rows than these, which are told as in [`CollectionReader::without`]. Its lists go on
+    /// telling of all.
+    pub fn only(&self, rows: impl IntoIterator<Item = (usize, (Vec<u32>, Digest, u64))>) -> Result<Self> {
+        let mut stored = Stored::clone(&self.stored);
+        let mut rows: BTreeMap<_, _> = rows.into_iter().collect();
+        for (at, file) in self.files().iter().enumerate() {
+            let (places, digest, without_vector) = rows.remove(&at).unwrap_or_default();
+            let last = u32::try_from(file.rows).map_err(|_| Error::internal("a file has too many rows"))?;
+            let (path, key) = (self.path(file), self.stored.key(file));
+            let mut hidden: RoaringBitmap = (0..last).collect();
+            hidden -= places.into_iter().collect::<RoaringBitmap>();
+            stored.inherited.insert(file.name.clone(), Inherited { path, key, hidden });
+            let file = &mut stored.files[at];
+            file.digest = Some(digest);
+            file.without_vector.values_mut().for_each(|count| *count = (*count).min(without_vector));
+            file.without_vector.retain(|_, count| *count > 0);
+        }
+        Ok(Self::new(stored))
+    }
+
+    /// What there was not when a job was about to make it; None unless the backup was made to undo that.
+    pub fn absent(&self) -> Option<&Absent> {
+        self.stored.absent.as_ref()
     }
 
     /// Whether a data file was written for another backup, or has hidden rows.

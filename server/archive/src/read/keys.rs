@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Key {
 pub struct KeyReader {
     range: UuidRange,
     tenant: Option<String>,
+    /// Only these, in their order; None for all.
+    only: Option<Arc<[Uuid]>>,
     cursors: Vec<Cursor>,
     /// Those that it has not come to, by the first id that they may have and their place, the last one first.
     waiting: Vec<(Uuid, usize)>,
@@ -69,11 +72,16 @@ impl CollectionReader {
         }
         waiting.sort_unstable_by(|a, b| b.cmp(a));
         let tenant = tenant.map(str::to_owned);
-        KeyReader { range, tenant, cursors, waiting, next: BinaryHeap::new() }
+        KeyReader { range, tenant, only: None, cursors, waiting, next: BinaryHeap::new() }
     }
 }
 
 impl KeyReader {
+    /// Only of these objects, which are in the order of their ids.
+    pub fn only(self, ids: &Arc<[Uuid]>) -> Self {
+        Self { only: Some(Arc::clone(ids)), ..self }
+    }
+
     /// The next one whose id is not behind `last`; None if there is none. A cut call loses nothing.
     pub async fn next_up_to(&mut self, last: Uuid) -> Result<Option<Key>> {
         // A file may have ids before the one that is next until now.
@@ -82,7 +90,7 @@ impl KeyReader {
         {
             let cursor = &mut self.cursors[at];
             if cursor.keys.is_empty() {
-                cursor.fill(self.tenant.as_deref(), self.range).await?;
+                cursor.fill(self.tenant.as_deref(), self.range, self.only.as_deref()).await?;
             }
             self.waiting.pop();
             if let Some(key) = cursor.keys.front() {
@@ -96,7 +104,7 @@ impl KeyReader {
         let cursor = &mut self.cursors[at];
         // Only what is there already may be taken away: reading can be cut.
         if cursor.keys.len() == 1 {
-            cursor.fill(self.tenant.as_deref(), self.range).await?;
+            cursor.fill(self.tenant.as_deref(), self.range, self.only.as_deref()).await?;
         }
         self.next.pop();
         let key = cursor.keys.pop_front();
@@ -109,7 +117,7 @@ impl KeyReader {
 
 impl Cursor {
     /// Reads row groups until there is a key more, or none is left.
-    async fn fill(&mut self, tenant: Option<&str>, range: UuidRange) -> Result<()> {
+    async fn fill(&mut self, tenant: Option<&str>, range: UuidRange, only: Option<&[Uuid]>) -> Result<()> {
         let file = &self.reader.files()[self.file];
         let before = self.keys.len();
         while self.keys.len() == before && self.group < file.row_groups.len() {
@@ -119,10 +127,16 @@ impl Cursor {
             };
             let group = self.group;
             let ids = reader.ids(group).filter(|_| tenant.is_none());
-            let overlaps = ids.is_none_or(|(first, last)| first <= range.last && range.first <= last);
-            if overlaps && reader.has_tenant(group, tenant) {
+            let may_have = ids.is_none_or(|(first, last)| {
+                let is_there = |only: &[Uuid]| {
+                    only.get(only.partition_point(|id| *id < first)).is_some_and(|id| *id <= last)
+                };
+                first <= range.last && range.first <= last && only.is_none_or(is_there)
+            });
+            if may_have && reader.has_tenant(group, tenant) {
                 let keys = keys_of(reader, self.file, group, tenant, range).await?;
-                self.keys.extend(keys);
+                let is_wanted = |key: &Key| only.is_none_or(|only| only.binary_search(&key.id).is_ok());
+                self.keys.extend(keys.into_iter().filter(is_wanted));
             }
             self.group = group + 1;
         }

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::damage::Damage;
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
-use crate::data_file::{DataFile, TenantRecord};
+use crate::data_file::{Absent, DataFile, TenantRecord};
 use crate::format::{Columns, Pieces};
 use crate::layout;
 use crate::sealing::{FileKey, Seal};
@@ -38,6 +38,8 @@ pub struct Stored {
     /// As `files.json` has them.
     pub dimensions: Option<BTreeMap<String, u64>>,
     pub tenants: Option<Vec<TenantRecord>>,
+    /// None unless it was made to undo a job.
+    pub absent: Option<Absent>,
     pub columns: Arc<Columns>,
     /// The names of files that are taken as they are, though somebody has edited them.
     pub edited: BTreeSet<String>,

@@ -8,7 +8,7 @@ use super::file::FileWriter;
 use super::inheriting::Inheriting;
 use crate::backup_id::BackupId;
 use crate::checksum::Checksum;
-use crate::data_file::{DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
+use crate::data_file::{Absent, DataFile, FilesJson, SchemaJson, TenantRecord, TenantsJson};
 use crate::layout;
 use crate::manifest::CollectionManifest;
 use crate::read::{CollectionReader, Stored};
@@ -87,6 +87,7 @@ impl CollectionWriter {
             mixed_dimensions: Vec::new(),
             dimensions: None,
             tenants: None,
+            absent: None,
             columns: Arc::clone(columns),
             edited: BTreeSet::new(),
         }))
@@ -138,6 +139,20 @@ impl CollectionWriter {
         };
         let checksum = destination.put_list(layout::FILES, &files).await?;
         manifest.blake3.insert(layout::FILES.to_owned(), checksum);
+        Ok(manifest)
+    }
+
+    /// As [`CollectionWriter::finish`], for a backup of what a job is about to change: with what there is not yet.
+    pub async fn finish_undo(
+        self,
+        files: Vec<DataFile>,
+        content: Content,
+        tenants: Option<Vec<TenantRecord>>,
+        absent: &Absent,
+    ) -> Result<CollectionManifest> {
+        let checksum = self.destination.put_list(layout::ABSENT, absent).await?;
+        let mut manifest = self.finish(files, None, content, tenants, Vec::new()).await?;
+        manifest.blake3.insert(layout::ABSENT.to_owned(), checksum);
         Ok(manifest)
     }
 

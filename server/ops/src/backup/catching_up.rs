@@ -33,6 +33,8 @@ impl Copying {
         let collection = &reading.subject.collection;
         let parts = &reading.subject.contents.parts;
         let keys = Arc::new(ObjectReader::open_keys(cluster, collection).await?);
+        // None of them is another object.
+        let counters = Arc::new(reading.counters.of_phase());
         let (mut since, mut read_until) = (self.decided.settled_before, Utc::now());
         let (mut remarks, mut pass, mut is_any_lost) = (Vec::new(), 1, false);
         loop {
@@ -56,14 +58,13 @@ impl Copying {
             };
             let again = Reading {
                 subject: reading.subject,
-                counters: reading.counters,
+                counters: &counters,
                 reader: Arc::clone(&reading.reader),
                 base: Some(base),
                 target: reading.target.clone(),
                 ledger: Ledger::default(),
                 done: Done::default(),
             };
-            reading.counters.expect_more_objects(whole.content.total().objects);
             let mut found = Gathered::default();
             self.read_parts(&again, parts, Vec::new(), &mut found).await?;
             let changes = found.tally.changes.take().unwrap_or_default();

@@ -49,6 +49,11 @@ pub enum Look {
 }
 
 impl Base {
+    /// Whether a tenant is not there any more.
+    fn is_gone(&self, tenant: Option<&str>) -> bool {
+        tenant.is_some_and(|tenant| self.gone.contains(tenant))
+    }
+
     /// Whether the backup has anything of a tenant, or of a collection without tenants.
     pub fn has(&self, tenant: Option<&str>) -> bool {
         match tenant {
@@ -62,14 +67,14 @@ impl Base {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Changes {
     /// What is no object of the collection any more, by the place of its file.
-    pub hidden: BTreeMap<usize, HiddenRows>,
+    pub hidden: BTreeMap<usize, FileRows>,
     /// What that held.
     pub gone: Content,
 }
 
 /// Rows of one data file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct HiddenRows {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FileRows {
     /// Their places.
     pub places: Vec<u32>,
     pub digest: Digest,
@@ -77,7 +82,19 @@ pub struct HiddenRows {
     pub without_vector: u64,
 }
 
-impl HiddenRows {
+impl FileRows {
+    pub fn add(&mut self, key: &Key) {
+        self.places.push(key.row);
+        self.digest += key.digest;
+        self.without_vector += u64::from(!key.digest.has_vectors());
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.places.extend(other.places);
+        self.digest += other.digest;
+        self.without_vector += other.without_vector;
+    }
+
     /// As a reader takes them.
     pub fn into_parts(self) -> (Vec<u32>, Digest, u64) {
         (self.places, self.digest, self.without_vector)
@@ -86,19 +103,13 @@ impl HiddenRows {
 
 impl Changes {
     pub fn hide(&mut self, tenant: Option<&str>, key: &Key) {
-        let rows = self.hidden.entry(key.file).or_default();
-        rows.places.push(key.row);
-        rows.digest += key.digest;
-        rows.without_vector += u64::from(!key.digest.has_vectors());
+        self.hidden.entry(key.file).or_default().add(key);
         self.gone.add_digest(tenant, &key.id, key.digest);
     }
 
     pub fn merge(&mut self, other: Self) {
-        for (file, HiddenRows { places, digest, without_vector }) in other.hidden {
-            let rows = self.hidden.entry(file).or_default();
-            rows.places.extend(places);
-            rows.digest += digest;
-            rows.without_vector += without_vector;
+        for (file, rows) in other.hidden {
+            self.hidden.entry(file).or_default().merge(rows);
         }
         self.gone.merge(other.gone);
     }
@@ -128,8 +139,7 @@ pub struct ChangeReader {
     was: KeyReader,
     /// The next of those that were.
     key: Option<Key>,
-    /// None where there is nothing any more.
-    live: Option<RangeReader>,
+    live: Live,
     by_content: bool,
     /// Objects that are there and were not compared yet; up to `until`, all there are.
     seen: VecDeque<Seen>,
@@ -142,6 +152,15 @@ pub struct ChangeReader {
     unreadable: Vec<Misreading>,
     run: Run,
     is_compared: bool,
+}
+
+/// Where it is read what is there.
+enum Live {
+    /// There is nothing any more.
+    Nothing,
+    Range(RangeReader),
+    /// Of these objects, those that were not asked for yet.
+    Only(Vec<Uuid>),
 }
 
 /// An object as the cluster shows it.
@@ -182,11 +201,10 @@ impl ChangeReader {
     /// `full` reads everything of an object.
     pub fn new(base: &Base, full: &Arc<ObjectReader>, tenant: Option<&Arc<str>>, range: UuidRange) -> Self {
         let name = tenant.map(|tenant| &**tenant);
-        let is_gone = name.is_some_and(|name| base.gone.contains(name));
         let (live, by_content) = match &base.look {
-            _ if is_gone => (None, false),
-            Look::Times(keys) => (Some(keys.range(name, range)), false),
-            Look::Everything => (Some(full.range(name, range)), true),
+            _ if base.is_gone(name) => (Live::Nothing, false),
+            Look::Times(keys) => (Live::Range(keys.range(name, range)), false),
+            Look::Everything => (Live::Range(full.range(name, range)), true),
         };
         Self {
             digester: base.digester.clone(),
@@ -207,6 +225,14 @@ impl ChangeReader {
             run: Run { first: range.first, ..Run::default() },
             is_compared: false,
         }
+    }
+
+    /// Compares no other objects than these, which are in the order of their ids, and those by what they hold.
+    pub fn only(self, base: &Base, ids: Vec<Uuid>) -> Self {
+        let is_gone = base.is_gone(self.tenant.as_deref());
+        let was = self.was.only(&Arc::from(ids.as_slice()));
+        let live = if is_gone { Live::Nothing } else { Live::Only(ids) };
+        Self { was, live, by_content: !is_gone, ..self }
     }
 
     /// Whether all that is there was seen.
@@ -260,27 +286,52 @@ impl ChangeReader {
 
     /// Reads what is there a page further.
     async fn look(&mut self, task: &Running, room: usize) -> Result<Option<usize>> {
-        let Some(live) = &mut self.live else {
-            self.is_over = true;
-            self.until = Some(task.pass(task.ids().last, &[]));
-            return Ok(None);
-        };
-        live.shorten(task.ids().last);
-        match live.next(room).await? {
-            Fetched::NoRoom(object) => return Ok(Some(object)),
-            Fetched::End => self.is_over = true,
-            Fetched::Page(page) => {
-                self.is_over = live.is_done();
-                if let Some(last) = live.position() {
-                    self.until = Some(task.pass(last, &page.batch.ids).min(last));
-                }
-                if self.by_content {
-                    let is_ours = |one: &Misreading| Some(one.id) <= self.until;
-                    self.misread.extend(page.misread.into_iter().filter(is_ours));
-                    self.unreadable.extend(page.unreadable.into_iter().filter(is_ours));
-                }
-                self.see(page.batch)?;
+        let end = task.ids().last;
+        let (page, last) = match &mut self.live {
+            Live::Nothing => {
+                self.is_over = true;
+                (None, None)
             }
+            Live::Range(range) => {
+                range.shorten(end);
+                match range.next(room).await? {
+                    Fetched::NoRoom(object) => return Ok(Some(object)),
+                    Fetched::End => {
+                        self.is_over = true;
+                        (None, None)
+                    }
+                    Fetched::Page(page) => {
+                        self.is_over = range.is_done();
+                        (Some(page), range.position())
+                    }
+                }
+            }
+            Live::Only(ids) => {
+                ids.truncate(ids.partition_point(|id| *id <= end));
+                match ids.is_empty() {
+                    true => {
+                        self.is_over = true;
+                        (None, None)
+                    }
+                    false => {
+                        let (page, asked) = self.ids.next(ids, room).await?;
+                        let last = ids.drain(..asked).next_back();
+                        self.is_over = ids.is_empty();
+                        (Some(page), last)
+                    }
+                }
+            }
+        };
+        if let Some(page) = page {
+            if let Some(last) = last {
+                self.until = Some(task.pass(last, &page.batch.ids).min(last));
+            }
+            if self.by_content {
+                let is_ours = |one: &Misreading| Some(one.id) <= self.until;
+                self.misread.extend(page.misread.into_iter().filter(is_ours));
+                self.unreadable.extend(page.unreadable.into_iter().filter(is_ours));
+            }
+            self.see(page.batch)?;
         }
         if self.is_over {
             // Nobody takes a part of it from here on, and what was behind the last one is gone.

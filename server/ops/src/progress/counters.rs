@@ -66,6 +66,8 @@ pub struct MergeCounts {
     pub skipped: u64,
     /// They are there, differ, and forbid the merge.
     pub conflicting: u64,
+    /// Objects that the backup does not have, and that are deleted for it.
+    pub deleted: u64,
 }
 
 impl MergeCounts {
@@ -82,6 +84,7 @@ impl AddAssign for MergeCounts {
         self.overwritten += other.overwritten;
         self.skipped += other.skipped;
         self.conflicting += other.conflicting;
+        self.deleted += other.deleted;
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use selvedge_model::Selection;
 
 use super::{
-    BackupRequest, ClearRequest, IfExists, Level, Operation, Request, RestoreRequest, VerifyRequest,
+    BackupRequest, ClearRequest, IfExists, Level, Operation, Repair, Request, RestoreRequest, VerifyRequest,
 };
 
 /// Names that are spelled out before the rest is only counted.
@@ -15,7 +15,7 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.operation {
             Operation::Backup(request) => backup(f, request),
-            Operation::Restore(request) => restore(f, request),
+            Operation::Restore(request) | Operation::Repair(request) => restore(f, request),
             Operation::Clear(request) => clear(f, request),
             Operation::Verify(request) => verify(f, request),
         }
@@ -35,7 +35,12 @@ fn backup(f: &mut fmt::Formatter<'_>, request: &BackupRequest) -> fmt::Result {
 
 fn restore(f: &mut fmt::Formatter<'_>, request: &RestoreRequest) -> fmt::Result {
     let RestoreRequest { backup_id, wanted, if_exists, data_only, .. } = request;
-    let verb = if *data_only || *if_exists == IfExists::Merge { "merge" } else { "restore" };
+    let verb = match &request.repair {
+        Some(Repair { undoes: Some(job), .. }) => return write!(f, "undo job {job} from backup {backup_id}"),
+        Some(_) => "repair",
+        None if *data_only || *if_exists == IfExists::Merge => "merge",
+        None => "restore",
+    };
     write!(f, "{verb} {} from backup {backup_id}", selection(&wanted.collections))?;
     f.write_str(&tenants(&wanted.tenants))?;
     let renamed: Vec<_> = wanted.rename.iter().map(|(from, to)| format!("{from} as {to}")).collect();

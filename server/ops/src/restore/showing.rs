@@ -17,12 +17,13 @@ pub async fn plan(
     request: &RestoreRequest,
     planned: &Planned,
     surveys: Vec<Option<MergeCounts>>,
+    confirmation: Vec<String>,
 ) -> Result<Plan> {
     let times = planned.all.iter().zip(&surveys).map(|(target, merge)| time(request, target, *merge));
     let time = times.sum();
     let shown = planned.all.iter().zip(surveys).map(|(target, merge)| shown(request, target, merge));
     let plan = Plan::of(shown.collect()).taking(time);
-    let mut plan = Plan { confirmation: planned.replaced(), notes: planned.notes.clone(), ..plan };
+    let mut plan = Plan { confirmation, notes: planned.notes.clone(), ..plan };
     if !plan.confirmation.is_empty() {
         plan.tell_backups(cluster, repository, &plan.confirmation.clone()).await?;
     }
@@ -35,10 +36,13 @@ pub async fn unconfirmed(
     repository: &Repository,
     request: &RestoreRequest,
     planned: &Planned,
+    surveys: Vec<Option<MergeCounts>>,
+    confirmation: Vec<String>,
 ) -> Result<Failure> {
-    let plan = plan(cluster, repository, request, planned, vec![None; planned.all.len()]).await?;
+    let plan = plan(cluster, repository, request, planned, surveys, confirmation).await?;
     let names = plan.confirmation.join(", ");
-    let text = format!("nothing was changed: replacing {names} needs to be confirmed");
+    let what = if request.repair.is_some() { "deleting objects of" } else { "replacing" };
+    let text = format!("nothing was changed: {what} {names} needs to be confirmed");
     let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
     let (plan, backup_id) = (Some(plan), Some(request.backup_id.clone()));
     Ok(Failure::for_good(error, Report { backup_id, plan, ..Report::default() }))

@@ -143,6 +143,7 @@ pub fn wanted(request: &v1::ListBackupsRequest) -> Result<BackupFilter> {
         Ok(v1::BackupKind::Schema) => Some(BackupKind::Schema),
         Ok(v1::BackupKind::Subset) => Some(BackupKind::Subset),
         Ok(v1::BackupKind::Partial) => Some(BackupKind::Partial),
+        Ok(v1::BackupKind::Undo) => Some(BackupKind::Undo),
         Err(_) => {
             return Err(Error::invalid("kind", format!("`kind` is {}, which is not known", request.kind)));
         }
@@ -171,6 +172,7 @@ fn kind(kind: BackupKind) -> v1::BackupKind {
         BackupKind::Schema => v1::BackupKind::Schema,
         BackupKind::Subset => v1::BackupKind::Subset,
         BackupKind::Partial => v1::BackupKind::Partial,
+        BackupKind::Undo => v1::BackupKind::Undo,
     }
 }
 

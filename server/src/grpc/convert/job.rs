@@ -83,6 +83,7 @@ fn kind(operation: &Operation) -> v1::JobKind {
         Operation::Restore(_) => v1::JobKind::Restore,
         Operation::Clear(_) => v1::JobKind::Clear,
         Operation::Verify(_) => v1::JobKind::Verify,
+        Operation::Repair(_) => v1::JobKind::Repair,
     }
 }
 
@@ -179,13 +180,14 @@ fn collection(snapshot: &CollectionSnapshot) -> v1::CollectionProgress {
 }
 
 fn merge(counts: &MergeCounts) -> v1::MergeCounts {
-    let MergeCounts { new, identical, overwritten, skipped, conflicting } = *counts;
+    let MergeCounts { new, identical, overwritten, skipped, conflicting, deleted } = *counts;
     v1::MergeCounts {
         objects_new: new,
         objects_identical: identical,
         objects_overwritten: overwritten,
         objects_skipped: skipped,
         objects_conflicting: conflicting,
+        objects_deleted: deleted,
     }
 }
 

@@ -1,13 +1,16 @@
 //! Requests on their way in: what comes out of here is well formed, and the core need not ask again.
 
-use selvedge_proto::v1;
+use std::collections::BTreeSet;
 
-use selvedge_archive::DataFormat;
+use selvedge_proto::v1;
+use uuid::Uuid;
+
+use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name, is_pattern};
 use selvedge_ops::{
-    BackupRequest, BehindAlias, Check, ClearRequest, IfExists, InactiveTenants, LATEST, LatestOf, Level,
-    OnConflict, Operation, ParentChoice, Request, RestoreRequest, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, Deviation, IfExists, InactiveTenants, LATEST, LatestOf,
+    Level, OnConflict, Operation, ParentChoice, Repair, Request, RestoreRequest, VerifyRequest, Wanted,
 };
 
 use super::fields;
@@ -151,6 +154,15 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         let text = "`backup_first` is about what is replaced, and nothing is";
         return Err(Error::invalid("backup_first", text).hint("make a backup with a job of its own"));
     }
+    let undoable = wire.undoable;
+    if undoable && on_conflict != OnConflict::Overwrite && if_exists != IfExists::Replace {
+        let text = "`undoable` is about what is overwritten or replaced, and nothing is";
+        return Err(Error::invalid("undoable", text).hint("ask for one of the two, or leave it out"));
+    }
+    if undoable && wire.reshape.is_some() && if_exists != IfExists::Replace {
+        let text = "objects in another shape cannot be compared with what is there";
+        return Err(Error::invalid("undoable", text).hint("leave out `undoable`, and make a backup before"));
+    }
     let behind_alias = behind_alias(&wire, if_exists, check)?;
     let request = RestoreRequest {
         latest_of: latest_of(&wire.backup_id, wire.latest_of)?.unwrap_or_default(),
@@ -170,7 +182,9 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         data_only: wire.data_only,
         behind_alias,
         confirm: wire.confirm,
-        backup_first: wire.backup_first,
+        backup_first: wire.backup_first || undoable && if_exists == IfExists::Replace,
+        undoable,
+        repair: None,
         wait_indexed: wire.wait_indexed,
         roles: wire.roles,
         check,
@@ -184,6 +198,88 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
         wire.request_id,
         wire.lock_timeout,
     )
+}
+
+pub fn repair_call(wire: v1::RepairRequest) -> Result<Call> {
+    check_names("collections", &wire.collections)?;
+    check_names("tenants", &wire.tenants)?;
+    check_names("confirm", &wire.confirm)?;
+    check_names("ids", &wire.ids)?;
+    check_pairs("rename", &wire.rename)?;
+    check_name("cluster", &wire.cluster)?;
+    check_name("repository", &wire.repository)?;
+    exact("collections", "a repair", &wire.collections)?;
+    let of = latest_of(&wire.backup_id, wire.latest_of)?.unwrap_or_default();
+    let wanted = Wanted {
+        collections: Selection::new(&distinct("collections", wire.collections)?, &[])?,
+        rename: rename(wire.rename)?,
+        tenants: distinct("tenants", wire.tenants)?,
+        ..Wanted::default()
+    };
+    let repair = Repair { only: deviations(&wire.only)?, ids: ids(&wire.ids)?, undoes: None };
+    let request = RestoreRequest {
+        latest_of: of,
+        wanted,
+        confirm: wire.confirm,
+        // What is compared are single objects.
+        allow_partial: true,
+        dry_run: wire.dry_run,
+        ..RestoreRequest::new(backup_id(&wire.backup_id)?)
+    };
+    Call::new(
+        Operation::Repair(Box::new(request.repairing(repair))),
+        wire.cluster,
+        wire.repository,
+        wire.request_id,
+        wire.lock_timeout,
+    )
+}
+
+fn deviations(wire: &[i32]) -> Result<BTreeSet<Deviation>> {
+    let deviation = |value: &i32| match known("only", *value)? {
+        v1::Deviation::Missing => Ok(Deviation::Missing),
+        v1::Deviation::Changed => Ok(Deviation::Changed),
+        v1::Deviation::Extra => Ok(Deviation::Extra),
+        v1::Deviation::Unspecified => Err(Error::invalid("only", "`only` holds something unspecified")),
+    };
+    match wire {
+        [] => Ok([Deviation::Missing, Deviation::Changed].into()),
+        wire => wire.iter().map(deviation).collect(),
+    }
+}
+
+fn ids(wire: &[String]) -> Result<Vec<Uuid>> {
+    let parse = |text: &String| {
+        Uuid::parse_str(text).map_err(|_| Error::invalid("ids", format!("\"{text}\" is no UUID")))
+    };
+    wire.iter().map(parse).collect()
+}
+
+/// What a call asks for that undoes a job, which has made this backup of what it was about to change.
+pub fn undo_call(
+    wire: v1::UndoRequest,
+    request: &Request,
+    job: &str,
+    saved: BackupId,
+    is_whole: bool,
+) -> Result<Call> {
+    check_names("confirm", &wire.confirm)?;
+    let (confirm, dry_run) = (wire.confirm, wire.dry_run);
+    let undoing = RestoreRequest { confirm, dry_run, ..RestoreRequest::new(saved) };
+    let operation = match is_whole {
+        true => Operation::Restore(Box::new(RestoreRequest {
+            if_exists: IfExists::Replace,
+            backup_first: true,
+            undoable: true,
+            ..undoing
+        })),
+        false => {
+            let repair = Repair { undoes: Some(job.to_owned()), ..Repair::whole() };
+            Operation::Repair(Box::new(undoing.repairing(repair)))
+        }
+    };
+    let Request { cluster, repository, .. } = request.clone();
+    Call::new(operation, cluster, repository, wire.request_id, wire.lock_timeout)
 }
 
 fn behind_alias(wire: &v1::RestoreRequest, if_exists: IfExists, check: Check) -> Result<Option<BehindAlias>> {
@@ -269,19 +365,7 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
     check_names("confirm", &wire.confirm)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    if wire.collections.is_empty() {
-        return Err(Error::invalid(
-            "collections",
-            "`collections` is empty: a clear must name what it clears",
-        ));
-    }
-    if let Some(pattern) = wire.collections.iter().find(|name| is_pattern(name)) {
-        return Err(Error::invalid(
-            "collections",
-            format!("\"{pattern}\" is a pattern, and a clear takes exact names only"),
-        )
-        .hint("name each collection that is to be cleared"));
-    }
+    exact("collections", "a clear", &wire.collections)?;
     let request = ClearRequest {
         collections: distinct("collections", wire.collections)?,
         tenants: distinct("tenants", wire.tenants)?,
@@ -290,6 +374,21 @@ pub fn clear_call(wire: v1::ClearRequest) -> Result<Call> {
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Clear(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
+}
+
+/// Names of collections, of which there must be some, for what takes no patterns.
+fn exact(field: &'static str, what: &str, names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        let text = format!("`{field}` is empty: {what} must name what it is about");
+        return Err(Error::invalid(field, text));
+    }
+    match names.iter().find(|name| is_pattern(name)) {
+        None => Ok(()),
+        Some(pattern) => {
+            let text = format!("\"{pattern}\" is a pattern, and {what} takes exact names only");
+            Err(Error::invalid(field, text).hint("name each collection"))
+        }
+    }
 }
 
 #[cfg(test)]

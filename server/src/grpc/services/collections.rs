@@ -35,6 +35,27 @@ impl CollectionService for Collections {
         Ok(Response::new(self.0.watch(job, |job| v1::RestoreResponse { job: Some(job) })))
     }
 
+    type RepairStream = Watch<v1::RepairResponse>;
+
+    async fn repair(
+        &self,
+        request: Request<v1::RepairRequest>,
+    ) -> Result<Response<Self::RepairStream>, Status> {
+        let caller = caller(&request)?;
+        let call = convert::repair_call(request.into_inner()).map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
+        Ok(Response::new(self.0.watch(job, |job| v1::RepairResponse { job: Some(job) })))
+    }
+
+    type UndoStream = Watch<v1::UndoResponse>;
+
+    async fn undo(&self, request: Request<v1::UndoRequest>) -> Result<Response<Self::UndoStream>, Status> {
+        let caller = caller(&request)?;
+        let call = self.0.undoing(request.into_inner()).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
+        Ok(Response::new(self.0.watch(job, |job| v1::UndoResponse { job: Some(job) })))
+    }
+
     type ClearStream = Watch<v1::ClearResponse>;
 
     async fn clear(&self, request: Request<v1::ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
