@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, clear, collections, completions, diff, export, import, jobs, keeping, list, man, prune,
-    repair, restore, show, status, undo, verify,
+    backup, check, clear, collections, completions, copy, diff, export, import, jobs, keeping, list, man,
+    prune, repair, restore, show, status, undo, verify,
 };
 use crate::exit;
 use crate::options::Options;
@@ -30,6 +30,7 @@ impl Args {
 pub enum Command {
     Backup(backup::Args),
     Restore(Box<restore::Args>),
+    Copy(Box<copy::Args>),
     Clear(clear::Args),
     Repair(repair::Args),
     Undo(undo::Args),
@@ -73,6 +74,7 @@ mod tests {
             "",
             "backup",
             "restore",
+            "copy",
             "clear",
             "repair",
             "undo",

@@ -5,6 +5,7 @@ pub mod check;
 pub mod clear;
 pub mod collections;
 pub mod completions;
+pub mod copy;
 pub mod diff;
 pub mod export;
 pub mod import;

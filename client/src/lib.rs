@@ -78,6 +78,7 @@ async fn dispatch(command: Command, options: &Options, terminal: &mut Terminal<'
     match command {
         Command::Backup(args) => commands::backup::run(args, &mut session).await,
         Command::Restore(args) => commands::restore::run(*args, &mut session).await,
+        Command::Copy(args) => commands::copy::run(*args, &mut session).await,
         Command::Clear(args) => commands::clear::run(args, &mut session).await,
         Command::Repair(args) => commands::repair::run(args, &mut session).await,
         Command::Undo(args) => commands::undo::run(args, &mut session).await,

@@ -149,6 +149,7 @@ fn subject(job: &Job) -> String {
         JobKind::Backup => format!("backup {}", job.backup_id),
         JobKind::Restore => format!("restore of {}", job.backup_id),
         JobKind::Repair => format!("repair from {}", job.backup_id),
+        JobKind::Copy => "copy".to_owned(),
         JobKind::Clear => "clear".to_owned(),
         JobKind::Verify if job.state() == JobState::Succeeded && job.against_live => {
             format!("cluster {} matches backup {}", job.cluster, job.backup_id)
@@ -188,7 +189,7 @@ fn totals(job: &Job) -> String {
         JobKind::Clear => " removed".to_owned(),
         JobKind::Verify if job.against_live => " compared".to_owned(),
         JobKind::Verify => format!(", {} checked", format::bytes(progress.bytes_read)),
-        JobKind::Backup | JobKind::Restore | JobKind::Repair | JobKind::Unspecified => {
+        JobKind::Backup | JobKind::Restore | JobKind::Repair | JobKind::Copy | JobKind::Unspecified => {
             format!(", {}", format::bytes(progress.bytes_written))
         }
     };

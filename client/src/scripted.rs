@@ -15,8 +15,8 @@ use selvedge_proto::v1::collection_service_server::CollectionServiceServer;
 use selvedge_proto::v1::job_service_server::JobServiceServer;
 use selvedge_proto::v1::server_service_server::ServerServiceServer;
 use selvedge_proto::v1::{
-    BackupRequest, ClearRequest, FailureReason, Job, PruneBackupsRequest, RepairRequest, RestoreRequest,
-    UndoRequest, VerifyBackupRequest,
+    BackupRequest, ClearRequest, CopyRequest, FailureReason, Job, PruneBackupsRequest, RepairRequest,
+    RestoreRequest, UndoRequest, VerifyBackupRequest,
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
@@ -63,6 +63,7 @@ pub struct Requests {
     pub backups: Vec<BackupRequest>,
     pub restores: Vec<RestoreRequest>,
     pub clears: Vec<ClearRequest>,
+    pub copies: Vec<CopyRequest>,
     pub repairs: Vec<RepairRequest>,
     pub undos: Vec<UndoRequest>,
     pub verifies: Vec<VerifyBackupRequest>,

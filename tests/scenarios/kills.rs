@@ -98,6 +98,25 @@ pub async fn a_killed_restore_goes_on(world: &mut World) -> anyhow::Result<()> {
     same(&before, &Census::take(&world.rest, &["Many"]).await?)
 }
 
+/// The same from one name to another.
+pub async fn a_killed_copy_goes_on(world: &mut World) -> anyhow::Result<()> {
+    fill(world).await?;
+    let names = seed::references(&world.rest, "Hub", 400).await?;
+    let all = [&["Many".to_owned()][..], &names].concat();
+    let before = Census::take(&world.rest, &all).await?;
+    let mut server = Killable::start(world).await?;
+    slow(world, Call::grpc("BatchObjects"));
+    let renames: Vec<String> = all.iter().map(|name| format!("--rename={name}=New{name}")).collect();
+    let renames: Vec<&str> = renames.iter().map(String::as_str).collect();
+    let id = server.begin(&[&["copy"][..], &renames].concat()).await?;
+    killed_and_resumed(world, &mut server, id).await?;
+    let copies: Vec<String> = all.iter().map(|name| format!("New{name}")).collect();
+    let pairs: Vec<_> = all.iter().map(String::as_str).zip(copies.iter().map(String::as_str)).collect();
+    let differences = before.differences(&Census::take(&world.rest, &copies).await?, &pairs);
+    ensure!(differences.is_empty(), "{differences:?}");
+    Ok(())
+}
+
 /// Half of it is there already, and stays.
 pub async fn a_killed_merge_goes_on(world: &mut World) -> anyhow::Result<()> {
     fill(world).await?;

@@ -14,6 +14,7 @@ mod broken_stores;
 mod catalog;
 mod clear;
 mod clusters;
+mod copying;
 mod damage;
 mod diff;
 mod encryption;
@@ -236,6 +237,10 @@ fn scenarios() -> Vec<Scenario> {
         both!(incrementals::what_is_mostly_gone_is_written_anew),
         stand_in!(incrementals::one_that_is_interrupted_goes_on),
         both!(settling::what_is_held_is_what_was_promised),
+        both!(copying::a_copy_equals_the_original).and_encrypted(),
+        stand_in!(copying::one_that_is_interrupted_goes_on),
+        both!(copying::a_copy_is_repeated).and_encrypted(),
+        both!(copying::it_is_repeated_until_it_has_settled),
         both!(repairing::only_what_differs_is_written).and_encrypted(),
         both!(repairing::some_objects_or_tenants_are_brought_back),
         both!(repairing::what_was_overwritten_or_replaced_can_be_had_again).and_encrypted(),
@@ -287,6 +292,7 @@ fn scenarios() -> Vec<Scenario> {
         stand_in!(jobs::a_beginning_of_an_id_is_enough).and_encrypted(),
         process!(kills::a_killed_backup_goes_on).also_on(&StoreKind::ALL).and_encrypted_in_a_bucket(),
         process!(kills::a_killed_restore_goes_on).also_on(&StoreKind::ALL).and_encrypted_in_a_bucket(),
+        process!(kills::a_killed_copy_goes_on),
         process!(kills::a_killed_merge_goes_on),
         process!(kills::another_server_goes_on).and_encrypted(),
         process!(kills::a_stopped_server_is_a_checkpoint),

@@ -132,6 +132,12 @@ pub async fn only_what_differs_is_written(world: &mut World) -> anyhow::Result<(
     }
     let latest = world.succeed(&["show", "latest"]).await?.out;
     ensure!(latest.contains("backup    b"), "{latest}");
+    let parent = world.succeed(&["backup", "Many", "--parent", "latest", "--dry-run"]).await?.out;
+    ensure!(parent.contains("has changed since b"), "{parent}");
+    let status: Value = serde_json::from_str(world.succeed(&["--json", "status"]).await?.out.trim())?;
+    let newest =
+        status["collections"].as_array().into_iter().flatten().map(|one| &one["newest_backup"]["backup_id"]);
+    ensure!(newest.clone().all(|id| id == "b" || id.is_null()) && newest.count() > 3, "{status}");
     Ok(())
 }
 

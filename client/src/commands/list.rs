@@ -92,6 +92,8 @@ pub enum Kind {
     Partial,
     /// What a job was about to change, so that it can be undone.
     Undo,
+    /// What a copy has moved, without what objects hold.
+    Keys,
 }
 
 impl From<Kind> for BackupKind {
@@ -102,6 +104,7 @@ impl From<Kind> for BackupKind {
             Kind::Subset => Self::Subset,
             Kind::Partial => Self::Partial,
             Kind::Undo => Self::Undo,
+            Kind::Keys => Self::Keys,
         }
     }
 }

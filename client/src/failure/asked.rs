@@ -26,6 +26,7 @@ impl Asked {
         let (kind, backup) = match command {
             Command::Backup(args) => (JobKind::Backup, args.id.clone().unwrap_or_default()),
             Command::Restore(args) => (JobKind::Restore, args.backup.clone()),
+            Command::Copy(_) => (JobKind::Copy, String::new()),
             Command::Clear(_) => (JobKind::Clear, String::new()),
             Command::Repair(args) => (JobKind::Repair, args.backup.clone()),
             Command::Undo(args) => return Self { job: args.job.clone(), ..Self::default() },

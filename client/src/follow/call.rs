@@ -3,9 +3,9 @@
 use std::pin::Pin;
 
 use selvedge_proto::v1::{
-    BackupRequest, BackupResponse, ClearRequest, ClearResponse, Job, RepairRequest, RepairResponse,
-    RestoreRequest, RestoreResponse, ResumeJobRequest, ResumeJobResponse, UndoRequest, UndoResponse,
-    VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest, WatchJobResponse,
+    BackupRequest, BackupResponse, ClearRequest, ClearResponse, CopyRequest, CopyResponse, Job,
+    RepairRequest, RepairResponse, RestoreRequest, RestoreResponse, ResumeJobRequest, ResumeJobResponse,
+    UndoRequest, UndoResponse, VerifyBackupRequest, VerifyBackupResponse, WatchJobRequest, WatchJobResponse,
 };
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status, Streaming};
@@ -20,6 +20,7 @@ pub enum Call {
     Backup(BackupRequest),
     Restore(Box<RestoreRequest>),
     Clear(ClearRequest),
+    Copy(Box<CopyRequest>),
     Repair(RepairRequest),
     Undo(UndoRequest),
     Verify(VerifyBackupRequest),
@@ -35,6 +36,7 @@ impl Call {
             Self::Backup(request) => jobs(server.collections().backup(request).await?),
             Self::Restore(request) => jobs(server.collections().restore(*request).await?),
             Self::Clear(request) => jobs(server.collections().clear(request).await?),
+            Self::Copy(request) => jobs(server.collections().copy(*request).await?),
             Self::Repair(request) => jobs(server.collections().repair(request).await?),
             Self::Undo(request) => jobs(server.collections().undo(request).await?),
             Self::Verify(request) => jobs(server.backups().verify_backup(request).await?),
@@ -66,6 +68,7 @@ has_job!(
     BackupResponse,
     RestoreResponse,
     ClearResponse,
+    CopyResponse,
     RepairResponse,
     UndoResponse,
     VerifyBackupResponse,

@@ -14,6 +14,7 @@ impl CollectionService for Scripted {
     type BackupStream = JobStream<BackupResponse>;
     type RestoreStream = JobStream<RestoreResponse>;
     type ClearStream = JobStream<ClearResponse>;
+    type CopyStream = JobStream<CopyResponse>;
     type RepairStream = JobStream<RepairResponse>;
     type UndoStream = JobStream<UndoResponse>;
 
@@ -35,6 +36,11 @@ impl CollectionService for Scripted {
     async fn clear(&self, request: Request<ClearRequest>) -> Result<Response<Self::ClearStream>, Status> {
         self.requests().clears.push(request.into_inner());
         self.answer("clear".to_owned(), |job| ClearResponse { job: Some(job) })
+    }
+
+    async fn copy(&self, request: Request<CopyRequest>) -> Result<Response<Self::CopyStream>, Status> {
+        self.requests().copies.push(request.into_inner());
+        self.answer("copy".to_owned(), |job| CopyResponse { job: Some(job) })
     }
 
     async fn repair(&self, request: Request<RepairRequest>) -> Result<Response<Self::RepairStream>, Status> {

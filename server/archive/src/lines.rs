@@ -16,7 +16,7 @@ pub struct LineReader(FromLines);
 
 impl LineReader {
     pub fn new(collection: &Collection) -> Result<Self> {
-        let columns = Columns::new(collection, &collection.vector_spaces)?;
+        let columns = Columns::new(collection, &collection.vector_spaces, false)?;
         Ok(Self(FromLines::new(Arc::new(columns), DataFormat::JsonLines, Writer::Others)))
     }
 

@@ -92,6 +92,8 @@ pub enum BackupKind {
     Partial,
     /// What a job was about to change, so that it can be undone.
     Undo,
+    /// What a job has copied to another cluster: ids, times and hashes of objects, without what they hold.
+    Keys,
 }
 
 /// Where a backup was read from; nothing is known of imported lines.
@@ -227,6 +229,11 @@ impl Manifest {
             remarks: summary.remarks,
             collections,
         }
+    }
+
+    /// Whether nothing is missing that is told.
+    pub fn is_whole(&self) -> bool {
+        gaps(&self.remarks).next().is_none() && self.collections.iter().all(|collection| collection.complete)
     }
 
     pub fn is_encrypted(&self) -> bool {

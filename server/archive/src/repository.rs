@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,17 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Memory;
 use crate::checksum::Checksum;
+use crate::data_file::TenantRecord;
+use crate::format::Columns;
 use crate::keep::being_removed;
 use crate::location::Location;
 use crate::manifest::Parsed;
 use crate::marker::NO_REPOSITORY_HINT;
+use crate::read::{CollectionReader, Stored};
 use crate::sealing::{Keys, Opened, Seal};
 use crate::store::{Bucket, Created, Folder, Store};
 use crate::threads::off_the_async_threads;
 use crate::write::Limits;
 use crate::{BackupId, BackupReader, BackupWriter, Manifest, RepositoryConfig, layout};
 use selvedge_model::error::{Error, Kind, Result, counted};
-use selvedge_model::nearest;
+use selvedge_model::{Collection, nearest};
 
 /// A place for backups. Clones share it.
 #[derive(Debug, Clone)]
@@ -125,6 +129,33 @@ impl Repository {
     /// For how long it may be away.
     pub fn patience(&self) -> Duration {
         self.patience
+    }
+
+    /// A collection as it would be read from a backup of keys that is not written yet: there is nothing of it but its lists.
+    pub fn draft(
+        &self,
+        id: &BackupId,
+        collection: &Collection,
+        aliases: &[String],
+        tenants: Option<Vec<TenantRecord>>,
+    ) -> Result<CollectionReader> {
+        Ok(CollectionReader::new(Stored {
+            store: Arc::clone(&self.store),
+            id: id.clone(),
+            dir: layout::collection_dir(id, &collection.name, &None),
+            seal: None,
+            aliases: aliases.to_vec(),
+            files: Vec::new(),
+            inherited: BTreeMap::new(),
+            buckets: None,
+            mixed_dimensions: Vec::new(),
+            dimensions: None,
+            tenants,
+            absent: None,
+            columns: Arc::new(Columns::new(collection, &collection.vector_spaces, true)?),
+            edited: BTreeSet::new(),
+            collection: collection.clone(),
+        }))
     }
 
     /// How many bytes each data file that is written here keeps in memory even when it is flushed.

@@ -20,22 +20,25 @@ mod subject;
 mod tenants;
 mod waking;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::BoxFuture;
 use selvedge_archive::{
-    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CommitSummary,
-    Manifest, Repository,
+    BackupId, BackupKind, BackupOptions, BackupWriter, ClusterIdentity, CollectionManifest, CollectionReader,
+    CommitSummary, Manifest, Repository,
 };
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Reason, Remark, RemarkKind, gaps};
 use selvedge_weaviate::Cluster;
 
+use super::engine::Beside;
 use super::outcome::can_pass;
 use super::{
-    Access, BackupRequest, Context, Failure, InactiveTenants, Outcome, Phase, Plan, Report, engine::Lanes,
-    estimate,
+    Access, BackupRequest, CollectionCounters, Context, Failure, InactiveTenants, LockGuard, Outcome, Phase,
+    Plan, Report, engine::Lanes, estimate,
 };
 use copying::{Copied, Copying};
 use decided::Decided;
@@ -49,7 +52,9 @@ const PROMPTLY: Duration = Duration::from_secs(1);
 
 impl BackupRequest {
     fn kind(&self, complete: bool, tenants_left_out: bool) -> BackupKind {
-        if !complete {
+        if self.keys_only {
+            BackupKind::Keys
+        } else if !complete {
             BackupKind::Partial
         } else if self.schema_only {
             BackupKind::Schema
@@ -71,12 +76,43 @@ impl BackupRequest {
     }
 }
 
+/// Another place that the objects of a backup go to.
+pub trait Companion: Sync {
+    /// Has for itself what the job needs there for collections of these names.
+    fn lock(&self, names: Vec<String>) -> BoxFuture<'_, Result<LockGuard>>;
+
+    /// Hears what is to be read before anything is written, with how many objects that is and whether it is known exactly; and fails if
+    /// it cannot go there. Returns what a dry run shows. `version` is that of the Weaviate that is read.
+    fn plan<'a>(
+        &'a self,
+        drafts: Vec<(CollectionReader, u64, bool)>,
+        version: &'a str,
+    ) -> BoxFuture<'a, Result<Plan, Failure>>;
+
+    /// Makes ready for it. Returns where the objects of each collection go, and what counts them.
+    fn begin(&self) -> BoxFuture<'_, Result<Places, Failure>>;
+}
+
+/// Where the objects of each collection go, and what counts them.
+type Places = BTreeMap<String, (Arc<dyn Beside>, Arc<CollectionCounters>)>;
+
 /// Copies collections of `cluster` into a new backup in `repository`.
 pub async fn run(
     job: &Context,
     cluster: &Cluster,
     repository: &Repository,
     request: &BackupRequest,
+) -> Result<Outcome, Failure> {
+    run_beside(job, cluster, repository, request, None).await
+}
+
+/// As [`run`], and to another place.
+pub async fn run_beside(
+    job: &Context,
+    cluster: &Cluster,
+    repository: &Repository,
+    request: &BackupRequest,
+    companion: Option<&dyn Companion>,
 ) -> Result<Outcome, Failure> {
     let id = request.backup_id.clone().unwrap_or_else(BackupId::generate);
     let report = Report { backup_id: Some(id.clone()), ..Report::default() };
@@ -96,6 +132,11 @@ pub async fn run(
         // In this order by all who do so, so that no two wait for each other.
         let alone = job.lock(&alone, Access::Exclusive).await?;
         let locks = (alone, job.lock(&beside, Access::Shared).await?);
+        let there = match companion {
+            Some(companion) => Some(companion.lock(selected.schemas.keys().cloned().collect()).await?),
+            None => None,
+        };
+        let locks = (locks, there);
         // After a wait, other collections may be there than before it.
         if since.elapsed() < PROMPTLY {
             break (selected, gone, locks);
@@ -105,6 +146,14 @@ pub async fn run(
     let parents = job.or_stop(Parents::find(job, cluster, repository, request, names)).await?;
     let (subjects, dropped) = job.or_stop(subject::plan(cluster, request, &selected, &parents)).await?;
     gone.extend(dropped);
+    if let Some(companion) = companion {
+        let version = job.or_stop(cluster.connect()).await?.version_text.clone();
+        let drafts = subjects.iter().map(|subject| subject.draft(repository, &id, request));
+        let plan = companion.plan(drafts.collect::<Result<_>>()?, &version).await?;
+        if request.dry_run {
+            return Ok(Outcome::Planned(plan));
+        }
+    }
     if request.dry_run {
         let collections: Vec<_> = subjects.iter().map(|subject| subject.planned(request)).collect();
         let objects = if request.schema_only { 0 } else { collections.iter().map(|one| one.objects).sum() };
@@ -118,7 +167,14 @@ pub async fn run(
     decided.write(job).await?;
     // Not to be dropped in the middle: the id could be taken by a job that has ended.
     let writer = repository.create_backup(&id, &job.job_id).await?.in_format(request.format);
+    let writer = if request.keys_only { writer.of_keys() } else { writer };
     job.end_planning();
+    let places = match companion {
+        Some(companion) => companion.begin().await.map_err(|failure| failure.with(&report))?,
+        None => Places::new(),
+    };
+    let beside = places.iter().map(|(name, (beside, _))| (name.clone(), Arc::clone(beside))).collect();
+    let counters = places.into_iter().map(|(name, (_, counters))| (name, counters)).collect();
     let copying = Arc::new(Copying {
         job: job.clone(),
         lanes: Lanes::of(job),
@@ -129,10 +185,11 @@ pub async fn run(
         permissions: selected.permissions.clone(),
         parents,
         decided,
+        beside,
         waking: tokio::sync::Mutex::default(),
     });
     let committed = async {
-        let (summary, collections) = copy(&copying, &selected, subjects, gone).await?;
+        let (summary, collections) = copy(&copying, &selected, subjects, gone, &counters).await?;
         job.progress.set_phase(Phase::Committing);
         job.journal().check_newest().await?;
         if job.journal().is_resumed() {
@@ -142,7 +199,7 @@ pub async fn run(
     };
     match committed.await {
         Ok(manifest) => Ok(outcome(report, &manifest)),
-        Err(error) if job.journal().is_kept() && can_pass(job.cause_of(&error)) => {
+        Err(error) if job.journal().is_kept() && goes_on(job.cause_of(&error), companion) => {
             Err(Failure::resumable(error, report))
         }
         Err(error) => match job.journal().check_newest().await {
@@ -153,10 +210,18 @@ pub async fn run(
     }
 }
 
+/// Whether another attempt can go on with what was read when this one failed. What went to another place is there already, whatever
+/// has ended the attempt.
+fn goes_on(cause: Kind, companion: Option<&dyn Companion>) -> bool {
+    let is_another = matches!(cause, Kind::SchemaChanged | Kind::JobNotResumable);
+    can_pass(cause) || (companion.is_some() && !is_another)
+}
+
 fn outcome(report: Report, manifest: &Manifest) -> Outcome {
     match manifest.kind {
         BackupKind::Partial => Outcome::Partial(report, partial(manifest)),
-        BackupKind::Full | BackupKind::Schema | BackupKind::Subset | BackupKind::Undo => {
+        BackupKind::Keys if !manifest.is_whole() => Outcome::Partial(report, partial(manifest)),
+        BackupKind::Full | BackupKind::Schema | BackupKind::Subset | BackupKind::Undo | BackupKind::Keys => {
             Outcome::Complete(report)
         }
     }
@@ -169,11 +234,14 @@ async fn copy(
     selected: &Selected,
     subjects: Vec<Subject>,
     mut gone: Vec<String>,
+    counters: &BTreeMap<String, Arc<CollectionCounters>>,
 ) -> Result<Commit> {
     let Copying { job, cluster, request, .. } = &**copying;
-    job.progress.set_phase(Phase::Reading);
+    job.progress.set_phase(if copying.beside.is_empty() { Phase::Reading } else { Phase::Writing });
     let copies = subjects.into_iter().map(|subject| {
-        let counters = job.progress.add_collection(&subject.collection.name, "");
+        let name = &subject.collection.name;
+        let counters = counters.get(name).cloned();
+        let counters = counters.unwrap_or_else(|| job.progress.add_collection(name, ""));
         subject.expect(&counters);
         let copying = Arc::clone(copying);
         async move {

@@ -105,10 +105,12 @@ pub type LockGuard = Box<dyn Send + Sync>;
 
 /// Keeps jobs on the same cluster out of each other's collections.
 pub trait CollectionLocks: Send + Sync {
-    /// Fails with `CollectionBusy`, naming the holder, if any of the collections is taken.
+    /// Fails with `CollectionBusy`, naming the holder, if any of the collections is taken. They are of the cluster of this name; None
+    /// for the one that the job's request names.
     fn acquire<'a>(
         &'a self,
         job_id: &'a str,
+        cluster: Option<&'a str>,
         collections: &'a [String],
         access: Access,
     ) -> BoxFuture<'a, Result<LockGuard>>;
@@ -117,7 +119,13 @@ pub trait CollectionLocks: Send + Sync {
 struct NobodyElse;
 
 impl CollectionLocks for NobodyElse {
-    fn acquire<'a>(&'a self, _: &'a str, _: &'a [String], _: Access) -> BoxFuture<'a, Result<LockGuard>> {
+    fn acquire<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: &'a [String],
+        _: Access,
+    ) -> BoxFuture<'a, Result<LockGuard>> {
         Box::pin(async { Ok(Box::new(()) as LockGuard) })
     }
 }
@@ -244,9 +252,23 @@ impl Context {
     /// Takes the collections, or fails when they are not free in time. With others in hand, two jobs can come
     /// to wait for each other.
     pub async fn lock(&self, collections: &[String], access: Access) -> Result<LockGuard> {
+        self.take(None, collections, access).await
+    }
+
+    /// As [`Context::lock`], of another cluster than the one that the job's request names.
+    pub async fn lock_on(
+        &self,
+        cluster: &Cluster,
+        collections: &[String],
+        access: Access,
+    ) -> Result<LockGuard> {
+        self.take(Some(cluster.name()), collections, access).await
+    }
+
+    async fn take(&self, cluster: Option<&str>, collections: &[String], access: Access) -> Result<LockGuard> {
         let (since, time) = (Instant::now(), Utc::now());
         let taken = loop {
-            let taken = self.or_stop(self.locks.acquire(&self.job_id, collections, access)).await;
+            let taken = self.or_stop(self.locks.acquire(&self.job_id, cluster, collections, access)).await;
             let error = match taken {
                 Err(error) if error.kind() == Kind::CollectionBusy => error,
                 taken => break taken,

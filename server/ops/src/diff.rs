@@ -178,10 +178,12 @@ pub async fn diff(
     request: DiffRequest,
 ) -> Result<impl Stream<Item = Result<Difference>> + Send + use<>> {
     let backup = repository.open_backup(&request.backup).await?;
+    backup.require_objects()?;
     refuse_format_1(&backup)?;
     let other = match &request.other {
         DiffWith::Backup(id) => {
             let other = repository.open_backup(id).await?;
+            other.require_objects()?;
             refuse_format_1(&other)?;
             Other::Backup(other)
         }

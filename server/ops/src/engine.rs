@@ -6,13 +6,15 @@
 //! [`Record`]. Records are written down, so that what is left of tasks is what no record tells of, whoever goes on with them.
 //!
 //! ```text
-//! backup                  FromWeaviate → IntoArchive, comparing with a backup before it if it has a parent
+//! backup                  FromWeaviate → IntoBackup, comparing with a backup before it if it has a parent
+//! copy                    FromWeaviate → IntoBackup, which is of keys only, and IntoWeaviate beside it
 //! restore                 FromArchive  → IntoWeaviate
 //! verify against a cluster, and the check after a restore
 //!                         FromWeaviate → IntoDigest
 //! verify rows             FromArchive  → IntoDigest
 //! ```
 
+mod beside;
 mod budget;
 mod changes;
 mod done;
@@ -32,6 +34,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use beside::{Beside, BesideSink, IntoBackup, Moved};
 pub use budget::Budget;
 pub use changes::{Base, ChangeReader, Changed, Changes, FileRows, Look};
 pub use done::Done;

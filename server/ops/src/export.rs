@@ -29,7 +29,9 @@ pub async fn export(
     collection: &str,
     tenants: &[String],
 ) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
-    let reader = repository.open_backup(backup).await?.collection(collection).await?;
+    let held = repository.open_backup(backup).await?;
+    held.require_objects()?;
+    let reader = held.collection(collection).await?;
     // Of those that went or fell asleep while they were read, some rows may be there.
     let held = reader.tenants().map(|records| {
         let held = records.iter().filter(|record| record.left_out.is_none());

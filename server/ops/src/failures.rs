@@ -40,6 +40,9 @@ struct Refusing {
 struct Left {
     #[serde(default)]
     failures: Vec<ObjectFailure>,
+    /// Of a copy.
+    #[serde(default)]
+    beside: Option<Box<Left>>,
 }
 
 /// At most `size` failures of a job, from where `token` says that the page before ended.
@@ -55,12 +58,13 @@ pub async fn list_failures(folder: &JsonFolder, size: usize, token: Option<&str>
     for name in names {
         // A record that was cut off is none: what it would tell of is done again.
         let Some(Refusing { left }) = folder.read_whole(&name).await? else { continue };
+        let left = left.beside.map_or(left.failures, |beside| beside.failures);
         if name != first {
             skip = 0;
         }
         let room = size - page.failures.len();
-        let there = left.failures.len();
-        page.failures.extend(left.failures.into_iter().skip(skip).take(room));
+        let there = left.len();
+        page.failures.extend(left.into_iter().skip(skip).take(room));
         if page.failures.len() == size && there > skip + room {
             page.next = Some(format!("{}.{name}", skip + room));
             return Ok(page);

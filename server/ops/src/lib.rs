@@ -11,6 +11,7 @@ mod check;
 mod clear;
 mod compare;
 mod context;
+mod copy;
 mod diff;
 mod engine;
 mod estimate;
@@ -59,8 +60,9 @@ pub use progress::{
     ProgressSnapshot, TRACED, Totals, Wait, Warning,
 };
 pub use request::{
-    BackupRequest, BehindAlias, Check, ClearRequest, Deviation, IfExists, InactiveTenants, LATEST, LatestOf,
-    Level, OnConflict, Operation, Repair, Request, RestoreRequest, Settings, VerifyRequest, Wanted,
+    BackupRequest, BehindAlias, Check, ClearRequest, CopyRequest, Deviation, IfExists, InactiveTenants,
+    LATEST, LatestOf, Level, OnConflict, Operation, Repair, Request, RestoreRequest, Settings, VerifyRequest,
+    Wanted,
 };
 pub use reshape::{Part, Reshape, Tenancy};
 use selvedge_archive::Repository;
@@ -96,6 +98,10 @@ async fn carry_out(context: &Context, places: &Places, request: &Request) -> Res
         Operation::Backup(request) => backup::run(context, &cluster, &repository, request).await,
         Operation::Restore(request) | Operation::Repair(request) => {
             restore::run(context, &cluster, &repository, request).await
+        }
+        Operation::Copy(request) => {
+            let to = context.cluster(&places.cluster(&request.to)?);
+            copy::run(context, (&cluster, &to), &repository, request).await
         }
         Operation::Clear(request) => clear::run(context, &cluster, &repository, request).await,
         Operation::Verify(request) if request.level == Level::Restorable => {

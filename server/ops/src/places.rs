@@ -6,7 +6,7 @@ use selvedge_archive::Repository;
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::{Cluster, ClusterConfig};
 
-use crate::Request;
+use crate::{Operation, Request};
 
 /// The name of the cluster and of the repository that requests mean which name none.
 pub const DEFAULT_NAME: &str = "default";
@@ -53,7 +53,11 @@ impl Places {
     pub fn complete(&self, request: Request) -> Result<Request> {
         let cluster = self.cluster(&request.cluster)?.name().to_owned();
         let repository = self.repository(&request.repository)?.name().to_owned();
-        Ok(Request { cluster, repository, ..request })
+        let mut operation = request.operation;
+        if let Operation::Copy(copy) = &mut operation {
+            copy.to = self.cluster(&copy.to)?.name().to_owned();
+        }
+        Ok(Request { cluster, repository, operation, ..request })
     }
 
     /// An empty name means the default, or the only one.

@@ -1,5 +1,6 @@
 //! What is asked for, as a value: it can be written down, compared, and carried out by another process.
 
+mod copy;
 mod repair;
 mod summary;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{ParentChoice, Reshape, Tenancy};
+pub use copy::CopyRequest;
 pub use repair::{Deviation, Repair};
 
 /// An operation, and the places it is for. Equal requests ask for the same. Its text says what it does, such as "back up
@@ -37,6 +39,7 @@ pub enum Operation {
     Verify(VerifyRequest),
     /// A restore of what differs.
     Repair(Box<RestoreRequest>),
+    Copy(Box<CopyRequest>),
 }
 
 impl Operation {
@@ -47,6 +50,7 @@ impl Operation {
             Self::Clear(_) => "clear",
             Self::Verify(_) => "verify",
             Self::Repair(_) => "repair",
+            Self::Copy(_) => "copy",
         }
     }
 
@@ -55,8 +59,17 @@ impl Operation {
             Self::Backup(request) => request.dry_run,
             Self::Restore(request) | Self::Repair(request) => request.dry_run,
             Self::Clear(request) => request.dry_run,
+            Self::Copy(request) => request.dry_run,
             // It never changes anything, and does all it was asked for.
             Self::Verify(_) => false,
+        }
+    }
+
+    /// The cluster that it is about besides the request's.
+    pub fn other_cluster(&self) -> Option<&str> {
+        match self {
+            Self::Copy(request) => Some(&request.to),
+            Self::Backup(_) | Self::Restore(_) | Self::Clear(_) | Self::Verify(_) | Self::Repair(_) => None,
         }
     }
 
@@ -66,6 +79,7 @@ impl Operation {
             Self::Backup(request) => request.backup_id.as_ref(),
             Self::Restore(request) | Self::Repair(request) => Some(&request.backup_id),
             Self::Verify(request) => Some(&request.backup_id),
+            Self::Copy(request) => request.keys.as_ref(),
             Self::Clear(_) => None,
         }
     }
@@ -80,6 +94,9 @@ impl Operation {
         match &mut self {
             Self::Backup(request) => {
                 request.backup_id.get_or_insert_with(BackupId::generate);
+            }
+            Self::Copy(request) => {
+                request.keys.get_or_insert_with(BackupId::generate);
             }
             Self::Restore(request) if request.behind_alias.is_some() => request.choose_new_name(),
             Self::Restore(_) | Self::Clear(_) | Self::Verify(_) | Self::Repair(_) => {}
@@ -128,6 +145,12 @@ pub struct BackupRequest {
     /// So many passes at most are made over what was read, to read again what has changed meanwhile.
     #[serde(skip_serializing_if = "is_zero")]
     pub settle: u32,
+    /// No more passes are made once one has found fewer changes than this; 0 for none at all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub settle_below: u32,
+    /// Only what tells objects is kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keys_only: bool,
     /// For people, and for what is to be kept.
     pub tags: Vec<String>,
     pub dry_run: bool,

@@ -38,6 +38,7 @@ async fn check(
     let (collections, rename) = (request.collections.clone(), request.rename.clone());
     let wanted = Wanted { collections, rename, ..Wanted::default() };
     let backup = repository.open_backup(&request.backup_id).await?;
+    backup.require_objects()?;
     let differs = restore::check_restorable(cluster, &Lanes::of(job), &backup, &wanted).await?;
     for (subject, text) in differs {
         job.progress.warn("would_differ", text, subject);

@@ -16,6 +16,7 @@ mod finishing;
 mod fitting;
 mod indexing;
 mod merging;
+mod onto;
 mod planning;
 mod proving;
 mod refused;
@@ -57,6 +58,8 @@ use super::{
 use begun::Begun;
 use existing::Existing;
 use merging::Merging;
+pub use onto::{Onto, Places};
+use planning::Lists;
 pub use refused::FailureKind;
 use refused::Totals;
 use restoring::Restoring;
@@ -72,6 +75,7 @@ pub async fn run(
     request: &RestoreRequest,
 ) -> Result<Outcome, Failure> {
     let backup = job.or_stop(repository.open_backup(&request.backup_id)).await?;
+    backup.require_objects()?;
     let names = planning::names(backup.manifest(), &request.wanted)?;
     let access = job.or_stop(roles::check(cluster, &backup, request, &names)).await?;
     let behind = request.behind_alias.as_ref();
@@ -86,7 +90,15 @@ pub async fn run(
     let lanes = Lanes::of(job);
     let existing = job.or_stop(Existing::find(job, cluster, &names, request, begun)).await?;
     let mut planned = job
-        .or_stop(planning::plan(cluster, &lanes, &backup, &request.wanted, names, existing, begun))
+        .or_stop(planning::plan(
+            cluster,
+            &lanes,
+            &Lists::Backup(&backup),
+            &request.wanted,
+            names,
+            existing,
+            begun,
+        ))
         .await?;
     if request.wanted.allow_modified && !request.dry_run {
         job.or_stop(same_files::keep_to(job, &planned.all, begun)).await?;
@@ -316,7 +328,8 @@ pub async fn check_restorable(
 ) -> Result<Vec<(String, String)>> {
     let names = planning::names(backup.manifest(), wanted)?;
     let existing = Existing::default();
-    let planned = planning::plan(cluster, lanes, backup, wanted, names, existing, Begun::Nothing).await?;
+    let lists = Lists::Backup(backup);
+    let planned = planning::plan(cluster, lanes, &lists, wanted, names, existing, Begun::Nothing).await?;
     let of_all = planned.notes.iter().map(|note| (backup.manifest().id.to_string(), note.clone()));
     let differs = |target: &Target| {
         let name = target.collection.name.clone();

@@ -86,7 +86,7 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         )
         | ("selvedge.v1.ServerService", "GetStatus")
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob") => Some(Role::Read),
-        ("selvedge.v1.CollectionService", "Backup" | "Restore")
+        ("selvedge.v1.CollectionService", "Backup" | "Copy" | "Restore")
         | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "DiffBackup" | "ImportBackup")
         | ("selvedge.v1.ServerService", "Check")
         // Its reasons are Weaviate's, which quote values.
@@ -115,6 +115,10 @@ pub fn role_of(operation: &Operation) -> (Role, &'static str) {
         Operation::Restore(_) => (Role::Operate, "restore"),
         Operation::Verify(_) => (Role::Operate, "verify backups"),
         Operation::Repair(_) => (Role::Destroy, "repair collections"),
+        Operation::Copy(copy) if copy.if_exists == IfExists::Replace || copy.since.is_some() => {
+            (Role::Destroy, "copy onto collections")
+        }
+        Operation::Copy(_) => (Role::Operate, "copy collections"),
     }
 }
 
@@ -145,6 +149,7 @@ mod tests {
                 "CancelJob operate",
                 "Check operate",
                 "Clear destroy",
+                "Copy operate",
                 "DeleteBackup destroy",
                 "DiffBackup operate",
                 "ExportBackup operate",

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod collection;
 mod contents;
+mod copy;
 mod diff;
 mod fields;
 mod import;
@@ -21,6 +22,7 @@ pub use backup::{as_far_as_known, backup, backups, incomplete, pruned, removed, 
 pub use check::checked;
 pub use collection::collections;
 pub use contents::{collection_of_backup, files_of_backup, tenants_of_backup};
+pub use copy::copy_call;
 pub use diff::{diff, difference};
 pub use fields::{backup_id, collection_name, lock_timeout, selection, tenant_names};
 pub use import::import_header;

@@ -25,7 +25,7 @@ use super::status::refusal;
 use super::watch::{Watch, watch};
 use super::{Health, convert};
 use crate::access::{Caller, Role, role_of};
-use crate::jobs::{Asking, Registry, Shown};
+use crate::jobs::{Asking, Registry, Shown, Snapshot, State};
 use selvedge_archive::{BackupFilter, BackupId, BackupKind};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_ops::{LATEST, LatestOf, Operation, Places};
@@ -119,17 +119,37 @@ impl Desk {
         self.registry.resume(id, work).await.map(Shown::Here)
     }
 
-    /// The call that puts back what a job has changed.
-    async fn undoing(&self, wire: v1::UndoRequest) -> Result<convert::Call> {
-        let id = self.registry.resolve(&wire.job_id).await?;
+    /// A job that is meant by its id, or the beginning of it, as it is now.
+    async fn ended(&self, job: &str, field: &'static str) -> Result<Snapshot> {
+        let id = self.registry.resolve(job).await?;
         let job = match self.registry.show(&id).await? {
             Shown::Here(job) => self.registry.snapshot(&job),
             Shown::Written(snapshot) => *snapshot,
         };
         if !job.lifecycle.state.is_terminal() {
             let text = format!("job {id} has not ended");
-            return Err(Error::invalid("job_id", text).hint("wait for its end, or cancel it first"));
+            return Err(Error::invalid(field, text).hint("wait for its end, or cancel it first"));
         }
+        Ok(job)
+    }
+
+    /// The call of a copy, which may repeat an earlier one.
+    async fn copying(&self, wire: v1::CopyRequest) -> Result<convert::Call> {
+        if wire.since.is_empty() {
+            return convert::copy_call(wire, None);
+        }
+        let job = self.ended(&wire.since, "since").await?;
+        if job.lifecycle.state != State::Succeeded {
+            let text = format!("job {} has not succeeded, so nobody knows what it has copied", job.id);
+            return Err(Error::invalid("since", text).hint("resume it, or copy anew"));
+        }
+        convert::copy_call(wire, Some(&job.request))
+    }
+
+    /// The call that puts back what a job has changed.
+    async fn undoing(&self, wire: v1::UndoRequest) -> Result<convert::Call> {
+        let job = self.ended(&wire.job_id, "job_id").await?;
+        let id = job.id.to_string();
         let Some(saved) = job.lifecycle.report.backed_up.clone() else {
             let text = format!("job {id} has saved nothing of what it changed, or has changed nothing");
             return Err(Error::invalid("job_id", text).hint(
@@ -160,7 +180,7 @@ async fn latest(places: &Places, request: &selvedge_ops::Request) -> Result<Opti
             (&restore.backup_id, &restore.latest_of, &restore.wanted.collections)
         }
         Operation::Verify(verify) => (&verify.backup_id, &verify.latest_of, &verify.collections),
-        Operation::Backup(_) | Operation::Clear(_) => return Ok(None),
+        Operation::Backup(_) | Operation::Clear(_) | Operation::Copy(_) => return Ok(None),
     };
     if id.as_str() != LATEST {
         return Ok(None);

@@ -124,14 +124,24 @@ impl JobLocks {
     }
 }
 
-impl CollectionLocks for JobLocks {
+/// The tables of all clusters that a job is about.
+pub(super) struct ClusterLocks {
+    /// Of the cluster that the job's request names.
+    pub own: Arc<JobLocks>,
+    /// Of others, by their names.
+    pub others: HashMap<String, Arc<JobLocks>>,
+}
+
+impl CollectionLocks for ClusterLocks {
     fn acquire<'a>(
         &'a self,
         job_id: &'a str,
+        cluster: Option<&'a str>,
         collections: &'a [String],
         access: Access,
     ) -> BoxFuture<'a, Result<LockGuard>> {
-        Box::pin(self.take(job_id, collections, access))
+        let locks = cluster.and_then(|name| self.others.get(name)).unwrap_or(&self.own);
+        Box::pin(locks.take(job_id, collections, access))
     }
 }
 

@@ -11,7 +11,7 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::jobs::State;
 
 /// As [`selvedge_ops::Operation::name`] has them.
-pub const KINDS: [&str; 4] = ["backup", "restore", "clear", "verify"];
+pub const KINDS: [&str; 6] = ["backup", "restore", "clear", "verify", "repair", "copy"];
 const ENDS: [State; 6] =
     [State::Succeeded, State::Partial, State::Failed, State::Cancelled, State::Interrupted, State::Refused];
 /// From jobs of a few objects to those of a whole day.

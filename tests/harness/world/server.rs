@@ -27,6 +27,8 @@ pub struct Serving {
     pub repository: Option<Repository>,
     /// For Weaviate.
     pub key: Option<String>,
+    /// Other clusters, by name, with their REST and gRPC URLs.
+    pub others: Vec<(String, String, String)>,
     /// What stands before Weaviate's gRPC, if anything does.
     pub grpc_url: Option<String>,
     /// How long it waits for Weaviate.
@@ -42,6 +44,7 @@ impl Default for Serving {
             store: None,
             repository: None,
             key: None,
+            others: Vec::new(),
             grpc_url: None,
             retry_budget: RETRY_BUDGET,
             options: Options::default(),
@@ -116,20 +119,22 @@ async fn start(
     repository: Repository,
     serving: Serving,
 ) -> anyhow::Result<Server> {
-    let Serving { key, retry_budget, options, security, .. } = serving;
-    let cluster = ClusterConfig {
-        name: "default".to_owned(),
-        rest_url: rest_url.to_owned(),
-        grpc_url: grpc_url.to_owned(),
-        credentials: key.map(|key| Credentials::ApiKey(key.into())),
+    let Serving { key, others, retry_budget, options, security, .. } = serving;
+    let own = ("default".to_owned(), rest_url.to_owned(), grpc_url.to_owned());
+    let cluster = |(name, rest_url, grpc_url): (String, String, String)| ClusterConfig {
+        name,
+        rest_url,
+        grpc_url,
+        credentials: key.clone().map(|key| Credentials::ApiKey(key.into())),
         ca_file: None,
         headers: Vec::new(),
         retry_budget,
     };
+    let clusters = [own].into_iter().chain(others).map(cluster).collect();
     if repository.check().await.is_err() {
         repository.init().await?;
     }
-    let mut app = App::with_parts(vec![cluster], vec![repository], options)?;
+    let mut app = App::with_parts(clusters, vec![repository], options)?;
     let mut scheme = "http";
     if let Some(security) = security {
         scheme = if security.certificates.is_some() { "https" } else { scheme };

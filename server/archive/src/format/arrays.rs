@@ -30,19 +30,22 @@ pub fn to_record(
     arrays.push(Arc::new(time_array(batch.update_times)));
     let hashes = FixedSizeBinaryArray::try_new(HASHES_WIDTH, Buffer::from_vec(hashes), None);
     arrays.push(Arc::new(hashes.map_err(cannot_encode)?));
-    arrays.push(Arc::new(text_array(batch.properties, None)?));
+    if !columns.keys_only {
+        arrays.push(Arc::new(text_array(batch.properties, None)?));
+    }
     if columns.references {
         let references = batch.references.ok_or_else(|| Error::internal("a batch without its references"))?;
         let present = references.iter().map(|text| !text.is_empty()).collect();
         arrays.push(Arc::new(text_array(references, nulls(present))?));
     }
     let mut named: Vec<ArrayRef> = Vec::new();
-    for (space, vectors) in columns.spaces.iter().zip(batch.vectors) {
+    let in_files = if columns.keys_only { &[] } else { columns.spaces.as_slice() };
+    for (space, vectors) in in_files.iter().zip(batch.vectors) {
         let array = Arc::new(vector_array(vectors)?);
         if space.name.is_some() { named.push(array) } else { arrays.push(array) }
     }
     if !named.is_empty() {
-        let fields = named_fields(&columns.spaces);
+        let fields = named_fields(in_files);
         arrays.push(Arc::new(StructArray::try_new(fields, named, None).map_err(cannot_encode)?));
     }
     RecordBatch::try_new(columns.schema.clone(), arrays).map_err(cannot_encode)

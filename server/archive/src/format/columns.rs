@@ -15,6 +15,7 @@
 //! ```
 //!
 //! A vector that is absent is null; an empty one is an empty list. A backup without vectors has no columns for them.
+//! A backup of keys has neither properties nor vectors, but the hashes of all that objects hold.
 //! Floats are stored as they are, which is what keeps reading and writing fast; text is compressed. What identifies an object
 //! comes first, so that it can be read without the rest. Rows are in the order of their tenants and ids, but in format 1.
 
@@ -63,6 +64,8 @@ pub struct Columns {
     pub dropped: Vec<String>,
     pub multi_tenant: bool,
     pub references: bool,
+    /// Whether files have no properties and vectors, although batches do.
+    pub keys_only: bool,
     /// A batch has a column for each, in this order.
     pub spaces: Vec<VectorSpace>,
     pub schema: SchemaRef,
@@ -71,7 +74,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub fn new(collection: &Collection, spaces: &[VectorSpace]) -> Result<Self> {
+    pub fn new(collection: &Collection, spaces: &[VectorSpace], keys_only: bool) -> Result<Self> {
         let (multi_tenant, references) = (collection.multi_tenant, collection.has_references());
         let mut fields = vec![Field::new(ID, DataType::Utf8, false)];
         if multi_tenant {
@@ -81,20 +84,23 @@ impl Columns {
         fields.push(Field::new(CREATION_TIME, time.clone(), false));
         fields.push(Field::new(UPDATE_TIME, time, false));
         fields.push(Field::new(HASHES, DataType::FixedSizeBinary(HASHES_WIDTH), false));
-        fields.push(Field::new(PROPERTIES, DataType::Utf8, false));
+        if !keys_only {
+            fields.push(Field::new(PROPERTIES, DataType::Utf8, false));
+        }
         if references {
             fields.push(Field::new(REFERENCES, DataType::Utf8, true));
         }
-        fields.extend(
-            spaces.iter().find(|space| space.name.is_none()).map(|space| vector_field(VECTOR, space.multi)),
-        );
-        let named = named_fields(spaces);
+        let in_files = if keys_only { &[] } else { spaces };
+        let legacy = in_files.iter().find(|space| space.name.is_none());
+        fields.extend(legacy.map(|space| vector_field(VECTOR, space.multi)));
+        let named = named_fields(in_files);
         if !named.is_empty() {
             fields.push(Field::new(VECTORS, DataType::Struct(named), false));
         }
         Ok(Self {
             multi_tenant,
             references,
+            keys_only,
             spaces: spaces.to_vec(),
             schema: Arc::new(Schema::new(fields)),
             parquet: writer_properties(&collection.name)?,

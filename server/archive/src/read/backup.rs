@@ -14,7 +14,7 @@ use crate::checksum::Checksum;
 use crate::data_file::{FilesJson, SchemaJson, TenantsJson, WrittenSpace};
 use crate::format::Columns;
 use crate::layout;
-use crate::manifest::{AccessManifest, CollectionManifest, Manifest};
+use crate::manifest::{AccessManifest, BackupKind, CollectionManifest, Manifest};
 use crate::sealing::{self, Seal};
 use crate::store::Store;
 use crate::store_error::corrupt;
@@ -45,6 +45,18 @@ impl BackupReader {
     /// The folder of one of its collections.
     pub(super) fn dir(&self, collection: &str) -> Path {
         layout::collection_dir(&self.manifest.id, collection, &self.seal)
+    }
+
+    /// Fails if the backup has no more of objects than what tells them.
+    pub fn require_objects(&self) -> Result<()> {
+        match self.manifest.kind {
+            BackupKind::Keys => {
+                let text =
+                    format!("backup {} holds no objects, but only what a copy has moved", self.manifest.id);
+                Err(Error::invalid("backup_id", text).hint("name a backup that was made by `backup`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -92,7 +104,8 @@ impl BackupReader {
         let collection = Collection::from_schema(schema.class)
             .map_err(|error| error.context(format_args!("backup {id}")))?;
         let spaces = written_spaces(id, &collection, &files.vectors)?;
-        let columns = Arc::new(Columns::new(&collection, &spaces)?);
+        let keys_only = self.manifest.kind == BackupKind::Keys;
+        let columns = Arc::new(Columns::new(&collection, &spaces, keys_only)?);
         Ok(CollectionReader::new(Stored {
             store: self.store.clone(),
             id: id.clone(),

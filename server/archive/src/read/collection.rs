@@ -12,6 +12,7 @@ use super::stored::{Inherited, Stored};
 use crate::catalog::CONCURRENCY;
 use crate::data_file::{Absent, DataFile, TenantRecord};
 use crate::format::{Columns, Select};
+use crate::layout;
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Buckets, Collection, Digest, Digester, DimensionCount, VectorSpace};
 
@@ -52,6 +53,11 @@ impl CollectionReader {
     /// vectors. None if it was made before this was noted.
     pub fn dimensions(&self) -> Option<&BTreeMap<String, u64>> {
         self.stored.dimensions.as_ref()
+    }
+
+    /// Whether it has no more of its objects than what tells them, and their references.
+    pub fn has_keys_only(&self) -> bool {
+        self.stored.columns.keys_only
     }
 
     /// Whether its objects can be compared with others, and its files be taken over, without reading all of them.
@@ -125,6 +131,14 @@ impl CollectionReader {
             file.without_vector.retain(|_, count| *count > 0);
         }
         Ok(Self::new(stored))
+    }
+
+    /// The collection as if there were no other files than those that were written for this backup. Its lists go on telling of all.
+    pub fn of_own_files(&self) -> Self {
+        let mut stored = Stored::clone(&self.stored);
+        let own = layout::data_dir(&self.stored.dir);
+        stored.files.retain(|file| self.stored.path(file).prefix_matches(&own));
+        Self::new(stored)
     }
 
     /// What there was not when a job was about to make it; None unless the backup was made to undo that.

@@ -168,6 +168,7 @@ async fn a_file_in_the_place_of_another_is_told() {
                 crate::format::Columns::new(
                     &collection("Article", false),
                     &collection("Article", false).vector_spaces,
+                    false,
                 )
                 .unwrap(),
             ),

@@ -24,6 +24,7 @@ pub struct BackupWriter {
     claim: Checksum,
     limits: Limits,
     format: DataFormat,
+    keys_only: bool,
     seal: Seal,
 }
 
@@ -37,12 +38,19 @@ impl BackupWriter {
         limits: Limits,
         seal: Seal,
     ) -> Self {
-        Self { store, haste, id, job_id, claim, limits, format: DataFormat::default(), seal }
+        let format = DataFormat::default();
+        Self { store, haste, id, job_id, claim, limits, format, keys_only: false, seal }
     }
 
     /// In which format objects are written from now on.
     pub fn in_format(self, format: DataFormat) -> Self {
         Self { format, ..self }
+    }
+
+    /// Objects are written without their properties and vectors from now on: what is left is what tells an object, and its
+    /// references.
+    pub fn of_keys(self) -> Self {
+        Self { keys_only: true, ..self }
     }
 
     pub fn id(&self) -> &BackupId {
@@ -61,7 +69,7 @@ impl BackupWriter {
             store: self.store.clone(),
             haste: self.haste.clone(),
             limits: self.limits,
-            columns: Arc::new(Columns::new(collection, spaces)?),
+            columns: Arc::new(Columns::new(collection, spaces, self.keys_only)?),
             format: self.format,
             collection: collection.name.clone(),
             dir: layout::collection_dir(&self.id, &collection.name, &self.seal),

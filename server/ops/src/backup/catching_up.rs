@@ -4,6 +4,7 @@
 //! was the same before that pass as in it: the backup is an image of any moment between the end of the reading before and the
 //! start of the pass. Otherwise each object is at least as it was at some moment of the last pass.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -55,6 +56,7 @@ impl Copying {
                 since: since.map_or(i64::MIN, |since| since.timestamp_millis()),
                 gone: Arc::default(),
                 reader: reader.clone(),
+                tells_deleted: self.beside(&collection.name).is_some(),
             };
             let again = Reading {
                 subject: reading.subject,
@@ -67,8 +69,13 @@ impl Copying {
             };
             let mut found = Gathered::default();
             self.read_parts(&again, parts, Vec::new(), &mut found).await?;
-            let changes = found.tally.changes.take().unwrap_or_default();
+            let mut changes = found.tally.changes.take().unwrap_or_default();
             let is_same = changes.gone.total() == found.content.total();
+            let changed = changes.gone.total().objects.max(found.content.total().objects);
+            if let Some(beside) = self.beside(&collection.name) {
+                job.or_stop(cluster.check_shards_now(collection)).await?;
+                self.delete(beside, std::mem::take(&mut changes.deleted), &BTreeSet::new()).await?;
+            }
             let to = Utc::now();
             // Of a tenant that is gone or inactive by now, nobody knows since when it was not as it was read.
             is_any_lost |= !found.tally.lost.is_empty();
@@ -82,7 +89,7 @@ impl Copying {
                 true => Reason::ImageOf { from: stamp(read_until), to: stamp(from), passes: pass },
                 false => Reason::CurrentBetween { from: stamp(current_from), to: stamp(to), passes: pass },
             };
-            if is_same || pass >= passes {
+            if is_same || pass >= passes || changed < u64::from(self.request.settle_below) {
                 remarks.push(Remark::note(reason));
                 // What is in none of its files is of no use.
                 reading.target.sweep(whole.names()).await?;
@@ -102,7 +109,7 @@ fn merged(
     found: Gathered,
     own: &BackupId,
 ) -> Result<Whole> {
-    let Changes { hidden, gone } = changes;
+    let Changes { hidden, gone, deleted: _ } = changes;
     let left = reader.without(hidden.into_iter().map(|(file, rows)| (file, rows.into_parts())))?;
     let mut content = whole.content;
     content.subtract(&gone);

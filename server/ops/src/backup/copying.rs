@@ -8,6 +8,7 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason, Remark, WhyFull};
 use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::catching_up::CaughtUp;
 use super::decided::Decided;
@@ -17,7 +18,7 @@ use super::reading::{Gathered, Reading};
 use super::settle::Schema;
 use super::subject::{Subject, unless_gone};
 use super::{BackupRequest, settle, tenants, warn};
-use crate::engine::{Base, Lanes, Look};
+use crate::engine::{Base, Beside, Lanes, Look};
 use crate::{CollectionCounters, CollectionState, Context};
 
 /// Everything that the collections of a backup are copied with.
@@ -31,6 +32,8 @@ pub struct Copying {
     pub permissions: Permissions,
     pub parents: Parents,
     pub decided: Decided,
+    /// Another place that the objects of each collection go to, if there is one.
+    pub beside: BTreeMap<String, Arc<dyn Beside>>,
     /// A job wakes tenants of one collection at a time.
     pub waking: Mutex<()>,
 }
@@ -96,11 +99,24 @@ impl Copying {
             if job.journal().is_resumed() {
                 self.decided.lower_counts(subject);
             }
+            // What was written elsewhere cannot be taken back.
+            let is_final = self.beside(&subject.collection.name).is_some();
             // On the heap: the stack of a thread has room for a few only.
             match Box::pin(self.copy_once(subject, counters)).await? {
                 Settled::Whole(copied) => return Ok(Some(copied)),
                 Settled::Dropped => return Ok(None),
+                Settled::Changed(difference) if is_final => {
+                    let name = &subject.collection.name;
+                    let text = format!(
+                        "the schema of collection \"{name}\" changed while it was copied: {difference}"
+                    );
+                    return Err(Error::new(Kind::SchemaChanged, text)
+                        .hint("copy it again when the schema has settled"));
+                }
                 Settled::Changed(difference) => change = difference,
+                Settled::Unfit(why) if is_final => {
+                    return Err(Error::new(Kind::SchemaChanged, why.to_string()).hint("make a new copy"));
+                }
                 Settled::Unfit(why) => {
                     change = why.to_string();
                     self.parents.refuse(&subject.collection.name, why);
@@ -127,7 +143,7 @@ impl Copying {
         // What was compared with another backup, or with none, is of no use.
         let work = contents.parent.as_ref().map(|parent| format!("since-{}", parent.backup));
         let ledger = self.job.journal().ledger(&collection.name, work.as_deref().unwrap_or("objects"));
-        let done = self.take_back(&target, &ledger, &mut gathered, counters).await?;
+        let done = self.take_back(&collection.name, &target, &ledger, &mut gathered, counters).await?;
         let reading = Reading { subject, counters, reader, base, target, ledger, done };
         let read = self.read(&reading, &mut gathered).await;
         let settled = async {
@@ -153,7 +169,11 @@ impl Copying {
                 });
             }
         };
-        let Gathered { files, content, tally, mut remarks } = gathered;
+        let Gathered { files, content, mut tally, mut remarks } = gathered;
+        if let (Some(beside), Some(changes)) = (self.beside(&collection.name), &mut tally.changes) {
+            let gone = reading.base.as_ref().map(|base| BTreeSet::clone(&base.gone)).unwrap_or_default();
+            self.delete(beside, std::mem::take(&mut changes.deleted), &gone).await?;
+        }
         let mut whole = match &contents.parent {
             None => Whole { files, inheriting: None, content },
             Some(parent) => {
@@ -195,6 +215,23 @@ impl Copying {
         Ok(Settled::Whole((manifest, tenants)))
     }
 
+    /// What is not there any more is not to be in the other place either. All shards were there just now: nothing is taken for
+    /// deleted that was only not shown.
+    pub async fn delete(
+        &self,
+        beside: &Arc<dyn Beside>,
+        deleted: BTreeMap<Option<String>, Vec<Uuid>>,
+        gone: &BTreeSet<String>,
+    ) -> Result<()> {
+        for (tenant, ids) in deleted {
+            if tenant.as_ref().is_none_or(|tenant| !gone.contains(tenant)) {
+                beside.delete(tenant.as_deref(), &ids).await?;
+            }
+        }
+        let gone: Vec<_> = gone.iter().cloned().collect();
+        if gone.is_empty() { Ok(()) } else { beside.delete_tenants(&gone).await }
+    }
+
     /// What a collection is compared with, if it is.
     async fn base(&self, subject: &Subject) -> Result<Option<Base>> {
         let Subject { collection, contents, .. } = subject;
@@ -211,7 +248,8 @@ impl Copying {
         });
         let (reader, since) = (parent.reader.clone(), parent.since);
         let digester = reader.digester().clone();
-        Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants, digester }))
+        let tells_deleted = self.beside(&collection.name).is_some();
+        Ok(Some(Base { reader, look, since, gone: Arc::new(gone), tenants, digester, tells_deleted }))
     }
 
     /// While a shard is away Weaviate shows what is left, and nobody knows since when: what was read of the collection does not

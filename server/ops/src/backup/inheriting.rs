@@ -42,7 +42,8 @@ pub async fn inherit(
     let left = parent.reader.without(hidden)?;
     let (mut inheriting, mut anew) = (Inheriting::from(&parent.backup), Vec::new());
     for (at, file) in left.files().iter().enumerate().filter(|(_, file)| file.objects() > 0) {
-        if (file.rows - file.objects()) * HIDDEN_OF > file.rows {
+        // Of keys, nothing could be written anew.
+        if (file.rows - file.objects()) * HIDDEN_OF > file.rows && !left.has_keys_only() {
             let piece = Piece::File { file: at, groups: 0..file.row_groups.len() };
             anew.push(Task { piece, objects: file.objects() });
         } else {

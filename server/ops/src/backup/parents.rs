@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use selvedge_archive::{BackupId, BackupReader, ClusterIdentity, CollectionReader, Repository};
+use selvedge_archive::{BackupId, BackupKind, BackupReader, ClusterIdentity, CollectionReader, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Dimensions, Tenant, TenantStatus, WhyFull};
 use selvedge_weaviate::{Cluster, compare_schemas};
@@ -78,7 +78,7 @@ impl Parents {
             let parent = match chosen.get(name) {
                 None => Err(WhyFull::NoBackup),
                 Some(id) => match &backups[id] {
-                    Ok(backup) => parent(repository, &identity, backup, name).await?,
+                    Ok(backup) => parent(repository, &identity, backup, name, request.keys_only).await?,
                     Err(why) => Err(why.clone()),
                 },
             };
@@ -135,6 +135,7 @@ async fn parent(
     cluster: &ClusterIdentity,
     backup: &BackupReader,
     name: &str,
+    keys_only: bool,
 ) -> Result<Result<Parent, WhyFull>> {
     let manifest = backup.manifest();
     let id = || manifest.id.to_string();
@@ -147,7 +148,11 @@ async fn parent(
     if !manifest.collections.iter().any(|collection| collection.name == name) {
         return Ok(Err(WhyFull::NotInBackup { backup: id() }));
     }
-    if !manifest.covered().any(|(collection, _)| collection.name == name) {
+    let is_covered = match keys_only {
+        true => manifest.kind == BackupKind::Keys,
+        false => manifest.covered().any(|(collection, _)| collection.name == name),
+    };
+    if !is_covered {
         return Ok(Err(WhyFull::Incomplete { backup: id() }));
     }
     let looked = async {

@@ -14,7 +14,8 @@ use super::waking::{WAVE, while_awake};
 use super::{settle, tenants};
 use crate::CollectionCounters;
 use crate::engine::{
-    Base, Done, FromWeaviate, IntoArchive, Look, Part, PartTally, Piece, Record, Tally, Task,
+    Base, Beside, Done, FromWeaviate, IntoArchive, IntoBackup, Look, Moved, Part, PartTally, Piece, Record,
+    Tally, Task,
 };
 use crate::journal::Ledger;
 
@@ -52,8 +53,8 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub fn add(&mut self, record: Record<Option<Written>, Tally>) {
-        if let Some(Written { file, content }) = record.left {
+    pub fn add(&mut self, record: Record<Moved, Tally>) {
+        if let Some(Written { file, content }) = record.left.written {
             self.files.push(file);
             self.content.merge(content);
         }
@@ -62,15 +63,33 @@ impl Gathered {
 }
 
 impl Copying {
+    /// Another place that the objects of a collection go to, if there is one.
+    pub fn beside(&self, collection: &str) -> Option<&Arc<dyn Beside>> {
+        self.beside.get(collection)
+    }
+
+    fn sinks(
+        &self,
+        collection: &str,
+        target: &CollectionWriter,
+        counters: &Arc<CollectionCounters>,
+    ) -> IntoBackup {
+        let beside = self.beside(collection);
+        // What is counted there is not counted here too.
+        let unseen = beside.map(|_| Arc::new(CollectionCounters::unseen()));
+        IntoBackup::new(IntoArchive::new(target, unseen.as_ref().unwrap_or(counters)), beside)
+    }
+
     /// What earlier attempts have read of a collection, and what of it still has its bytes.
     pub async fn take_back(
         &self,
+        collection: &str,
         target: &CollectionWriter,
         ledger: &Ledger,
         gathered: &mut Gathered,
         counters: &Arc<CollectionCounters>,
     ) -> Result<Done> {
-        let sinks = IntoArchive::new(target, counters);
+        let sinks = self.sinks(collection, target, counters);
         let take_back = self.lanes.take_back::<FromWeaviate, _>(&sinks, ledger, |record| {
             counters.add_tenants(tenants_ended_by(&record.piece));
             gathered.add(record);
@@ -125,7 +144,7 @@ impl Copying {
         let counted = parts.iter().all(|part| part.objects.is_some());
         let base = base.as_ref();
         let source = FromWeaviate::new(&self.cluster, &subject.collection, reader, counted, counters, base);
-        let sinks = IntoArchive::new(target, counters);
+        let sinks = self.sinks(&subject.collection.name, target, counters);
         let tasks = done.rest_of([tasks(&parts), gone].concat());
         let carried = self.lanes.carry_recorded(tasks, source, sinks, counters, ledger, |record| {
             gathered.add(record?);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use selvedge_archive::{BackupId, CollectionReader, Repository, TenantRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -326,6 +327,36 @@ impl Subject {
         counters.expect_uncounted(!is_counted);
         let tenants = if self.collection.multi_tenant { parts.len() + asleep.len() } else { 0 };
         counters.expect_tenants(tenants_done + tenants as u64);
+    }
+
+    /// The collection as a backup of it would have it, as far as that is known before; how many objects it has, and whether that is
+    /// known exactly.
+    pub fn draft(
+        &self,
+        repository: &Repository,
+        id: &BackupId,
+        request: &BackupRequest,
+    ) -> Result<(CollectionReader, u64, bool)> {
+        let Self { collection, aliases, contents } = self;
+        let counted: BTreeMap<_, _> =
+            contents.parts.iter().filter_map(|part| Some((part.tenant.as_ref()?, part.objects))).collect();
+        let record = |tenant: &Tenant| {
+            let is_read = counted.contains_key(&tenant.name) || contents.asleep.contains(&tenant.name);
+            let is_held = is_read || contents.unread.contains(&tenant.name);
+            // One that was not counted may have some.
+            let objects = counted.get(&tenant.name).copied().flatten().unwrap_or(1);
+            TenantRecord {
+                name: tenant.name.clone(),
+                status: tenant.status,
+                rows: is_held.then_some(if is_read { objects } else { 0 }),
+                left_out: if is_held { None } else { tenants::left_out(tenant, request) },
+                digest: None,
+            }
+        };
+        let tenants = collection.multi_tenant.then(|| contents.tenants.iter().map(record).collect());
+        let objects = contents.parts.iter().filter_map(|part| part.objects).sum();
+        let is_exact = contents.asleep.is_empty() && contents.is_counted();
+        Ok((repository.draft(id, collection, aliases, tenants)?, objects, is_exact))
     }
 
     /// What a dry run shows.

@@ -83,6 +83,7 @@ impl Live {
             // A tenant that the backup does not have has no keys there.
             tenants: Arc::default(),
             digester: self.lens.digester.clone(),
+            tells_deleted: false,
         }
     }
 

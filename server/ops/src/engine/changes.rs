@@ -14,7 +14,7 @@ use selvedge_weaviate::{Fetched, IdReader, Misreading, ObjectReader, RangeReader
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Running;
+use super::{Running, pairs};
 
 /// Objects that are compared before some of them are handed on.
 const COMPARED: usize = 8_000;
@@ -37,6 +37,8 @@ pub struct Base {
     pub tenants: Arc<BTreeSet<String>>,
     /// Of the live collection, as the backup would have it.
     pub digester: Digester,
+    /// Whether the ids are wanted of what is not there any more.
+    pub tells_deleted: bool,
 }
 
 /// By what it is found out whether an object has changed.
@@ -70,6 +72,9 @@ pub struct Changes {
     pub hidden: BTreeMap<usize, FileRows>,
     /// What that held.
     pub gone: Content,
+    /// Those that are not there any more, by tenant, if they are wanted.
+    #[serde(default, with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<Option<String>, Vec<Uuid>>,
 }
 
 /// Rows of one data file.
@@ -112,6 +117,9 @@ impl Changes {
             self.hidden.entry(file).or_default().merge(rows);
         }
         self.gone.merge(other.gone);
+        for (tenant, ids) in other.deleted {
+            self.deleted.entry(tenant).or_default().extend(ids);
+        }
     }
 }
 

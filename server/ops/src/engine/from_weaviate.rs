@@ -266,11 +266,20 @@ impl WeaviatePages {
     /// Counts what has changed, and what has not.
     fn note_changes(&mut self, changed: Changed) -> Page {
         let Changed { batch, bytes, passed, kept, gone, misread, unreadable } = changed;
+        let is_there = |id: &Uuid| {
+            batch.ids.binary_search(id).is_ok() || unreadable.iter().any(|unshown| unshown.id == *id)
+        };
+        let tells_deleted = self.reading.base.as_ref().is_some_and(|base| base.tells_deleted);
+        let deleted = gone.iter().map(|key| key.id).filter(|id| tells_deleted && !is_there(id));
+        let deleted: Vec<_> = deleted.collect();
         let tenant = self.count_objects(&batch, kept, misread, unreadable);
         self.reading.counters.add_objects(kept);
         self.task.add(kept);
         let changes = self.tally.changes.get_or_insert_default();
         gone.iter().for_each(|key| changes.hide(tenant.as_deref(), key));
+        if !deleted.is_empty() {
+            changes.deleted.entry(tenant.as_deref().map(str::to_owned)).or_default().extend(deleted);
+        }
         Page { tenant, batch, bytes, passed: Some(Mark::Id(passed)), origin: None, digests: Vec::new() }
     }
 

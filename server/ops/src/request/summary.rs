@@ -5,7 +5,8 @@ use std::fmt;
 use selvedge_model::Selection;
 
 use super::{
-    BackupRequest, ClearRequest, IfExists, Level, Operation, Repair, Request, RestoreRequest, VerifyRequest,
+    BackupRequest, ClearRequest, CopyRequest, IfExists, Level, Operation, Repair, Request, RestoreRequest,
+    VerifyRequest,
 };
 
 /// Names that are spelled out before the rest is only counted.
@@ -17,6 +18,7 @@ impl fmt::Display for Request {
             Operation::Backup(request) => backup(f, request),
             Operation::Restore(request) | Operation::Repair(request) => restore(f, request),
             Operation::Clear(request) => clear(f, request),
+            Operation::Copy(request) => copy(f, request),
             Operation::Verify(request) => verify(f, request),
         }
     }
@@ -64,6 +66,14 @@ fn verify(f: &mut fmt::Formatter<'_>, request: &VerifyRequest) -> fmt::Result {
         Level::Restorable => write!(f, "verify that {what} of backup {id} can be restored"),
         Level::AgainstLive => write!(f, "compare {what} of backup {id} with the cluster"),
     }
+}
+
+fn copy(f: &mut fmt::Formatter<'_>, request: &CopyRequest) -> fmt::Result {
+    let CopyRequest { to, collections, tenants: of, rename, since, .. } = request;
+    let what = if since.is_some() { "copy what has changed of" } else { "copy" };
+    write!(f, "{what} {} to cluster {to}{}", selection(collections), tenants(of))?;
+    let renamed: Vec<_> = rename.iter().map(|(from, to)| format!("{from} as {to}")).collect();
+    if renamed.is_empty() { Ok(()) } else { write!(f, ", {}", list(&renamed)) }
 }
 
 fn clear(f: &mut fmt::Formatter<'_>, request: &ClearRequest) -> fmt::Result {

@@ -165,6 +165,13 @@ impl Checking<'_> {
             Error::new(Kind::ContentMismatch, text)
                 .hint("check that nobody else writes to it, then restore again; verify the backup against the cluster to compare the two")
         };
+        if self.target.source.has_keys_only() {
+            let text = format!(
+                "collection \"{name}\" does not hold what was read, although as many objects are there"
+            );
+            return Error::new(Kind::ContentMismatch, text)
+                .hint("check that nobody else writes to it, then copy it anew");
+        }
         // The objects are counted already.
         let comparison = Comparison { counters: Arc::new(CollectionCounters::unseen()), ..comparison };
         match comparison.differences(expected, verdict, found, NAMED).await {

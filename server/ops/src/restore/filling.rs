@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use selvedge_model::TextColumn;
 use selvedge_model::error::{Error, Result};
-use selvedge_weaviate::{Cluster, ObjectWriter, Refusal, Slice};
+use selvedge_model::{Batch, TextColumn};
+use selvedge_weaviate::{Cluster, ObjectReader, ObjectWriter, Refusal, Slice};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +16,9 @@ use super::target::Target;
 use super::written::{Written, WrittenRows};
 use crate::engine::{Origin, Page};
 use crate::{Context, MergeCounts};
+
+/// What an answer with originals weighs at most.
+const ORIGINALS: usize = 4 << 20;
 
 /// The name under which it is written down that a collection was checked.
 pub fn checked_file(collection: &str) -> String {
@@ -35,6 +38,7 @@ pub struct References {
 /// The filling of one collection.
 pub struct Filling {
     pub job: Context,
+    cluster: Cluster,
     pub target: Arc<Target>,
     /// The names of collections on the target, by those in the backup.
     names: Arc<BTreeMap<String, String>>,
@@ -45,6 +49,8 @@ pub struct Filling {
     pub merging: Option<Merging>,
     /// What the merge has written.
     pub written: Mutex<Written>,
+    /// Where the objects are read that are not in the backup, of a copy.
+    pub originals: OnceLock<Arc<ObjectReader>>,
     /// Objects that have to be written anew before their references can be, by where they are in the backup.
     pub anew: Mutex<BTreeMap<Origin, Ids>>,
 }
@@ -59,9 +65,9 @@ impl Filling {
         target: &Arc<Target>,
         names: &Arc<BTreeMap<String, String>>,
         kept: &Arc<AtomicUsize>,
+        merging: Option<Merging>,
     ) -> Result<Arc<Self>> {
         let writer = ObjectWriter::new(cluster, &target.collection, target.spaces()).await?;
-        let merging = Merging::of(job, cluster, target, names).await?;
         let is_proved = merging.is_some() || target.shape.is_some();
         let refused = match target.has_references() || is_proved {
             true => RefusedOfCollection::with_ids(),
@@ -69,6 +75,7 @@ impl Filling {
         };
         Ok(Arc::new(Self {
             job: job.clone(),
+            cluster: cluster.clone(),
             target: Arc::clone(target),
             names: Arc::clone(names),
             writer,
@@ -76,8 +83,13 @@ impl Filling {
             refused: Mutex::new(refused),
             merging,
             written: Mutex::default(),
+            originals: OnceLock::new(),
             anew: Mutex::default(),
         }))
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// Objects are written without references: what was written of these, or checked, does not hold for those that come now.
@@ -205,9 +217,15 @@ impl Filling {
             (0..batch.len()).filter(is_wanted).collect()
         };
         let (tenant, mut refusals) = (tenant.as_deref(), Refusals::default());
-        for row in rows {
-            for refusal in self.writer.write_anew(tenant, &batch, row, &self.names).await? {
-                self.desk().add(&mut refusals, FailureKind::Reference, refusal);
+        let whole = match self.originals.get() {
+            Some(originals) => originals_of(originals, tenant, &batch, rows).await?,
+            None => vec![(batch, rows)],
+        };
+        for (batch, rows) in whole {
+            for row in rows {
+                for refusal in self.writer.write_anew(tenant, &batch, row, &self.names).await? {
+                    self.desk().add(&mut refusals, FailureKind::Reference, refusal);
+                }
             }
         }
         Ok(refusals)
@@ -226,6 +244,33 @@ impl Filling {
         counters.add_refused(refusals.failures.iter().filter(is_missing).count() as u64);
         refusals.failures.iter().for_each(|failure| self.desk().tell(failure));
     }
+}
+
+/// What some objects hold, of which only the references are at hand, from where they were copied; those that are gone are left out.
+async fn originals_of(
+    originals: &Arc<ObjectReader>,
+    tenant: Option<&str>,
+    known: &Batch,
+    rows: Vec<usize>,
+) -> Result<Vec<(Arc<Batch>, Vec<usize>)>> {
+    let ids: Vec<_> = rows.iter().map(|row| known.ids[*row]).collect();
+    let mut found = Vec::new();
+    let read = originals.by_ids(tenant, &ids, ORIGINALS, |page| {
+        let mut batch = page.batch;
+        // As they were when they were copied.
+        let mut references = TextColumn::default();
+        for id in &batch.ids {
+            let row = known.ids.iter().position(|known| known == id);
+            let text = row.zip(known.references.as_ref()).map_or("", |(row, column)| column.get(row));
+            references.push(text);
+        }
+        batch.references = Some(references);
+        let rows = (0..batch.len()).collect();
+        found.push((Arc::new(batch), rows));
+        Ok(())
+    });
+    read.await?;
+    Ok(found)
 }
 
 fn has_any(references: Option<&TextColumn>, row: usize) -> bool {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{BackupReader, Manifest};
+use selvedge_archive::{BackupReader, CollectionReader, Manifest, Modified};
 use selvedge_model::error::{Error, Kind, Result};
-use selvedge_model::{gaps, nearest_or};
+use selvedge_model::{Reason, gaps, nearest_or};
 use selvedge_weaviate::{Cluster, Creation};
 
 use super::begun::Begun;
@@ -46,12 +46,56 @@ pub fn names(manifest: &Manifest, wanted: &Wanted) -> Result<BTreeMap<String, St
     Ok(selected.into_iter().map(|old| (old.to_owned(), new_name(old))).collect())
 }
 
+/// What is told of the collections that are made.
+pub enum Lists<'a> {
+    Backup(&'a BackupReader),
+    /// They are read only while they are made. `version` is that of their Weaviate.
+    Drafts {
+        readers: &'a [CollectionReader],
+        version: &'a str,
+    },
+}
+
+impl Lists<'_> {
+    /// A collection, and its data files that are not what was written.
+    pub async fn collection(
+        &self,
+        name: &str,
+        allow_modified: bool,
+    ) -> Result<(CollectionReader, Vec<Modified>)> {
+        match self {
+            Self::Backup(backup) if allow_modified => backup.collection_as_it_is(name).await,
+            Self::Backup(backup) => Ok((backup.collection(name).await?, Vec::new())),
+            Self::Drafts { readers, .. } => {
+                let found = readers.iter().find(|reader| reader.collection().name == name);
+                let found =
+                    found.ok_or_else(|| Error::internal("a collection is copied that was not planned"))?;
+                Ok((found.clone(), Vec::new()))
+            }
+        }
+    }
+
+    fn version(&self) -> &str {
+        match self {
+            Self::Backup(backup) => &backup.manifest().weaviate_version,
+            Self::Drafts { version, .. } => version,
+        }
+    }
+
+    /// What is missing of a collection.
+    fn gaps(&self, name: &str) -> Vec<Reason> {
+        let Self::Backup(backup) = self else { return Vec::new() };
+        let summary = backup.manifest().collections.iter().find(|summary| summary.name == name);
+        summary.into_iter().flat_map(|summary| gaps(&summary.remarks)).cloned().collect()
+    }
+}
+
 /// Reads the backup's lists and the cluster's schema, whatever collections there are already. Fails before anything is
 /// written if a collection cannot be made.
 pub async fn plan(
     cluster: &Cluster,
     lanes: &Lanes,
-    backup: &BackupReader,
+    lists: &Lists<'_>,
     wanted: &Wanted,
     names: BTreeMap<String, String>,
     existing: Existing,
@@ -71,7 +115,7 @@ pub async fn plan(
             Some(new) if existing.merged.contains_key(new) => cluster.collection(new).await?,
             _ => None,
         };
-        sources.push(Source::read(backup, old, wanted, &names, merged).await?);
+        sources.push(Source::read(lists, old, wanted, &names, merged).await?);
     }
     wanted.reshape.check(sources.iter().map(|source| source.reader.collection()))?;
     refuse_stray_tenants(wanted, &sources)?;
@@ -102,9 +146,7 @@ pub async fn plan(
         };
         let points = |alias: &String| (alias.clone(), aliases.get(alias).cloned());
         let aliases = source.aliases().iter().map(points).collect();
-        let mut summaries = backup.manifest().collections.iter();
-        let summary = summaries.find(|summary| summary.name == old);
-        let gaps = summary.into_iter().flat_map(|summary| gaps(&summary.remarks)).cloned().collect();
+        let gaps = lists.gaps(&old);
         all.push(Target {
             source,
             modified,
@@ -125,6 +167,6 @@ pub async fn plan(
             counters: Arc::new(CollectionCounters::unseen()),
         });
     }
-    let notes = versions::told(&backup.manifest().weaviate_version, server).into_iter().collect();
+    let notes = versions::told(lists.version(), server).into_iter().collect();
     Ok(Planned { all, names, notes })
 }

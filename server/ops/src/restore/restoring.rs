@@ -9,6 +9,7 @@ use selvedge_weaviate::Cluster;
 
 use super::checking::Checking;
 use super::filling::{Filling, checked_file};
+use super::merging::Merging;
 use super::refused::{RefusedOfCollection, Totals, lock};
 use super::target::{Target, Targets};
 use super::there::There;
@@ -66,6 +67,13 @@ impl Restoring {
         self.finish(filled).await.map_err(|error| unfinished(error, &self.targets))
     }
 
+    /// As [`Restoring::run`], of collections whose objects are written already.
+    pub async fn go_on(self: &Arc<Self>, filled: Vec<(Arc<Target>, Arc<Filling>)>) -> Result<Vec<String>> {
+        let filled = filled.into_iter().map(|(target, filling)| Filled { target, filling: Some(filling) });
+        let filled = self.refer(filled.collect()).await.map_err(|error| unwritten(error, &self.targets))?;
+        self.finish(filled).await.map_err(|error| unfinished(error, &self.targets))
+    }
+
     /// Does some work for each of some things, in a phase of its own.
     async fn each<T, R, F>(
         self: &Arc<Self>,
@@ -107,9 +115,12 @@ impl Restoring {
             target.counters.set_state(CollectionState::Running);
             mark(&target, restoring.objects(&target).await)
         });
-        // Only when all of it is written there is everything that references point to.
-        let referring = filled.await?;
-        let referred = self.each(Phase::WritingReferences, referring, |restoring, filled| async move {
+        self.refer(filled.await?).await
+    }
+
+    /// Writes the references of objects that are there: only when all of them are there is everything that references point to.
+    async fn refer(self: &Arc<Self>, filled: Vec<Filled>) -> Result<Vec<Filled>> {
+        let referred = self.each(Phase::WritingReferences, filled, |restoring, filled| async move {
             if let Filled { target, filling: Some(filling) } = &filled
                 && target.has_references()
             {
@@ -128,7 +139,8 @@ impl Restoring {
             return Ok(Filled { target, filling: None });
         }
         let Self { job, cluster, targets, kept, lanes, .. } = self;
-        let filling = Filling::new(job, cluster, &target, &targets.names, kept).await?;
+        let merging = Merging::of(job, cluster, &target, &targets.names).await?;
+        let filling = Filling::new(job, cluster, &target, &targets.names, kept, merging).await?;
         writing::objects(&filling, lanes).await?;
         Ok(Filled { target, filling: Some(filling) })
     }
@@ -141,7 +153,8 @@ impl Restoring {
                 let refused = Arc::new(refused.unwrap_or_default());
                 *lock(&restoring.totals) += refused.totals;
                 let checked = match filling {
-                    Some(filling) if target.is_merged() => restoring.prove(&filling, &refused).await,
+                    // What was only repeated is compared as a whole.
+                    Some(filling) if filling.merging.is_some() => restoring.prove(&filling, &refused).await,
                     filling => restoring.check(&target, filling.as_ref(), &refused).await,
                 };
                 mark(&target, checked)?;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selvedge_archive::{BackupReader, CollectionReader, Modified};
+use selvedge_archive::{CollectionReader, Modified};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Property};
 use selvedge_weaviate::compare_schemas;
 
 use super::fitting::{misfits, refuse_misfit};
+use super::planning::Lists;
 use super::requirements::{refuse_centroids, refuse_mixed_dimensions, refuse_vectorizing};
 use crate::reshape::Shape;
 use crate::{Settings, Wanted};
@@ -31,16 +32,13 @@ pub struct Source {
 impl Source {
     /// `names` are those on the target, by those in the backup; `there` is the collection that is merged into.
     pub async fn read(
-        backup: &BackupReader,
+        lists: &Lists<'_>,
         old: &str,
         wanted: &Wanted,
         names: &BTreeMap<String, String>,
         there: Option<Collection>,
     ) -> Result<Self> {
-        let (reader, modified) = match wanted.allow_modified {
-            true => backup.collection_as_it_is(old).await?,
-            false => (backup.collection(old).await?, Vec::new()),
-        };
+        let (reader, modified) = lists.collection(old, wanted.allow_modified).await?;
         let without = |collection: Collection| match wanted.without_references {
             true => collection.without_references(),
             false => Ok(collection),

@@ -51,6 +51,30 @@ impl Targets {
         self.all.iter().any(|target| target.in_place)
     }
 
+    /// The same, when it is known what was read.
+    pub fn reading(&self, readers: &BTreeMap<String, CollectionReader>) -> Self {
+        let read = |target: &Arc<Target>| {
+            let Some(reader) = readers.get(&target.source.collection().name) else {
+                return Arc::clone(target);
+            };
+            let records = reader.tenants().map(|records| {
+                let held =
+                    records.iter().filter_map(|record| Some((Some(record.name.clone()), record.rows?)));
+                held.collect()
+            });
+            let all = || BTreeMap::from([(None, reader.files().iter().map(DataFile::objects).sum())]);
+            Arc::new(Target {
+                // What was moved before has its references.
+                source: reader.of_own_files(),
+                rows: records.unwrap_or_else(all),
+                chosen: None,
+                counters: Arc::clone(&target.counters),
+                ..Target::clone(target)
+            })
+        };
+        Self { all: self.all.iter().map(read).collect(), names: Arc::clone(&self.names) }
+    }
+
     fn named(&self, which: impl Fn(&Target) -> bool) -> Vec<&str> {
         let some = self.all.iter().filter(|target| which(target));
         some.map(|target| target.collection.name.as_str()).collect()
@@ -77,6 +101,7 @@ impl Planned {
 }
 
 /// A collection that is to be made.
+#[derive(Clone)]
 pub struct Target {
     pub source: CollectionReader,
     /// Its data files that are not what was written, and are taken as they are.
@@ -110,6 +135,7 @@ pub struct Target {
 }
 
 /// How a collection comes to hold what the backup holds.
+#[derive(Clone)]
 pub enum How {
     Create(Box<Creation>),
     /// It is there already.

@@ -83,7 +83,9 @@ pub async fn references(filling: &Arc<Filling>, lanes: &Lanes) -> Result<()> {
         written.await?;
         let origins: BTreeSet<_> = lock(&filling.anew).keys().copied().collect();
         let anew = done.rest_of(FromArchive::tasks_of(&origins));
-        let (from, sinks) = (target.objects(Select::All), IntoAnew(Arc::clone(filling)));
+        // Of a copy, the rest is fetched.
+        let select = if target.source.has_keys_only() { Select::References } else { Select::All };
+        let (from, sinks) = (target.objects(select), IntoAnew(Arc::clone(filling)));
         let written = lanes.carry_recorded(anew, from, sinks, counters, &of_anew, |record| {
             lock(&filling.refused).add(record?.left);
             Ok(())

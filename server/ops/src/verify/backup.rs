@@ -71,7 +71,7 @@ impl Checking {
             return Ok(None);
         }
         let reader = job.or_stop(backup.collection(name)).await?;
-        if level >= Level::Rows {
+        if level >= Level::Rows && !reader.has_keys_only() {
             self.rows(&reader).await?;
         } else {
             self.bytes(&reader).await?;

@@ -144,6 +144,7 @@ pub fn wanted(request: &v1::ListBackupsRequest) -> Result<BackupFilter> {
         Ok(v1::BackupKind::Subset) => Some(BackupKind::Subset),
         Ok(v1::BackupKind::Partial) => Some(BackupKind::Partial),
         Ok(v1::BackupKind::Undo) => Some(BackupKind::Undo),
+        Ok(v1::BackupKind::Keys) => Some(BackupKind::Keys),
         Err(_) => {
             return Err(Error::invalid("kind", format!("`kind` is {}, which is not known", request.kind)));
         }
@@ -173,6 +174,7 @@ fn kind(kind: BackupKind) -> v1::BackupKind {
         BackupKind::Subset => v1::BackupKind::Subset,
         BackupKind::Partial => v1::BackupKind::Partial,
         BackupKind::Undo => v1::BackupKind::Undo,
+        BackupKind::Keys => v1::BackupKind::Keys,
     }
 }
 

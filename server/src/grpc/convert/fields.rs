@@ -6,7 +6,7 @@ use std::time::Duration;
 use selvedge_archive::{BackupId, DataFormat};
 use selvedge_model::error::{Error, Result};
 use selvedge_model::{Selection, is_collection_name};
-use selvedge_ops::{InactiveTenants, LATEST, LatestOf};
+use selvedge_ops::{Check, IfExists, InactiveTenants, LATEST, LatestOf};
 use selvedge_proto::v1;
 
 use super::names::{check_name, check_names};
@@ -20,6 +20,35 @@ pub fn inactive_tenants(wire: i32) -> Result<InactiveTenants> {
         v1::InactiveTenants::Skip => InactiveTenants::Skip,
         v1::InactiveTenants::Activate => InactiveTenants::Activate,
     })
+}
+
+pub fn if_exists(wire: i32) -> Result<IfExists> {
+    Ok(match known("if_exists", wire)? {
+        v1::IfExists::Unspecified | v1::IfExists::Fail => IfExists::Fail,
+        v1::IfExists::Merge => IfExists::Merge,
+        v1::IfExists::Replace => IfExists::Replace,
+    })
+}
+
+pub fn check(wire: i32) -> Result<Check> {
+    Ok(match known("check", wire)? {
+        v1::RestoreCheck::None => Check::None,
+        v1::RestoreCheck::Count => Check::Count,
+        v1::RestoreCheck::Unspecified | v1::RestoreCheck::Digest => Check::Digest,
+    })
+}
+
+/// As many passes as anybody can wait for.
+const MOST_PASSES: u32 = 100;
+
+pub fn passes(wire: u32) -> Result<u32> {
+    match wire {
+        passes if passes > MOST_PASSES => {
+            let text = format!("`settle_passes` is {passes}, and may be {MOST_PASSES} at most");
+            Err(Error::invalid("settle_passes", text))
+        }
+        passes => Ok(passes),
+    }
 }
 
 pub fn data_format(wire: i32) -> Result<DataFormat> {

@@ -84,6 +84,7 @@ fn kind(operation: &Operation) -> v1::JobKind {
         Operation::Clear(_) => v1::JobKind::Clear,
         Operation::Verify(_) => v1::JobKind::Verify,
         Operation::Repair(_) => v1::JobKind::Repair,
+        Operation::Copy(_) => v1::JobKind::Copy,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Call {
 }
 
 impl Call {
-    fn new(
+    pub fn new(
         operation: Operation,
         cluster: String,
         repository: String,
@@ -65,27 +65,21 @@ pub fn backup_call(wire: v1::BackupRequest) -> Result<Call> {
         parent,
         check_all: wire.check_all,
         settle,
+        settle_below: 0,
+        keys_only: false,
         tags: distinct("tags", wire.tags)?,
         dry_run: wire.dry_run,
     };
     Call::new(Operation::Backup(request), wire.cluster, wire.repository, wire.request_id, wire.lock_timeout)
 }
 
-/// As many passes as anybody can wait for.
-const MOST_PASSES: u32 = 100;
-
 fn settle(wire: &v1::BackupRequest) -> Result<u32> {
-    let wrong = |text: String| Err(Error::invalid("settle_passes", text));
-    match wire.settle_passes {
-        0 => Ok(0),
-        passes if passes > MOST_PASSES => {
-            wrong(format!("`settle_passes` is {passes}, and may be {MOST_PASSES} at most"))
-        }
-        _ if data_format(wire.format)? != DataFormat::Parquet => {
-            wrong("only Parquet files can be compared with a cluster after they were written".to_owned())
-        }
-        passes => Ok(passes),
+    let passes = fields::passes(wire.settle_passes)?;
+    if passes > 0 && data_format(wire.format)? != DataFormat::Parquet {
+        let text = "only Parquet files can be compared with a cluster after they were written";
+        return Err(Error::invalid("settle_passes", text));
     }
+    Ok(passes)
 }
 
 fn parent(wire: &v1::BackupRequest) -> Result<Option<ParentChoice>> {
@@ -119,16 +113,7 @@ pub fn restore_call(wire: v1::RestoreRequest) -> Result<Call> {
     check_name("backup_id", &wire.backup_id)?;
     check_name("cluster", &wire.cluster)?;
     check_name("repository", &wire.repository)?;
-    let check = match known("check", wire.check)? {
-        v1::RestoreCheck::None => Check::None,
-        v1::RestoreCheck::Count => Check::Count,
-        v1::RestoreCheck::Unspecified | v1::RestoreCheck::Digest => Check::Digest,
-    };
-    let if_exists = match known("if_exists", wire.if_exists)? {
-        v1::IfExists::Unspecified | v1::IfExists::Fail => IfExists::Fail,
-        v1::IfExists::Merge => IfExists::Merge,
-        v1::IfExists::Replace => IfExists::Replace,
-    };
+    let (check, if_exists) = (fields::check(wire.check)?, fields::if_exists(wire.if_exists)?);
     let on_conflict = match known("on_conflict", wire.on_conflict)? {
         v1::OnConflict::Unspecified | v1::OnConflict::Fail => OnConflict::Fail,
         v1::OnConflict::Skip => OnConflict::Skip,

@@ -35,6 +35,15 @@ impl CollectionService for Collections {
         Ok(Response::new(self.0.watch(job, |job| v1::RestoreResponse { job: Some(job) })))
     }
 
+    type CopyStream = Watch<v1::CopyResponse>;
+
+    async fn copy(&self, request: Request<v1::CopyRequest>) -> Result<Response<Self::CopyStream>, Status> {
+        let caller = caller(&request)?;
+        let call = self.0.copying(request.into_inner()).await.map_err(refusal)?;
+        let job = self.0.start(caller, call).await.map_err(refusal)?;
+        Ok(Response::new(self.0.watch(job, |job| v1::CopyResponse { job: Some(job) })))
+    }
+
     type RepairStream = Watch<v1::RepairResponse>;
 
     async fn repair(

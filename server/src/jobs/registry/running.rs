@@ -15,6 +15,7 @@ use crate::grpc::reason_of;
 use crate::jobs::attempt::{Attempt, Ending, Waiting, register};
 use crate::jobs::holds::Holds;
 use crate::jobs::journal::EndJson;
+use crate::jobs::locks::ClusterLocks;
 use crate::jobs::{Job, Lifecycle, State};
 use selvedge_archive::{BackupId, Repository};
 use selvedge_model::error::{Error, Kind, Result};
@@ -165,14 +166,19 @@ impl Registry {
     }
 
     fn context(&self, job: &Job, attempt: Option<&Attempt>) -> Context {
-        let Request { cluster, repository, .. } = &job.request;
-        let holds = match (attempt, self.places.cluster(cluster), self.places.repository(repository)) {
-            (Some(attempt), Ok(cluster), Ok(repository)) => {
-                Some(Holds::new(&repository, cluster.rest_url(), job, &self.process, attempt.held()))
-            }
-            _ => None,
+        let Request { cluster, repository, operation, .. } = &job.request;
+        let locks = |cluster: &str| {
+            let holds = match (attempt, self.places.cluster(cluster), self.places.repository(repository)) {
+                (Some(attempt), Ok(cluster), Ok(repository)) => {
+                    Some(Holds::new(&repository, cluster.rest_url(), job, &self.process, attempt.held()))
+                }
+                _ => None,
+            };
+            self.lock_table(cluster).for_job(&job.request.to_string(), &job.progress, holds)
         };
-        let locks = self.lock_table(cluster).for_job(&job.request.to_string(), &job.progress, holds);
+        let others = operation.other_cluster().filter(|other| *other != cluster);
+        let others = others.map(|other| (other.to_owned(), locks(other))).into_iter().collect();
+        let locks = Arc::new(ClusterLocks { own: locks(cluster), others });
         let (progress, stop) = (Arc::clone(&job.progress), Arc::clone(&job.stop));
         let (uncut, budget) = (self.uncut.clone(), self.budget.clone());
         let context = Context::new(job.id.to_string(), progress, stop, locks, uncut, budget);
