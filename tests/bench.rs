@@ -5,10 +5,14 @@
 
 #[path = "bench/bare.rs"]
 mod bare;
+#[path = "bench/changes.rs"]
+mod changes;
 #[path = "bench/data.rs"]
 mod data;
 #[path = "bench/ground.rs"]
 mod ground;
+#[path = "bench/in_step.rs"]
+mod in_step;
 #[path = "bench/incremental.rs"]
 mod incremental;
 #[path = "bench/many.rs"]
@@ -54,6 +58,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Shape {
     Incremental(incremental::Args),
+    InStep(in_step::Args),
     ManyCollections(many::Collections),
     ManyTenants(many::Tenants),
     Memory(memory::Args),
@@ -107,6 +112,7 @@ async fn measure(args: &Args, stage: &Stage, selvedge: &mut Selvedge) -> anyhow:
     match &args.shape {
         None => single::run(&args.single, ground).await,
         Some(Shape::Incremental(args)) => incremental::run(args, ground).await,
+        Some(Shape::InStep(args)) => in_step::run(args, ground).await,
         Some(Shape::ManyCollections(args)) => many::collections(args, ground).await,
         Some(Shape::ManyTenants(args)) => many::tenants(args, ground).await,
         Some(Shape::Memory(args)) => memory::run(args, ground).await,

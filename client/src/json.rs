@@ -10,6 +10,7 @@ mod difference;
 mod job;
 mod leftover;
 mod object_failure;
+mod replicas;
 mod status;
 
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub use difference::{CollectionDifference, ObjectDifference};
 pub use job::Job;
 pub use leftover::{IncompleteBackup, Prune};
 pub use object_failure::ObjectFailure;
+pub use replicas::{CollectionOnReplicas, ObjectOnReplicas};
 pub use status::Status;
 
 use crate::failure::Failure;

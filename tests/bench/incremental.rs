@@ -1,17 +1,14 @@
 //! What a backup takes that reads only what has changed, beside one that reads everything.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
-use selvedge_proto::weaviate::BatchObjectsRequest;
 use serde_json::Value;
 
+use crate::changes;
 use crate::data;
 use crate::ground::Ground;
 use crate::report;
-
-/// What was written so shortly before a backup is read again by the next in any case.
-const SETTLED: Duration = Duration::from_secs(4);
 
 /// A full backup, changes, and an incremental one.
 #[derive(clap::Args)]
@@ -43,18 +40,18 @@ pub async fn run(args: &Args, ground: Ground<'_>) -> anyhow::Result<()> {
     let source = ground.stage.name("Source");
     let few = args.objects / args.one_in / 2;
     let mut requests: Vec<_> = data::requests(&source, args.objects + few, args.dimensions).collect();
-    let new = take_last(&mut requests, few);
+    let new = changes::take_last(&mut requests, few);
     ground.create(&data::class(&source)).await?;
     report::step("loading");
     ground.bare.load(requests.iter().cloned()).await?;
-    tokio::time::sleep(SETTLED).await;
+    changes::settle().await;
     ground.selvedge.start_afresh().await?;
     let mut full = None;
     for round in 1..=args.rounds {
         full = best(full, backup(&ground, &format!("full-{round}"), &[]).await?);
     }
     report::step("changing");
-    change(&ground, &source, &requests, args.one_in).await?;
+    changes::make(&ground, &source, &requests, args.one_in).await?;
     ground.bare.load(new).await?;
     let parent = format!("full-{}", args.rounds);
     let (mut times, mut content) = (None, None);
@@ -102,39 +99,4 @@ async fn backup(ground: &Ground<'_>, id: &str, options: &[&str]) -> anyhow::Resu
     let bytes = shown["bytes"].as_u64().context("bytes")? - inherited.as_u64().unwrap_or(0);
     report::detail(id, &format!("{seconds:>6.2} s, {:.1} MiB", report::mebibytes(bytes)));
     Ok(Taken { seconds, bytes })
-}
-
-/// Cuts off the last objects, as requests of their own.
-fn take_last(requests: &mut Vec<BatchObjectsRequest>, mut count: usize) -> Vec<BatchObjectsRequest> {
-    let mut last = Vec::new();
-    while let Some(request) = requests.last_mut().filter(|_| count > 0) {
-        let at = request.objects.len().saturating_sub(count);
-        let objects = request.objects.split_off(at);
-        count -= objects.len();
-        last.push(BatchObjectsRequest { objects, consistency_level: None });
-        if at == 0 {
-            requests.pop();
-        }
-    }
-    last
-}
-
-/// Writes every n-th object again with the vector of its neighbour, and deletes half as many others.
-async fn change(
-    ground: &Ground<'_>,
-    source: &str,
-    requests: &[BatchObjectsRequest],
-    one_in: usize,
-) -> anyhow::Result<()> {
-    let all: Vec<_> = requests.iter().flat_map(|request| &request.objects).collect();
-    let changed = all.iter().zip(all.iter().skip(1)).step_by(one_in).map(|(object, neighbour)| {
-        let mut object = (*object).clone();
-        object.vector_bytes.clone_from(&neighbour.vector_bytes);
-        object
-    });
-    ground.bare.load(data::batched(data::OBJECTS_A_REQUEST, changed)).await?;
-    for object in all.iter().skip(one_in / 2).step_by(2 * one_in) {
-        ground.stage.rest.delete(&format!("/v1/objects/{source}/{}", object.uuid)).await?;
-    }
-    Ok(())
 }

@@ -112,7 +112,7 @@ async fn tenanted(rest: &Rest) -> anyhow::Result<()> {
 
 /// Until the nodes that are left have noticed that one is gone, and answer for the schema: if it was the one that led them,
 /// calls hang until they have another leader.
-async fn await_missing_node(world: &World) -> anyhow::Result<()> {
+pub async fn await_missing_node(world: &World) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + NOTICED_WITHIN;
     while tokio::time::Instant::now() < deadline {
         if tokio::time::timeout(ANSWERS_WITHIN, is_settled(&world.rest)).await.is_ok_and(|settled| settled) {

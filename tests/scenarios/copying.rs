@@ -55,9 +55,10 @@ pub async fn a_copy_equals_the_original(world: &mut World) -> anyhow::Result<()>
 
     // What is there is in the way, until it may be replaced.
     world.refuse(&["copy", "Every", "--to", "other"], 4, "there is already: Every").await?;
-    world
-        .refuse(&["copy", "Every", "--to", "other", "--if-exists", "replace"], 4, "needs to be confirmed")
-        .await?;
+    let unconfirmed = ["copy", "Every", "--to", "other", "--if-exists", "replace"];
+    let refused = world.refuse(&unconfirmed, 4, "needs to be confirmed").await?;
+    let planned = refused.out.lines().find(|line| line.starts_with("Every")).unwrap_or_default().to_owned();
+    ensure!(planned.split_whitespace().last().is_some_and(|count| count != "0"), "{}", refused.out);
     other.rest.write(&[json!({"class": "Every", "id": uuid(5), "properties": {}})]).await?;
     world.succeed(&["copy", "Every", "--to", "other", "--if-exists", "replace", "--yes"]).await?;
     same(&before, &Census::take(&other.rest, &names).await?)?;
@@ -156,6 +157,34 @@ pub async fn a_copy_is_repeated(world: &mut World) -> anyhow::Result<()> {
     rest.post("/v1/schema/Many/properties", &json!({"name": "late", "dataType": ["text"]})).await?;
     world.refuse(&["copy", "--since", &third], 1, "lacks property \"late\"").await?;
     world.refuse(&["copy", "--since", "00000000"], 7, "00000000").await.map(drop)
+}
+
+/// Nor is one whose objects are not shown.
+pub async fn a_tenant_that_is_inactive_is_not_taken_for_deleted(world: &mut World) -> anyhow::Result<()> {
+    let rest = world.rest.clone();
+    seed::tenanted(&rest, "Tenanted", 5).await?;
+    let before = Census::take(&rest, &["Tenanted"]).await?;
+    let filled = before.filled_tenants("Tenanted");
+    let other = with_other(world).await?;
+    let planned = id(&world.succeed(&["--json", "copy", "--to", "other", "--dry-run"]).await?)?;
+    world.refuse(&["copy", "--since", &planned], 2, "was a dry run").await?;
+    let first =
+        id(&world.succeed(&["--json", "copy", "--to", "other", "--inactive-tenants", "skip"]).await?)?;
+    let copied = Census::take(&other.rest, &["Tenanted"]).await?;
+    let set = async |status: &str| {
+        let tenants = json!([{"name": filled[0], "activityStatus": status}]);
+        rest.put("/v1/schema/Tenanted/tenants", &tenants).await.map(drop)
+    };
+    set("COLD").await?;
+    let ran = world.run(&["copy", "--since", &first, "--yes"]).await;
+    ensure!(ran.code == 5, "{ran:?}");
+    same(&copied, &Census::take(&other.rest, &["Tenanted"]).await?)?;
+    let second = ["--json", "copy", "--since", &first, "--inactive-tenants", "skip", "--yes"];
+    let second = id(&world.succeed(&second).await?)?;
+    same(&copied, &Census::take(&other.rest, &["Tenanted"]).await?)?;
+    set("HOT").await?;
+    world.succeed(&["copy", "--since", &second, "--inactive-tenants", "skip", "--yes"]).await?;
+    same(&copied, &Census::take(&other.rest, &["Tenanted"]).await?)
 }
 
 async fn times(world: &World, class: &str) -> anyhow::Result<Vec<(String, u64)>> {

@@ -37,6 +37,7 @@ mod references;
 mod refusals;
 mod repairing;
 mod replacing;
+mod replicas;
 mod repository;
 mod reshaping;
 mod resuming;
@@ -178,6 +179,8 @@ fn scenarios() -> Vec<Scenario> {
         both!(roles::a_key_that_may_not_read_them_says_so),
         both!(roles::what_a_key_may_not_create_makes_the_job_partial),
         real!(clusters::three_nodes_and_one_that_dies),
+        real!(replicas::what_one_of_them_missed_is_told),
+        both!(replicas::what_is_alone_is_not_compared),
         both!(clear::a_collection_is_empty_and_otherwise_the_same),
         both!(clear::tenants_are_empty_and_keep_their_status),
         both!(clear::nothing_happens_without_confirmation),
@@ -240,6 +243,7 @@ fn scenarios() -> Vec<Scenario> {
         both!(copying::a_copy_equals_the_original).and_encrypted(),
         stand_in!(copying::one_that_is_interrupted_goes_on),
         both!(copying::a_copy_is_repeated).and_encrypted(),
+        both!(copying::a_tenant_that_is_inactive_is_not_taken_for_deleted),
         both!(copying::it_is_repeated_until_it_has_settled),
         both!(repairing::only_what_differs_is_written).and_encrypted(),
         both!(repairing::some_objects_or_tenants_are_brought_back),

@@ -13,7 +13,7 @@ pub async fn what_is_printed_and_written_fits(world: &mut World) -> anyhow::Resu
     let (_, sleepers) = half_asleep(world).await?;
     seed::every_type(&world.rest, "Article", 30).await?;
     seed::references(&world.rest, "Book", 20).await?;
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 29] = [
         &["backup", "--id", "partial"],
         &["backup", "--id", "b", "--inactive-tenants", "activate", "--tag", "nightly"],
         &["backup", "Article", "--dry-run"],
@@ -35,6 +35,8 @@ pub async fn what_is_printed_and_written_fits(world: &mut World) -> anyhow::Resu
         &["clear", "Article"],
         &["clear", "Customer", "--tenant", &sleepers[0], "--yes"],
         &["verify", "b", "--against-live", "--inactive-tenants", "activate"],
+        &["copy", "Article", "--rename", "Article=Another"],
+        &["diff", "b", "--live"],
         &["release", "b"],
         &["prune", "--keep-last", "1", "--dry-run"],
         &["delete", "partial", "--yes"],

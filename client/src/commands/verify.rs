@@ -1,8 +1,9 @@
 //! `selvedge verify`
 
 mod all;
+mod replicas;
 
-use selvedge_proto::v1::{InactiveTenants, VerifyBackupRequest, VerifyLevel};
+use selvedge_proto::v1::{CompareReplicasRequest, InactiveTenants, VerifyBackupRequest, VerifyLevel};
 
 use super::backup::Inactive;
 use super::latest::Latest;
@@ -17,14 +18,15 @@ Examples:
   selvedge verify latest                           # its files
   selvedge verify nightly --level rows
   selvedge verify --all                            # every backup of the repository
-  selvedge verify nightly --against-live           # compares the cluster with it";
+  selvedge verify nightly --against-live           # compares the cluster with it
+  selvedge verify --replicas Article               # compares the replicas of a collection";
 
 /// Prove that a backup is intact, or that a cluster matches it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The id of the backup, or `latest`; `selvedge list` lists them.
-    #[arg(add = suggest::backups(), required_unless_present = "all")]
+    #[arg(add = suggest::backups(), required_unless_present_any = ["all", "replicas"])]
     pub backup: Option<String>,
     #[command(flatten)]
     pub latest: Latest,
@@ -40,6 +42,17 @@ pub struct Args {
     /// Verify all backups of the repository, one after the other, newest first.
     #[arg(long, conflicts_with_all = ["backup", "collections", "exclude", "against_live", "rename", "detach"])]
     pub all: bool,
+    /// Compare the replicas of a collection of the cluster instead, object by object: which have it, and from when.
+    #[arg(
+        long,
+        value_name = "COLLECTION",
+        add = suggest::collections(),
+        conflicts_with_all = ["backup", "collections", "exclude", "level", "all", "against_live", "rename", "detach"]
+    )]
+    pub replicas: Option<String>,
+    /// With --replicas: also what this cluster lists, which is another node of the same one; may be repeated.
+    #[arg(long, value_name = "CLUSTER", requires = "replicas")]
+    pub through: Vec<String>,
     /// Compare the cluster with the backup instead, by content digest.
     #[arg(long)]
     pub against_live: bool,
@@ -86,6 +99,10 @@ impl From<Level> for VerifyLevel {
 }
 
 pub async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if let Some(collection) = args.replicas {
+        let (cluster, through, limit) = (session.options.cluster(), args.through, args.max_findings.into());
+        return replicas::run(CompareReplicasRequest { cluster, collection, through, limit }, session).await;
+    }
     let request = VerifyBackupRequest {
         repository: session.options.repository(),
         backup_id: args.backup.unwrap_or_default(),

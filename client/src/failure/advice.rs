@@ -70,6 +70,7 @@ fn advice(reason: FailureReason, message: &str, hint: &str, asked: &Asked) -> Ad
             typed("--rename Old=New, --behind-alias ALIAS")
         }
         CollectionExists if hint.contains("tenants") => typed("--if-exists merge"),
+        CollectionExists if asked.kind == JobKind::Copy => typed("--rename Old=New, --if-exists replace"),
         CollectionExists => typed("--rename Old=New, --if-exists merge"),
         ObjectConflict => typed("--on-conflict skip, --on-conflict overwrite"),
         BackupExists => Advice::Say(format!(

@@ -14,6 +14,15 @@ impl CollectionService for Scripted {
     type BackupStream = JobStream<BackupResponse>;
     type RestoreStream = JobStream<RestoreResponse>;
     type ClearStream = JobStream<ClearResponse>;
+    type CompareReplicasStream = JobStream<CompareReplicasResponse>;
+
+    async fn compare_replicas(
+        &self,
+        _: Request<CompareReplicasRequest>,
+    ) -> Result<Response<Self::CompareReplicasStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     type CopyStream = JobStream<CopyResponse>;
     type RepairStream = JobStream<RepairResponse>;
     type UndoStream = JobStream<UndoResponse>;

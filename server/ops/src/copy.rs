@@ -57,7 +57,8 @@ pub async fn run(
                 readers.push(job.or_stop(written.collection(&one.name)).await.map_err(resumable)?);
             }
             let version = &written.manifest().weaviate_version;
-            Onto::plan(job, (from, to), repository, &copy.writing, &readers, version).await?
+            let known = BTreeMap::new();
+            Onto::plan(job, (from, to), repository, &copy.writing, &readers, version, &known).await?
         }
     };
     match (onto.complete(&written, report).await?, incomplete) {
@@ -119,6 +120,7 @@ impl Companion for Copy {
                 &self.writing,
                 &readers,
                 version,
+                &objects,
             )
             .await?;
             let plan = self.job.or_stop(onto.shown(&self.repository, &objects)).await?;

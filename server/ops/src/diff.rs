@@ -9,21 +9,17 @@ mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 use selvedge_archive::{BackupId, BackupReader, CollectionReader, Repository};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Names, Selection, TenantStatus};
 use selvedge_weaviate::{Cluster, compare_schemas};
-use tokio::sync::mpsc::{Sender, channel};
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::Budget;
 use crate::compare::{Live, Part, settled_since};
 use crate::probe::is_probe;
-
-/// Differences that wait for whoever reads them.
-const WAITING: usize = 64;
+use crate::telling::{Listener, telling};
 
 /// What is compared with a backup.
 #[derive(Clone)]
@@ -130,7 +126,7 @@ enum Other {
 
 /// Tells of differences as long as somebody listens.
 struct Teller {
-    to: Sender<Result<Difference>>,
+    to: Listener<Difference>,
     collection: String,
     limit: u64,
     told: u64,
@@ -161,13 +157,8 @@ impl Teller {
         }
         self.told += 1;
         let (collection, tenant) = (self.collection.clone(), tenant.map(str::to_owned));
-        tell(&self.to, Difference::Object(ObjectDifference { collection, tenant, id, change, parts })).await
+        self.to.tell(Difference::Object(ObjectDifference { collection, tenant, id, change, parts })).await
     }
-}
-
-async fn tell(to: &Sender<Result<Difference>>, difference: Difference) -> Result<()> {
-    let gone = |_| Error::new(Kind::Cancelled, "nobody wants to know any more");
-    to.send(Ok(difference)).await.map_err(gone)
 }
 
 /// Compares a backup with another one, or with a cluster. What cannot be compared at all is an error at once; others come with the
@@ -195,18 +186,8 @@ pub async fn diff(
         }
     };
     let pairs = pairs(&backup, &other, &request)?;
-    let (to, mut from) = channel(WAITING);
     let budget = budget.clone();
-    let telling = AbortOnDropHandle::new(tokio::spawn(async move {
-        if let Err(error) = tell_all(&backup, &other, &request, &budget, pairs, &to).await {
-            // Nobody listens to one who hung up.
-            let _ = to.send(Err(error)).await;
-        }
-    }));
-    Ok(stream::poll_fn(move |context| {
-        let _ends_with_this = &telling;
-        from.poll_recv(context)
-    }))
+    Ok(telling(|to| async move { tell_all(&backup, &other, &request, &budget, pairs, &to).await }))
 }
 
 /// Its rows are in no order.
@@ -254,13 +235,13 @@ async fn tell_all(
     request: &DiffRequest,
     budget: &Budget,
     pairs: Vec<Sided>,
-    to: &Sender<Result<Difference>>,
+    to: &Listener<Difference>,
 ) -> Result<()> {
     for (name, other_name) in pairs {
         let (Some(name), Some(other_name)) = (&name, &other_name) else {
             let (name, other_name) = (name.unwrap_or_default(), other_name.unwrap_or_default());
             let alone = CollectionDifference { name, other_name, ..CollectionDifference::default() };
-            tell(to, Difference::Collection(alone)).await?;
+            to.tell(Difference::Collection(alone)).await?;
             continue;
         };
         let was = backup.collection(name).await?;
@@ -294,7 +275,7 @@ async fn tell_all(
             schema: pair.schema()?,
             unread: (!unread.is_empty()).then(|| Names::of(&unread)),
         };
-        tell(to, Difference::Collection(difference)).await?;
+        to.tell(Difference::Collection(difference)).await?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ mod places;
 mod plan;
 mod probe;
 mod progress;
+mod replicas;
 mod request;
 mod reshape;
 mod restorable;
@@ -36,6 +37,7 @@ mod restore;
 mod same_backup;
 mod status;
 mod stock;
+mod telling;
 mod verify;
 
 pub use backup::{PARENTS, ParentChoice};
@@ -58,6 +60,9 @@ pub use plan::{Plan, PlannedCollection};
 pub use progress::{
     CollectionCounters, CollectionSnapshot, CollectionState, Counts, MergeCounts, Passage, Phase, Progress,
     ProgressSnapshot, TRACED, Totals, Wait, Warning,
+};
+pub use replicas::{
+    CollectionOnReplicas, ObjectOnReplicas, ReplicaFinding, ReplicasRequest, compare_replicas,
 };
 pub use request::{
     BackupRequest, BehindAlias, Check, ClearRequest, CopyRequest, Deviation, IfExists, InactiveTenants,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{ClusterIdentity, Covering, Manifest, Opened, Repository};
+use selvedge_archive::{BackupKind, ClusterIdentity, Covering, Manifest, Opened, Repository};
 use selvedge_model::error::Result;
 
 /// Collections are named that one of the newest so many backups holds: others are gone, and would stay for ever.
@@ -21,7 +21,7 @@ pub struct Stock {
     pub backups: u64,
     /// Size of their data files.
     pub bytes: u64,
-    /// When the newest backup of any kind was made.
+    /// When the newest backup was made that somebody has asked for: not what a repair or a copy has left.
     pub newest: Option<DateTime<Utc>>,
     /// Of the disk that it is on, if it is on one that can be looked at: bytes that are free, and all.
     pub space: Option<(u64, u64)>,
@@ -47,7 +47,10 @@ impl Stock {
         };
         self.backups += 1;
         self.bytes += bytes;
-        self.newest.get_or_insert(made);
+        if backup.whole().is_none_or(|manifest| !matches!(manifest.kind, BackupKind::Undo | BackupKind::Keys))
+        {
+            self.newest.get_or_insert(made);
+        }
         if self.backups > NEWEST {
             return;
         }

@@ -86,7 +86,7 @@ pub fn role_of_method(path: &str) -> Option<Role> {
         )
         | ("selvedge.v1.ServerService", "GetStatus")
         | ("selvedge.v1.JobService", "ListJobs" | "GetJob" | "WatchJob") => Some(Role::Read),
-        ("selvedge.v1.CollectionService", "Backup" | "Copy" | "Restore")
+        ("selvedge.v1.CollectionService", "Backup" | "CompareReplicas" | "Copy" | "Restore")
         | ("selvedge.v1.BackupService", "HoldBackup" | "VerifyBackup" | "ExportBackup" | "DiffBackup" | "ImportBackup")
         | ("selvedge.v1.ServerService", "Check")
         // Its reasons are Weaviate's, which quote values.
@@ -149,6 +149,7 @@ mod tests {
                 "CancelJob operate",
                 "Check operate",
                 "Clear destroy",
+                "CompareReplicas operate",
                 "Copy operate",
                 "DeleteBackup destroy",
                 "DiffBackup operate",

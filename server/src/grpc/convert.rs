@@ -12,6 +12,7 @@ mod job;
 mod names;
 mod page;
 mod remark;
+mod replicas;
 mod request;
 mod reshape;
 mod retention;
@@ -28,6 +29,7 @@ pub use fields::{backup_id, collection_name, lock_timeout, selection, tenant_nam
 pub use import::import_header;
 pub use job::{failures, job};
 pub use page::{fits_in_a_message, jobs_after, page_of_jobs, page_size};
+pub use replicas::{replica_finding, replicas};
 pub use request::{Call, backup_call, clear_call, repair_call, restore_call, undo_call, verify_call};
 pub use retention::policy;
 pub use status::status;

@@ -143,6 +143,10 @@ impl Desk {
             let text = format!("job {} has not succeeded, so nobody knows what it has copied", job.id);
             return Err(Error::invalid("since", text).hint("resume it, or copy anew"));
         }
+        if job.request.operation.is_dry_run() {
+            let text = format!("job {} was a dry run, and has copied nothing", job.id);
+            return Err(Error::invalid("since", text).hint("name the job that has made the copy"));
+        }
         convert::copy_call(wire, Some(&job.request))
     }
 

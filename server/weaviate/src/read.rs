@@ -115,6 +115,13 @@ impl ObjectReader {
         Ok(Self { source, template, largest_page: MAX_PAGE_KEYS, most_objects, ..reader })
     }
 
+    /// One that asks any one replica, and lets no other mend what it has.
+    pub async fn open_keys_of_one_replica(cluster: &Cluster, collection: &Collection) -> Result<Self> {
+        let reader = Self::open_keys(cluster, collection).await?;
+        reader.at_one.store(true, Relaxed);
+        Ok(reader)
+    }
+
     /// The vector spaces that its batches have columns for.
     pub fn spaces(&self) -> &[VectorSpace] {
         &self.spaces

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::Cluster;
 use super::tenants::gone;
 use selvedge_model::Collection;
@@ -113,13 +115,7 @@ impl Cluster {
 
     /// How many different shards of a collection the live nodes report.
     async fn shards_on_nodes(&self, collection: &str) -> Result<u64> {
-        let path = format!("/v1/nodes/{collection}");
-        let nodes = self.rest.get("read the nodes", &path, &[("output", "verbose")]).await;
-        let nodes = match nodes {
-            Ok(nodes) => nodes.unwrap_or_default(),
-            Err(error) if error.kind() == Kind::WeaviatePermissionDenied => return Ok(0),
-            Err(error) => return Err(error),
-        };
+        let nodes = self.verbose_nodes(collection).await?;
         let shards =
             nodes["nodes"].as_array().into_iter().flatten().flat_map(|node| node["shards"].as_array());
         let names: BTreeSet<_> = shards
@@ -128,5 +124,15 @@ impl Cluster {
             .filter_map(|shard| shard["name"].as_str())
             .collect();
         Ok(names.len() as u64)
+    }
+
+    /// The live nodes, and what each has of a collection; nothing if the key may not know.
+    pub(super) async fn verbose_nodes(&self, collection: &str) -> Result<Value> {
+        let path = format!("/v1/nodes/{collection}");
+        match self.rest.get("read the nodes", &path, &[("output", "verbose")]).await {
+            Ok(nodes) => Ok(nodes.unwrap_or_default()),
+            Err(error) if error.kind() == Kind::WeaviatePermissionDenied => Ok(Value::Null),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -100,6 +100,12 @@ pub fn is_read_only(text: &str) -> bool {
     TEXTS.iter().any(|(part, fault)| *fault == Fault::ReadOnly && said.contains(*part))
 }
 
+/// Whether a node was asked for an object of a shard that it has no replica of. The node that was asked first may pass on what
+/// another one has said.
+pub fn is_elsewhere(text: &str) -> bool {
+    without_quotes(text).contains("does not exist locally")
+}
+
 /// Without names and values of users, which Weaviate puts between quotes.
 fn without_quotes(text: &str) -> Cow<'_, str> {
     if !text.contains(['"', '\'']) {

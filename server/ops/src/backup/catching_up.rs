@@ -74,7 +74,8 @@ impl Copying {
             let changed = changes.gone.total().objects.max(found.content.total().objects);
             if let Some(beside) = self.beside(&collection.name) {
                 job.or_stop(cluster.check_shards_now(collection)).await?;
-                self.delete(beside, std::mem::take(&mut changes.deleted), &BTreeSet::new()).await?;
+                let deleted = std::mem::take(&mut changes.deleted);
+                self.delete(beside, collection, deleted, &BTreeSet::new()).await?;
             }
             let to = Utc::now();
             // Of a tenant that is gone or inactive by now, nobody knows since when it was not as it was read.

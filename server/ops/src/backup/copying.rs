@@ -171,8 +171,8 @@ impl Copying {
         };
         let Gathered { files, content, mut tally, mut remarks } = gathered;
         if let (Some(beside), Some(changes)) = (self.beside(&collection.name), &mut tally.changes) {
-            let gone = reading.base.as_ref().map(|base| BTreeSet::clone(&base.gone)).unwrap_or_default();
-            self.delete(beside, std::mem::take(&mut changes.deleted), &gone).await?;
+            let unread = reading.base.as_ref().map(|base| BTreeSet::clone(&base.gone)).unwrap_or_default();
+            self.delete(beside, collection, std::mem::take(&mut changes.deleted), &unread).await?;
         }
         let mut whole = match &contents.parent {
             None => Whole { files, inheriting: None, content },
@@ -216,19 +216,25 @@ impl Copying {
     }
 
     /// What is not there any more is not to be in the other place either. All shards were there just now: nothing is taken for
-    /// deleted that was only not shown.
+    /// deleted that was only not shown. Nor is a tenant of `unread` that is still there, and only not active.
     pub async fn delete(
         &self,
         beside: &Arc<dyn Beside>,
+        collection: &Collection,
         deleted: BTreeMap<Option<String>, Vec<Uuid>>,
-        gone: &BTreeSet<String>,
+        unread: &BTreeSet<String>,
     ) -> Result<()> {
         for (tenant, ids) in deleted {
-            if tenant.as_ref().is_none_or(|tenant| !gone.contains(tenant)) {
+            if tenant.as_ref().is_none_or(|tenant| !unread.contains(tenant)) {
                 beside.delete(tenant.as_deref(), &ids).await?;
             }
         }
-        let gone: Vec<_> = gone.iter().cloned().collect();
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let there = self.job.or_stop(self.cluster.tenants(&collection.name)).await?;
+        let there: BTreeSet<_> = there.into_iter().map(|tenant| tenant.name).collect();
+        let gone: Vec<_> = unread.difference(&there).cloned().collect();
         if gone.is_empty() { Ok(()) } else { beside.delete_tenants(&gone).await }
     }
 

@@ -69,7 +69,9 @@ impl Lanes {
         &self,
         works: Vec<impl Future<Output = Result<T>> + Send>,
     ) -> Result<Vec<T>> {
-        let numbered = works.into_iter().enumerate().map(async |(number, work)| match self.check_stop() {
+        // On the heap: several of them, as they are passed on, do not fit on the stack of a thread.
+        let works = works.into_iter().map(Box::pin);
+        let numbered = works.enumerate().map(async |(number, work)| match self.check_stop() {
             Ok(()) => (number, work.await),
             Err(error) => (number, Err(error)),
         });

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use selvedge_archive::{BackupReader, CollectionReader, Repository};
 use selvedge_model::Tenant;
-use selvedge_model::error::{Error, Result};
+use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::{Cluster, ObjectReader};
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,7 +45,7 @@ pub type Places = BTreeMap<String, (Arc<dyn Beside>, Arc<CollectionCounters>)>;
 
 impl Onto {
     /// Refuses what cannot be made there, or must not be. `drafts` are the collections that are copied, of this version of
-    /// Weaviate.
+    /// Weaviate; `objects` are those of each, as far as they are known.
     pub async fn plan(
         job: &Context,
         (from, cluster): (&Cluster, &Cluster),
@@ -53,6 +53,7 @@ impl Onto {
         request: &RestoreRequest,
         drafts: &[CollectionReader],
         version: &str,
+        objects: &BTreeMap<String, (u64, bool)>,
     ) -> Result<Self, Failure> {
         let lanes = Lanes::of(job);
         let names = drafts.iter().map(|draft| draft.collection().name.clone()).map(|old| {
@@ -61,21 +62,27 @@ impl Onto {
         });
         let names: BTreeMap<_, _> = names.collect();
         let begun = job.or_stop(Begun::earlier(job)).await?;
-        let existing = job.or_stop(Existing::find(job, cluster, &names, request, begun)).await?;
+        let existing = job.or_stop(Existing::find(job, cluster, &names, request, begun)).await;
+        let existing = existing.map_err(|error| match error.kind() {
+            Kind::CollectionExists => {
+                error.hint("copy under another name, replace what is there, or delete it first")
+            }
+            _ => error,
+        })?;
         let lists = Lists::Drafts { readers: drafts, version };
         let planned = planning::plan(cluster, &lanes, &lists, &request.wanted, names, existing, begun);
         let planned = job.or_stop(planned).await?;
-        let confirmation = planned.replaced();
-        if !request.dry_run && !request.confirms(&confirmation) {
-            let surveys = vec![None; planned.all.len()];
-            let unconfirmed =
-                showing::unconfirmed(cluster, repository, request, &planned, surveys, confirmation);
-            return Err(job.or_stop(unconfirmed).await?);
-        }
-        job.or_stop(replacing::refuse_unable(cluster, &planned.all)).await?;
         let (job, from, cluster, request) = (job.clone(), from.clone(), cluster.clone(), request.clone());
         let (planned, fillings) = (Some(planned), BTreeMap::new());
-        Ok(Self { job, from, cluster, lanes, request, begun, planned, targets: None, fillings })
+        let onto = Self { job, from, cluster, lanes, request, begun, planned, targets: None, fillings };
+        if let Some(planned) = &onto.planned {
+            if !onto.request.dry_run && !onto.request.confirms(&planned.replaced()) {
+                let plan = onto.job.or_stop(onto.shown(repository, objects)).await?;
+                return Err(showing::not_confirmed(&onto.request, plan));
+            }
+            onto.job.or_stop(replacing::refuse_unable(&onto.cluster, &planned.all)).await?;
+        }
+        Ok(onto)
     }
 
     /// What a dry run shows. `objects` are those of each collection, as far as they are known.
@@ -153,7 +160,14 @@ impl Onto {
         let Self { job, cluster, lanes, request, .. } = self;
         let restoring = Restoring::new(&job, &cluster, &targets, lanes, &request);
         let gaps = restoring.go_on(filled).await;
-        let gaps = gaps.map_err(|error| Failure::resumable(error, report.clone()))?;
+        let gaps = gaps.map_err(|error| match error.kind() {
+            // What was written of before an interruption stays, also if it was deleted meanwhile where it came from.
+            Kind::CountMismatch | Kind::ContentMismatch if job.journal().is_resumed() => Failure::for_good(
+                error.hint("the original may have changed while nobody copied it: delete the copy, and make a new one"),
+                report.clone(),
+            ),
+            _ => Failure::resumable(error, report.clone()),
+        })?;
         targets.all.iter().for_each(|target| target.warn_of_losses(&job.progress));
         Ok(outcome(report, restoring.totals(), &gaps))
     }

@@ -39,13 +39,17 @@ pub async fn unconfirmed(
     surveys: Vec<Option<MergeCounts>>,
     confirmation: Vec<String>,
 ) -> Result<Failure> {
-    let plan = plan(cluster, repository, request, planned, surveys, confirmation).await?;
+    Ok(not_confirmed(request, plan(cluster, repository, request, planned, surveys, confirmation).await?))
+}
+
+/// That this plan is refused unless what it asks for is confirmed.
+pub fn not_confirmed(request: &RestoreRequest, plan: Plan) -> Failure {
     let names = plan.confirmation.join(", ");
     let what = if request.repair.is_some() { "deleting objects of" } else { "replacing" };
     let text = format!("nothing was changed: {what} {names} needs to be confirmed");
     let error = Error::new(Kind::ConfirmationRequired, text).hint("repeat the names in `confirm`");
     let (plan, backup_id) = (Some(plan), Some(request.backup_id.clone()));
-    Ok(Failure::for_good(error, Report { backup_id, plan, ..Report::default() }))
+    Failure::for_good(error, Report { backup_id, plan, ..Report::default() })
 }
 
 /// What was edited on purpose is no damage.

@@ -1,3 +1,6 @@
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use selvedge_ops::ReplicasRequest;
 use selvedge_proto::v1;
 use selvedge_proto::v1::collection_service_server::CollectionService;
 use tonic::{Request, Response, Status};
@@ -84,5 +87,23 @@ impl CollectionService for Collections {
         let (version, collections) =
             selvedge_ops::list_collections(&cluster, &selection).await.map_err(refusal)?;
         Ok(Response::new(convert::collections(&cluster, version, collections)))
+    }
+
+    type CompareReplicasStream = BoxStream<'static, Result<v1::CompareReplicasResponse, Status>>;
+
+    async fn compare_replicas(
+        &self,
+        request: Request<v1::CompareReplicasRequest>,
+    ) -> Result<Response<Self::CompareReplicasStream>, Status> {
+        let wire = request.into_inner();
+        let asked = convert::replicas(&wire).map_err(refusal)?;
+        let places = &self.0.places;
+        let cluster = places.cluster(&wire.cluster).map_err(refusal)?;
+        let through: selvedge_model::error::Result<_> =
+            wire.through.iter().map(|name| places.cluster(name)).collect();
+        let request = ReplicasRequest { through: through.map_err(refusal)?, ..asked };
+        let told = selvedge_ops::compare_replicas(&cluster, self.0.registry.budget(), request).await;
+        let told = told.map_err(refusal)?;
+        Ok(Response::new(told.map(|told| told.map(convert::replica_finding).map_err(refusal)).boxed()))
     }
 }
