@@ -17,7 +17,7 @@ use selvedge_tests::harness::weaviate::real_binary;
 use crossing::{Crossed, Verdict, cross};
 use kinds::KINDS;
 
-/// Backs up collections of many kinds on each version and restores them on another, and prints what became of them as Markdown.
+/// Backs up collections of many kinds on each version and restores them on another, or copies them there, and prints what became of them as Markdown.
 ///
 /// Each binary is tried as the source of what goes onto the current one, and as the target of what comes from there. Exits with
 /// an error if anything came back otherwise than it was, or was refused after something had been written.
@@ -31,6 +31,10 @@ struct Args {
     /// The server of the current version [default: the `weaviate` on PATH, or SELVEDGE_TEST_WEAVIATE_BIN].
     #[arg(long, value_name = "BINARY")]
     current: Option<PathBuf>,
+
+    /// Copy from server to server, instead of a backup and a restore.
+    #[arg(long)]
+    copy: bool,
 }
 
 #[tokio::main]
@@ -41,15 +45,15 @@ async fn main() -> anyhow::Result<()> {
     tokio::select! {
         biased;
         () = interrupted() => Err(anyhow::anyhow!("interrupted")),
-        run = run(&args.others, &current, &programs) => run,
+        run = run(&args.others, &current, &programs, args.copy) => run,
     }
 }
 
-async fn run(others: &[PathBuf], current: &Path, programs: &Programs) -> anyhow::Result<()> {
+async fn run(others: &[PathBuf], current: &Path, programs: &Programs, copies: bool) -> anyhow::Result<()> {
     let (mut from_others, mut onto_others) = (Vec::new(), Vec::new());
     for other in others {
-        from_others.push(cross(programs, other, current).await?);
-        onto_others.push(cross(programs, current, other).await?);
+        from_others.push(cross(programs, other, current, copies).await?);
+        onto_others.push(cross(programs, current, other, copies).await?);
     }
     print("onto", &from_others, |crossed| (&crossed.from, &crossed.onto));
     print("from", &onto_others, |crossed| (&crossed.onto, &crossed.from));

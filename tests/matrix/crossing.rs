@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use super::kinds::{KINDS, Kind};
 
 const BACKUP: &str = "b";
+/// The name by which one side's Selvedge knows the other side.
+const OTHER: &str = "other";
 
 /// What became of each kind.
 pub struct Crossed {
@@ -60,12 +62,24 @@ struct Side {
 }
 
 impl Side {
-    async fn start(programs: &Programs, binary: &Path, folder: &TempDir) -> anyhow::Result<Self> {
+    /// Its Selvedge knows `other` too.
+    async fn start(
+        programs: &Programs,
+        binary: &Path,
+        folder: &TempDir,
+        other: Option<&Self>,
+    ) -> anyhow::Result<Self> {
         // Some kinds have to be allowed; versions that do not know them do not mind.
         let env = [("OBJECTS_TTL_DELETE_SCHEDULE", "@every 1h"), ("ENABLE_TOKENIZER_KAGOME_JA", "true")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let options = WeaviateOptions { binary: Some(binary.to_owned()), env, ..WeaviateOptions::default() };
         let weaviate = Weaviate::start(Flavour::Real, options).await?;
+        let config = folder.path().join("selvedge.toml");
+        let others = other.map(|Self { weaviate, .. }| {
+            let [rest, grpc] = [weaviate.rest_url(), weaviate.grpc_url()];
+            format!("[clusters.{OTHER}]\nurl = \"{rest}\"\ngrpc_url = \"{grpc}\"\n")
+        });
+        std::fs::write(&config, others.unwrap_or_default())?;
         let settings = ServerSettings {
             weaviate_url: weaviate.rest_url(),
             weaviate_grpc_url: Some(weaviate.grpc_url()),
@@ -74,7 +88,7 @@ impl Side {
             metrics: None,
             resume_on_start: false,
             repository: folder.path().join("repository").display().to_string(),
-            env: Vec::new(),
+            env: vec![("SELVEDGE_CONFIG".to_owned(), config.display().to_string())],
             log: folder.path().join("repository.log"),
         };
         let server = ServerProcess::start(programs, &settings).await?;
@@ -91,10 +105,10 @@ impl Side {
     }
 }
 
-/// Backs up all that the first has, and restores it on the second, kind by kind.
-pub async fn cross(programs: &Programs, from: &Path, onto: &Path) -> anyhow::Result<Crossed> {
+/// Backs up all that the first has, and restores it on the second, kind by kind; or copies it.
+pub async fn cross(programs: &Programs, from: &Path, onto: &Path, copies: bool) -> anyhow::Result<Crossed> {
     let folder = tempfile::tempdir()?;
-    let source = Side::start(programs, from, &folder).await?;
+    let source = Side::start(programs, from, &folder, None).await?;
     let mut before = Vec::new();
     for kind in KINDS {
         before.push(if source.has(kind)? {
@@ -106,13 +120,19 @@ pub async fn cross(programs: &Programs, from: &Path, onto: &Path) -> anyhow::Res
             None
         });
     }
-    let ran = source.run(&["backup", "--id", BACKUP]).await;
-    ensure!(ran.code == 0, "the backup failed: {ran:?}");
-    let target = Side::start(programs, onto, &folder).await?;
+    if !copies {
+        let ran = source.run(&["backup", "--id", BACKUP]).await;
+        ensure!(ran.code == 0, "the backup failed: {ran:?}");
+    }
+    let target = Side::start(programs, onto, &folder, copies.then_some(&source)).await?;
+    let moving: &[&str] = match copies {
+        true => &["copy", "--cluster", OTHER, "--to", "default"],
+        false => &["restore", BACKUP],
+    };
     let mut verdicts = Vec::new();
     for (kind, before) in KINDS.iter().zip(&before) {
         verdicts.push(match before {
-            Some(before) => restored(&target, kind, before).await?,
+            Some(before) => moved(&target, moving, kind, before).await?,
             None => Verdict::Unknown,
         });
     }
@@ -139,10 +159,10 @@ fn is_of_versions(difference: &str) -> bool {
     is_one_absent && (is_off || is_inside)
 }
 
-async fn restored(target: &Side, kind: &Kind, before: &Census) -> anyhow::Result<Verdict> {
-    let restore = [&["restore", BACKUP], kind.collections].concat();
-    let plan = target.run(&[&restore[..], &["--dry-run"]].concat()).await;
-    let ran = target.run(&restore).await;
+async fn moved(target: &Side, moving: &[&str], kind: &Kind, before: &Census) -> anyhow::Result<Verdict> {
+    let moving = [moving, kind.collections].concat();
+    let plan = target.run(&[&moving[..], &["--dry-run"]].concat()).await;
+    let ran = target.run(&moving).await;
     let told = ran.err.lines().find(|line| line.starts_with("error:"));
     let told = told.unwrap_or(&ran.err).to_owned();
     if ran.code != 0 && ran.code != 5 {

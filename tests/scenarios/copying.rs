@@ -57,8 +57,11 @@ pub async fn a_copy_equals_the_original(world: &mut World) -> anyhow::Result<()>
     world.refuse(&["copy", "Every", "--to", "other"], 4, "there is already: Every").await?;
     let unconfirmed = ["copy", "Every", "--to", "other", "--if-exists", "replace"];
     let refused = world.refuse(&unconfirmed, 4, "needs to be confirmed").await?;
-    let planned = refused.out.lines().find(|line| line.starts_with("Every")).unwrap_or_default().to_owned();
-    ensure!(planned.split_whitespace().last().is_some_and(|count| count != "0"), "{}", refused.out);
+    let planned = refused.err.lines().find(|line| line.starts_with("Every")).unwrap_or_default();
+    ensure!(
+        planned.contains("replace") && !planned.split_whitespace().any(|cell| cell == "0"),
+        "{refused:?}"
+    );
     other.rest.write(&[json!({"class": "Every", "id": uuid(5), "properties": {}})]).await?;
     world.succeed(&["copy", "Every", "--to", "other", "--if-exists", "replace", "--yes"]).await?;
     same(&before, &Census::take(&other.rest, &names).await?)?;

@@ -58,7 +58,7 @@ pub async fn what_one_of_them_missed_is_told() -> anyhow::Result<()> {
     let tenants: Value = names.iter().map(|name| json!({"name": name})).collect();
     world.rest.post("/v1/schema/Tenanted/tenants", &tenants).await?;
     let mut dice = Dice::of("replicas");
-    let ids: Vec<String> = (0..60).map(|_| dice.uuid().to_string()).collect();
+    let ids: Vec<String> = (0..60).map(|_| dice.uuid()).collect();
     let all = |text: &str, ids: &[String]| {
         let plain = |class| ids.iter().map(move |id| object(class, None, id, text));
         let tenanted = ids.iter().zip(names.iter().cycle());

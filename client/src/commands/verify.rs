@@ -15,8 +15,7 @@ use crate::suggest;
 
 const EXAMPLES: &str = "\
 Examples:
-  selvedge verify latest                           # its files
-  selvedge verify nightly --level rows
+  selvedge verify latest --level rows
   selvedge verify --all                            # every backup of the repository
   selvedge verify nightly --against-live           # compares the cluster with it
   selvedge verify --replicas Article               # compares the replicas of a collection";

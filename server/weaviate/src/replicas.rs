@@ -17,6 +17,8 @@ use super::texts;
 use selvedge_model::Collection;
 use selvedge_model::error::{Error, Kind, Result};
 
+const ALL_NODES: &str = "bring all of Weaviate's nodes up, then try again";
+
 /// Where the replicas of a collection are.
 #[derive(Debug, Clone)]
 pub struct Replicas {
@@ -80,8 +82,7 @@ impl Cluster {
                 "not all replicas of collection \"{name}\" can be read: of {factor} of shard {shard}, {} can",
                 nodes.len()
             );
-            return Err(Error::new(Kind::ShardsUnavailable, text)
-                .hint("bring all of Weaviate's nodes up, then try again"));
+            return Err(Error::new(Kind::ShardsUnavailable, text).hint(ALL_NODES));
         }
         Ok(Replicas { shards, factor })
     }
@@ -106,6 +107,14 @@ impl Cluster {
             if let (node, OnNode::Asked(times)) = answer? {
                 found.insert(node.to_owned(), times);
             }
+        }
+        if found.len() < replicas.factor {
+            let text = format!(
+                "not all replicas of object {id} of collection \"{collection}\" can be read: of {}, {} can",
+                replicas.factor,
+                found.len()
+            );
+            return Err(Error::new(Kind::ShardsUnavailable, text).hint(ALL_NODES));
         }
         Ok(found)
     }
