@@ -73,7 +73,6 @@ impl Copying {
             let is_same = changes.gone.total() == found.content.total();
             let changed = changes.gone.total().objects.max(found.content.total().objects);
             if let Some(beside) = self.beside(&collection.name) {
-                job.or_stop(cluster.check_shards_now(collection)).await?;
                 let deleted = std::mem::take(&mut changes.deleted);
                 self.delete(beside, collection, deleted, &BTreeSet::new()).await?;
             }

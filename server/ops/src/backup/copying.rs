@@ -6,7 +6,7 @@ use std::sync::Arc;
 use selvedge_archive::{BackupWriter, CollectionManifest, DataFile, Repository, TenantRecord};
 use selvedge_model::error::{Error, Kind, Result};
 use selvedge_model::{Collection, Reason, Remark, WhyFull};
-use selvedge_weaviate::{Cluster, ObjectReader, Permissions};
+use selvedge_weaviate::{Cluster, ObjectReader, Permissions, ShardCoverage};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -215,8 +215,8 @@ impl Copying {
         Ok(Settled::Whole((manifest, tenants)))
     }
 
-    /// What is not there any more is not to be in the other place either. All shards were there just now: nothing is taken for
-    /// deleted that was only not shown. Nor is a tenant of `unread` that is still there, and only not active.
+    /// What is not there any more is not to be in the other place either. Nothing is taken for deleted that was only not shown: by
+    /// shards that are away, to a key that may not see it, or of a tenant of `unread` that is still there, and only not active.
     pub async fn delete(
         &self,
         beside: &Arc<dyn Beside>,
@@ -224,6 +224,17 @@ impl Copying {
         deleted: BTreeMap<Option<String>, Vec<Uuid>>,
         unread: &BTreeSet<String>,
     ) -> Result<()> {
+        if deleted.is_empty() && unread.is_empty() {
+            return Ok(());
+        }
+        let (cluster, name) = (&self.cluster, &collection.name);
+        if self.job.or_stop(cluster.check_shards_now(collection)).await? == ShardCoverage::Unknown {
+            let text = format!(
+                "nobody can tell whether all shards of collection \"{name}\" are there, and so what is gone of it"
+            );
+            return Err(Error::new(Kind::WeaviatePermissionDenied, text)
+                .hint("give the server's key read_nodes with the verbosity verbose, or make a new copy"));
+        }
         for (tenant, ids) in deleted {
             if tenant.as_ref().is_none_or(|tenant| !unread.contains(tenant)) {
                 beside.delete(tenant.as_deref(), &ids).await?;
@@ -232,7 +243,7 @@ impl Copying {
         if unread.is_empty() {
             return Ok(());
         }
-        let there = self.job.or_stop(self.cluster.tenants(&collection.name)).await?;
+        let there = self.job.or_stop(cluster.tenants_in_full(name, &self.request.tenants)).await?;
         let there: BTreeSet<_> = there.into_iter().map(|tenant| tenant.name).collect();
         let gone: Vec<_> = unread.difference(&there).cloned().collect();
         if gone.is_empty() { Ok(()) } else { beside.delete_tenants(&gone).await }
