@@ -6,9 +6,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BackupId, BackupKind, BackupOptions, ClusterIdentity, CollectionManifest, Manifest, Opened, Repository,
-};
+use crate::{BackupId, BackupOptions, ClusterIdentity, CollectionManifest, Manifest, Opened, Repository};
 use selvedge_model::error::Result;
 
 /// The newest backup that holds all of a collection.
@@ -52,8 +50,11 @@ impl Manifest {
     /// Whether it was to hold them with all their tenants, but for inactive ones that were left out on purpose, and their vectors.
     fn is_of_all(&self) -> bool {
         let BackupOptions { schema_only, without_vectors, tenants, tags: _, format: _ } = &self.options;
-        let is_backup = !matches!(self.kind, BackupKind::Undo | BackupKind::Keys);
-        is_backup && !self.cluster.name.is_empty() && !schema_only && !without_vectors && tenants.is_empty()
+        !self.kind.is_byproduct()
+            && !self.cluster.name.is_empty()
+            && !schema_only
+            && !without_vectors
+            && tenants.is_empty()
     }
 }
 

@@ -96,6 +96,13 @@ pub enum BackupKind {
     Keys,
 }
 
+impl BackupKind {
+    /// Whether it is what another job has left, and nobody has asked for a backup.
+    pub fn is_byproduct(self) -> bool {
+        matches!(self, Self::Undo | Self::Keys)
+    }
+}
+
 /// Where a backup was read from; nothing is known of imported lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClusterIdentity {

@@ -94,7 +94,7 @@ pub trait Companion: Sync {
 }
 
 /// Where the objects of each collection go, and what counts them.
-type Places = BTreeMap<String, (Arc<dyn Beside>, Arc<CollectionCounters>)>;
+pub type Places = BTreeMap<String, (Arc<dyn Beside>, Arc<CollectionCounters>)>;
 
 /// Copies collections of `cluster` into a new backup in `repository`.
 pub async fn run(

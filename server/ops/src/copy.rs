@@ -13,8 +13,8 @@ use selvedge_model::error::{Error, Kind, Result};
 use selvedge_weaviate::Cluster;
 use tokio::sync::Mutex;
 
-use crate::backup::{self, Companion};
-use crate::restore::{Onto, Places};
+use crate::backup::{self, Companion, Places};
+use crate::restore::Onto;
 use crate::{Access, Context, CopyRequest, Failure, LockGuard, Outcome, Plan, Report, RestoreRequest};
 
 /// Copies collections of `from` to `to`.

@@ -214,6 +214,9 @@ impl<'a> Listed<'a> {
 impl List {
     /// Reads on if nothing is left of what was read.
     async fn fill(&mut self, budget: &Budget) -> Result<()> {
+        if !self.ids.is_empty() || self.range.is_done() {
+            return Ok(());
+        }
         let mut share = budget.take(0).await?;
         while self.ids.is_empty() && !self.range.is_done() {
             let room = if share.is_all() { usize::MAX } else { share.room() };

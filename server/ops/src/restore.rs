@@ -58,7 +58,7 @@ use super::{
 use begun::Begun;
 use existing::Existing;
 use merging::Merging;
-pub use onto::{Onto, Places};
+pub use onto::Onto;
 use planning::Lists;
 pub use refused::FailureKind;
 use refused::Totals;

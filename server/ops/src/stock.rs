@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use selvedge_archive::{BackupKind, ClusterIdentity, Covering, Manifest, Opened, Repository};
+use selvedge_archive::{ClusterIdentity, Covering, Manifest, Opened, Repository};
 use selvedge_model::error::Result;
 
 /// Collections are named that one of the newest so many backups holds: others are gone, and would stay for ever.
@@ -47,8 +47,7 @@ impl Stock {
         };
         self.backups += 1;
         self.bytes += bytes;
-        if backup.whole().is_none_or(|manifest| !matches!(manifest.kind, BackupKind::Undo | BackupKind::Keys))
-        {
+        if backup.whole().is_none_or(|manifest| !manifest.kind.is_byproduct()) {
             self.newest.get_or_insert(made);
         }
         if self.backups > NEWEST {

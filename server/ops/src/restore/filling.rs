@@ -254,14 +254,18 @@ async fn originals_of(
     rows: Vec<usize>,
 ) -> Result<Vec<(Arc<Batch>, Vec<usize>)>> {
     let ids: Vec<_> = rows.iter().map(|row| known.ids[*row]).collect();
+    let rows_of: BTreeMap<_, _> = ids.iter().copied().zip(rows).collect();
     let mut found = Vec::new();
     let read = originals.by_ids(tenant, &ids, ORIGINALS, |page| {
         let mut batch = page.batch;
         // As they were when they were copied.
         let mut references = TextColumn::default();
         for id in &batch.ids {
-            let row = known.ids.iter().position(|known| known == id);
-            let text = row.zip(known.references.as_ref()).map_or("", |(row, column)| column.get(row));
+            let text = rows_of
+                .get(id)
+                .copied()
+                .zip(known.references.as_ref())
+                .map_or("", |(row, column)| column.get(row));
             references.push(text);
         }
         batch.references = Some(references);

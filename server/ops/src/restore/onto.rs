@@ -22,8 +22,9 @@ use super::restoring::Restoring;
 use super::sinks::{IntoWeaviate, ObjectSink};
 use super::target::{Planned, Targets};
 use super::{create, outcome, planning, replacing, showing};
+use crate::backup::Places;
 use crate::engine::{Beside, BesideSink, Lanes, Page, Sink, Sinks};
-use crate::{CollectionCounters, Context, Failure, Outcome, Plan, Report, RestoreRequest};
+use crate::{Context, Failure, Outcome, Plan, Report, RestoreRequest};
 
 /// What of a copy goes on on the cluster that is copied to.
 pub struct Onto {
@@ -39,9 +40,6 @@ pub struct Onto {
     targets: Option<Arc<Targets>>,
     fillings: BTreeMap<String, Arc<Filling>>,
 }
-
-/// Where the objects of a collection go, and what counts them.
-pub type Places = BTreeMap<String, (Arc<dyn Beside>, Arc<CollectionCounters>)>;
 
 impl Onto {
     /// Refuses what cannot be made there, or must not be. `drafts` are the collections that are copied, of this version of
